@@ -1,0 +1,401 @@
+"""The reference: the equations of one time step in plain numpy, written to be read.
+
+Every other engine is compared with this one, so it knows no optimisation: all
+units of all layers are computed at every step, and every sum is written in the
+order in which it is taken. Before step 1 every state and statistic is 0 (nu is 1).
+Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1::
+
+    receive   u   = q_{l-1} W_l + q_{l+1} W_{l+1}^T
+                    from 0, forward then feedback, each by ascending presynaptic unit
+    decode    r   = (1 - lambda) r + lambda u                    (r = u without prediction)
+    drive     v   = r + b                                        (r + (b + I) under a current)
+              p   = rho'(s) v + (2 beta) (y - s)                 (the nudge: output layer only)
+    step      s   = clip((1 - eps) s + eps p, 0, 1)              (s = x in the input layer)
+    encode    a   = (s - (1 - lambda) s_previous) / lambda       (a = s without prediction)
+              phi = phi + a,  q = [phi > 1/2],  phi = phi - q    sigma-delta
+              q   = [a > uniform]                                bernoulli
+              q   = s                                            none: real-valued messages
+
+with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. The step number t runs
+on through the phases; a phase with ``from_free`` starts again from the state and
+the t at the end of the last plain free phase. The step size eps is a schedule of t,
+or, per unit, the rule of :class:`eqchip.emulator.coding.OptimalStepSize`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator import philox
+from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
+from eqchip.emulator.coding import OptimalStepSize
+from eqchip.emulator.network import Dense
+from eqchip.emulator.phases import Free, Nudged
+from eqchip.emulator.problem import Problem, Run
+
+# --- connections --------------------------------------------------------------------------
+
+MatrixOf = Callable[[Any, np.ndarray], np.ndarray]
+
+# A connection kind, whatever its stored weights look like, is here only the matrix that it
+# amounts to: shape (n_pre, n_post), 0 where there is no synapse.
+MATRIX_OF: dict[type, MatrixOf] = {
+    Dense: lambda connection, weights: weights,
+}
+
+
+def rows(connection: Any, weights: np.ndarray) -> np.ndarray:
+    """The forward matrix of a connection, shape (n_pre, n_post): row i is what unit i sends."""
+    return MATRIX_OF[type(connection)](connection, weights)
+
+
+def synapses(connection: Any) -> np.ndarray:
+    """Where a connection has synapses, bool, shape (n_pre, n_post); a weight of 0 is one too."""
+    return rows(connection, np.ones(connection.weight_shape)) != 0
+
+
+# --- state --------------------------------------------------------------------------------
+
+
+@dataclass
+class StepStatistics:
+    """What each unit of a layer tracks for the optimal step size, shape (batch, units) each."""
+
+    nu: np.ndarray
+    theta: np.ndarray
+    b: np.ndarray
+    d: np.ndarray
+    L: np.ndarray
+
+
+@dataclass
+class Layer:
+    """All that changes in one layer, shape (batch, units) each.
+
+    ``s`` potential, ``r`` decoded input, ``phi`` sigma-delta residue, ``q`` message of the
+    last step.
+    """
+
+    s: np.ndarray
+    r: np.ndarray
+    phi: np.ndarray
+    q: np.ndarray
+    statistics: StepStatistics
+
+
+@dataclass
+class State:
+    """The layers, the input first, and the number of the last step taken."""
+
+    layers: list[Layer]
+    t: int = 0
+
+
+def initial_state(problem: Problem) -> State:
+    """Everything 0; only nu starts at 1."""
+
+    def zeros(units: int) -> np.ndarray:
+        return np.zeros((len(problem.x), units), problem.dtype)
+
+    def layer(n: int) -> Layer:
+        nu = zeros(n) + problem.dtype.type(1)
+        statistics = StepStatistics(nu, zeros(n), zeros(n), zeros(n), zeros(n))
+        return Layer(zeros(n), zeros(n), zeros(n), zeros(n), statistics)
+
+    return State([layer(n) for n in problem.network.sizes])
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What a run reads and never changes, all in the precision of the run.
+
+    ``matrices[c]`` joins layer c to layer c + 1, where ``synapses[c]`` is true.
+    ``offsets[l - 1]`` is what is added to the decoded input of layer l, shape (units,) or
+    (batch, units): its bias, and in layer 1 the injected current.
+    """
+
+    problem: Problem
+    matrices: list[np.ndarray]
+    synapses: list[np.ndarray]
+    offsets: list[np.ndarray]
+    eps: np.ndarray | None
+    lam: np.ndarray | None
+
+
+def constants(problem: Problem) -> Constants:
+    """Weights and biases in the precision of the run, schedules, and the input current."""
+    network, dtype = problem.network, problem.dtype
+    matrices = [
+        rows(connection, weights.astype(dtype))
+        for connection, weights in zip(network.connections, network.weights, strict=True)
+    ]
+    offsets = [b.astype(dtype).reshape(-1) for b in network.biases]
+    if problem.input == "current":
+        current = np.zeros((len(problem.x), network.sizes[1]), dtype)
+        add_messages(current, problem.x, matrices[0])
+        offsets[0] = offsets[0] + current
+    return Constants(
+        problem,
+        matrices,
+        [synapses(connection) for connection in network.connections],
+        offsets,
+        problem.step_table,
+        problem.prediction_table,
+    )
+
+
+# --- one time step ------------------------------------------------------------------------
+
+
+def add_messages(u: np.ndarray, q: np.ndarray, matrix: np.ndarray) -> None:
+    """Add to u what the messages q bring, one presynaptic unit after the other.
+
+    u has shape (batch, n_post), q (batch, n_pre), matrix (n_pre, n_post). A message of 0 adds
+    nothing; one of 1 adds the row itself, for 1 * w is w.
+    """
+    for sample in range(len(q)):
+        for i in range(q.shape[1]):
+            if q[sample, i] != 0:
+                u[sample] = u[sample] + q[sample, i] * matrix[i]
+
+
+def receive(layers: list[Layer], matrices: list[np.ndarray], index: int) -> np.ndarray:
+    """Point 1: u of one layer, from the messages that its neighbours sent at the last step."""
+    u = np.zeros_like(layers[index].s)
+    add_messages(u, layers[index - 1].q, matrices[index - 1])
+    if index + 1 < len(layers):
+        add_messages(u, layers[index + 1].q, matrices[index].T)
+    return u
+
+
+def decode(r: np.ndarray, u: np.ndarray, lam: np.floating | None) -> np.ndarray:
+    """Point 2: the decoded input r; lam is the prediction coefficient of this step or None."""
+    if lam is None:
+        return u
+    one = u.dtype.type(1)
+    return (one - lam) * r + lam * u
+
+
+def drive(
+    s: np.ndarray, v: np.ndarray, target: np.ndarray | None, beta: float | None
+) -> np.ndarray:
+    """Point 3: the drive p; target and beta are None but in a nudged output layer."""
+    scalar = s.dtype.type
+    p = np.where((s >= scalar(0)) & (s <= scalar(1)), v, scalar(0))
+    if target is None or beta is None:
+        return p
+    return p + (scalar(2) * scalar(beta)) * (target - s)
+
+
+def step(s: np.ndarray, p: np.ndarray, eps: np.floating | np.ndarray) -> np.ndarray:
+    """Point 4: the new potential; eps is one number, or one per unit."""
+    one = s.dtype.type(1)
+    return np.clip((one - eps) * s + eps * p, s.dtype.type(0), one)
+
+
+def adaptive_step_size(
+    statistics: StepStatistics, p: np.ndarray, t: int, rule: OptimalStepSize
+) -> np.ndarray:
+    """The optimal step size of each unit at step t; updates its statistics."""
+    scalar, k = p.dtype.type, statistics
+    one, nu_bar, reg = scalar(1), scalar(rule.nu_bar), scalar(rule.regularizer)
+    e = p - k.theta
+    k.nu = k.nu / (one + k.nu - nu_bar)
+    k.b = (one - k.nu) * k.b + k.nu * e
+    k.d = (one - k.nu) * k.d + k.nu * (e * e)
+    var = (k.d - k.b * k.b) / (one + k.L)
+    eps = np.ones_like(p) if t == 1 else one - (var + reg) / (k.d + reg)
+    k.L = (one - eps) * (one - eps) * k.L + eps * eps
+    k.theta = (one - eps) * k.theta + eps * p
+    return eps
+
+
+def encode(
+    layer: Layer,
+    s_previous: np.ndarray,
+    lam: np.floating | None,
+    quantizer: str,
+    uniform: np.ndarray | None,
+) -> None:
+    """Point 5: the message q of the new potential, and the residue phi that it leaves."""
+    scalar = layer.s.dtype.type
+    if lam is None:
+        a = layer.s
+    else:
+        a = (layer.s - (scalar(1) - lam) * s_previous) / lam
+
+    if quantizer == "sigma-delta":
+        phi = layer.phi + a
+        layer.q = (phi > scalar(0.5)).astype(phi.dtype)
+        layer.phi = phi - layer.q
+    elif quantizer == "bernoulli":
+        assert uniform is not None
+        layer.q = (a > uniform).astype(a.dtype)
+    else:
+        layer.q = a
+
+
+def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:
+    """The numbers that Bernoulli compares with, shape (batch, units): given, or drawn by t."""
+    if problem.coding.quantizer != "bernoulli":
+        return None
+    if problem.uniforms is not None:
+        return problem.uniforms[index][row].astype(problem.dtype)
+    units = problem.network.sizes[index]
+    return philox.uniforms(problem.seed, problem.samples, index, units, t).astype(problem.dtype)
+
+
+def time_step(
+    state: State,
+    fixed: Constants,
+    target: np.ndarray | None,
+    beta: float | None,
+    row: int,
+) -> None:
+    """Take step t + 1; row counts the steps run so far, over all phases."""
+    problem, coding, layers = fixed.problem, fixed.problem.coding, state.layers
+    state.t += 1
+    eps = None if fixed.eps is None else fixed.eps[state.t - 1]
+    lam = None if fixed.lam is None else fixed.lam[state.t - 1]
+
+    # All layers read the messages of the last step before any layer writes its new ones.
+    received = [receive(layers, fixed.matrices, index) for index in range(1, len(layers))]
+
+    for index, layer in enumerate(layers):
+        s_previous = layer.s
+        if index == 0:
+            layer.s = problem.x
+        else:
+            is_output = index == len(layers) - 1
+            layer.r = decode(layer.r, received[index - 1], lam)
+            v = layer.r + fixed.offsets[index - 1]
+            p = drive(layer.s, v, target if is_output else None, beta)
+            if isinstance(coding.step_size, OptimalStepSize):
+                used = adaptive_step_size(layer.statistics, p, state.t, coding.step_size)
+                layer.s = step(layer.s, p, used)
+            else:
+                assert eps is not None
+                layer.s = step(layer.s, p, eps)
+        if index == 0 and problem.input == "current":
+            continue  # what is injected sends nothing: its q stays 0
+        uniform = uniform_numbers(problem, index, state.t, row)
+        encode(layer, s_previous, lam, coding.quantizer, uniform)
+
+
+# --- counting -----------------------------------------------------------------------------
+
+
+def count_arrivals(activity: Activity, phase: int, state: State, fixed: Constants) -> None:
+    """Count the messages that arrive at the step about to be taken."""
+    real_valued = fixed.problem.coding.quantizer == "none"
+    counts = activity.macs if real_valued else activity.synaptic_events
+    for c, exists in enumerate(fixed.synapses):
+        sent_forward = np.count_nonzero(state.layers[c].q, axis=0)
+        counts[phase, c, FORWARD] += int(sent_forward @ exists.sum(axis=1))
+        if c > 0:  # the clamped input receives nothing
+            sent_back = np.count_nonzero(state.layers[c + 1].q, axis=0)
+            counts[phase, c, FEEDBACK] += int(sent_back @ exists.sum(axis=0))
+
+
+def count_injection(activity: Activity, fixed: Constants) -> None:
+    """Count the injection of the input as a current: once, in the first phase."""
+    injected = np.count_nonzero(fixed.problem.x, axis=0)
+    fan_out = fixed.synapses[0].sum(axis=1)
+    activity.macs[0, 0, FORWARD] += int(injected @ fan_out)
+
+
+def count_updates(activity: Activity, phase: int, state: State, fixed: Constants) -> None:
+    """Count the neuron updates and spikes of the step just taken."""
+    for index, layer in enumerate(state.layers):
+        if index == 0 and fixed.problem.input == "current":
+            continue
+        sent = int(np.count_nonzero(layer.q))
+        activity.updates_active[phase, index] += sent
+        activity.updates_inactive[phase, index] += layer.q.size - sent
+        if fixed.problem.coding.quantizer != "none":
+            activity.spikes[phase, index] += sent
+
+
+# --- a run --------------------------------------------------------------------------------
+
+
+def solve(problem: Problem) -> Run:
+    """Run a problem on the reference.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to compute, from :func:`eqchip.emulator.problem.pose`.
+
+    Returns
+    -------
+    Run
+
+    Examples
+    --------
+    >>> from eqchip.emulator.coding import Coding
+    >>> from eqchip.emulator.network import Network
+    >>> from eqchip.emulator.phases import Free
+    >>> from eqchip.emulator.problem import pose
+    >>> net = Network.dense([1, 1], weights=[[[0.5]]])
+    >>> run = solve(pose(net, [[1.0]], coding=Coding.real_valued(0.5), phases=[Free(3)],
+    ...                  record=["potentials"]))
+    >>> run.potentials[1].ravel().tolist()
+    [0.0, 0.25, 0.375]
+    """
+    fixed = constants(problem)
+    shapes = problem.network.layers
+    state = initial_state(problem)
+    free_end = state
+    activity = Activity.zeros(problem.phase_names, len(shapes))
+    all_bits: list[list[np.ndarray]] = [[] for _ in shapes]
+    all_potentials: list[list[np.ndarray]] = [[] for _ in shapes]
+    ends: list[list[np.ndarray]] = []
+
+    if problem.input == "current":
+        count_injection(activity, fixed)
+    row = 0
+    for k, phase in enumerate(problem.phases):
+        if phase.from_free:
+            state = copy.deepcopy(free_end)
+        beta = phase.beta if isinstance(phase, Nudged) else None
+        for _ in range(phase.steps):
+            count_arrivals(activity, k, state, fixed)
+            time_step(state, fixed, problem.targets[k], beta, row)
+            count_updates(activity, k, state, fixed)
+            row += 1
+            for index, layer in enumerate(state.layers):
+                all_bits[index].append(emitted_bits(layer, problem))
+                all_potentials[index].append(layer.s.copy())
+        ends.append([potentials[-1] for potentials in all_potentials])
+        if isinstance(phase, Free) and not phase.from_free:
+            free_end = copy.deepcopy(state)
+
+    def stack(steps: list[list[np.ndarray]]) -> list[np.ndarray]:
+        return [
+            np.stack(values).reshape(len(values), len(problem.x), *shape)
+            for values, shape in zip(steps, shapes, strict=True)
+        ]
+
+    return Run(
+        phases=problem.phases,
+        bits=stack(all_bits) if "bits" in problem.record else None,
+        potentials=stack(all_potentials) if "potentials" in problem.record else None,
+        ends=[
+            [s.reshape(len(s), *shape) for s, shape in zip(end, shapes, strict=True)]
+            for end in ends
+        ],
+        activity=replace(activity, samples=len(problem.x)),
+    )
+
+
+def emitted_bits(layer: Layer, problem: Problem) -> np.ndarray:
+    """The bits of the step just taken, uint8, shape (batch, units); 0 if messages are real."""
+    if problem.coding.quantizer == "none":
+        return np.zeros(layer.q.shape, np.uint8)
+    return layer.q.astype(np.uint8)

@@ -1,0 +1,178 @@
+"""Codings: how potentials become bits, and bits become potentials again.
+
+A coding is an encoder (quantizer, with or without prediction), the decoder that
+belongs to it, and a step size. These classes describe; they compute nothing but
+the tables of their schedules.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from eqchip.emulator.errors import InputError
+
+Quantizer = Literal["sigma-delta", "bernoulli", "none"]
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A schedule that falls as a power of the step: ``value / t**exponent``, t = 1, 2, ...
+
+    Parameters
+    ----------
+    value : float
+        The value at t = 1, in (0, 1].
+    exponent : float, default 0
+        The annealing rate, at least 0. With 0 the schedule is constant.
+
+    Raises
+    ------
+    InputError
+        If the schedule leaves (0, 1] at any step.
+
+    Examples
+    --------
+    >>> Polynomial(0.8, 0.5).table(4).round(3).tolist()
+    [0.8, 0.566, 0.462, 0.4]
+    """
+
+    value: float
+    exponent: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, number in (("value", self.value), ("exponent", self.exponent)):
+            if isinstance(number, bool) or not isinstance(number, (int, float)):
+                raise InputError(f"Polynomial: {name} is {number!r}; expected a number")
+        if not 0.0 < self.value <= 1.0:
+            raise InputError(
+                f"Polynomial: value {self.value!r} leaves (0, 1] at t = 1; "
+                "expected a value above 0 and at most 1"
+            )
+        if not 0.0 <= self.exponent < math.inf:
+            raise InputError(
+                f"Polynomial: exponent {self.exponent!r} makes the schedule leave (0, 1]; "
+                "expected a finite number of at least 0"
+            )
+
+    def table(self, steps: int) -> np.ndarray:
+        """The schedule at t = 1 ... steps, shape (steps,), float64."""
+        t = np.arange(1, steps + 1, dtype=np.float64)
+        with np.errstate(over="ignore"):  # an overflow gives 0, which is refused below
+            values = self.value / t**self.exponent
+        if steps and not values[-1] > 0.0:
+            raise InputError(
+                f"Polynomial: {self.value!r} / t**{self.exponent!r} leaves (0, 1] by t = {steps} "
+                "(it rounds to 0); expected a smaller exponent"
+            )
+        return values
+
+
+@dataclass(frozen=True)
+class OptimalStepSize:
+    """Optimal step-size annealing (OSA): each unit adapts its step to its own drive.
+
+    The step is 1 minus the share of noise in the squared error of a running
+    estimate ``theta`` of the drive ``p``, so it opens when the drive moves and
+    closes when the drive only fluctuates. Per unit and sample, from ``nu = 1``
+    and ``theta = b = d = L = 0``::
+
+        e     = p - theta
+        nu    = nu / (1 + nu - nu_bar)
+        b     = (1 - nu) b + nu e
+        d     = (1 - nu) d + nu e^2
+        var   = (d - b^2) / (1 + L)
+        eps   = 1 - (var + regularizer) / (d + regularizer)     (1 at t = 1)
+        L     = (1 - eps)^2 L + eps^2
+        theta = (1 - eps) theta + eps p
+
+    Parameters
+    ----------
+    nu_bar : float
+        The limit of the statistics' own step size, in [0, 1).
+    regularizer : float, default 1e-15
+        Keeps the quotient defined when the drive does not vary; above 0.
+
+    References
+    ----------
+    George and Powell, Machine Learning 65 (2006), 10.1007/s10994-006-8365-9, as
+    used by O'Connor, Gavves and Welling (AISTATS 2019).
+    """
+
+    nu_bar: float
+    regularizer: float = 1e-15
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.nu_bar < 1.0:
+            raise InputError(
+                f"OptimalStepSize: nu_bar is {self.nu_bar!r}; expected at least 0 and below 1"
+            )
+        if not 0.0 < self.regularizer < math.inf:
+            raise InputError(
+                f"OptimalStepSize: regularizer is {self.regularizer!r}; "
+                "expected a finite number above 0"
+            )
+
+
+@dataclass(frozen=True)
+class Coding:
+    """Encoder, decoder and step size of all units of a network.
+
+    With the potential s, the prediction coefficient lambda and the step size eps
+    at step t, a unit receives the weighted bits u and computes::
+
+        r   = (1 - lambda) r + lambda u              predictive decoder   (r = u without)
+        s   = clip((1 - eps) s + eps p, 0, 1)        p: the drive, from r
+        a   = (s - (1 - lambda) s_prev) / lambda     predictive encoder   (a = s without)
+        q   = [phi + a > 1/2], phi = phi + a - q     quantizer "sigma-delta"
+        q   = [a > uniform]                          quantizer "bernoulli"
+        q   = s                                      quantizer "none": the real-valued network
+
+    Parameters
+    ----------
+    quantizer : {"sigma-delta", "bernoulli", "none"}
+    step_size : Polynomial or OptimalStepSize
+    prediction : Polynomial or None
+        The prediction coefficient; None switches prediction off.
+
+    Raises
+    ------
+    InputError
+        For an unknown quantizer, a step size or prediction of another type, or a
+        prediction without bits to predict (``quantizer="none"``).
+
+    References
+    ----------
+    O'Connor, Gavves and Welling, Training a Spiking Neural Network with
+    Equilibrium Propagation, AISTATS 2019.
+    """
+
+    quantizer: Quantizer = "sigma-delta"
+    step_size: Polynomial | OptimalStepSize = Polynomial(0.8)
+    prediction: Polynomial | None = Polynomial(0.83, 0.58)
+
+    def __post_init__(self) -> None:
+        known = get_args(Quantizer)
+        if self.quantizer not in known:
+            raise InputError(
+                f"Coding: unknown quantizer {self.quantizer!r}; expected one of {', '.join(known)}"
+            )
+        if not isinstance(self.step_size, (Polynomial, OptimalStepSize)):
+            raise InputError(
+                f"Coding: step_size is {self.step_size!r}; expected Polynomial or OptimalStepSize"
+            )
+        if self.prediction is not None and not isinstance(self.prediction, Polynomial):
+            raise InputError(f"Coding: prediction is {self.prediction!r}; expected Polynomial or None")
+        if self.quantizer == "none" and self.prediction is not None:
+            raise InputError(
+                "Coding: prediction is given with quantizer 'none', where messages are exact; "
+                "expected prediction=None"
+            )
+
+    @classmethod
+    def real_valued(cls, step_size: float = 0.5) -> Coding:
+        """The continuous-valued network with a constant step size."""
+        return cls(quantizer="none", step_size=Polynomial(step_size), prediction=None)

@@ -1,0 +1,1 @@
+"""Compiled kernels: pure functions on arrays, each with a readable numpy twin in the tests."""

@@ -1,0 +1,41 @@
+"""The one place that knows numba's options.
+
+- ``fastmath`` stays off: sums keep their order, so that engines agree to the bit.
+- ``error_model="numpy"``: a division does not test for 0, so that loops vectorise.
+- ``nogil``: threads run kernels on disjoint samples side by side.
+- ``_nrt=False``: kernels allocate nothing and count no references. A reference count is
+  an atomic operation on memory that all threads share; with it, an array slice costs
+  more than the loop over it, and two threads are as slow as one.
+- ``cache``: compiled once per machine. The cache of a kernel does not notice an
+  edit in *another* module: run ``make clean-cache`` after changing a kernel.
+
+``EQCHIP_DISABLE_JIT=1`` runs every kernel as plain Python (slow; for coverage and
+debugging).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numba
+
+JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
+OPTIONS = {
+    "cache": True,
+    "nogil": True,
+    "fastmath": False,
+    "error_model": "numpy",
+    "_nrt": False,
+}
+
+
+def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled function called from Python."""
+    return function if JIT_DISABLED else numba.njit(**OPTIONS)(function)
+
+
+def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A compiled function called from kernels only."""
+    return function if JIT_DISABLED else numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)

@@ -1,0 +1,183 @@
+"""Sums of weight rows, the inner loop of everything: out += sum of rows of w.
+
+A spike is a row number; what arrives at a layer is the sum of the rows of the
+weight matrix that its presynaptic spikes name. The sum of a column block stays in
+vector registers while the rows stream past, so each row element costs one load
+and one add, and nothing is stored until the end. LLVM does not find this form
+from a loop over arrays (it must assume that ``out`` may overlap ``w``), so it is
+written here as LLVM vectors.
+
+Every column is summed on its own, row after row in the order given: the result
+is that of the plain loop to the last bit, in either precision.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
+
+CACHE_LINE = 64  # bytes
+BLOCKS = (8, 4, 2, 1)  # vectors of one cache line summed together; 8 hide the latency of an add
+
+
+def lanes(dtype: np.dtype) -> int:
+    """Numbers in a vector of one cache line."""
+    return CACHE_LINE // np.dtype(dtype).itemsize
+
+
+def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    data = context.make_array(array_type)(context, builder, array).data
+    return builder.gep(data, [index])
+
+
+def _block_sum(vectors: int, scaled: bool) -> Any:
+    """Intrinsic: out[o : o + n] += sum_k scale_k w[w0 + rows[k] * stride : + n], n = vectors lines."""
+
+    @intrinsic
+    def block_sum(
+        typingctx: Any,
+        out: Any,
+        o: Any,
+        w: Any,
+        w0: Any,
+        stride: Any,
+        rows: Any,
+        first: Any,
+        last: Any,
+        scales: Any,
+    ) -> Any:
+        signature = types.void(out, o, w, w0, stride, rows, first, last, scales)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            out_v, o_v, w_v, w0_v, stride_v, rows_v, first_v, last_v, scales_v = args
+            scalar = context.get_value_type(sig.args[0].dtype)
+            width = CACHE_LINE // (sig.args[0].dtype.bitwidth // 8)
+            vector = ir.VectorType(scalar, width)
+            align = sig.args[0].dtype.bitwidth // 8
+            index = ir.IntType(64)
+
+            def load(pointer: Any, k: int) -> Any:
+                place = builder.gep(pointer, [ir.Constant(index, k * width)])
+                value = builder.load(builder.bitcast(place, vector.as_pointer()))
+                value.align = align
+                return value
+
+            out_p = _pointer(context, builder, sig.args[0], out_v, o_v)
+            initial = [load(out_p, k) for k in range(vectors)]
+            head = builder.block
+            loop = builder.append_basic_block("rows")
+            done = builder.append_basic_block("done")
+            builder.cbranch(builder.icmp_signed("<", first_v, last_v), loop, done)
+
+            builder.position_at_end(loop)
+            k = builder.phi(index)
+            sums = [builder.phi(vector) for _ in range(vectors)]
+            k.add_incoming(first_v, head)
+            row_p = _pointer(context, builder, sig.args[5], rows_v, k)
+            row = builder.sext(builder.load(row_p), index)
+            place = builder.add(w0_v, builder.mul(row, stride_v))
+            w_p = _pointer(context, builder, sig.args[2], w_v, place)
+            terms = [load(w_p, i) for i in range(vectors)]
+            if scaled:
+                scale = builder.load(_pointer(context, builder, sig.args[8], scales_v, k))
+                lane0 = builder.insert_element(
+                    ir.Constant(vector, ir.Undefined), scale, ir.Constant(ir.IntType(32), 0)
+                )
+                splat = builder.shuffle_vector(
+                    lane0,
+                    ir.Constant(vector, ir.Undefined),
+                    ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width),
+                )
+                terms = [builder.fmul(splat, term) for term in terms]
+            new = [builder.fadd(s, term) for s, term in zip(sums, terms, strict=True)]
+            following = builder.add(k, ir.Constant(index, 1))
+            k.add_incoming(following, loop)
+            for s, value, start in zip(sums, new, initial, strict=True):
+                s.add_incoming(start, head)
+                s.add_incoming(value, loop)
+            builder.cbranch(builder.icmp_signed("<", following, last_v), loop, done)
+
+            builder.position_at_end(done)
+            for i, (value, start) in enumerate(zip(new, initial, strict=True)):
+                result = builder.phi(vector)
+                result.add_incoming(start, head)
+                result.add_incoming(value, loop)
+                new[i] = result
+            for i, result in enumerate(new):
+                place = builder.gep(out_p, [ir.Constant(index, i * width)])
+                store = builder.store(result, builder.bitcast(place, vector.as_pointer()))
+                store.align = align
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return block_sum
+
+
+_SUM_8, _SUM_4, _SUM_2, _SUM_1 = (_block_sum(n, scaled=False) for n in BLOCKS)
+_SCALED_8, _SCALED_4, _SCALED_2, _SCALED_1 = (_block_sum(n, scaled=True) for n in BLOCKS)
+
+
+@inlined
+def add_rows(out, o, w, w0, stride, n, rows, first, last):
+    """out[o : o + n] += w[w0 + r * stride : + n] for r in rows[first:last], in this order.
+
+    out, w: flat float arrays of one type, readable and writable up to the next
+    whole cache line after n; rows: int32; all else int64.
+    """
+    line = CACHE_LINE // out.itemsize
+    lines = (n + line - 1) // line
+    c = 0
+    for _ in range(lines // 8):
+        _SUM_8(out, o + c, w, w0 + c, stride, rows, first, last, out)
+        c += 8 * line
+    if lines & 4:
+        _SUM_4(out, o + c, w, w0 + c, stride, rows, first, last, out)
+        c += 4 * line
+    if lines & 2:
+        _SUM_2(out, o + c, w, w0 + c, stride, rows, first, last, out)
+        c += 2 * line
+    if lines & 1:
+        _SUM_1(out, o + c, w, w0 + c, stride, rows, first, last, out)
+
+
+@inlined
+def add_scaled_rows(out, o, w, w0, stride, n, rows, values, first, last):
+    """out[o : o + n] += values[k] * w[w0 + rows[k] * stride : + n] for k in first ... last - 1."""
+    line = CACHE_LINE // out.itemsize
+    lines = (n + line - 1) // line
+    c = 0
+    for _ in range(lines // 8):
+        _SCALED_8(out, o + c, w, w0 + c, stride, rows, first, last, values)
+        c += 8 * line
+    if lines & 4:
+        _SCALED_4(out, o + c, w, w0 + c, stride, rows, first, last, values)
+        c += 4 * line
+    if lines & 2:
+        _SCALED_2(out, o + c, w, w0 + c, stride, rows, first, last, values)
+        c += 2 * line
+    if lines & 1:
+        _SCALED_1(out, o + c, w, w0 + c, stride, rows, first, last, values)
+
+
+def _add_rows_plain(out, o, w, w0, stride, n, rows, first, last):
+    for k in range(first, last):
+        start = w0 + int(rows[k]) * stride
+        out[o : o + n] += w[start : start + n]
+
+
+def _add_scaled_rows_plain(out, o, w, w0, stride, n, rows, values, first, last):
+    for k in range(first, last):
+        start = w0 + int(rows[k]) * stride
+        out[o : o + n] += values[k] * w[start : start + n]
+
+
+if JIT_DISABLED:  # LLVM vectors have no plain Python form
+    add_rows, add_scaled_rows = _add_rows_plain, _add_scaled_rows_plain

@@ -1,0 +1,193 @@
+"""What a layer of units computes in one time step, loop by loop.
+
+Arrays run over the units of all layers (axis j) of one sample, in the run's
+floating-point type unless said; a layer is the units first ... first + n - 1. The
+equations and their numbering are those of `eqchip.backends.reference`.
+
+Two habits keep these loops on vectors: each touches few arrays, so that LLVM can test
+whether they overlap, and indices are unsigned, so that none wraps around.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.philox import (
+    MULTIPLIERS,
+    ROUNDS,
+    UNIFORM_SCALE,
+    UNIFORM_SHIFT,
+    WEYL,
+)
+
+M0, M1 = np.uint64(MULTIPLIERS[0]), np.uint64(MULTIPLIERS[1])
+W0, W1 = np.uint64(WEYL[0]), np.uint64(WEYL[1])
+LOW = np.uint64(0xFFFFFFFF)
+HALF_WORD = np.uint64(32)
+SHIFT = np.uint64(UNIFORM_SHIFT)
+
+
+@inlined
+def span(first, n):
+    """The units of a layer, as unsigned indices."""
+    return range(np.uint64(first), np.uint64(first + n))
+
+
+@inlined
+def clear(u, first, n):
+    """u = 0."""
+    zero = u.dtype.type(0)
+    for j in span(first, n):
+        u[j] = zero
+
+
+@inlined
+def copy(to, source, first, n):
+    """to = source."""
+    for j in span(first, n):
+        to[j] = source[j]
+
+
+@inlined
+def decode(r, u, first, n, keep, lam):
+    """Predictive decoder: r = keep r + lam u, with keep = 1 - lam."""
+    for j in span(first, n):
+        r[j] = keep * r[j] + lam * u[j]
+
+
+@inlined
+def drive(p, v, b, first, n):
+    """p = rho'(s) (v + b). Potentials never leave [0, 1], where rho' = 1: no test is needed."""
+    for j in span(first, n):
+        p[j] = v[j] + b[j]
+
+
+@inlined
+def nudge(p, y, s, first, n, two_beta):
+    """p += 2 beta (y - s), s being the potential of the step before."""
+    for j in span(first, n):
+        p[j] += two_beta * (y[j] - s[j])
+
+
+@inlined
+def step(s, previous, p, first, n, keep, eps):
+    """previous = s; s = clip(keep s + eps p, 0, 1), with keep = 1 - eps."""
+    zero, one = s.dtype.type(0), s.dtype.type(1)
+    for j in span(first, n):
+        previous[j] = s[j]
+        s[j] = min(max(keep * s[j] + eps * p[j], zero), one)
+
+
+@inlined
+def step_each(s, previous, p, eps, first, n):
+    """As `step`, each unit with its own step size."""
+    zero, one = s.dtype.type(0), s.dtype.type(1)
+    for j in span(first, n):
+        previous[j] = s[j]
+        s[j] = min(max((one - eps[j]) * s[j] + eps[j] * p[j], zero), one)
+
+
+@inlined
+def optimal_step_sizes(
+    eps, error, p, nu, theta, bias, square, spread, first, n, opening, nu_bar, regularizer
+):
+    """The adaptive step sizes of this step, 1 at the opening one; the statistics are updated."""
+    one = eps.dtype.type(1)
+    for j in span(first, n):
+        error[j] = p[j] - theta[j]
+    for j in span(first, n):
+        nu[j] = nu[j] / (one + nu[j] - nu_bar)
+    for j in span(first, n):
+        bias[j] = (one - nu[j]) * bias[j] + nu[j] * error[j]
+    for j in span(first, n):
+        square[j] = (one - nu[j]) * square[j] + nu[j] * (error[j] * error[j])
+    if opening:
+        for j in span(first, n):
+            eps[j] = one
+    else:
+        for j in span(first, n):
+            variance = (square[j] - bias[j] * bias[j]) / (one + spread[j])
+            eps[j] = one - (variance + regularizer) / (square[j] + regularizer)
+    for j in span(first, n):
+        spread[j] = (one - eps[j]) * (one - eps[j]) * spread[j] + eps[j] * eps[j]
+    for j in span(first, n):
+        theta[j] = (one - eps[j]) * theta[j] + eps[j] * p[j]
+
+
+@inlined
+def predict(a, s, previous, first, n, keep, lam):
+    """Predictive encoder: a = (s - keep previous) / lam, with keep = 1 - lam."""
+    for j in span(first, n):
+        a[j] = (s[j] - keep * previous[j]) / lam
+
+
+@inlined
+def sigma_delta(q, phi, a, first, n):
+    """q = [phi + a > 1/2], phi = phi + a - q; q: uint8."""
+    half, one = a.dtype.type(0.5), a.dtype.type(1)
+    for j in span(first, n):
+        residue = phi[j] + a[j]
+        fires = residue > half
+        phi[j] = residue - one if fires else residue
+        q[j] = fires
+
+
+@inlined
+def bernoulli(q, a, uniforms, first, n):
+    """q = [a > uniform]; q: uint8."""
+    for j in span(first, n):
+        q[j] = a[j] > uniforms[j]
+
+
+@inlined
+def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t):
+    """out[first + i] = the uniform number of unit i: the twin of `philox.uniforms`.
+
+    seed_low, seed_high, sample, layer, t: uint64, below 2**32. Writes up to the next
+    whole group of four units, which stays within the layer's cache lines.
+    """
+    scale = np.float64(UNIFORM_SCALE)
+    for group in range((n + 3) // 4):
+        c0, c1, c2, c3 = np.uint64(group), t, layer, sample
+        k0, k1 = seed_low, seed_high
+        for _ in range(ROUNDS):
+            p0, p1 = M0 * c0, M1 * c2
+            c0 = (p1 >> HALF_WORD) ^ c1 ^ k0
+            c2 = (p0 >> HALF_WORD) ^ c3 ^ k1
+            c1, c3 = p1 & LOW, p0 & LOW
+            k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+        base = first + 4 * group
+        out[base] = np.float64(c0 >> SHIFT) * scale
+        out[base + 1] = np.float64(c1 >> SHIFT) * scale
+        out[base + 2] = np.float64(c2 >> SHIFT) * scale
+        out[base + 3] = np.float64(c3 >> SHIFT) * scale
+
+
+@inlined
+def gather_spikes(rows, at, q, first, n):
+    """rows[at : at + count] = the units of the layer whose bit is 1, ascending; returns count.
+
+    Writes every unit and moves on only past a spike: no branch to mispredict.
+    """
+    place = np.uint64(at)
+    unit = 0
+    for j in span(first, n):
+        rows[place] = unit
+        place += np.uint64(q[j])
+        unit += 1
+    return np.int64(place) - at
+
+
+@inlined
+def gather_values(rows, values, at, s, first, n):
+    """As `gather_spikes`, for the messages s other than 0, with their values."""
+    zero = s.dtype.type(0)
+    place = np.uint64(at)
+    unit = 0
+    for j in span(first, n):
+        rows[place] = unit
+        values[place] = s[j]
+        place += np.uint64(s[j] != zero)
+        unit += 1
+    return np.int64(place) - at

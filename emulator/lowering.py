@@ -1,0 +1,142 @@
+"""Lowering: from a network description to the flat arrays that kernels run.
+
+Units of all layers stand in one row of memory, each layer from a cache line of
+its own. The weights of a connection are stored as rows of its presynaptic units
+(forward) and, where feedback is needed, once more as rows of its postsynaptic
+units: a spike reads one contiguous row in either direction. A row takes an odd
+number of cache lines, so that rows do not fight for the same cache sets.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.network import Dense, Network
+
+CACHE_LINE = 64  # bytes
+
+
+class Lowered(NamedTuple):
+    """A network as flat arrays, in one floating-point type.
+
+    Attributes
+    ----------
+    sizes : ndarray of int64, shape (layers,)
+        Units per layer.
+    offsets : ndarray of int64, shape (layers + 1,)
+        Where each layer starts in arrays over units; the last is their length.
+    weights, mirror : ndarray, flat
+        Rows by presynaptic unit, and rows by postsynaptic unit (the transpose).
+        The first connection has no mirror: its presynaptic layer is clamped.
+    starts, strides, mirror_starts, mirror_strides : ndarray of int64, shape (connections,)
+        Where the rows of each connection start, and how far apart they are.
+    biases : ndarray, flat over units
+    """
+
+    sizes: np.ndarray
+    offsets: np.ndarray
+    weights: np.ndarray
+    starts: np.ndarray
+    strides: np.ndarray
+    mirror: np.ndarray
+    mirror_starts: np.ndarray
+    mirror_strides: np.ndarray
+    biases: np.ndarray
+
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeros that start on a cache line."""
+    dtype = np.dtype(dtype)
+    count = int(np.prod(shape))
+    raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def lower(network: Network, dtype: np.dtype) -> Lowered:
+    """Lower a network; the arrays are fresh and writable.
+
+    Raises
+    ------
+    InputError
+        If a weight or bias does not fit the type.
+    """
+    dtype = np.dtype(dtype)
+    line = CACHE_LINE // dtype.itemsize
+    sizes = np.array(network.sizes, np.int64)
+    offsets = np.concatenate([[0], np.cumsum(-(-sizes // line) * line)]).astype(np.int64)
+    rows, columns = sizes[:-1], sizes[1:]
+    strides, mirror_strides = _stride(columns, line), _stride(rows, line)
+    starts = np.concatenate([[0], np.cumsum(rows * strides)])
+    mirror_sizes = columns * mirror_strides
+    mirror_sizes[0] = 0
+    mirror_starts = np.concatenate([[0], np.cumsum(mirror_sizes)])
+    lowered = Lowered(
+        sizes,
+        offsets,
+        aligned_zeros(int(starts[-1]), dtype),
+        starts[:-1],
+        strides,
+        aligned_zeros(int(mirror_starts[-1]), dtype),
+        mirror_starts[:-1],
+        mirror_strides,
+        aligned_zeros(int(offsets[-1]), dtype),
+    )
+    for k, connection in enumerate(network.connections):
+        _LOWERINGS[type(connection)](lowered, k, network.weights[k])
+        layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
+    for what, array in (("weights", lowered.weights), ("biases", lowered.biases)):
+        if not np.isfinite(array).all():
+            raise InputError(f"Network: {what} overflow {dtype}; expected smaller values")
+    return lowered
+
+
+def layer_units(lowered: Lowered, array: np.ndarray, layer: int) -> np.ndarray:
+    """The view of one layer in an array whose last axis runs over units."""
+    start = lowered.offsets[layer]
+    return array[..., start : start + lowered.sizes[layer]]
+
+
+def weight_rows(lowered: Lowered, k: int) -> np.ndarray:
+    """The weights of connection k as a view of shape (n_pre, n_post)."""
+    return _rows(lowered.weights, lowered.starts[k], lowered.strides[k], *lowered.sizes[k : k + 2])
+
+
+def mirror_rows(lowered: Lowered, k: int) -> np.ndarray:
+    """The mirrored weights of connection k > 0 as a view of shape (n_post, n_pre)."""
+    n_pre, n_post = lowered.sizes[k : k + 2]
+    return _rows(lowered.mirror, lowered.mirror_starts[k], lowered.mirror_strides[k], n_post, n_pre)
+
+
+def raise_to_network(lowered: Lowered, like: Network) -> Network:
+    """The network description that the arrays hold now."""
+    return Network(
+        like.layers,
+        like.connections,
+        tuple(weight_rows(lowered, k).copy() for k in range(len(like.connections))),
+        tuple(
+            layer_units(lowered, lowered.biases, k + 1).reshape(like.layers[k + 1]).copy()
+            for k in range(len(like.connections))
+        ),
+    )
+
+
+def _stride(columns: np.ndarray, line: int) -> np.ndarray:
+    return (-(-columns // line) | 1) * line
+
+
+def _rows(flat: np.ndarray, start: int, stride: int, rows: int, columns: int) -> np.ndarray:
+    return flat[start : start + rows * stride].reshape(rows, stride)[:, :columns]
+
+
+def _lower_dense(lowered: Lowered, k: int, weights: np.ndarray) -> None:
+    with np.errstate(over="ignore"):  # checked by the caller
+        weight_rows(lowered, k)[:] = weights
+        if k > 0:
+            mirror_rows(lowered, k)[:] = weights.T
+
+
+_LOWERINGS = {Dense: _lower_dense}

@@ -1,0 +1,66 @@
+"""The phases of a run: free and nudged relaxation."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from eqchip.emulator.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Free:
+    """Relax with only the input clamped.
+
+    Parameters
+    ----------
+    steps : int
+        Time steps, at least 1.
+    from_free : bool, default False
+        Start again from the state and step number at the end of the last phase
+        that was a plain ``Free`` one, instead of where the previous phase ended.
+        ``Free(n, from_free=True)`` is the split stream: the free phase continued
+        beside a nudged phase of n steps.
+    """
+
+    steps: int
+    from_free: bool = False
+
+    def __post_init__(self) -> None:
+        _check_steps("Free", self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Nudged:
+    """Relax with the output layer pulled towards a target: drive += 2 beta (y - s).
+
+    Parameters
+    ----------
+    steps : int
+        Time steps, at least 1.
+    target : array_like, shape (batch, n_out)
+        The target y of the output layer, each value in [0, 1].
+    beta : float
+        The strength of the nudge; negative pushes away. Not 0.
+    from_free : bool, default False
+        As for :class:`Free`.
+    """
+
+    steps: int
+    target: Any
+    beta: float
+    from_free: bool = False
+
+    def __post_init__(self) -> None:
+        _check_steps("Nudged", self.steps)
+        if not math.isfinite(self.beta) or self.beta == 0.0:
+            raise InputError(f"Nudged: beta is {self.beta!r}; expected a finite number other than 0")
+
+
+Phase = Free | Nudged
+
+
+def _check_steps(name: str, steps: Any) -> None:
+    if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 1:
+        raise InputError(f"{name}: steps is {steps!r}; expected a whole number of at least 1")

@@ -1,0 +1,271 @@
+"""One question to an engine, checked once for all of them, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.emulator.coding import Coding, OptimalStepSize
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.network import Network
+from eqchip.emulator.phases import Free, Nudged, Phase
+
+Precision = Literal["float32", "float64"]
+InputMode = Literal["spikes", "current"]
+Recordable = Literal["bits", "potentials"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Everything that determines a run, checked. Made by :func:`pose`.
+
+    Attributes
+    ----------
+    x : ndarray, shape (batch, n_in)
+        The clamped input in the run's precision.
+    targets : tuple
+        Per phase: ndarray of shape (batch, n_out) in the run's precision, or None.
+    uniforms : tuple of ndarray or None
+        Per layer, shape (steps, batch, units), float64: Bernoulli's numbers by
+        hand. Row k belongs to the k-th step run, whatever its t.
+    samples : ndarray of int64, shape (batch,)
+        The identity of each sample for the random numbers.
+    """
+
+    network: Network
+    coding: Coding
+    phases: tuple[Phase, ...]
+    x: np.ndarray
+    targets: tuple[np.ndarray | None, ...]
+    input: InputMode
+    precision: Precision
+    record: frozenset[Recordable]
+    uniforms: tuple[np.ndarray, ...] | None
+    seed: int
+    samples: np.ndarray
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The floating-point type of the run."""
+        return np.dtype(self.precision)
+
+    @property
+    def steps(self) -> int:
+        """Time steps run over all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def first_steps(self) -> tuple[int, ...]:
+        """The step number t at which each phase starts."""
+        starts, t, free_end = [], 1, 1
+        for phase in self.phases:
+            t = free_end if phase.from_free else t
+            starts.append(t)
+            t += phase.steps
+            if isinstance(phase, Free) and not phase.from_free:
+                free_end = t
+        return tuple(starts)
+
+    @property
+    def last_step(self) -> int:
+        """The largest step number t: how long the tables of the schedules must be."""
+        return max(
+            t + phase.steps - 1 for t, phase in zip(self.first_steps, self.phases, strict=True)
+        )
+
+    @property
+    def step_table(self) -> np.ndarray | None:
+        """Step sizes at t = 1 ... last_step in the run's precision; None if units adapt them."""
+        if isinstance(self.coding.step_size, OptimalStepSize):
+            return None
+        return self.coding.step_size.table(self.last_step).astype(self.dtype)
+
+    @property
+    def prediction_table(self) -> np.ndarray | None:
+        """Prediction coefficients at t = 1 ... last_step; None without prediction."""
+        if self.coding.prediction is None:
+            return None
+        return self.coding.prediction.table(self.last_step).astype(self.dtype)
+
+    @property
+    def phase_names(self) -> tuple[str, ...]:
+        """The names under which activity is counted."""
+        return tuple("nudged" if isinstance(p, Nudged) else "free" for p in self.phases)
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What an engine found.
+
+    Attributes
+    ----------
+    phases : tuple of Phase
+    bits : list of ndarray or None
+        Per layer, uint8, shape (steps, batch, *units): the bit that each unit
+        emitted. Layer 0 is the input (all 0 when injected as a current; all 0 for
+        a real-valued network, which emits no bits). None unless recorded.
+    potentials : list of ndarray or None
+        Per layer, float, shape (steps, batch, *units). None unless recorded.
+    ends : list of list of ndarray
+        ``ends[k][l]``: the potentials of layer l at the last step of phase k,
+        shape (batch, *units). Always kept.
+    activity : Activity
+    """
+
+    phases: tuple[Phase, ...]
+    bits: list[np.ndarray] | None
+    potentials: list[np.ndarray] | None
+    ends: list[list[np.ndarray]]
+    activity: Activity
+
+
+def pose(
+    network: Network,
+    x: Any,
+    *,
+    coding: Coding,
+    phases: Sequence[Phase],
+    input: InputMode = "spikes",
+    precision: Precision = "float32",
+    record: Collection[Recordable] = (),
+    uniforms: Sequence[Any] | None = None,
+    seed: int = 0,
+    samples: Any = None,
+) -> Problem:
+    """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
+
+    Raises
+    ------
+    InputError
+        Naming the argument, its value, and what would be right.
+    """
+    if not isinstance(network, Network):
+        raise InputError(f"run: network is {type(network).__name__}; expected Network")
+    if not isinstance(coding, Coding):
+        raise InputError(f"run: coding is {coding!r}; expected Coding")
+    _check_choice("precision", precision, get_args(Precision))
+    _check_choice("input", input, get_args(InputMode))
+    if isinstance(record, str):
+        record = (record,)
+    for name in record:
+        _check_choice("record", name, get_args(Recordable))
+    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
+        raise InputError(f"run: seed is {seed!r}; expected a whole number of at least 0, below 2**64")
+
+    n_in = network.sizes[0]
+    x = _floats("x", x)
+    if x.shape[1:] == network.layers[0]:
+        x = x.reshape(len(x), n_in)
+    if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
+        raise InputError(
+            f"run: x has shape {x.shape}; expected (batch, {n_in}) with at least one sample"
+        )
+    _check_unit_interval("x", x)
+    batch = len(x)
+
+    phases = tuple(phases)
+    if not phases:
+        raise InputError("run: no phases; expected at least one, e.g. [Free(100)]")
+    targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
+    seen_free = False
+    for k, phase in enumerate(phases):
+        if phase.from_free and not seen_free:
+            raise InputError(
+                f"run: phase {k} starts from_free, but no free phase comes before it; "
+                "expected a Free(...) earlier in phases"
+            )
+        seen_free = seen_free or (isinstance(phase, Free) and not phase.from_free)
+
+    samples = np.arange(batch) if samples is None else np.asarray(samples)
+    if samples.shape != (batch,) or samples.dtype.kind not in "iu":
+        raise InputError(
+            f"run: samples has shape {samples.shape} and type {samples.dtype}; "
+            f"expected {batch} whole numbers"
+        )
+    if samples.min() < 0 or samples.max() >= 2**32:
+        raise InputError(
+            f"run: samples range over [{samples.min()}, {samples.max()}]; expected [0, 2**32)"
+        )
+
+    steps = sum(phase.steps for phase in phases)
+    dtype = np.dtype(precision)
+    return Problem(
+        network,
+        coding,
+        phases,
+        x.astype(dtype),
+        tuple(None if y is None else y.astype(dtype) for y in targets),
+        input,
+        precision,
+        frozenset(record),
+        _uniforms(uniforms, coding, network, steps, batch),
+        int(seed),
+        samples.astype(np.int64),
+    )
+
+
+def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
+    if isinstance(phase, Free):
+        return None
+    if not isinstance(phase, Nudged):
+        raise InputError(f"run: phase {k} is {phase!r}; expected Free or Nudged")
+    target = _floats(f"target of phase {k}", phase.target)
+    if target.shape != (batch, n_out):
+        raise InputError(
+            f"run: target of phase {k} has shape {target.shape}; expected {(batch, n_out)}"
+        )
+    _check_unit_interval(f"target of phase {k}", target)
+    return target
+
+
+def _uniforms(
+    uniforms: Sequence[Any] | None, coding: Coding, network: Network, steps: int, batch: int
+) -> tuple[np.ndarray, ...] | None:
+    if uniforms is None:
+        return None
+    if coding.quantizer != "bernoulli":
+        raise InputError(
+            f"run: uniforms are given with quantizer {coding.quantizer!r}; expected 'bernoulli'"
+        )
+    if len(uniforms) != len(network.layers):
+        raise InputError(
+            f"run: uniforms hold {len(uniforms)} layers; "
+            f"expected {len(network.layers)}, the input first"
+        )
+    checked = []
+    for layer, (values, units) in enumerate(zip(uniforms, network.sizes, strict=True)):
+        array = _floats(f"uniforms[{layer}]", values).astype(np.float64)
+        if array.shape[:2] != (steps, batch) or array.size != steps * batch * units:
+            raise InputError(
+                f"run: uniforms[{layer}] has shape {array.shape}; expected {(steps, batch, units)}"
+            )
+        array = array.reshape(steps, batch, units)
+        _check_unit_interval(f"uniforms[{layer}]", array)
+        checked.append(array)
+    return tuple(checked)
+
+
+def _floats(what: str, values: Any) -> np.ndarray:
+    try:
+        array = np.asarray(values)
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise InputError(f"run: {what} is {type(values).__name__}; expected numbers") from None
+    return array
+
+
+def _check_unit_interval(what: str, array: np.ndarray) -> None:
+    bad = np.argwhere(~((array >= 0.0) & (array <= 1.0)))  # NaN is caught as well
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise InputError(f"run: {what} holds {array[index]} at {index}; expected values in [0, 1]")
+
+
+def _check_choice(what: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"run: unknown {what} {value!r}; expected one of {', '.join(known)}")

@@ -1,0 +1,1 @@
+"""eqchip: a neuromorphic chip emulator that trains itself by Equilibrium Propagation."""

@@ -1,0 +1,1 @@
+"""Reports of spikes, memory, energy and time. Empty so far: no chip is modelled yet."""

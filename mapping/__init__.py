@@ -1,0 +1,1 @@
+"""Network and chip to mapped network. Empty so far: no chip is modelled yet."""
