@@ -61,17 +61,22 @@ class Activity:
         """The counts of both; the phases must be the same."""
         if self.phases != other.phases:
             raise ValueError(f"phases differ: {self.phases} and {other.phases}")
-        counts = (
-            getattr(self, f.name) + getattr(other, f.name)
-            for f in fields(self)
-            if f.name != "phases"
+        counts = self.to_arrays()
+        return self.from_arrays(
+            {name: counts[name] + more for name, more in other.to_arrays().items()},
+            self.samples + other.samples,
         )
-        return Activity(self.phases, *counts)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The counts by name."""
+        names = (f.name for f in fields(self) if f.name not in ("phases", "samples"))
+        return {name: getattr(self, name) for name in names}
+
+    def from_arrays(self, counts: dict[str, np.ndarray], samples: int) -> Activity:
+        """Other counts of the same phases."""
+        return Activity(self.phases, samples, **counts)
 
     def to_dict(self) -> dict:
         """Plain lists and numbers, for JSON."""
-        return {
-            f.name: value.tolist() if isinstance(value, np.ndarray) else value
-            for f in fields(self)
-            for value in (getattr(self, f.name),)
-        }
+        counts = {name: count.tolist() for name, count in self.to_arrays().items()}
+        return {"phases": list(self.phases), "samples": self.samples, **counts}

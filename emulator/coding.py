@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import lru_cache
+from typing import Any, Literal, get_args
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_number
+
+# Read by pydantic where these classes are part of a configuration file.
+FORBID_EXTRA = {"extra": "forbid"}
 
 Quantizer = Literal["sigma-delta", "bernoulli", "none"]
 
@@ -40,13 +44,14 @@ class Polynomial:
     [0.8, 0.566, 0.462, 0.4]
     """
 
+    __pydantic_config__ = FORBID_EXTRA
+
     value: float
     exponent: float = 0.0
 
     def __post_init__(self) -> None:
-        for name, number in (("value", self.value), ("exponent", self.exponent)):
-            if isinstance(number, bool) or not isinstance(number, (int, float)):
-                raise InputError(f"Polynomial: {name} is {number!r}; expected a number")
+        check_number("Polynomial: value", self.value)
+        check_number("Polynomial: exponent", self.exponent)
         if not 0.0 < self.value <= 1.0:
             raise InputError(
                 f"Polynomial: value {self.value!r} leaves (0, 1] at t = 1; "
@@ -58,17 +63,29 @@ class Polynomial:
                 "expected a finite number of at least 0"
             )
 
-    def table(self, steps: int) -> np.ndarray:
-        """The schedule at t = 1 ... steps, shape (steps,), float64."""
-        t = np.arange(1, steps + 1, dtype=np.float64)
-        with np.errstate(over="ignore"):  # an overflow gives 0, which is refused below
-            values = self.value / t**self.exponent
-        if steps and not values[-1] > 0.0:
-            raise InputError(
-                f"Polynomial: {self.value!r} / t**{self.exponent!r} leaves (0, 1] by t = {steps} "
-                "(it rounds to 0); expected a smaller exponent"
-            )
-        return values
+    def table(self, steps: int, dtype: Any = np.float64) -> np.ndarray:
+        """The schedule at t = 1 ... steps, shape (steps,), computed in float64.
+
+        Raises
+        ------
+        InputError
+            If it rounds to 0 in `dtype`.
+        """
+        return _table(self, steps, np.dtype(dtype))
+
+
+@lru_cache(maxsize=64)  # a training asks for the same table at every minibatch
+def _table(schedule: Polynomial, steps: int, dtype: np.dtype) -> np.ndarray:
+    t = np.arange(1, steps + 1, dtype=np.float64)
+    with np.errstate(over="ignore", under="ignore"):  # what becomes 0 is refused below
+        values = (schedule.value / t**schedule.exponent).astype(dtype)
+    if steps and not values[-1] > 0.0:
+        raise InputError(
+            f"Polynomial: {schedule.value!r} / t**{schedule.exponent!r} leaves (0, 1] by "
+            f"t = {steps} (it rounds to 0 in {dtype}); expected a larger value or smaller exponent"
+        )
+    values.setflags(write=False)
+    return values
 
 
 @dataclass(frozen=True)
@@ -102,10 +119,14 @@ class OptimalStepSize:
     used by O'Connor, Gavves and Welling (AISTATS 2019).
     """
 
+    __pydantic_config__ = FORBID_EXTRA
+
     nu_bar: float
     regularizer: float = 1e-15
 
     def __post_init__(self) -> None:
+        check_number("OptimalStepSize: nu_bar", self.nu_bar)
+        check_number("OptimalStepSize: regularizer", self.regularizer)
         if not 0.0 <= self.nu_bar < 1.0:
             raise InputError(
                 f"OptimalStepSize: nu_bar is {self.nu_bar!r}; expected at least 0 and below 1"
@@ -149,6 +170,8 @@ class Coding:
     O'Connor, Gavves and Welling, Training a Spiking Neural Network with
     Equilibrium Propagation, AISTATS 2019.
     """
+
+    __pydantic_config__ = FORBID_EXTRA
 
     quantizer: Quantizer = "sigma-delta"
     step_size: Polynomial | OptimalStepSize = Polynomial(0.8)

@@ -1,5 +1,12 @@
 """The errors that users see."""
 
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
 
 class InputError(ValueError):
     """Something given from outside is wrong: an argument, a file, a setting.
@@ -7,3 +14,33 @@ class InputError(ValueError):
     The text is one line: what, where, which value, what would be right. The
     command line prints it behind ``eqchip: error:`` and exits with status 2.
     """
+
+
+def check_number(what: str, value: Any) -> None:
+    """Refuse what is no real number; NaN and infinity are left to the caller's bounds."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise InputError(f"{what} is {value!r}; expected a number")
+
+
+def check_whole(what: str, value: Any, least: int, below: int | None = None) -> None:
+    """Refuse what is no whole number in [least, below)."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not whole or value < least or (below is not None and value >= below):
+        bound = ""
+        if below is not None:
+            power = below.bit_length() - 1
+            bound = f", below 2**{power}" if below == 2**power else f", below {below}"
+        raise InputError(f"{what} is {value!r}; expected a whole number of at least {least}{bound}")
+
+
+def as_floats(what: str, values: Any, copy: bool = False) -> np.ndarray:
+    """The values as a float32 or float64 array; what is neither real nor whole is refused."""
+    try:
+        array = np.array(values) if copy else np.asarray(values)
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{what}: type is {array.dtype}; expected real numbers")
+        return array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{what}: {type(values).__name__} is no array of numbers") from None

@@ -9,11 +9,11 @@ number of cache lines, so that rows do not fight for the same cache sets.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError
 from eqchip.emulator.network import Dense, Network
 
 CACHE_LINE = 64  # bytes
@@ -50,20 +50,14 @@ class Lowered(NamedTuple):
 def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """Zeros that start on a cache line."""
     dtype = np.dtype(dtype)
-    count = int(np.prod(shape))
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
     raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
 def lower(network: Network, dtype: np.dtype) -> Lowered:
-    """Lower a network; the arrays are fresh and writable.
-
-    Raises
-    ------
-    InputError
-        If a weight or bias does not fit the type.
-    """
+    """Lower a network; the arrays are fresh and writable."""
     dtype = np.dtype(dtype)
     line = CACHE_LINE // dtype.itemsize
     sizes = np.array(network.sizes, np.int64)
@@ -88,9 +82,6 @@ def lower(network: Network, dtype: np.dtype) -> Lowered:
     for k, connection in enumerate(network.connections):
         _LOWERINGS[type(connection)](lowered, k, network.weights[k])
         layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
-    for what, array in (("weights", lowered.weights), ("biases", lowered.biases)):
-        if not np.isfinite(array).all():
-            raise InputError(f"Network: {what} overflow {dtype}; expected smaller values")
     return lowered
 
 
@@ -133,10 +124,9 @@ def _rows(flat: np.ndarray, start: int, stride: int, rows: int, columns: int) ->
 
 
 def _lower_dense(lowered: Lowered, k: int, weights: np.ndarray) -> None:
-    with np.errstate(over="ignore"):  # checked by the caller
-        weight_rows(lowered, k)[:] = weights
-        if k > 0:
-            mirror_rows(lowered, k)[:] = weights.T
+    weight_rows(lowered, k)[:] = weights
+    if k > 0:
+        mirror_rows(lowered, k)[:] = weights.T
 
 
 _LOWERINGS = {Dense: _lower_dense}

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, as_floats, check_whole
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,13 @@ class Network:
     biases: tuple[np.ndarray, ...]
 
     def __post_init__(self) -> None:
+        for name in ("layers", "connections", "weights", "biases"):
+            if not isinstance(getattr(self, name), tuple):
+                kind = type(getattr(self, name)).__name__
+                raise InputError(f"Network: {name} is a {kind}; expected a tuple")
         if len(self.layers) < 2:
             raise InputError(
-                f"Network: {len(self.layers)} layer; expected at least an input and an output layer"
+                f"Network: {len(self.layers)} layers; expected at least an input and an output layer"
             )
         for name, arrays in (
             ("connections", self.connections),
@@ -130,12 +134,12 @@ class Network:
         >>> [w.shape for w in net.weights]
         [(784, 500), (500, 10)]
         """
-        for size in sizes:
-            if isinstance(size, bool) or not hasattr(size, "__index__") or size < 1:
-                raise InputError(
-                    f"Network: layer size {size!r} in {list(sizes)}; "
-                    "expected whole numbers of at least 1"
-                )
+        for name, values in (("sizes", sizes), ("weights", weights), ("biases", biases)):
+            if values is not None and not hasattr(values, "__len__"):
+                raise InputError(f"Network: {name} is {values!r}; expected a sequence")
+        for k, size in enumerate(sizes):
+            check_whole(f"Network: layer size {k + 1} of {len(sizes)}", size, 1)
+        check_whole("Network: seed", seed, 0)
         shapes = tuple((int(n),) for n in sizes)
         connections = tuple(Dense(int(a), int(b)) for a, b in zip(sizes, sizes[1:], strict=False))
         if weights is None:
@@ -163,17 +167,14 @@ class Network:
 
 def _as_float(what: str, values: Any) -> np.ndarray:
     """A private, read-only float copy: a description must not change under its owner."""
-    try:
-        array = np.array(values)
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{what}: {type(values).__name__} is no array of numbers") from None
+    array = as_floats(what, values, copy=True)
     array.setflags(write=False)
     return array
 
 
 def _check_array(what: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"{what} are a {type(array).__name__}; expected a numpy array")
     if array.shape != shape:
         raise InputError(f"{what} have shape {array.shape}; expected {shape}")
     bad = np.argwhere(~np.isfinite(array))

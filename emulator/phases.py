@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_number, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Free:
     from_free: bool = False
 
     def __post_init__(self) -> None:
-        _check_steps("Free", self.steps)
+        check_whole("Free: steps", self.steps, 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +53,11 @@ class Nudged:
     from_free: bool = False
 
     def __post_init__(self) -> None:
-        _check_steps("Nudged", self.steps)
+        check_whole("Nudged: steps", self.steps, 1)
+        check_number("Nudged: beta", self.beta)
         if not math.isfinite(self.beta) or self.beta == 0.0:
             raise InputError(f"Nudged: beta is {self.beta!r}; expected a finite number other than 0")
 
 
 Phase = Free | Nudged
 
-
-def _check_steps(name: str, steps: Any) -> None:
-    if isinstance(steps, bool) or not hasattr(steps, "__index__") or steps < 1:
-        raise InputError(f"{name}: steps is {steps!r}; expected a whole number of at least 1")

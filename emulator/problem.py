@@ -10,7 +10,7 @@ import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.coding import Coding, OptimalStepSize
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free, Nudged, Phase
 
@@ -82,14 +82,14 @@ class Problem:
         """Step sizes at t = 1 ... last_step in the run's precision; None if units adapt them."""
         if isinstance(self.coding.step_size, OptimalStepSize):
             return None
-        return self.coding.step_size.table(self.last_step).astype(self.dtype)
+        return self.coding.step_size.table(self.last_step, self.dtype)
 
     @property
     def prediction_table(self) -> np.ndarray | None:
         """Prediction coefficients at t = 1 ... last_step; None without prediction."""
         if self.coding.prediction is None:
             return None
-        return self.coding.prediction.table(self.last_step).astype(self.dtype)
+        return self.coding.prediction.table(self.last_step, self.dtype)
 
     @property
     def phase_names(self) -> tuple[str, ...]:
@@ -149,15 +149,13 @@ def pose(
         raise InputError(f"run: coding is {coding!r}; expected Coding")
     _check_choice("precision", precision, get_args(Precision))
     _check_choice("input", input, get_args(InputMode))
-    if isinstance(record, str):
-        record = (record,)
-    for name in record:
+    for name in _sequence("record", (record,) if isinstance(record, str) else record):
         _check_choice("record", name, get_args(Recordable))
-    if isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed < 2**64:
-        raise InputError(f"run: seed is {seed!r}; expected a whole number of at least 0, below 2**64")
+    wanted = frozenset({record} if isinstance(record, str) else record)
+    check_whole("run: seed", seed, 0, 2**64)
 
     n_in = network.sizes[0]
-    x = _floats("x", x)
+    x = as_floats("run: x", x)
     if x.shape[1:] == network.layers[0]:
         x = x.reshape(len(x), n_in)
     if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
@@ -167,7 +165,7 @@ def pose(
     _check_unit_interval("x", x)
     batch = len(x)
 
-    phases = tuple(phases)
+    phases = tuple(_sequence("phases", phases))
     if not phases:
         raise InputError("run: no phases; expected at least one, e.g. [Free(100)]")
     targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
@@ -193,7 +191,7 @@ def pose(
 
     steps = sum(phase.steps for phase in phases)
     dtype = np.dtype(precision)
-    return Problem(
+    problem = Problem(
         network,
         coding,
         phases,
@@ -201,11 +199,44 @@ def pose(
         tuple(None if y is None else y.astype(dtype) for y in targets),
         input,
         precision,
-        frozenset(record),
+        wanted,
         _uniforms(uniforms, coding, network, steps, batch),
         int(seed),
         samples.astype(np.int64),
     )
+    _check_precision(problem)
+    return problem
+
+
+def _check_precision(problem: Problem) -> None:
+    """Refuse numbers that vanish or overflow in the precision of the run."""
+    dtype, coding = problem.dtype, problem.coding
+    _ = problem.step_table, problem.prediction_table  # made once here, so refused here
+    if isinstance(coding.step_size, OptimalStepSize):
+        regularizer = coding.step_size.regularizer
+        if not dtype.type(regularizer) > 0:
+            raise InputError(
+                f"run: regularizer {regularizer!r} rounds to 0 in {dtype}; expected a larger one"
+            )
+    largest = float(np.finfo(dtype).max)
+    for k, phase in enumerate(problem.phases):
+        if isinstance(phase, Nudged) and 2 * abs(phase.beta) > largest:
+            raise InputError(
+                f"run: beta {phase.beta!r} of phase {k} overflows {dtype}; expected a smaller one"
+            )
+    for what, arrays in (("weights", problem.network.weights), ("biases", problem.network.biases)):
+        for k, array in enumerate(arrays):
+            if array.itemsize > dtype.itemsize and np.abs(array).max() > largest:
+                raise InputError(
+                    f"run: {what} of connection {k + 1} reach {np.abs(array).max():g}, which "
+                    f"overflows {dtype}; expected smaller ones, or precision='float64'"
+                )
+
+
+def _sequence(what: str, value: Any) -> Any:
+    if not hasattr(value, "__iter__"):
+        raise InputError(f"run: {what} is {value!r}; expected a sequence")
+    return value if hasattr(value, "__len__") else tuple(value)
 
 
 def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
@@ -213,7 +244,7 @@ def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
         return None
     if not isinstance(phase, Nudged):
         raise InputError(f"run: phase {k} is {phase!r}; expected Free or Nudged")
-    target = _floats(f"target of phase {k}", phase.target)
+    target = as_floats(f"run: target of phase {k}", phase.target)
     if target.shape != (batch, n_out):
         raise InputError(
             f"run: target of phase {k} has shape {target.shape}; expected {(batch, n_out)}"
@@ -231,6 +262,7 @@ def _uniforms(
         raise InputError(
             f"run: uniforms are given with quantizer {coding.quantizer!r}; expected 'bernoulli'"
         )
+    uniforms = _sequence("uniforms", uniforms)
     if len(uniforms) != len(network.layers):
         raise InputError(
             f"run: uniforms hold {len(uniforms)} layers; "
@@ -238,7 +270,7 @@ def _uniforms(
         )
     checked = []
     for layer, (values, units) in enumerate(zip(uniforms, network.sizes, strict=True)):
-        array = _floats(f"uniforms[{layer}]", values).astype(np.float64)
+        array = as_floats(f"run: uniforms[{layer}]", values).astype(np.float64)
         if array.shape[:2] != (steps, batch) or array.size != steps * batch * units:
             raise InputError(
                 f"run: uniforms[{layer}] has shape {array.shape}; expected {(steps, batch, units)}"
@@ -247,16 +279,6 @@ def _uniforms(
         _check_unit_interval(f"uniforms[{layer}]", array)
         checked.append(array)
     return tuple(checked)
-
-
-def _floats(what: str, values: Any) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-        if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"run: {what} is {type(values).__name__}; expected numbers") from None
-    return array
 
 
 def _check_unit_interval(what: str, array: np.ndarray) -> None:

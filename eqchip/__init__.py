@@ -1,1 +1,78 @@
-"""eqchip: a neuromorphic chip emulator that trains itself by Equilibrium Propagation."""
+"""eqchip: a neuromorphic chip emulator that trains itself by Equilibrium Propagation.
+
+>>> import eqchip as eq
+>>> net = eq.Network.dense([4, 3, 2], seed=0)
+>>> run = eq.run(net, [[0.0, 0.5, 1.0, 0.25]], coding=eq.Coding(), phases=[eq.Free(20)])
+>>> run.ends[0][-1].shape
+(1, 2)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eqchip.api import run
+    from eqchip.emulator.activity import Activity
+    from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
+    from eqchip.emulator.datasets import Dataset, load
+    from eqchip.emulator.errors import InputError
+    from eqchip.emulator.learning import Changes, Learning, contrast
+    from eqchip.emulator.network import Dense, Network
+    from eqchip.emulator.phases import Free, Nudged
+    from eqchip.emulator.problem import Run
+
+__version__ = version("eqchip")
+
+# Public name -> its module, imported when first used: `import eqchip` itself is light.
+_HOMES = {
+    "run": "eqchip.api",
+    "Activity": "eqchip.emulator.activity",
+    "Coding": "eqchip.emulator.coding",
+    "OptimalStepSize": "eqchip.emulator.coding",
+    "Polynomial": "eqchip.emulator.coding",
+    "Dataset": "eqchip.emulator.datasets",
+    "load": "eqchip.emulator.datasets",
+    "InputError": "eqchip.emulator.errors",
+    "Changes": "eqchip.emulator.learning",
+    "Learning": "eqchip.emulator.learning",
+    "contrast": "eqchip.emulator.learning",
+    "Dense": "eqchip.emulator.network",
+    "Network": "eqchip.emulator.network",
+    "Free": "eqchip.emulator.phases",
+    "Nudged": "eqchip.emulator.phases",
+    "Run": "eqchip.emulator.problem",
+}
+
+__all__ = [
+    "Activity",
+    "Changes",
+    "Coding",
+    "Dataset",
+    "Dense",
+    "Free",
+    "InputError",
+    "Learning",
+    "Network",
+    "Nudged",
+    "OptimalStepSize",
+    "Polynomial",
+    "Run",
+    "contrast",
+    "load",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'eqchip' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

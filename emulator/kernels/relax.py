@@ -123,22 +123,22 @@ class Scratch(NamedTuple):
 
 def new_state(units: int, layers: int, dtype: np.dtype) -> State:
     """Memory for one state. (Kernels allocate nothing.)"""
-    floats = (aligned_zeros(units, dtype) for _ in range(8))
+    floats = aligned_zeros((8, units), dtype)  # a layer is whole cache lines, so rows are, too
     return State(
         *floats,
-        aligned_zeros(2 * units, np.dtype(np.int32)),
-        aligned_zeros(2 * units, dtype),
+        np.zeros(2 * units, np.int32),
+        np.zeros(2 * units, dtype),
         np.zeros(2 * layers, np.int64),
     )
 
 
 def new_scratch(units: int, dtype: np.dtype) -> Scratch:
     """Memory for one thread's scratch."""
-    floats = (aligned_zeros(units, dtype) for _ in range(9))
+    floats = aligned_zeros((9, units), dtype)
     return Scratch(
         *floats,
-        aligned_zeros(units, np.dtype(np.uint8)),
-        aligned_zeros(units, np.dtype(np.int32)),
+        np.zeros(units, np.uint8),
+        np.zeros(units, np.int32),
     )
 
 

@@ -1,0 +1,111 @@
+# Everything here runs in $(VENV), on the installed package and never on the source tree:
+# what is tested is what a user gets. An edit of a source file reinstalls the package.
+#
+# Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)
+#           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  DIST=dir (for wheel)
+
+VENV ?= .venv
+DIST ?= dist
+ROUNDS ?= 5
+BIN = $(VENV)/bin
+PIP = $(BIN)/pip --disable-pip-version-check -qq
+
+PACKAGES = eqchip emulator backends mapping hw_reports
+# Folders too: a deleted file changes its folder.
+SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test test-long test-nojit lint typecheck format wheel bench fuzz \
+	clean clean-cache
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+venv: $(VENV)/.installed ## make $(VENV) and install eqchip there, with its test tools
+
+demo: venv ## train a small network on the emulated chip, and report what it cost
+	@$(BIN)/eqchip demo $(ARGS)
+
+test: lint typecheck ## lint, type check and the test suite
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+test-long: venv ## the tests that take minutes
+	@$(BIN)/pytest -m long $(PYTEST_ARGS)
+
+# pytest exits with 5 when it finds no test; that is fine only while no test has the marker.
+test-nojit: venv ## the kernels as plain Python, without numba's compiler
+	@EQCHIP_DISABLE_JIT=1 $(BIN)/pytest -m 'nojit and not long' $(PYTEST_ARGS) || { \
+		test $$? -eq 5 && ! grep -rqs 'mark\.nojit' tests && echo "no test is marked nojit yet"; }
+
+lint: venv ## ruff: rules and format
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check . || { \
+		$(BIN)/ruff format --check .; echo "make format mends that"; exit 1; }
+
+# From inside $(VENV), where the source folder does not hide the installed package. The
+# paths printed are turned into those of the source files, which are the ones to edit.
+typecheck: venv ## mypy, on the installed package
+	@status=0; config="$(CURDIR)/pyproject.toml"; cd $(VENV) || exit; \
+	report=$$(bin/mypy --config-file "$$config" --python-executable bin/python -p eqchip 2>&1) \
+		|| status=$$?; \
+	printf '%s\n' "$$report" | sed -E \
+		-e 's|^lib[^:]*/site-packages/eqchip/((emulator\|backends\|mapping\|hw_reports)/)|\1|' \
+		-e 's|^lib[^:]*/site-packages/(eqchip/)|\1|'; \
+	exit $$status
+
+format: venv ## mend format and order of imports
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+wheel: venv ## source distribution and wheel into $(DIST)
+	@rm -rf build
+	@$(BIN)/pyproject-build --no-isolation --outdir "$(DIST)" . > $(VENV)/build.log 2>&1 \
+		|| { cat $(VENV)/build.log; exit 1; }
+	@rm -rf build eqchip.egg-info
+	@ls "$(DIST)"/eqchip-*
+
+bench: venv ## measure speed
+	@$(BIN)/eqchip bench $(ARGS)
+
+fuzz: venv ## the property-based tests with many fresh examples, ROUNDS times over
+	@for round in $$(seq $(ROUNDS)); do \
+		echo "round $$round of $(ROUNDS)"; \
+		$(BIN)/pytest -q -m 'hypothesis and not long' --hypothesis-profile=fuzz $(PYTEST_ARGS) \
+			|| exit 1; \
+	done
+
+clean-cache: ## forget compiled kernels (numba does not notice an edit in another module)
+	@find $(PACKAGES) $(wildcard $(VENV)/lib) \( -name '*.nbi' -o -name '*.nbc' \) \
+		-exec rm -f {} +
+
+clean: clean-cache ## remove $(VENV) and all that was built; runs/ stays
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find $(PACKAGES) $(wildcard tests benchmarks examples) -name __pycache__ -prune -exec rm -rf {} +
+
+# Our own build uses the pinned setuptools of the environment: quick, and without a network.
+$(VENV)/.created:
+	@python=$(or $(PYTHON),$$(scripts/find-python.sh)) || exit 1; \
+	version=$$("$$python" -c 'import platform; print(platform.python_version())') || exit 1; \
+	case $$version in 3.10.*) ;; *) \
+		echo "Python 3.10 not $(if $(PYTHON),chosen,found): using $$version;" \
+			"the Lava backend needs 3.10 and is left out" ;; \
+	esac; \
+	echo "making $(VENV) with Python $$version"; \
+	"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip --disable-pip-version-check -qq install -c constraints.txt \
+		pip setuptools wheel build
+	@touch $@
+
+$(VENV)/.package: $(SOURCES) pyproject.toml README.md LICENSE | $(VENV)/.created
+	@echo "installing eqchip into $(VENV)"
+	@rm -rf build
+	@$(PIP) install --no-deps --force-reinstall --no-build-isolation .
+	@rm -rf build eqchip.egg-info
+	@touch $@
+
+# eqchip is there already, so that this installs what it and its extras require.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.package
+	@echo "installing what eqchip requires (the first time takes a minute or two)"
+	@$(PIP) install -c constraints.txt --build-constraint constraints.txt 'eqchip[test,lint]'
+	@touch $@

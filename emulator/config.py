@@ -1,0 +1,153 @@
+"""All settings of a training run, and the file that repeats it (``config.toml``)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from eqchip.emulator.coding import Coding
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.learning import Learning, learning_rates
+from eqchip.emulator.network import Network
+from eqchip.emulator.problem import InputMode, Precision
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FORMAT = "eqchip-config 1"
+ABSENT = "none"  # TOML has no null
+
+Schedule = Literal["cosine", "constant"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Descent(_Settings):
+    """How weights follow the contrast.
+
+    lr holds a rate per connection, the input side first; it is scaled over the run by
+    the schedule: "cosine" falls to 0 as (1 + cos(pi progress)) / 2.
+    """
+
+    lr: tuple[float, ...] = (0.4, 0.2)
+    momentum: float = Field(0.0, ge=0, lt=1)
+    schedule: Schedule = "cosine"
+    epochs: int = Field(25, ge=1)
+    minibatch: int = Field(20, ge=1)
+
+    def rates(self, progress: float) -> list[float]:
+        """The learning rates when this share of the run, in [0, 1], is done."""
+        factor = 1.0 if self.schedule == "constant" else 0.5 * (1.0 + np.cos(np.pi * progress))
+        return [rate * float(factor) for rate in self.lr]
+
+
+class Config(_Settings):
+    """Everything that determines the weights at the end of a training run."""
+
+    dataset: str = "digits"
+    layers: tuple[int, ...] = (64, 100, 10)
+    input: InputMode = "spikes"
+    precision: Precision = "float32"
+    seed: int = Field(0, ge=0, lt=2**63)
+    validation: int = Field(0, ge=0)
+    coding: Coding = Coding()
+    learning: Learning = Learning()
+    descent: Descent = Descent()
+
+    @field_validator("layers")
+    @classmethod
+    def _check_layers(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
+        if len(layers) < 2 or min(layers) < 1:
+            raise ValueError("expected at least two layers of at least one unit, e.g. 784-500-10")
+        return layers
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Config:
+        learning_rates(self.descent.lr, len(self.layers) - 1)
+        return self
+
+    def network(self) -> Network:
+        """The network before training."""
+        return Network.dense(self.layers, seed=self.seed)
+
+    def digest(self) -> str:
+        """A short fingerprint of all settings."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def make_config(**settings: Any) -> Config:
+    """A configuration from plain settings.
+
+    Raises
+    ------
+    InputError
+        In one line, naming every setting that is wrong, its value, and what would be right.
+    """
+    try:
+        return Config(**settings)
+    except ValidationError as error:
+        raise InputError(f"settings: {_one_line(error)}") from None
+
+
+def to_toml(config: Config, provenance: dict[str, Any]) -> str:
+    """The text of ``config.toml``."""
+    import tomli_w
+
+    settings = _replace(config.model_dump(mode="json"), None, ABSENT)
+    return tomli_w.dumps({"format": FORMAT, **settings, "provenance": provenance})
+
+
+def read_config(path: Path) -> Config:
+    """Read a ``config.toml``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no TOML, of another format, or holds wrong settings.
+    """
+    try:
+        text = path.read_bytes().decode()
+        document = tomllib.loads(text)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected the configuration of a run") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
+    found = document.pop("format", None)
+    if found != FORMAT:
+        raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")
+    document.pop("provenance", None)
+    try:
+        return Config(**_replace(document, ABSENT, None, keep=("quantizer",)))
+    except (ValidationError, TypeError) as error:
+        text = _one_line(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{path}: {text}") from None
+
+
+def _replace(value: Any, old: Any, new: Any, keep: tuple[str, ...] = ()) -> Any:
+    if isinstance(value, dict):
+        return {k: v if k in keep else _replace(v, old, new, keep) for k, v in value.items()}
+    return new if value == old and type(value) is type(old) else value
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(step) for step in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        shown = problem["input"]
+        value = f" is {shown!r}" if isinstance(shown, (int, float, str, tuple, list)) else ""
+        parts.append(f"{place}{value}: {text}" if place else text)
+    return "; ".join(parts)

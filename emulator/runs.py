@@ -1,0 +1,234 @@
+"""A run directory: all that repeats, resumes and reports a training run.
+
+============================  ================================================
+``config.toml``               all settings, versions and seed
+``metrics.jsonl``             append-only: a line an epoch, a last line for the test
+``checkpoint.npz``            where training stands; replaced as a whole
+``network.npz``               the network as of the last whole epoch
+``activity.json``             what the last epoch did: counts per phase and layer
+``report/``                   plots
+============================  ================================================
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.emulator.config import Config, read_config, to_toml
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import read_arrays, write_arrays, write_text
+from eqchip.emulator.network import Network
+
+CHECKPOINT_FORMAT = "eqchip-checkpoint 1"
+NETWORK_FORMAT = "eqchip-network 1"
+METRICS_FORMAT = "eqchip-metrics 1"
+ACTIVITY_FORMAT = "eqchip-activity 1"
+
+
+def provenance(command: str = "") -> dict[str, Any]:
+    """Versions, machine and time, for every file that holds results."""
+    versions = {}
+    for package in ("eqchip", "numpy", "numba"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": command,
+    }
+
+
+class RunDirectory:
+    """The files of one training run.
+
+    Parameters
+    ----------
+    path : Path
+        Of an existing run; :meth:`create` makes a new one.
+
+    Raises
+    ------
+    InputError
+        If there is no run in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "config.toml").is_file():
+            raise InputError(f"{self.path}: no run here (config.toml is missing)")
+        self.config = read_config(self.path / "config.toml")
+
+    @classmethod
+    def create(cls, path: Path, config: Config, command: str = "") -> RunDirectory:
+        """Make a new run directory.
+
+        Raises
+        ------
+        InputError
+            If the path exists and is not an empty directory.
+        OSError
+            If it cannot be made.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: exists and is no directory; expected a new directory")
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(
+                f"{path}: exists and is not empty; expected a new directory, "
+                "or --resume to go on with the run in it"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / "config.toml", to_toml(config, provenance(command)))
+        return cls(path)
+
+    @property
+    def report(self) -> Path:
+        """The directory of plots, made when first asked for."""
+        (self.path / "report").mkdir(exist_ok=True)
+        return self.path / "report"
+
+    def save_checkpoint(self, state: dict[str, np.ndarray], seconds: float) -> None:
+        """Replace the checkpoint; `seconds` is the time spent in training so far."""
+        write_arrays(
+            self.path / "checkpoint.npz",
+            CHECKPOINT_FORMAT,
+            {**state, "digest": np.array(self.config.digest()), "seconds": np.array(seconds)},
+        )
+
+    def load_checkpoint(self) -> tuple[dict[str, np.ndarray], float] | None:
+        """The last checkpoint's state and seconds; None if there is none yet.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or belongs to other settings.
+        """
+        path = self.path / "checkpoint.npz"
+        if not path.exists():
+            return None
+        arrays = read_arrays(path, CHECKPOINT_FORMAT)
+        digest, seconds = str(arrays.pop("digest", "missing")), arrays.pop("seconds", None)
+        if digest != self.config.digest():
+            raise InputError(
+                f"{path}: made with other settings (fingerprint {digest}); "
+                f"expected those of config.toml ({self.config.digest()})"
+            )
+        if seconds is None or seconds.shape != () or not 0 <= float(seconds) < np.inf:
+            raise InputError(f"{path}: seconds is {seconds}; expected a number of at least 0")
+        return arrays, float(seconds)
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Add a line to ``metrics.jsonl``."""
+        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps({"format": METRICS_FORMAT, **row}) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``; a line cut short by a kill is left out.
+
+        Raises
+        ------
+        InputError
+            If a line is not a metrics line.
+        """
+        path = self.path / "metrics.jsonl"
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+        except FileNotFoundError:
+            return []
+        rows = []
+        for number, line in enumerate(lines[:-1], start=1):  # a whole line ends with a newline
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                raise InputError(f"{path}, line {number}: no valid JSON; expected metrics") from None
+            if not isinstance(row, dict) or row.get("format") != METRICS_FORMAT:
+                raise InputError(f"{path}, line {number}: expected format {METRICS_FORMAT!r}")
+            rows.append(row)
+        return rows
+
+    def drop_metrics_after(self, epoch: int) -> None:
+        """Forget lines of epochs that the checkpoint does not hold: they will be run again."""
+        rows = [row for row in self.metrics() if row.get("epoch", 0) <= epoch]
+        if (self.path / "metrics.jsonl").exists():
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            write_text(self.path / "metrics.jsonl", text)
+
+    def save_network(self, network: Network) -> None:
+        """Replace ``network.npz``."""
+        save_network(self.path / "network.npz", network)
+
+    def network(self) -> Network:
+        """The trained network, of the shape that the configuration names.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or of another shape.
+        """
+        path = self.path / "network.npz"
+        network = load_network(path)
+        if network.sizes != self.config.layers:
+            raise InputError(
+                f"{path}: layers are {network.sizes}; expected those of config.toml, "
+                f"{self.config.layers}"
+            )
+        return network
+
+    def save_activity(self, activity: Activity) -> None:
+        """Replace ``activity.json``."""
+        document = {"format": ACTIVITY_FORMAT, **activity.to_dict()}
+        write_text(self.path / "activity.json", json.dumps(document, indent=1) + "\n")
+
+
+def save_network(path: Path, network: Network) -> None:
+    """Write a network: ``layers``, ``weights_k`` and ``biases_k`` (k from 0)."""
+    arrays = {"layers": np.array(network.layers)}
+    for k, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
+        arrays[f"weights_{k}"], arrays[f"biases_{k}"] = weights, biases
+    write_arrays(path, NETWORK_FORMAT, arrays)
+
+
+def load_network(path: Path) -> Network:
+    """Read a network.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, foreign, or holds no network.
+    """
+    arrays = read_arrays(Path(path), NETWORK_FORMAT)
+    layers = arrays.get("layers")
+    if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
+        raise InputError(f"{path}: layers are missing or no table of sizes")
+    count = len(layers) - 1
+    names = {f"{kind}_{k}" for kind in ("weights", "biases") for k in range(count)}
+    missing = sorted(names - arrays.keys())
+    if missing:
+        raise InputError(f"{path}: {', '.join(missing)} missing")
+    try:
+        return Network.dense(
+            [int(n) for n in layers[:, 0]],
+            weights=[arrays[f"weights_{k}"] for k in range(count)],
+            biases=[arrays[f"biases_{k}"] for k in range(count)],
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def command_line() -> str:
+    """The command as typed, for provenance."""
+    program = Path(sys.argv[0]).name.replace("__main__.py", "eqchip")
+    return " ".join([program, *sys.argv[1:]])

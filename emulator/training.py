@@ -1,0 +1,301 @@
+"""Training: minibatches through the engine, contrasts into the weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.emulator.config import Config
+from eqchip.emulator.datasets import Dataset, one_hot, split_validation
+from eqchip.emulator.engine import resolve_threads, solve
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.learning import Descent
+from eqchip.emulator.lowering import (
+    Lowered,
+    layer_units,
+    lower,
+    raise_to_network,
+    weight_rows,
+)
+from eqchip.emulator.network import Network
+from eqchip.emulator.phases import Free
+from eqchip.emulator.problem import Problem, pose
+from eqchip.emulator.progress import Progress, Silent
+
+EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Samples seen, how many of them were classified wrongly, and what that took."""
+
+    samples: int
+    errors: int
+    activity: Activity
+
+    @property
+    def error(self) -> float:
+        """Classification error in percent; NaN before the first sample."""
+        return 100.0 * self.errors / self.samples if self.samples else math.nan
+
+    @property
+    def spikes_per_sample(self) -> float:
+        """Spikes per sample over all phases and layers."""
+        return float(self.activity.spikes.sum()) / max(self.samples, 1)
+
+    @property
+    def events_per_sample(self) -> float:
+        """Synaptic events per sample over all phases and connections."""
+        return float(self.activity.synaptic_events.sum()) / max(self.samples, 1)
+
+    @property
+    def macs_per_sample(self) -> float:
+        """Multiply-accumulates per sample over all phases and connections."""
+        return float(self.activity.macs.sum()) / max(self.samples, 1)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.samples + other.samples,
+            self.errors + other.errors,
+            self.activity + other.activity,
+        )
+
+
+def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
+    """A seed of its own for each use of random numbers."""
+    words = np.random.SeedSequence([seed, *purpose.encode(), index])
+    return int(words.generate_state(1, np.uint64)[0])
+
+
+class Classifier:
+    """A network that classifies: the free phase, and the largest last output potential.
+
+    Parameters
+    ----------
+    config : Config
+        Its coding, input mode, precision and number of free steps are used.
+    network : Network
+    threads : int, optional
+    lowered : Lowered, optional
+        The network, lowered before; changes made to it are seen.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        network: Network,
+        threads: int | None = None,
+        lowered: Lowered | None = None,
+    ) -> None:
+        self.config, self.network, self.threads = config, network, threads
+        self.lowered = lower(network, np.dtype(config.precision)) if lowered is None else lowered
+
+    def classify(
+        self, x: np.ndarray, labels: np.ndarray, progress: Progress | None = None
+    ) -> Tally:
+        """Classify samples x, shape (n, n_in), of known classes, shape (n,)."""
+        progress = progress or Silent()
+        progress.start("Classifying", len(x))
+        tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
+        for start in range(0, len(x), EVALUATION_BATCH):
+            batch = slice(start, start + EVALUATION_BATCH)
+            problem = pose(
+                self.network,
+                x[batch],
+                coding=self.config.coding,
+                phases=[Free(self.config.learning.free_steps)],
+                input=self.config.input,
+                precision=self.config.precision,
+                seed=stream_seed(self.config.seed, "classify"),
+                samples=np.arange(start, start + len(x[batch])),
+            )
+            run = solve(problem, threads=self.threads, lowered=self.lowered)
+            wrong = run.ends[0][-1].argmax(1) != labels[batch]
+            tally += Tally(len(wrong), int(wrong.sum()), run.activity)
+            progress.advance(len(wrong), error=f"{tally.error:.2f} %")
+        progress.stop()
+        return tally
+
+
+class Trainer:
+    """One training run: weights, and where in which epoch it stands.
+
+    Two trainers with the same configuration hold the same weights after the same
+    number of minibatches, on any number of threads, interrupted or not.
+
+    Parameters
+    ----------
+    config : Config
+    dataset : Dataset
+    threads : int, optional
+        Default: all processors.
+
+    Raises
+    ------
+    InputError
+        If the network does not fit the data set.
+    """
+
+    def __init__(self, config: Config, dataset: Dataset, threads: int | None = None) -> None:
+        expected = (dataset.train_x.shape[1], dataset.classes)
+        if (config.layers[0], config.layers[-1]) != expected:
+            raise InputError(
+                f"layers {'-'.join(map(str, config.layers))}: data set {dataset.name} has "
+                f"{expected[0]} inputs and {expected[1]} classes; "
+                f"expected {expected[0]}-...-{expected[1]}"
+            )
+        self.config, self.dataset = config, dataset
+        self.threads = resolve_threads(threads)
+        self.start = config.network()
+        self.lowered = lower(self.start, np.dtype(config.precision))
+        self._classifier = Classifier(config, self.start, self.threads, self.lowered)
+        self.descent = Descent(
+            self.lowered, config.learning.rule, config.descent.momentum, self.threads
+        )
+        self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
+        self.targets = one_hot(dataset.train_y, dataset.classes).astype(config.precision)
+        self.minibatches = -(-len(self.train_indices) // config.descent.minibatch)
+        self.epoch = 0
+        self.position = 0  # minibatches done in this epoch
+        self.tally = self._new_tally()
+        # Checked and lowered once; a minibatch only exchanges the samples.
+        self._template = pose(
+            self.start,
+            dataset.train_x[:1],
+            coding=config.coding,
+            phases=config.learning.phases(self.targets[:1]),
+            input=config.input,
+            precision=config.precision,
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are trained."""
+        return self.epoch >= self.config.descent.epochs
+
+    @property
+    def network(self) -> Network:
+        """The network as trained so far."""
+        return raise_to_network(self.lowered, self.start)
+
+    def train_epoch(self) -> Iterator[Tally]:
+        """Train what is left of this epoch; yields the epoch's tally after each minibatch."""
+        config, size = self.config, self.config.descent.minibatch
+        rng = np.random.default_rng([config.seed, self.epoch])
+        seed = stream_seed(config.seed, "train", self.epoch)
+        order = rng.permutation(self.train_indices)
+        signs = rng.choice((-1, 1), self.minibatches) if config.learning.random_sign else None
+        while self.position < self.minibatches:
+            indices = order[self.position * size : (self.position + 1) * size]
+            sign = 1 if signs is None else int(signs[self.position])
+            progress = (self.epoch + self.position / self.minibatches) / config.descent.epochs
+            tally = self._train_minibatch(indices, sign, config.descent.rates(progress), seed)
+            self.position += 1
+            self.tally += tally
+            yield self.tally
+
+    def end_epoch(self) -> Tally:
+        """Close the epoch: returns its tally and begins the next."""
+        tally, self.tally = self.tally, self._new_tally()
+        self.epoch, self.position = self.epoch + 1, 0
+        return tally
+
+    def validate(self) -> Tally:
+        """Classify the validation samples with the weights of now."""
+        return self.classify(
+            self.dataset.train_x[self.validation_indices],
+            self.dataset.train_y[self.validation_indices],
+        )
+
+    def test(self) -> Tally:
+        """Classify the test set with the weights of now."""
+        return self.classify(self.dataset.test_x, self.dataset.test_y)
+
+    def classify(self, x: np.ndarray, labels: np.ndarray) -> Tally:
+        """Classify samples with the weights of now."""
+        return self._classifier.classify(x, labels)
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a resumed run needs, as arrays and numbers; see :meth:`restore`."""
+        arrays = {f"weights_{k}": weight_rows(self.lowered, k) for k in self._connections()}
+        arrays["biases"] = self.lowered.biases
+        arrays["weight_velocity"] = self.descent.weight_velocity
+        arrays["bias_velocity"] = self.descent.bias_velocity
+        for name, value in self.tally.activity.to_arrays().items():
+            arrays[f"activity_{name}"] = value
+        numbers = np.array([self.epoch, self.position, self.tally.samples, self.tally.errors])
+        return {**arrays, "numbers": numbers}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Continue from a state.
+
+        Raises
+        ------
+        InputError
+            If an array is missing or has another shape or type than this configuration's.
+        """
+        like = self.state()
+        for name, value in like.items():
+            found = state.get(name)
+            if found is None or found.shape != value.shape or found.dtype != value.dtype:
+                shown = "missing" if found is None else f"{found.dtype} of shape {found.shape}"
+                raise InputError(
+                    f"{name} is {shown}; expected {value.dtype} of shape {value.shape}"
+                )
+            if value.dtype.kind == "f" and not np.isfinite(found).all():
+                raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
+        epoch, position, samples, errors = (int(n) for n in state["numbers"])
+        if not (0 <= epoch <= self.config.descent.epochs and 0 <= position <= self.minibatches):
+            raise InputError(f"it stands at epoch {epoch}, minibatch {position}: out of range")
+        trained = Network.dense(
+            self.config.layers,
+            weights=[state[f"weights_{k}"] for k in self._connections()],
+            biases=[layer_units(self.lowered, state["biases"], k + 1) for k in self._connections()],
+        )
+        for to, source in zip(self.lowered, lower(trained, self.lowered.weights.dtype), strict=True):
+            to[...] = source
+        self.descent.weight_velocity[...] = state["weight_velocity"]
+        self.descent.bias_velocity[...] = state["bias_velocity"]
+        activity = self.tally.activity.from_arrays(
+            {
+                name.removeprefix("activity_"): state[name]
+                for name in like
+                if name.startswith("activity_")
+            },
+            samples,
+        )
+        self.epoch, self.position = epoch, position
+        self.tally = Tally(samples, errors, activity)
+
+    def _connections(self) -> range:
+        return range(len(self.config.layers) - 1)
+
+    def _new_tally(self) -> Tally:
+        names = tuple(
+            "nudged" if hasattr(phase, "beta") else "free"
+            for phase in self.config.learning.phases(self.targets[:1])
+        )
+        return Tally(0, 0, Activity.zeros(names, len(self.config.layers)))
+
+    def _train_minibatch(
+        self, indices: np.ndarray, sign: int, rates: list[float], seed: int
+    ) -> Tally:
+        config, target = self.config, self.targets[indices]
+        phases = tuple(config.learning.phases(target, sign))
+        problem: Problem = replace(
+            self._template,
+            phases=phases,
+            x=self.dataset.train_x[indices].astype(config.precision, copy=False),
+            targets=tuple(getattr(phase, "target", None) for phase in phases),
+            seed=seed,
+            samples=indices,
+        )
+        run = solve(problem, threads=self.threads, lowered=self.lowered)
+        wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
+        self.descent.update(run, sign * config.learning.beta, rates)
+        return Tally(len(indices), wrong, run.activity)

@@ -1,0 +1,75 @@
+"""``eqchip`` and ``python -m eqchip``."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from eqchip.emulator.errors import InputError
+
+# Command -> what it does. Each lives in `eqchip.commands.<name>` as `command`, and is
+# imported only when it is asked for: numba and matplotlib take their time.
+COMMANDS = {
+    "demo": "Train a small network on handwritten digits, from nothing, in about a minute.",
+    "train": "Train a network by Equilibrium Propagation, or resume an interrupted run.",
+    "evaluate": "Classify a data set with a trained network.",
+    "converge": "How fast does each coding reach the fixed point of the real-valued network?",
+    "bench": "Measure the engine's speed against the machine's limit and dense algebra.",
+}
+DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        return import_module(f"eqchip.commands.{name}").command  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table above: the help of all commands must not import them.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("eqchip"), prog_name="eqchip")
+def cli() -> None:
+    """A neuromorphic chip emulator that trains itself by Equilibrium Propagation.
+
+    Results go to stdout; progress and messages to stderr. Every command takes --json
+    (one JSON document on stdout, nothing else there) and --quiet. Exit status: 0 done,
+    1 a check failed, 2 bad input, 130 interrupted.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    try:
+        return cli.main(arguments, prog_name="eqchip", standalone_mode=False) or DONE
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        return _refuse(error.format_message())
+    except InputError as error:
+        return _refuse(str(error))
+    except OSError as error:  # a full disk, a directory that cannot be written
+        where = f"{error.filename}: " if error.filename else ""
+        return _refuse(f"{where}{error.strerror or error}")
+    except (KeyboardInterrupt, click.Abort):
+        print("eqchip: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _refuse(text: str) -> int:
+    print(f"eqchip: error: {' '.join(text.split())}", file=sys.stderr)
+    return BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,101 @@
+"""One call to run a network on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
+from typing import Any
+
+from eqchip.emulator.coding import Coding
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.network import Network
+from eqchip.emulator.phases import Phase
+from eqchip.emulator.problem import InputMode, Precision, Problem, Recordable, Run, pose
+
+# Name -> module with a function `solve(problem)`.
+BACKENDS = {
+    "emulator": "eqchip.emulator.engine",
+    "reference": "eqchip.backends.reference",
+}
+
+
+def run(
+    network: Network,
+    x: Any,
+    *,
+    coding: Coding,
+    phases: Sequence[Phase],
+    input: InputMode = "spikes",
+    precision: Precision = "float32",
+    record: Collection[Recordable] = (),
+    uniforms: Sequence[Any] | None = None,
+    seed: int = 0,
+    samples: Any = None,
+    backend: str = "emulator",
+    threads: int | None = None,
+) -> Run:
+    """Run a network through phases of relaxation.
+
+    Parameters
+    ----------
+    network : Network
+    x : array_like, shape (batch, n_in)
+        The clamped input, each value in [0, 1].
+    coding : Coding
+    phases : sequence of Free and Nudged
+        In their order; t, and with it every schedule, runs on from phase to phase.
+    input : {"spikes", "current"}
+        Whether the input is encoded into spikes like every other layer, or injected
+        into the first hidden layer as a constant current from step 1 on.
+    precision : {"float32", "float64"}
+    record : collection of {"bits", "potentials"}
+        What to keep of every step. Memory then grows with the number of steps.
+    uniforms : sequence of array_like, optional
+        For Bernoulli codings: the uniform numbers in [0, 1] by hand, one array per
+        layer (the input first) of shape (steps, batch, *units), a row per step run.
+    seed : int
+        Seed of the counter-based random numbers of Bernoulli codings.
+    samples : sequence of int, optional
+        The identity of each sample for the random numbers. Default: 0, 1, 2, ...
+    backend : {"emulator", "reference"}
+        The event-driven engine, or the plain numpy reference.
+    threads : int, optional
+        For the emulator. Default: all processors. The result does not depend on it.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError
+        Naming the argument, its value, and what would be right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from eqchip import Coding, Free, Network, Nudged
+    >>> net = Network.dense([2, 1], weights=[[[0.5], [0.25]]])
+    >>> found = run(net, [[1.0, 1.0]], coding=Coding.real_valued(), phases=[Free(30)])
+    >>> found.ends[0][1].round(3).tolist()
+    [[0.75]]
+    """
+    problem = pose(
+        network,
+        x,
+        coding=coding,
+        phases=phases,
+        input=input,
+        precision=precision,
+        record=record,
+        uniforms=uniforms,
+        seed=seed,
+        samples=samples,
+    )
+    if backend not in BACKENDS:
+        raise InputError(f"run: unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
+    solve: Callable[..., Run] = import_module(BACKENDS[backend]).solve
+    return solve(problem, threads=threads) if backend == "emulator" else solve(problem)
+
+
+__all__ = ["BACKENDS", "Problem", "run"]

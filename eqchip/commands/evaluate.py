@@ -1,0 +1,94 @@
+"""``eqchip evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from eqchip.output import Output, output_options
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--data", type=click.Path(path_type=Path),
+    help="Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a download.",
+)  # fmt: skip
+@click.option(
+    "--split", type=click.Choice(("test", "validation")), default="test", show_default=True,
+    help="Choose settings on validation; read the test set once.",
+)  # fmt: skip
+@click.option("--free-steps", type=int, help="Time steps per sample. Default: as in training.")
+@click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
+@output_options
+def command(
+    run: Path,
+    data: Path | None,
+    split: str,
+    free_steps: int | None,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Classify a data set with the trained network of a RUN directory."""
+    from eqchip.emulator.config import make_config
+    from eqchip.emulator.datasets import load, split_validation
+    from eqchip.emulator.errors import InputError
+    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.training import Classifier
+
+    output = Output(as_json, quiet)
+    directory = RunDirectory(run)
+    config = directory.config
+    if free_steps is not None:
+        settings = config.model_dump()
+        settings["learning"]["free_steps"] = free_steps
+        config = make_config(**settings)
+    network = directory.network()
+    dataset = load(config.dataset, data, progress=not quiet)
+    if split == "validation":
+        _, indices = split_validation(dataset, config.validation)
+        if not len(indices):
+            raise InputError(f"{run}: no validation samples were set aside; expected --split test")
+        x, labels = dataset.train_x[indices], dataset.train_y[indices]
+    else:
+        x, labels = dataset.test_x, dataset.test_y
+    tally = Classifier(config, network, threads).classify(x, labels, output)
+    activity, n = tally.activity, tally.samples
+    layers = len(config.layers)
+    output.table(
+        f"{run} on {n:,} {split} samples of {config.dataset}: error {tally.error:.2f} %",
+        ("per sample", "units", "spikes", "rate", "synaptic events in"),
+        [
+            (
+                f"layer {k}" + (" (input)" if k == 0 else " (output)" if k == layers - 1 else ""),
+                config.layers[k],
+                f"{activity.spikes[0, k] / n:,.1f}",
+                f"{activity.spikes[0, k] / n / config.layers[k] / config.learning.free_steps:.4f}",
+                f"{_arriving(activity.synaptic_events, k) / n:,.0f}",
+            )
+            for k in range(layers)
+        ],
+    )
+    output.result(
+        {
+            "run": str(run),
+            "split": split,
+            "samples": n,
+            "error": tally.error,
+            "free_steps": config.learning.free_steps,
+            "spikes_per_sample": tally.spikes_per_sample,
+            "synaptic_events_per_sample": tally.events_per_sample,
+            "macs_per_sample": tally.macs_per_sample,
+            "activity": activity.to_dict(),
+        }
+    )
+    return 0
+
+
+def _arriving(events, layer: int) -> int:  # type: ignore[no-untyped-def]
+    """Events that reach a layer: forward from below, feedback from above."""
+    forward = int(events[0, layer - 1, 0]) if layer > 0 else 0
+    feedback = int(events[0, layer, 1]) if layer < events.shape[1] else 0
+    return forward + feedback

@@ -1,0 +1,248 @@
+"""``eqchip train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eqchip.emulator.coding import Coding
+from eqchip.emulator.errors import InputError
+from eqchip.output import Output, output_options
+from eqchip.parameters import Layers, Rates, Schedule
+
+DATASETS = ("digits", "mnist", "fashion-mnist")
+
+
+@click.command()
+@click.option("--dataset", type=click.Choice(DATASETS), default="digits", show_default=True)
+@click.option(
+    "--data", type=click.Path(path_type=Path),
+    help="Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a download.",
+)  # fmt: skip
+@click.option("--layers", type=Layers(), help="Units per layer, e.g. 784-500-10.")
+@click.option(
+    "--out", type=click.Path(path_type=Path),
+    help="Run directory to make. Default: runs/DATASET-LAYERS-sSEED, numbered if it exists.",
+)  # fmt: skip
+@click.option(
+    "--resume", type=click.Path(path_type=Path), metavar="RUN",
+    help="Go on with an interrupted run; its settings are in its config.toml.",
+)  # fmt: skip
+@click.option("--epochs", type=int)
+@click.option("--minibatch", type=int, help="Samples per weight update; 1 is online.")
+@click.option("--lr", type=Rates(), help="Learning rate per connection, input side first.")
+@click.option("--momentum", type=float)
+@click.option("--schedule", type=click.Choice(("cosine", "constant")), help="Of the learning rate.")
+@click.option(
+    "--rule", type=click.Choice(("symmetric", "full", "bidirectional", "one_sided")),
+    help="Which phases are contrasted, and how.",
+)  # fmt: skip
+@click.option("--beta", type=float, help="Strength of the nudge.")
+@click.option("--free-steps", type=int)
+@click.option("--nudged-steps", type=int, help="Of each nudged phase.")
+@click.option("--random-sign", is_flag=True, default=None, help="Draw beta's sign per minibatch.")
+@click.option(
+    "--split-stream", is_flag=True, default=None,
+    help="Contrast against the free phase continued beside the nudged one.",
+)  # fmt: skip
+@click.option(
+    "--quantizer", type=click.Choice(("sigma-delta", "bernoulli", "none")),
+    help="How potentials become bits; none is the real-valued network.",
+)  # fmt: skip
+@click.option("--step-size", type=Schedule(adaptive=True), help="0.8, 0.84/t^0.09 or osa:0.0346.")
+@click.option("--prediction", type=Schedule(optional=True), help="0.83/t^0.58, 0.3 or none.")
+@click.option(
+    "--input", "input_mode", type=click.Choice(("spikes", "current")),
+    help="Encode the input into spikes, or inject it as a constant current.",
+)  # fmt: skip
+@click.option("--precision", type=click.Choice(("float32", "float64")))
+@click.option("--seed", type=int)
+@click.option(
+    "--validation", type=int, help="Training samples set aside to choose settings on."
+)
+@click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
+@click.option(
+    "--checkpoint-minutes", type=click.FloatRange(min=0), default=5.0, show_default=True,
+    help="Write a checkpoint at least this often, besides after every epoch.",
+)  # fmt: skip
+@output_options
+def command(
+    dataset: str,
+    data: Path | None,
+    layers: tuple[int, ...] | None,
+    out: Path | None,
+    resume: Path | None,
+    threads: int | None,
+    checkpoint_minutes: float,
+    as_json: bool,
+    quiet: bool,
+    **settings: Any,
+) -> int:
+    """Train a network by Equilibrium Propagation, or resume an interrupted run.
+
+    Without flags: handwritten digits, from nothing, in seconds. What is not given is
+    taken from settings that were chosen for the data set on validation data.
+
+    The test set is read once, when all epochs are done.
+    """
+    from eqchip.emulator.runs import RunDirectory, command_line
+
+    output = Output(as_json, quiet)
+    if resume is not None:
+        _refuse_settings(click.get_current_context())
+        run = RunDirectory(resume)
+    else:
+        config = _config(dataset, layers, settings)
+        path = out or free_path(
+            Path("runs") / f"{dataset}-{'-'.join(map(str, config.layers))}-s{config.seed}"
+        )
+        # The data first: a run directory without data to train on helps nobody.
+        run = None
+    train_and_show(
+        output,
+        run or (lambda: RunDirectory.create(path, config, command_line())),
+        run.config if run else config,
+        data,
+        threads,
+        checkpoint_minutes,
+    )
+    return 0
+
+
+def train_and_show(
+    output: Output,
+    run: Any,
+    config: Any,
+    data: Path | None,
+    threads: int | None,
+    checkpoint_minutes: float,
+) -> float:
+    """Train, draw the curves, and show what was reached; returns the test error in percent.
+
+    `run` is a RunDirectory, or a function that makes one once the data is loaded.
+    """
+    from eqchip.emulator.datasets import load
+    from eqchip.emulator.engine import resolve_threads
+    from eqchip.emulator.fit import fit
+    from eqchip.emulator.training import Trainer
+    from eqchip.hw_reports.curves import learning_curves
+
+    threads = resolve_threads(threads)
+    dataset = load(config.dataset, data, progress=not output.quiet)
+    if callable(run):
+        Trainer(config, dataset, threads)  # refuse what cannot train before making a directory
+        run = run()
+    layers = "-".join(map(str, config.layers))
+    output.message(
+        f"Training {layers} on {config.dataset} into {run.path} "
+        "(the first run on a machine compiles for about 20 s)"
+    )
+    outcome = fit(
+        run,
+        dataset,
+        threads=threads,
+        checkpoint_minutes=checkpoint_minutes,
+        progress=output,
+    )
+    curves = run.report / "learning_curves.png"
+    learning_curves(run.metrics(), f"{layers} on {config.dataset}, {_coding_name(config)}", curves)
+    last, test = outcome.train, outcome.test
+    validation = outcome.validation_error
+    output.table(
+        f"{layers} on {config.dataset} after {last['epoch']} epochs",
+        ("", "error", "spikes / sample", "synaptic events / sample"),
+        [
+            ("training (running)", f"{last['train_error']:.2f} %",
+             f"{last['spikes_per_sample']:,.0f}", f"{last['synaptic_events_per_sample']:,.0f}"),
+            *([("validation", f"{validation:.2f} %", "", "")] if validation is not None else []),
+            ("test, read once", f"{test.error:.2f} %",
+             f"{test.spikes_per_sample:,.0f}", f"{test.events_per_sample:,.0f}"),
+        ],
+    )  # fmt: skip
+    output.text(f"{outcome.seconds:.0f} s of training. Run: {run.path}  Curves: {curves}")
+    output.result(
+        {
+            "run": str(run.path),
+            "curves": str(curves),
+            "epochs": last["epoch"],
+            "train_error": last["train_error"],
+            "validation_error": validation,
+            "test_error": test.error,
+            "test_samples": test.samples,
+            "train_synaptic_events_per_sample": last["synaptic_events_per_sample"],
+            "train_spikes_per_sample": last["spikes_per_sample"],
+            "test_synaptic_events_per_sample": test.events_per_sample,
+            "test_spikes_per_sample": test.spikes_per_sample,
+            "seconds": outcome.seconds,
+        }
+    )
+    return test.error
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that does not exist."""
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
+
+
+# Command line option -> where it belongs in a configuration.
+_LEARNING = ("rule", "beta", "free_steps", "nudged_steps", "random_sign", "split_stream")
+_DESCENT = ("epochs", "minibatch", "lr", "momentum", "schedule")
+_PLAIN = ("precision", "seed", "validation")
+
+
+def _config(dataset: str, layers: tuple[int, ...] | None, settings: dict[str, Any]) -> Any:
+    from eqchip.emulator.presets import preset
+
+    def given(names: tuple[str, ...]) -> dict[str, Any]:
+        return {name: settings[name] for name in names if settings[name] is not None}
+
+    plain = given(_PLAIN)
+    if settings["input_mode"] is not None:
+        plain["input"] = settings["input_mode"]
+    coding = _coding(settings["quantizer"], settings["step_size"], settings["prediction"])
+    if coding is not None:
+        plain["coding"] = coding
+    descent = given(_DESCENT)
+    config = preset(dataset, layers, learning=given(_LEARNING), **plain)
+    if len(descent.get("lr", ())) == 1:
+        descent["lr"] *= len(config.layers) - 1
+    return preset(dataset, layers, learning=given(_LEARNING), descent=descent, **plain)
+
+
+def _coding(quantizer: str | None, step_size: Any, prediction: Any) -> Coding | None:
+    if quantizer is step_size is prediction is None:
+        return None
+    base = Coding.real_valued() if quantizer == "none" else Coding()
+    if prediction is None:
+        prediction = base.prediction
+    return Coding(
+        quantizer or base.quantizer,  # type: ignore[arg-type]
+        step_size or base.step_size,
+        None if prediction == "none" else prediction,
+    )
+
+
+def _coding_name(config: Any) -> str:
+    coding = config.coding
+    if coding.quantizer == "none":
+        return "real-valued"
+    return coding.quantizer + (" with prediction" if coding.prediction else "")
+
+
+def _refuse_settings(context: click.Context) -> None:
+    """A resumed run has its settings; others would make it another run."""
+    allowed = {"resume", "data", "threads", "checkpoint_minutes", "as_json", "quiet"}
+    source = click.core.ParameterSource.COMMANDLINE
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name not in allowed and context.get_parameter_source(name) == source:
+            raise InputError(
+                f"{parameter.opts[0]} is given with --resume, which keeps the run's own settings; "
+                f"expected {parameter.opts[0]} to be left out, or a new run"
+            )

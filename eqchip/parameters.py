@@ -1,0 +1,65 @@
+"""Types of command line arguments: layers, schedules, lists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from eqchip.emulator.coding import OptimalStepSize, Polynomial
+
+NUMBER = r"[0-9.]+(?:[eE][-+]?[0-9]+)?"
+
+
+class Layers(click.ParamType):
+    """``784-500-10``."""
+
+    name = "layers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"\d+(-\d+)+", value):
+            self.fail(f"{value!r}; expected layer sizes such as 784-500-10", param, ctx)
+        return tuple(int(size) for size in value.split("-"))
+
+
+class Rates(click.ParamType):
+    """``0.2`` or ``0.2,0.1``."""
+
+    name = "rates"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(rate) for rate in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r}; expected numbers such as 0.2,0.1", param, ctx)
+
+
+class Schedule(click.ParamType):
+    """``0.8``, ``0.83/t^0.58``, and where allowed ``osa:0.0346`` or ``none``."""
+
+    name = "schedule"
+
+    def __init__(self, *, adaptive: bool = False, optional: bool = False) -> None:
+        self.adaptive, self.optional = adaptive, optional
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        text = value.replace(" ", "").replace("**", "^")
+        if self.optional and text == "none":
+            return "none"
+        if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
+            return OptimalStepSize(float(match[1]))
+        if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
+            try:
+                return Polynomial(float(match[1]), float(match[2] or 0))
+            except ValueError as error:
+                self.fail(str(error), param, ctx)
+        known = ["0.8", "0.83/t^0.58"]
+        known += ["osa:0.0346"] * self.adaptive + ["none"] * self.optional
+        self.fail(f"{value!r}; expected one such as {', '.join(known)}", param, ctx)

@@ -1,0 +1,238 @@
+"""Random problems: as hypothesis strategies, and from a generator for bulk tests.
+
+What a problem is made of is written once, in :func:`_make`, over a source of choices; the
+two ways of drawing differ in the source alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from hypothesis import strategies as st
+
+from eqchip.backends import reference
+from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.network import Network
+from eqchip.emulator.phases import Free, Nudged, Phase
+from eqchip.emulator.problem import Problem, pose
+
+T = TypeVar("T")
+
+
+class Source(Protocol):
+    """Where choices come from; simpler choices come first, for shrinking."""
+
+    def integer(self, low: int, high: int) -> int: ...
+
+    def number(self, low: float, high: float) -> float: ...
+
+    def choice(self, options: Sequence[T]) -> T: ...
+
+    def generator(self) -> np.random.Generator: ...
+
+
+class _RandomSource:
+    def __init__(self, rng: np.random.Generator) -> None:
+        self.rng = rng
+
+    def integer(self, low: int, high: int) -> int:
+        return int(self.rng.integers(low, high, endpoint=True))
+
+    def number(self, low: float, high: float) -> float:
+        return float(self.rng.uniform(low, high))
+
+    def choice(self, options: Sequence[T]) -> T:
+        return options[self.integer(0, len(options) - 1)]
+
+    def generator(self) -> np.random.Generator:
+        return self.rng
+
+
+class _HypothesisSource:
+    def __init__(self, draw: Any) -> None:
+        self.draw = draw
+
+    def integer(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+    def number(self, low: float, high: float) -> float:
+        return self.draw(st.floats(low, high))
+
+    def choice(self, options: Sequence[T]) -> T:
+        return self.draw(st.sampled_from(options))
+
+    def generator(self) -> np.random.Generator:
+        return np.random.default_rng(self.draw(st.integers(0, 2**32 - 1)))
+
+
+def draw_problem(
+    rng: np.random.Generator,
+    *,
+    precision: str | None = None,
+    max_width: int = 20,
+    max_steps: int = 6,
+) -> Problem:
+    """One random problem; bits and potentials are recorded."""
+    return _make(_RandomSource(rng), precision, max_width, max_steps)
+
+
+@st.composite
+def problems(
+    draw: Any, *, precision: str | None = None, max_width: int = 20, max_steps: int = 6
+) -> Problem:
+    """Problems of every kind; bits and potentials are recorded."""
+    return _make(_HypothesisSource(draw), precision, max_width, max_steps)
+
+
+def with_phases(problem: Problem, phases: Sequence[Phase]) -> Problem:
+    """The same problem, with other phases and drawn random numbers; everything recorded."""
+    return pose(
+        problem.network,
+        problem.x,
+        coding=problem.coding,
+        phases=phases,
+        input=problem.input,
+        precision=problem.precision,
+        record=("bits", "potentials"),
+        seed=problem.seed,
+        samples=problem.samples,
+    )
+
+
+def single_sample(problem: Problem, index: int) -> Problem:
+    """The problem of one sample of a batch, under the identity that it has there."""
+    one = slice(index, index + 1)
+    targets = tuple(None if y is None else y[one] for y in problem.targets)
+    return replace(
+        problem,
+        x=problem.x[one],
+        phases=tuple(
+            replace(phase, target=target) if isinstance(phase, Nudged) else phase
+            for phase, target in zip(problem.phases, targets, strict=True)
+        ),
+        targets=targets,
+        uniforms=None if problem.uniforms is None else tuple(u[:, one] for u in problem.uniforms),
+        samples=problem.samples[one],
+    )
+
+
+# --- the parts of a problem ---------------------------------------------------------------
+
+
+def _make(source: Source, precision: str | None, max_width: int, max_steps: int) -> Problem:
+    batch = source.integer(1, 4)
+    sizes = [source.integer(1, max_width) for _ in range(source.integer(2, 5))]
+    coding = _coding(source)
+    phases = _phases(source, batch, sizes[-1], max_steps)
+    problem = pose(
+        _network(source, sizes),
+        _unit_interval(source, (batch, sizes[0])),
+        coding=coding,
+        phases=phases,
+        input=source.choice(["spikes", "current"]),
+        precision=precision or source.choice(["float64", "float32"]),  # type: ignore[arg-type]
+        record=("bits", "potentials"),
+        seed=source.choice([0, 1, 2**32, 2**64 - 1, source.integer(0, 2**32)]),
+        samples=_samples(source, batch),
+    )
+    if coding.quantizer == "bernoulli":
+        problem = _with_uniforms(source, problem)
+    return problem
+
+
+def _network(source: Source, sizes: list[int]) -> Network:
+    rng = source.generator()
+
+    def values(*shape: int) -> np.ndarray:
+        # Multiples of 1/64 make sums exact and ties of potentials and thresholds common.
+        kind = source.choice(["zeros", "dyadic", "gaussian", "sparse", "large", "single"])
+        if kind == "zeros":
+            return np.zeros(shape)
+        if kind == "dyadic":
+            return rng.integers(-64, 64, shape, endpoint=True) / 64.0
+        gaussian = rng.normal(0.0, 0.5, shape)
+        if kind == "sparse":
+            return gaussian * (rng.random(shape) < 0.3)
+        if kind == "large":
+            return 20.0 * gaussian
+        return gaussian.astype(np.float32) if kind == "single" else gaussian
+
+    return Network.dense(
+        sizes,
+        weights=[values(a, b) for a, b in zip(sizes, sizes[1:], strict=False)],
+        biases=[values(n) for n in sizes[1:]],
+    )
+
+
+def _polynomial(source: Source) -> Polynomial:
+    value = source.choice([1.0, 0.5, 0.25, 0.832, source.number(0.01, 1.0)])
+    return Polynomial(value, source.choice([0.0, 0.5, 0.584, 1.0, source.number(0.0, 2.0)]))
+
+
+def _coding(source: Source) -> Coding:
+    quantizer = source.choice(["none", "sigma-delta", "bernoulli", "sigma-delta"])
+    step_size: Polynomial | OptimalStepSize = _polynomial(source)
+    if source.choice([False, False, True]):
+        nu_bar = source.choice([0.0, 0.0346, 0.5, source.number(0.0, 0.99)])
+        step_size = OptimalStepSize(nu_bar, source.choice([1e-15, 1e-3]))
+    predicts = quantizer != "none" and source.choice([False, True, True])
+    prediction = _polynomial(source) if predicts else None
+    return Coding(quantizer, step_size=step_size, prediction=prediction)  # type: ignore[arg-type]
+
+
+def _phases(source: Source, batch: int, n_out: int, max_steps: int) -> list[Phase]:
+    phases: list[Phase] = []
+    seen_free = False
+    for _ in range(source.integer(1, 4)):
+        steps = source.integer(1, max_steps)
+        from_free = seen_free and source.choice([False, True])
+        # One run in eight starts nudged; the others start free, as training does.
+        if source.integer(0, 7 if not phases else 2) < (7 if not phases else 1):
+            phases.append(Free(steps, from_free=from_free))
+            seen_free = seen_free or not from_free
+        else:
+            beta = source.choice([0.5, -0.5, 1.0, source.number(0.01, 2.0)])
+            target = _unit_interval(source, (batch, n_out))
+            phases.append(Nudged(steps, target, beta, from_free=from_free))
+    return phases
+
+
+def _unit_interval(source: Source, shape: tuple[int, ...]) -> np.ndarray:
+    """Values in [0, 1]: random ones, the special ones 0, 1/2, 1, or both mixed."""
+    rng = source.generator()
+    special = rng.choice([0.0, 0.5, 1.0, 0.25], shape)
+    part_random = source.choice([0.0, 0.5, 1.0])
+    return np.where(rng.random(shape) < part_random, rng.random(shape), special)
+
+
+def _samples(source: Source, batch: int) -> np.ndarray | None:
+    if source.choice([True, False]):
+        return None
+    first = source.choice([0, 1000, 2**31, 2**32 - batch])
+    return (first + np.arange(batch))[:: source.choice([1, -1])]
+
+
+def _with_uniforms(source: Source, problem: Problem) -> Problem:
+    """Perhaps give the uniform numbers by hand, with ties between them and the potentials."""
+    kind = source.choice(["drawn", "random", "grid", "ties"])
+    if kind == "drawn":
+        return problem
+    shapes = [(problem.steps, len(problem.x), n) for n in problem.network.sizes]
+    rng = source.generator()
+    if kind == "grid":
+        uniforms = [rng.integers(0, 8, shape, endpoint=True) / 8.0 for shape in shapes]
+    else:
+        uniforms = [rng.random(shape) for shape in shapes]
+    problem = replace(problem, uniforms=tuple(uniforms))
+    if kind == "ties" and problem.coding.prediction is None:
+        # The potentials of a step do not depend on its own numbers, so they may be taken as
+        # these: without prediction, a is the potential.
+        row = source.integer(0, problem.steps - 1)
+        potentials = reference.solve(problem).potentials
+        assert potentials is not None
+        for numbers, s in zip(uniforms, potentials, strict=True):
+            numbers[row] = s[row].reshape(numbers[row].shape)
+    return problem
