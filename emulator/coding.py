@@ -188,7 +188,9 @@ class Coding:
                 f"Coding: step_size is {self.step_size!r}; expected Polynomial or OptimalStepSize"
             )
         if self.prediction is not None and not isinstance(self.prediction, Polynomial):
-            raise InputError(f"Coding: prediction is {self.prediction!r}; expected Polynomial or None")
+            raise InputError(
+                f"Coding: prediction is {self.prediction!r}; expected Polynomial or None"
+            )
         if self.quantizer == "none" and self.prediction is not None:
             raise InputError(
                 "Coding: prediction is given with quantizer 'none', where messages are exact; "

@@ -40,10 +40,10 @@ class Descent(_Settings):
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
-    momentum: float = Field(0.0, ge=0, lt=1)
+    momentum: float = Field(default=0.0, ge=0, lt=1)
     schedule: Schedule = "cosine"
-    epochs: int = Field(25, ge=1)
-    minibatch: int = Field(20, ge=1)
+    epochs: int = Field(default=25, ge=1)
+    minibatch: int = Field(default=20, ge=1)
 
     def rates(self, progress: float) -> list[float]:
         """The learning rates when this share of the run, in [0, 1], is done."""
@@ -58,8 +58,8 @@ class Config(_Settings):
     layers: tuple[int, ...] = (64, 100, 10)
     input: InputMode = "spikes"
     precision: Precision = "float32"
-    seed: int = Field(0, ge=0, lt=2**63)
-    validation: int = Field(0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    validation: int = Field(default=0, ge=0)
     coding: Coding = Coding()
     learning: Learning = Learning()
     descent: Descent = Descent()

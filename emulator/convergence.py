@@ -22,7 +22,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.lowering import Lowered, lower
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.problem import Precision, Run, pose
+from eqchip.emulator.problem import Precision, Recordable, Run, pose
 from eqchip.emulator.progress import Progress, Silent
 
 # O'Connor, Gavves and Welling: step size 0.5, and ten times the steps of the run.
@@ -30,6 +30,8 @@ REFERENCE_STEP_SIZE = 0.5
 REFERENCE_STEPS_FACTOR = 10
 # Short runs would leave too few steps even so.
 REFERENCE_STEPS_LEAST = 2000
+# A sample that is not at rest yet, near a bifurcation, gets so many times the steps.
+REFERENCE_PATIENCE = (1, 10, 100)
 # Far below every error of interest (1e-4), far above the rounding of float64.
 RESIDUAL_LIMIT = 1e-6
 EARLY_STEP = 20
@@ -108,11 +110,14 @@ class FixedPoints:
     residual : float
         The largest ``|p - s|`` over units, samples and phases: how far the drive p would
         still pull a unit of potential s if the step size were 1 (with s kept in [0, 1]).
+    steps : int
+        In each phase, for the slowest sample.
     """
 
     free: tuple[np.ndarray, ...]
     nudged: tuple[np.ndarray, ...]
     residual: float
+    steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,6 +227,7 @@ class Study:
     codings: dict[str, Coding]
     measured: dict[str, Measured]
     residual: float
+    reference_steps: int
 
 
 def fixed_points(
@@ -242,44 +248,63 @@ def fixed_points(
     target : ndarray, shape (inputs, n_out)
     beta : float
     steps : int
-        In each of the two phases, at least 2.
+        In each of the two phases, at least 2; samples that move still get more.
     threads : int, optional
 
     Raises
     ------
     InputError
-        If the network is not at rest after these steps.
+        If some sample is not at rest after a hundred times these steps.
     """
-    # The last step is a phase of its own: `ends` then tell how far it still moved, and no
-    # step needs to be recorded.
-    run = solve(
-        pose(
-            network,
-            x,
-            coding=Coding.real_valued(REFERENCE_STEP_SIZE),
-            phases=[
-                Free(steps - 1),
-                Free(1),
-                Nudged(steps - 1, target, beta),
-                Nudged(1, target, beta),
-            ],
-            precision="float64",
-        ),
-        threads=threads,
+    n = len(x)
+    free, nudged = ([np.zeros((n, size)) for size in network.sizes] for _ in range(2))
+    residual, pending = np.zeros(n), np.arange(n)
+    for patience in REFERENCE_PATIENCE:
+        run = _settle(network, x[pending], target[pending], beta, steps * patience, threads)
+        before_free, at_free, before_nudged, at_nudged = run.ends
+        residual[pending] = 0.0
+        for before, now in zip(before_free + before_nudged, at_free + at_nudged, strict=True):
+            moved = np.abs(now - before).max(1) / REFERENCE_STEP_SIZE
+            residual[pending] = np.maximum(residual[pending], moved)
+        for layer in range(len(network.sizes)):
+            free[layer][pending] = at_free[layer]
+            nudged[layer][pending] = at_nudged[layer]
+        pending = np.flatnonzero(~(residual <= RESIDUAL_LIMIT))
+        if not len(pending):
+            return FixedPoints(tuple(free), tuple(nudged), float(residual.max()), steps * patience)
+    raise InputError(
+        f"converge: {len(pending)} of {n} inputs do not bring the real-valued {network!r} to rest "
+        f"in {steps * REFERENCE_PATIENCE[-1]} steps a phase (residual {residual.max():.1e}, limit "
+        f"{RESIDUAL_LIMIT:.0e}), so there is no fixed point to compare with; expected smaller or "
+        "fewer layers"
     )
-    before_free, free, before_nudged, nudged = run.ends
-    moved = max(
-        float(np.abs(now - before).max())
-        for now, before in zip(free + nudged, before_free + before_nudged, strict=True)
+
+
+def _settle(
+    network: Network,
+    x: np.ndarray,
+    target: np.ndarray,
+    beta: float,
+    steps: int,
+    threads: int | None,
+) -> Run:
+    """Free, then nudged; the last step of each is a phase of its own.
+
+    So `ends` tell how far the last step moved, and no step needs to be recorded.
+    """
+    problem = pose(
+        network,
+        x,
+        coding=Coding.real_valued(REFERENCE_STEP_SIZE),
+        phases=[
+            Free(steps - 1),
+            Free(1),
+            Nudged(steps - 1, target, beta),
+            Nudged(1, target, beta),
+        ],
+        precision="float64",
     )
-    residual = moved / REFERENCE_STEP_SIZE
-    if not residual <= RESIDUAL_LIMIT:
-        raise InputError(
-            f"converge: the real-valued {network!r} is not at rest after {steps} steps a phase "
-            f"(residual {residual:.1e}, limit {RESIDUAL_LIMIT:.0e}), so there is no fixed point to "
-            "compare with; expected more steps, or fewer layers"
-        )
-    return FixedPoints(tuple(free), tuple(nudged), residual)
+    return solve(problem, threads=threads)
 
 
 def make_case(
@@ -319,6 +344,7 @@ def error_curve(
 ) -> Curve:
     """Relax a case in a coding, and compare every step with the fixed points."""
     sizes = np.array(experiment.layers)
+    record: tuple[Recordable, ...] = ("potentials",)
     row_bytes = experiment.steps * int(sizes.sum()) * np.dtype(experiment.precision).itemsize
     chunk = max(1, RECORD_BYTES // row_bytes)
     errors, spikes = [], np.zeros(len(sizes), np.int64)
@@ -335,7 +361,7 @@ def error_curve(
                 ),
             ],
             precision=experiment.precision,
-            record=("potentials",),
+            record=record,
             seed=case.seed,
             samples=samples,
         )
@@ -365,7 +391,7 @@ def measure(
     experiment : Experiment
     codings : mapping of str to Coding
     repeats : int
-        Networks, at least 2: one says nothing about how far another may differ.
+        Networks, at least 2.
     threads : int, optional
         Default: all processors. The result does not depend on it.
     progress : Progress, optional
@@ -375,15 +401,15 @@ def measure(
     InputError
         If there are fewer than 2 repeats, or a network has no fixed point.
     """
-    if repeats < 2:
-        raise InputError(f"converge: repeats is {repeats}; expected at least 2, for an interval")
+    check_repeats(repeats)
     progress = Silent() if progress is None else progress
     curves: dict[str, list[Curve]] = {name: [] for name in codings}
-    residual = 0.0
+    residual, reference_steps = 0.0, 0
     progress.start("measuring", repeats * len(codings))
     for repeat in range(repeats):
         case = make_case(experiment, "measure", repeat, threads=threads)
         residual = max(residual, case.fixed_points.residual)
+        reference_steps = max(reference_steps, case.fixed_points.steps)
         for name, coding in codings.items():
             curves[name].append(error_curve(experiment, case, coding, threads=threads))
             progress.advance(1, network=repeat + 1)
@@ -393,7 +419,14 @@ def measure(
         dict(codings),
         {name: _join(experiment, found) for name, found in curves.items()},
         residual,
+        reference_steps,
     )
+
+
+def check_repeats(repeats: int) -> None:
+    """Refuse fewer than 2 networks: one says nothing about how far another may differ."""
+    if repeats < 2:
+        raise InputError(f"converge: repeats is {repeats}; expected at least 2, for an interval")
 
 
 def interval(values: np.ndarray) -> Interval:
@@ -405,12 +438,7 @@ def interval(values: np.ndarray) -> Interval:
     >>> found.mean.item(), round(found.low.item(), 3), round(found.high.item(), 3)
     (2.0, 0.0, 4.484)
     """
-    from scipy.special import stdtrit  # takes its time to load
-
-    n = len(values)
-    mean = values.mean(0)
-    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
-    half = quantile * values.std(0, ddof=1) / math.sqrt(n)
+    mean, half = values.mean(0), _half_width(values)
     return Interval(mean, np.maximum(mean - half, 0.0), mean + half)
 
 
@@ -419,17 +447,21 @@ def ratio(values: np.ndarray, others: np.ndarray) -> Interval:
 
     The same networks stand behind both, so what they have in common cancels.
     """
-    from scipy.special import stdtrit
-
     logs = np.log(values / others)
-    half = float(stdtrit(len(logs) - 1, 0.5 + CONFIDENCE / 2)) * logs.std(ddof=1)
-    half /= math.sqrt(len(logs))
+    half = _half_width(logs)
     return Interval(*(np.exp(logs.mean() + k * half) for k in (0, -1, 1)))
 
 
-def _distance(
-    run: Run, found: FixedPoints, samples: np.ndarray, free_steps: int
-) -> np.ndarray:
+def _half_width(values: np.ndarray) -> np.ndarray:
+    """Half the width of the 95 % interval of the mean over the first axis (Student's t)."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
+
+    n = len(values)
+    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
+    return np.asarray(quantile * values.std(0, ddof=1) / math.sqrt(n))
+
+
+def _distance(run: Run, found: FixedPoints, samples: np.ndarray, free_steps: int) -> np.ndarray:
     """Sum over units of |s - s*|, shape (steps, samples)."""
     assert run.potentials is not None
     total = np.zeros(run.potentials[0].shape[:2])

@@ -184,9 +184,10 @@ class Settings:
     layers: tuple[int, ...]
     steps: int
 
-    def codings(self) -> dict[str, Coding]:
-        """The codings with these settings."""
-        return {name: kind.coding(self.parameters[name]) for name, kind in KINDS.items()}
+
+def make_codings(parameters: Mapping[str, Parameters]) -> dict[str, Coding]:
+    """A coding of each kind."""
+    return {name: KINDS[name].coding(values) for name, values in parameters.items()}
 
 
 def search(
@@ -278,7 +279,7 @@ def read_settings(path: Path, objective: Objective) -> Settings:
         values.pop("error", None)
     settings = Settings(codings, layers, steps)
     try:
-        settings.codings()
+        make_codings(codings)
     except (InputError, TypeError) as error:
         raise InputError(f"{path}: [{objective}]: {error}") from None
     return settings

@@ -187,9 +187,9 @@ def one_hot(labels: Any, classes: int) -> np.ndarray:
 
 
 def _digits() -> Dataset:
-    import sklearn  # type: ignore[import-untyped]  # slow to import, so only when needed
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
-    from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
+    import sklearn  # slow to import, so only when needed
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
     train_x, test_x, train_y, test_y = train_test_split(

@@ -85,7 +85,7 @@ def fetch(name: str, progress: bool) -> list[Path]:
     InputError
         If a file cannot be had, or comes with another checksum.
     """
-    import pooch  # type: ignore[import-untyped]  # slow to import, so only when needed
+    import pooch  # slow to import, so only when needed
 
     published = PUBLISHED[name]
     archives = [f"{file}.gz" for file in FILES]

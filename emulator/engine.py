@@ -87,7 +87,11 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
 def resolve_threads(threads: int | None) -> int:
     """The number of threads to use: as asked, or all processors of this process."""
     if threads is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
     if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
         raise InputError(f"threads is {threads!r}; expected a whole number of at least 1")
     return int(threads)
@@ -97,9 +101,7 @@ def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
     """Call work(first, last) for all items, split over threads."""
     threads = min(threads, items)
     bounds = [items * k // threads for k in range(threads + 1)]
-    others = [
-        _pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)
-    ]
+    others = [_pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
     work(bounds[0], bounds[1])
     for other in others:
         other.result()
@@ -116,19 +118,19 @@ def _rules(problem: Problem) -> kernels.Rules:
     none = np.zeros(0, dtype)
     eps = none if problem.step_table is None else problem.step_table
     lam = none if problem.prediction_table is None else problem.prediction_table
-    adaptive = isinstance(coding.step_size, OptimalStepSize)
+    adaptive = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
     low, high = philox.split_seed(problem.seed)
     return kernels.Rules(
         QUANTIZERS[coding.quantizer],
-        adaptive,
+        adaptive is not None,
         coding.prediction is not None,
         problem.input == "current",
         eps,
         one - eps,
         lam,
         one - lam,
-        np.array([coding.step_size.nu_bar if adaptive else 0], dtype),
-        np.array([coding.step_size.regularizer if adaptive else 0], dtype),
+        np.array([adaptive.nu_bar if adaptive else 0], dtype),
+        np.array([adaptive.regularizer if adaptive else 0], dtype),
         np.array([phase.steps for phase in problem.phases], np.int64),
         np.array([phase.from_free for phase in problem.phases], np.int64),
         np.array([2 * p.beta if isinstance(p, Nudged) else 0 for p in problem.phases], dtype),

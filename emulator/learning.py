@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -143,7 +144,7 @@ def contrast(
         terms = _terms(flat, k, rule)
         gradient = np.empty((flat[0][k].shape[1], flat[0][k + 1].shape[1]), flat[0][k].dtype)
         share(
-            lambda first, last, g=gradient, t=terms: kernels.contrast_rows(g, *t, first, last),
+            partial(kernels.contrast_rows, gradient, *terms),
             len(gradient),
             resolve_threads(threads),
         )
@@ -181,9 +182,9 @@ class Descent:
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
         """Learn from the run of one minibatch, with one rate per connection."""
         lowered, dtype = self.lowered, self.lowered.weights.dtype
-        ends, scale = _contrasted(run, beta, self.rule)
-        batch = len(ends[0][0])
-        ends = [[end.reshape(batch, -1) for end in phase] for phase in ends]
+        contrasted, scale = _contrasted(run, beta, self.rule)
+        batch = len(contrasted[0][0])
+        ends = [[end.reshape(batch, -1) for end in phase] for phase in contrasted]
         for k, rate in enumerate(rates):
             factor = np.array([rate * scale / batch, self.momentum], dtype)
             self._update_weights(k, factor, _terms(ends, k, self.rule))
@@ -198,9 +199,7 @@ class Descent:
                 change = velocity
             biases += change
 
-    def _update_weights(
-        self, k: int, factor: np.ndarray, terms: tuple[np.ndarray, ...]
-    ) -> None:
+    def _update_weights(self, k: int, factor: np.ndarray, terms: tuple[np.ndarray, ...]) -> None:
         weights = weight_rows(self.lowered, k)
         n_post = weights.shape[1]
         if self.momentum:

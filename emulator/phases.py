@@ -56,8 +56,9 @@ class Nudged:
         check_whole("Nudged: steps", self.steps, 1)
         check_number("Nudged: beta", self.beta)
         if not math.isfinite(self.beta) or self.beta == 0.0:
-            raise InputError(f"Nudged: beta is {self.beta!r}; expected a finite number other than 0")
+            raise InputError(
+                f"Nudged: beta is {self.beta!r}; expected a finite number other than 0"
+            )
 
 
 Phase = Free | Nudged
-

@@ -151,7 +151,7 @@ def pose(
     _check_choice("input", input, get_args(InputMode))
     for name in _sequence("record", (record,) if isinstance(record, str) else record):
         _check_choice("record", name, get_args(Recordable))
-    wanted = frozenset({record} if isinstance(record, str) else record)
+    wanted: frozenset[Any] = frozenset({record} if isinstance(record, str) else record)
     check_whole("run: seed", seed, 0, 2**64)
 
     n_in = network.sizes[0]

@@ -153,7 +153,9 @@ class RunDirectory:
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
-                raise InputError(f"{path}, line {number}: no valid JSON; expected metrics") from None
+                raise InputError(
+                    f"{path}, line {number}: no valid JSON; expected metrics"
+                ) from None
             if not isinstance(row, dict) or row.get("format") != METRICS_FORMAT:
                 raise InputError(f"{path}, line {number}: expected format {METRICS_FORMAT!r}")
             rows.append(row)

@@ -257,7 +257,9 @@ class Trainer:
             weights=[state[f"weights_{k}"] for k in self._connections()],
             biases=[layer_units(self.lowered, state["biases"], k + 1) for k in self._connections()],
         )
-        for to, source in zip(self.lowered, lower(trained, self.lowered.weights.dtype), strict=True):
+        for to, source in zip(
+            self.lowered, lower(trained, self.lowered.weights.dtype), strict=True
+        ):
             to[...] = source
         self.descent.weight_velocity[...] = state["weight_velocity"]
         self.descent.bias_velocity[...] = state["bias_velocity"]

@@ -71,7 +71,7 @@ class Output:
     def advance(self, amount: int = 1, **facts: object) -> None:
         """Move the bar on."""
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], advance=amount, **facts)
+            self._bar.update(self._bar.task_ids[0], advance=amount, **facts)  # type: ignore[arg-type]
 
     def message(self, text: str) -> None:
         """A line on stderr."""
@@ -84,9 +84,7 @@ class Output:
             self._bar.stop()
             self._bar = None
 
-    def table(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
-    ) -> None:
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table on stdout; columns whose first cell is a number stand to the right."""
         if self.as_json:
             return
@@ -113,4 +111,6 @@ class _Facts(ProgressColumn):
     """The facts given to `advance`, one after the other."""
 
     def render(self, task: Task) -> Text:
-        return Text("  ".join(f"{name.replace('_', ' ')} {value}" for name, value in task.fields.items()))
+        return Text(
+            "  ".join(f"{name.replace('_', ' ')} {value}" for name, value in task.fields.items())
+        )

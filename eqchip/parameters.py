@@ -18,6 +18,7 @@ class Layers(click.ParamType):
     name = "layers"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The parsed value; click shows what is refused."""
         if isinstance(value, tuple):
             return value
         if not re.fullmatch(r"\d+(-\d+)+", value):
@@ -31,6 +32,7 @@ class Rates(click.ParamType):
     name = "rates"
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        """The parsed value; click shows what is refused."""
         if isinstance(value, tuple):
             return value
         try:
@@ -48,6 +50,7 @@ class Schedule(click.ParamType):
         self.adaptive, self.optional = adaptive, optional
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The parsed value; click shows what is refused."""
         if not isinstance(value, str):
             return value
         text = value.replace(" ", "").replace("**", "^")

@@ -125,6 +125,7 @@ def document(
         "fixed_points": {
             "step_size": REFERENCE_STEP_SIZE,
             "steps_per_phase": experiment.reference_steps,
+            "steps_per_phase_of_slowest": study.reference_steps,
             "precision": "float64",
             "largest_residual": study.residual,
         },

@@ -18,7 +18,16 @@ def arrive_forward(u, net, k, rows, values, at, count, valued):
     first = at + net.offsets[k]
     if valued:
         add_scaled_rows(
-            u, post, net.weights, net.starts[k], net.strides[k], n, rows, values, first, first + count
+            u,
+            post,
+            net.weights,
+            net.starts[k],
+            net.strides[k],
+            n,
+            rows,
+            values,
+            first,
+            first + count,
         )
     else:
         add_rows(u, post, net.weights, net.starts[k], net.strides[k], n, rows, first, first + count)

@@ -36,7 +36,7 @@ SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
 
 
 class Rules(NamedTuple):
-    """How units compute: the coding and the phases as flat arrays (floats in the run's type).
+    """How units compute: the coding and the phases as flat arrays, floats in the run's type.
 
     quantizer: int; adaptive, predictive, current: bool; eps, eps_keep, lam, lam_keep:
     (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
@@ -63,9 +63,9 @@ class Rules(NamedTuple):
 class Record(NamedTuple):
     """Where results go.
 
-    ends: (k, b, j) float; active: (b, k, l) int64, messages other than 0; arrivals: (b, k, connection, 2)
-    int64; injected: (b,) int64; bits: (steps, b, j) uint8; potentials: (steps, b, j) float,
-    the last two of length 0 when they are not wanted.
+    ends: (k, b, j) float; active: (b, k, l) int64, messages other than 0; arrivals:
+    (b, k, connection, 2) int64; injected: (b,) int64; bits: (steps, b, j) uint8;
+    potentials: (steps, b, j) float, the last two of length 0 when they are not wanted.
     """
 
     ends: np.ndarray
@@ -83,7 +83,7 @@ class State(NamedTuple):
     units, see `_encode_input`); r: decoders; nu ... spread: statistics of the optimal
     step size. Messages are kept twice, those of the last step at `now`, those of this
     step at the other half: rows (2 j) int32 and values (2 j), per layer from its
-    offset, and count (2 l) int64.
+    offset, and counts (2 l) int64.
     """
 
     s: np.ndarray
@@ -96,7 +96,7 @@ class State(NamedTuple):
     spread: np.ndarray
     rows: np.ndarray
     values: np.ndarray
-    count: np.ndarray
+    counts: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -122,29 +122,21 @@ class Scratch(NamedTuple):
 
 
 def new_state(units: int, layers: int, dtype: np.dtype) -> State:
-    """Memory for one state. (Kernels allocate nothing.)"""
+    """Memory for one state: kernels allocate nothing."""
     floats = aligned_zeros((8, units), dtype)  # a layer is whole cache lines, so rows are, too
-    return State(
-        *floats,
-        np.zeros(2 * units, np.int32),
-        np.zeros(2 * units, dtype),
-        np.zeros(2 * layers, np.int64),
-    )
+    rows, values = np.zeros(2 * units, np.int32), np.zeros(2 * units, dtype)
+    return State._make([*floats, rows, values, np.zeros(2 * layers, np.int64)])
 
 
 def new_scratch(units: int, dtype: np.dtype) -> Scratch:
     """Memory for one thread's scratch."""
     floats = aligned_zeros((9, units), dtype)
-    return Scratch(
-        *floats,
-        np.zeros(units, np.uint8),
-        np.zeros(units, np.int32),
-    )
+    return Scratch._make([*floats, np.zeros(units, np.uint8), np.zeros(units, np.int32)])
 
 
 @inlined
 def _copy_state(to, state):
-    units, layers = len(state.s), len(state.count)
+    units, layers = len(state.s), len(state.counts)
     copy(to.s, state.s, 0, units)
     copy(to.phi, state.phi, 0, units)
     copy(to.r, state.r, 0, units)
@@ -155,7 +147,7 @@ def _copy_state(to, state):
     copy(to.spread, state.spread, 0, units)
     copy(to.rows, state.rows, 0, 2 * units)
     copy(to.values, state.values, 0, 2 * units)
-    copy(to.count, state.count, 0, layers)
+    copy(to.counts, state.counts, 0, layers)
 
 
 @inlined
@@ -169,7 +161,7 @@ def _clear_state(state, x, b, n_in):
     clear(state.bias, 0, units)
     clear(state.square, 0, units)
     clear(state.spread, 0, units)
-    clear(state.count, 0, len(state.count))
+    clear(state.counts, 0, len(state.counts))
     for j in range(units):
         state.nu[j] = 1
     for j in range(n_in):
@@ -194,7 +186,7 @@ def _receive(net, rules, state, scratch, now, layer, n_active, t, arrivals, b, p
     layers, units = len(net.sizes), len(state.s)
     first, n = net.offsets[layer], net.sizes[layer]
     valued = rules.quantizer == REAL_VALUED
-    at, counts = now * units, now * layers
+    at, first_count = now * units, now * layers
     if layer == 1 and rules.current:
         clear(scratch.u, first, n)
     elif layer == 1 and valued and t > 1:
@@ -205,12 +197,12 @@ def _receive(net, rules, state, scratch, now, layer, n_active, t, arrivals, b, p
         clear(scratch.u, first, n)
         arrivals[b, phase, layer - 1, 0] += arrive_forward(
             scratch.u, net, layer - 1, state.rows, state.values, at,
-            state.count[counts + layer - 1], valued,
+            state.counts[first_count + layer - 1], valued,
         )  # fmt: skip
     if layer < layers - 1:
         arrivals[b, phase, layer, 1] += arrive_feedback(
             scratch.u, net, layer, state.rows, state.values, at,
-            state.count[counts + layer + 1], valued,
+            state.counts[first_count + layer + 1], valued,
         )  # fmt: skip
 
 
@@ -323,7 +315,7 @@ def _record_step(net, rules, state, record, row, b, following):
         for layer in range(layers):
             first = net.offsets[layer]
             at = following * units + first
-            for j in range(at, at + state.count[following * layers + layer]):
+            for j in range(at, at + state.counts[following * layers + layer]):
                 record.bits[row, b, first + state.rows[j]] = 1
     if record.potentials.shape[0] > 0:
         for j in range(units):
@@ -355,14 +347,14 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                     record.arrivals, b, phase,
                 )  # fmt: skip
                 _advance(net, rules, state, scratch, layer, t, two_beta)
-                state.count[following * layers + layer] = _encode(
+                state.counts[following * layers + layer] = _encode(
                     net, rules, state, scratch, following, given, row, b, sample, layer, t
                 )
-            state.count[following * layers] = _encode_input(
+            state.counts[following * layers] = _encode_input(
                 net, rules, state, scratch, following, given, row, b, sample, t, n_active
             )
             for layer in range(layers):
-                record.active[b, phase, layer] += state.count[following * layers + layer]
+                record.active[b, phase, layer] += state.counts[following * layers + layer]
             _record_step(net, rules, state, record, row, b, following)
             now = following
             row += 1
@@ -384,6 +376,4 @@ def relax(
     state, free: State and scratch: Scratch, the thread's own.
     """
     for b in range(first_sample, last_sample):
-        _relax_sample(
-            net, rules, record, given, x, targets, b, samples[b], state, free, scratch
-        )
+        _relax_sample(net, rules, record, given, x, targets, b, samples[b], state, free, scratch)

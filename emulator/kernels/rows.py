@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
@@ -38,7 +37,7 @@ def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any
 
 
 def _block_sum(vectors: int, scaled: bool) -> Any:
-    """Intrinsic: out[o : o + n] += sum_k scale_k w[w0 + rows[k] * stride : + n], n = vectors lines."""
+    """Intrinsic: out[o : o + n] += sum_k w[w0 + rows[k] * stride : + n], times values if scaled."""
 
     @intrinsic
     def block_sum(

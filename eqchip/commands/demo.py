@@ -31,7 +31,12 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     config = preset("digits")
     path = out or free_path(Path("runs/demo"))
     error = train_and_show(
-        output, lambda: RunDirectory.create(path, config, command_line()), config, None, threads, 5.0
+        output,
+        lambda: RunDirectory.create(path, config, command_line()),
+        config,
+        None,
+        threads,
+        5.0,
     )
     if error >= PROMISED_ERROR:
         output.message(f"The test error is {error:.2f} %; the demo promises less than 5 %.")

@@ -59,9 +59,7 @@ DATASETS = ("digits", "mnist", "fashion-mnist")
 )  # fmt: skip
 @click.option("--precision", type=click.Choice(("float32", "float64")))
 @click.option("--seed", type=int)
-@click.option(
-    "--validation", type=int, help="Training samples set aside to choose settings on."
-)
+@click.option("--validation", type=int, help="Training samples set aside to choose settings on.")
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
 @click.option(
     "--checkpoint-minutes", type=click.FloatRange(min=0), default=5.0, show_default=True,

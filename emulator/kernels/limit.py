@@ -1,0 +1,45 @@
+"""What the machine allows: sums of weight rows and nothing else, for `eqchip bench`.
+
+Two limits that the engine is held against. ``add_chosen_rows`` is the plain loop that
+anyone would write: for each spike, add its row to the sums. ``add_listed_rows`` takes the
+engine's own register kernel (`rows.add_rows`) through the rows of a whole run, without
+units, encoders or counters.
+
+Axes: i = place in a list of rows, j = column.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqchip.emulator.kernels.jit import kernel
+from eqchip.emulator.kernels.rows import add_rows
+
+
+@kernel
+def add_chosen_rows(sums, weights, stride, rows):
+    """sums[j] += weights[rows[i] * stride + j], for all i in turn.
+
+    sums: (j,); weights: flat, of the same type, readable up to len(sums) in every row;
+    stride: int64; rows: (i,) int32. The inner loop runs on vectors of LLVM's choice;
+    with len(sums) a whole number of cache lines, it has no remainder.
+    """
+    columns = np.uint64(len(sums))
+    for i in range(len(rows)):
+        row = np.uint64(rows[i] * stride)
+        for j in range(columns):
+            sums[j] += weights[row + j]
+
+
+@kernel
+def add_listed_rows(sums, at, weights, start, stride, columns, rows, bounds):
+    """For each list k, from 0: sums[at + j] = sum of the rows bounds[k] ... bounds[k + 1] - 1.
+
+    The last list's sums stay in ``sums``. weights: flat, row r from start + r * stride on;
+    rows: (i,) int32; bounds: (lists + 1,) int64; the rest as for `rows.add_rows`.
+    """
+    zero = sums.dtype.type(0)
+    for k in range(len(bounds) - 1):
+        for j in range(columns):
+            sums[at + j] = zero
+        add_rows(sums, at, weights, start, stride, columns, rows, bounds[k], bounds[k + 1])
