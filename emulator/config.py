@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from eqchip.emulator.coding import Coding
@@ -23,9 +23,13 @@ else:
     import tomli as tomllib
 
 FORMAT = "eqchip-config 1"
+MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
 ABSENT = "none"  # TOML has no null
 
 Schedule = Literal["cosine", "constant"]
+
+# Large first steps can push every output unit below 0, where a nudge no longer moves it.
+WARM_UP = 0.02
 
 
 class _Settings(BaseModel):
@@ -35,20 +39,23 @@ class _Settings(BaseModel):
 class Descent(_Settings):
     """How weights follow the contrast.
 
-    lr holds a rate per connection, the input side first; it is scaled over the run by
-    the schedule: "cosine" falls to 0 as (1 + cos(pi progress)) / 2.
+    lr holds a rate per connection, the input side first. The schedule scales it over the
+    run: "cosine" rises in proportion over the first 2 % of the run, and falls to 0 as
+    (1 + cos(pi progress)) / 2.
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
     momentum: float = Field(default=0.0, ge=0, lt=1)
     schedule: Schedule = "cosine"
-    epochs: int = Field(default=25, ge=1)
-    minibatch: int = Field(default=20, ge=1)
+    epochs: int = Field(default=25, ge=1, lt=2**31)
+    minibatch: int = Field(default=20, ge=1, lt=2**31)
 
     def rates(self, progress: float) -> list[float]:
         """The learning rates when this share of the run, in [0, 1], is done."""
-        factor = 1.0 if self.schedule == "constant" else 0.5 * (1.0 + np.cos(np.pi * progress))
-        return [rate * float(factor) for rate in self.lr]
+        factor = 1.0
+        if self.schedule == "cosine":
+            factor = min(progress / WARM_UP, 1.0) * 0.5 * (1.0 + math.cos(math.pi * progress))
+        return [rate * factor for rate in self.lr]
 
 
 class Config(_Settings):
@@ -67,8 +74,11 @@ class Config(_Settings):
     @field_validator("layers")
     @classmethod
     def _check_layers(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
-        if len(layers) < 2 or min(layers) < 1:
-            raise ValueError("expected at least two layers of at least one unit, e.g. 784-500-10")
+        if len(layers) < 2 or min(layers) < 1 or max(layers) > MOST_UNITS:
+            raise ValueError(
+                "expected at least two layers, each of at least one unit "
+                f"and at most {MOST_UNITS}, e.g. 784-500-10"
+            )
         return layers
 
     @model_validator(mode="after")
@@ -123,7 +133,7 @@ def read_config(path: Path) -> Config:
         raise InputError(f"{path}: no such file; expected the configuration of a run") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
         raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
     found = document.pop("format", None)
     if found != FORMAT:
@@ -150,4 +160,4 @@ def _one_line(error: ValidationError) -> str:
         shown = problem["input"]
         value = f" is {shown!r}" if isinstance(shown, (int, float, str, tuple, list)) else ""
         parts.append(f"{place}{value}: {text}" if place else text)
-    return "; ".join(parts)
+    return " ".join("; ".join(parts).split())  # a name in quotes may hold a line break

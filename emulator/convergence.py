@@ -18,7 +18,7 @@ import numpy as np
 
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.engine import solve
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.lowering import Lowered, lower
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free, Nudged
@@ -32,8 +32,9 @@ REFERENCE_STEPS_FACTOR = 10
 REFERENCE_STEPS_LEAST = 2000
 # A sample that is not at rest yet, near a bifurcation, gets so many times the steps.
 REFERENCE_PATIENCE = (1, 10, 100)
-# Far below every error of interest (1e-4), far above the rounding of float64.
-RESIDUAL_LIMIT = 1e-6
+# Far below every error of interest (1e-4), even where a weak pull leaves a fixed point a
+# hundred residuals away; far above the rounding of float64.
+RESIDUAL_LIMIT = 1e-9
 EARLY_STEP = 20
 CONFIDENCE = 0.95
 RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
@@ -77,11 +78,9 @@ class Experiment:
                 f"converge: layers are {'-'.join(map(str, self.layers))}; "
                 "expected at least two, of at least one unit each, e.g. 500-500-10"
             )
-        for name, value, least in (("steps", self.steps, 2), ("inputs", self.inputs, 1)):
-            if value < least:
-                raise InputError(f"converge: {name} is {value}; expected at least {least}")
-        if not 0 <= self.seed < 2**63:
-            raise InputError(f"converge: seed is {self.seed}; expected at least 0, below 2**63")
+        check_whole("converge: steps", self.steps, 2)
+        check_whole("converge: inputs", self.inputs, 1, 2**32)
+        check_whole("converge: seed", self.seed, 0, 2**64)
 
     @property
     def free_steps(self) -> int:
@@ -425,8 +424,7 @@ def measure(
 
 def check_repeats(repeats: int) -> None:
     """Refuse fewer than 2 networks: one says nothing about how far another may differ."""
-    if repeats < 2:
-        raise InputError(f"converge: repeats is {repeats}; expected at least 2, for an interval")
+    check_whole("converge: repeats", repeats, 2)
 
 
 def interval(values: np.ndarray) -> Interval:

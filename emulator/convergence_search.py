@@ -17,7 +17,7 @@ import numpy as np
 
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial, Quantizer
 from eqchip.emulator.convergence import Case, Curve, Experiment, error_curve, make_case
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.progress import Progress, Silent
 
 if sys.version_info >= (3, 11):
@@ -130,7 +130,7 @@ class Kind:
         'ε 0.85/t^0.5'
         """
         if self.adaptive:
-            parts = [f"ν̄ {values['nu_bar']:.3g}"]
+            parts = [f"ν̄ {values['nu_bar']:.2g}"]
         else:
             parts = [_power("ε", values["step"], values.get("step_exponent"))]
         if self.predictive:
@@ -138,30 +138,32 @@ class Kind:
         return ", ".join(parts)
 
 
+# Sigma-delta where nothing else is said. ε: step size, annealed where nothing else is said;
+# λ: prediction coefficient; OSA: optimal step-size annealing.
 KINDS = {
     "bernoulli": Kind("Bernoulli", "bernoulli", ("step", "step_exponent")),
     "bernoulli-prediction": Kind(
-        "Bernoulli, annealed prediction",
+        "Bernoulli + annealed λ",
         "bernoulli",
         ("step", "step_exponent", "prediction", "prediction_exponent"),
     ),
     "sigma-delta": Kind("Sigma-delta", "sigma-delta", ("step", "step_exponent")),
     "sigma-delta-constant-prediction": Kind(
-        "Sigma-delta, constant prediction", "sigma-delta", ("step", "step_exponent", "prediction")
+        "Sigma-delta + constant λ", "sigma-delta", ("step", "step_exponent", "prediction")
     ),
     "sigma-delta-annealed-prediction-constant-step": Kind(
-        "Sigma-delta, annealed prediction, constant step",
+        "Sigma-delta + annealed λ, constant ε",
         "sigma-delta",
         ("step", "prediction", "prediction_exponent"),
     ),
     "sigma-delta-annealed-prediction": Kind(
-        "Sigma-delta, annealed prediction",
+        "Sigma-delta + annealed λ",
         "sigma-delta",
         ("step", "step_exponent", "prediction", "prediction_exponent"),
     ),
-    "osa": Kind("Sigma-delta, OSA", "sigma-delta", ("nu_bar",)),
+    "osa": Kind("OSA", "sigma-delta", ("nu_bar",)),
     "osa-prediction": Kind(
-        "Sigma-delta, OSA, annealed prediction",
+        "OSA + annealed λ",
         "sigma-delta",
         ("nu_bar", "prediction", "prediction_exponent"),
     ),
@@ -216,8 +218,7 @@ def search(
         Default: all processors. The result does not depend on it.
     progress : Progress, optional
     """
-    if trials < 1:
-        raise InputError(f"converge: trials is {trials}; expected at least 1")
+    check_whole("converge: trials", trials, 1)
     if objective not in get_args(Objective):
         raise InputError(f"converge: unknown objective {objective!r}; expected end or mean")
     progress = Silent() if progress is None else progress
@@ -329,4 +330,4 @@ def _score(
 
 
 def _power(symbol: str, value: float, exponent: float | None) -> str:
-    return f"{symbol} {value:.3g}" + (f"/t^{exponent:.3g}" if exponent else "")
+    return f"{symbol} {value:.2g}" + (f"/t^{exponent:.2g}" if exponent else "")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import tempfile
-import zipfile
-import zlib
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +25,10 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     OSError
         If it cannot be written; `path` is as it was.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=_aside(path), dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -33,10 +36,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         os.chmod(name, 0o644)
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
+        if isinstance(error, OSError) and error.filename in (None, name):
+            raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what writers of `path` left beside it when they were killed."""
+    for leftover in path.parent.glob(f"{_aside(path)}*"):
+        with contextlib.suppress(OSError):
+            leftover.unlink()
+
+
+def _aside(path: Path) -> str:
+    """How the names of files begin that are to take the place of `path`."""
+    return f".{path.name}."
 
 
 def write_text(path: Path, text: str) -> None:
@@ -47,8 +64,11 @@ def write_text(path: Path, text: str) -> None:
 
 def write_arrays(path: Path, file_format: str, arrays: dict[str, np.ndarray]) -> None:
     """Write named arrays as an ``.npz`` that names its format, or nothing."""
+    # In memory first: zipfile, cut off by a full disk, would complain of itself instead.
+    whole = io.BytesIO()
+    np.savez(whole, format=np.array(file_format), **arrays)
     with replacing(path) as file:
-        np.savez(file, format=np.array(file_format), **arrays)
+        file.write(whole.getbuffer())
 
 
 def read_arrays(path: Path, file_format: str) -> dict[str, np.ndarray]:
@@ -60,29 +80,21 @@ def read_arrays(path: Path, file_format: str) -> dict[str, np.ndarray]:
         If the file is missing, damaged, or of another format.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd headers: what they hold is checked
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected format {file_format!r}") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        EOFError,
-        TypeError,
-        AttributeError,
-        NotImplementedError,
-        OverflowError,
-        MemoryError,
-        RuntimeError,
-        SyntaxError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:  # numpy and zipfile raise any of these on damaged bytes
+    except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: damaged or no .npz file ({reason[:200]})") from None
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy hands over other members as bytes
+            raise InputError(f"{path}: {name!r} in it is no array; expected arrays alone")
     found = arrays.pop("format", None)
-    if found is None or found.shape != () or str(found) != file_format:
-        shown = "missing" if found is None or found.shape != () else repr(str(found))
+    text = found is not None and found.shape == () and found.dtype.kind == "U"
+    if not text or str(found) != file_format:
+        shown = repr(str(found)) if text else "missing"
         raise InputError(f"{path}: format is {shown}; expected {file_format!r}")
     return arrays

@@ -8,6 +8,7 @@ from typing import Any
 
 from eqchip.emulator.datasets import Dataset
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import RunDirectory
 from eqchip.emulator.training import Tally, Trainer
@@ -51,23 +52,22 @@ def fit(
         After the checkpoint is written.
     """
     progress = progress or Silent()
+    run.remove_leftovers()
     trainer = Trainer(run.config, dataset, threads)
     spent = _resume(run, trainer, progress)
     clock = _Clock(spent)
-    saved = clock.seconds
     try:
         while not trainer.done:
             _train_epoch(run, trainer, clock, checkpoint_minutes, progress)
-            saved = clock.seconds
-    except KeyboardInterrupt:
+        return _finish(run, trainer, clock.seconds, progress)
+    except KeyboardInterrupt:  # the trainer lets it come between minibatches only
         progress.stop()
-        if clock.seconds > saved:
+        with uninterrupted():
             run.save_checkpoint(trainer.state(), clock.seconds)
         progress.message(f"Interrupted; go on with: eqchip train --resume {run.path}")
         raise
     finally:
         progress.stop()
-    return _finish(run, trainer, clock.seconds, progress)
 
 
 class _Clock:
@@ -119,8 +119,27 @@ def _train_epoch(
         if now - saved > 60 * checkpoint_minutes:
             run.save_checkpoint(trainer.state(), now)
             saved = now
-    tally = trainer.end_epoch()
     validation = trainer.validate() if len(trainer.validation_indices) else None
+    with uninterrupted():
+        row = _close_epoch(run, trainer, clock, validation, done, began)
+    held = f", validation {validation.error:.2f} %" if validation else ""
+    progress.stop()
+    progress.message(
+        f"Epoch {trainer.epoch}/{epochs}: train error {row['train_error']:.2f} %{held}, "
+        f"{row['spikes_per_sample']:,.0f} spikes a sample, "
+        f"{row['samples_per_second']:,.0f} samples/s"
+    )
+
+
+def _close_epoch(
+    run: RunDirectory,
+    trainer: Trainer,
+    clock: _Clock,
+    validation: Tally | None,
+    done: int,
+    began: float,
+) -> dict[str, Any]:
+    tally = trainer.end_epoch()
     row = {
         "epoch": trainer.epoch,
         "train_error": tally.error,
@@ -138,13 +157,7 @@ def _train_epoch(
     run.save_network(trainer.network)
     run.save_activity(tally.activity)
     run.save_checkpoint(trainer.state(), clock.seconds)
-    held = f", validation {validation.error:.2f} %" if validation else ""
-    progress.stop()
-    progress.message(
-        f"Epoch {trainer.epoch}/{epochs}: train error {tally.error:.2f} %{held}, "
-        f"{tally.spikes_per_sample:,.0f} spikes a sample, "
-        f"{row['samples_per_second']:,.0f} samples/s"
-    )
+    return row
 
 
 def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progress) -> Outcome:

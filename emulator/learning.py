@@ -31,12 +31,14 @@ import numpy as np
 
 from eqchip.emulator.coding import FORBID_EXTRA
 from eqchip.emulator.engine import resolve_threads, share
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, as_floats, check_number, check_whole
 from eqchip.emulator.kernels import learning as kernels
 from eqchip.emulator.lowering import Lowered, layer_units, mirror_rows, weight_rows
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.problem import Run
+
+MOST_STEPS = 2**24  # of a phase: tables hold a number for each; some hundred are usual
 
 Rule = Literal["one_sided", "bidirectional", "full", "symmetric"]
 
@@ -70,6 +72,7 @@ class Learning:
 
     def __post_init__(self) -> None:
         _check_rule(self.rule)
+        check_number("Learning: beta", self.beta)
         if not 0 < self.beta < float("inf"):
             raise InputError(f"Learning: beta is {self.beta!r}; expected a finite number above 0")
         if self.split_stream and self.rule == "symmetric":
@@ -77,8 +80,8 @@ class Learning:
                 "Learning: split_stream is set with rule 'symmetric', which needs none; "
                 "expected split_stream=False or another rule"
             )
-        Free(self.free_steps)
-        Free(self.nudged_steps)
+        for name in ("free_steps", "nudged_steps"):
+            check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
         """The phases of a training sample, for a nudge of this sign."""
@@ -137,6 +140,9 @@ def contrast(
     """
     ends, scale = _contrasted(run, beta, rule)
     rates = learning_rates(lr, len(network.connections))
+    layers = tuple(end.shape[1:] for end in ends[0])
+    if layers != network.layers:
+        raise InputError(f"contrast: the run has layers {layers}; expected {network.layers}")
     batch = len(ends[0][0])
     flat = [[end.reshape(batch, -1) for end in phase] for phase in ends]
     weights, biases = [], []
@@ -225,7 +231,8 @@ def learning_rates(lr: float | Sequence[float], connections: int) -> list[float]
     InputError
         If there are neither one nor `connections` of them, or one is negative or not finite.
     """
-    rates = [float(lr)] * connections if np.ndim(lr) == 0 else [float(rate) for rate in lr]  # type: ignore[union-attr, arg-type]
+    given = as_floats("lr", lr)
+    rates = [float(rate) for rate in (given if given.ndim else [given] * connections)]
     if len(rates) != connections:
         raise InputError(
             f"lr holds {len(rates)} learning rates for {connections} connections; "

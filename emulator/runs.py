@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from datetime import datetime, timezone
@@ -25,7 +26,7 @@ import numpy as np
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.config import Config, read_config, to_toml
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import read_arrays, write_arrays, write_text
+from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
 from eqchip.emulator.network import Network
 
 CHECKPOINT_FORMAT = "eqchip-checkpoint 1"
@@ -120,20 +121,29 @@ class RunDirectory:
         if not path.exists():
             return None
         arrays = read_arrays(path, CHECKPOINT_FORMAT)
-        digest, seconds = str(arrays.pop("digest", "missing")), arrays.pop("seconds", None)
+        found, seconds = arrays.pop("digest", None), arrays.pop("seconds", None)
+        digest = "missing" if found is None or found.shape != () else str(found)
         if digest != self.config.digest():
             raise InputError(
                 f"{path}: made with other settings (fingerprint {digest}); "
                 f"expected those of config.toml ({self.config.digest()})"
             )
-        if seconds is None or seconds.shape != () or not 0 <= float(seconds) < np.inf:
-            raise InputError(f"{path}: seconds is {seconds}; expected a number of at least 0")
+        number = seconds is not None and seconds.shape == () and seconds.dtype.kind == "f"
+        if seconds is None or not number or not 0 <= float(seconds) < np.inf:
+            shown = float(seconds) if seconds is not None and number else "missing or no number"
+            raise InputError(f"{path}: seconds is {shown}; expected a number of at least 0")
         return arrays, float(seconds)
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``."""
-        with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-            file.write(json.dumps({"format": METRICS_FORMAT, **row}) + "\n")
+        path = self.path / "metrics.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"format": METRICS_FORMAT, **row}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # a checkpoint must not outlive the lines that it needs
+        except OSError as error:  # a full disk names no file
+            raise OSError(error.errno, error.strerror, str(path)) from None
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``; a line cut short by a kill is left out.
@@ -145,9 +155,11 @@ class RunDirectory:
         """
         path = self.path / "metrics.jsonl"
         try:
-            lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+            lines = path.read_bytes().decode(errors="replace").split("\n")
         except FileNotFoundError:
             return []
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
         rows = []
         for number, line in enumerate(lines[:-1], start=1):  # a whole line ends with a newline
             try:
@@ -158,15 +170,35 @@ class RunDirectory:
                 ) from None
             if not isinstance(row, dict) or row.get("format") != METRICS_FORMAT:
                 raise InputError(f"{path}, line {number}: expected format {METRICS_FORMAT!r}")
+            wrong = _wrong_fact(row)
+            if wrong:
+                raise InputError(f"{path}, line {number}: {wrong} is missing or no fit number")
             rows.append(row)
         return rows
 
     def drop_metrics_after(self, epoch: int) -> None:
-        """Forget lines of epochs that the checkpoint does not hold: they will be run again."""
-        rows = [row for row in self.metrics() if row.get("epoch", 0) <= epoch]
-        if (self.path / "metrics.jsonl").exists():
-            text = "".join(json.dumps(row) + "\n" for row in rows)
-            write_text(self.path / "metrics.jsonl", text)
+        """Forget lines of epochs that the checkpoint does not hold: they will be run again.
+
+        Raises
+        ------
+        InputError
+            If a line is not a metrics line, or that of an epoch is missing.
+        """
+        path = self.path / "metrics.jsonl"
+        rows = [row for row in self.metrics() if row["epoch"] <= epoch]
+        trained = [row["epoch"] for row in rows if "train_error" in row]
+        if len(trained) != epoch or any(k != n for k, n in enumerate(trained, start=1)):
+            raise InputError(
+                f"{path}: holds lines of {len(trained)} epochs; "
+                f"expected one of each epoch from 1 to {epoch}, as in the checkpoint"
+            )
+        if path.exists():
+            write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def remove_leftovers(self) -> None:
+        """Remove the half-written files of a run that was killed."""
+        for name in ("metrics.jsonl", "checkpoint.npz", "network.npz", "activity.json"):
+            remove_leftovers(self.path / name)
 
     def save_network(self, network: Network) -> None:
         """Replace ``network.npz``."""
@@ -193,6 +225,22 @@ class RunDirectory:
         """Replace ``activity.json``."""
         document = {"format": ACTIVITY_FORMAT, **activity.to_dict()}
         write_text(self.path / "activity.json", json.dumps(document, indent=1) + "\n")
+
+
+def _wrong_fact(row: dict[str, Any]) -> str | None:
+    """The first fact of a metrics line, of those that are read again, that cannot be."""
+    epoch = row.get("epoch")
+    if type(epoch) is not int or epoch < 1:
+        return "epoch"
+    names = [name for name in ("train_error", "test_error") if name in row]
+    if not names:
+        return "train_error"
+    names += ["spikes_per_sample", "synaptic_events_per_sample"]
+    names += ["validation_error"] if row.get("validation_error") is not None else []
+    for name in names:
+        if type(row.get(name)) not in (int, float) or not 0 <= row[name] < np.inf:
+            return name
+    return None
 
 
 def save_network(path: Path, network: Network) -> None:

@@ -14,6 +14,7 @@ from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.engine import resolve_threads, solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning import Descent
 from eqchip.emulator.lowering import (
     Lowered,
@@ -151,8 +152,14 @@ class Trainer:
             )
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
-        self.start = config.network()
-        self.lowered = lower(self.start, np.dtype(config.precision))
+        try:
+            self.start = config.network()
+            self.lowered = lower(self.start, np.dtype(config.precision))
+        except MemoryError:
+            raise InputError(
+                f"layers {'-'.join(map(str, config.layers))}: the weights do not fit into memory; "
+                "expected smaller layers"
+            ) from None
         self._classifier = Classifier(config, self.start, self.threads, self.lowered)
         self.descent = Descent(
             self.lowered, config.learning.rule, config.descent.momentum, self.threads
@@ -194,9 +201,7 @@ class Trainer:
             indices = order[self.position * size : (self.position + 1) * size]
             sign = 1 if signs is None else int(signs[self.position])
             progress = (self.epoch + self.position / self.minibatches) / config.descent.epochs
-            tally = self._train_minibatch(indices, sign, config.descent.rates(progress), seed)
-            self.position += 1
-            self.tally += tally
+            self._train_minibatch(indices, sign, config.descent.rates(progress), seed)
             yield self.tally
 
     def end_epoch(self) -> Tally:
@@ -286,7 +291,7 @@ class Trainer:
 
     def _train_minibatch(
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
-    ) -> Tally:
+    ) -> None:
         config, target = self.config, self.targets[indices]
         phases = tuple(config.learning.phases(target, sign))
         problem: Problem = replace(
@@ -299,5 +304,7 @@ class Trainer:
         )
         run = solve(problem, threads=self.threads, lowered=self.lowered)
         wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
-        self.descent.update(run, sign * config.learning.beta, rates)
-        return Tally(len(indices), wrong, run.activity)
+        with uninterrupted():  # weights and position change together, or not at all
+            self.descent.update(run, sign * config.learning.beta, rates)
+            self.position += 1
+            self.tally += Tally(len(indices), wrong, run.activity)

@@ -45,8 +45,9 @@ class Output:
 
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json, self.quiet = as_json, quiet
-        self._stdout = Console(highlight=False)
-        self._stderr = Console(stderr=True, highlight=False)
+        # A path may hold what rich would take for markup or an emoji.
+        self._stdout = Console(highlight=False, markup=False, emoji=False)
+        self._stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self._bar: Progress | None = None
 
     def start(self, title: str, total: int, done: int = 0) -> None:
@@ -76,7 +77,7 @@ class Output:
     def message(self, text: str) -> None:
         """A line on stderr."""
         if not self.quiet:
-            self._stderr.print(text, markup=False, soft_wrap=True)
+            self._stderr.print(text, soft_wrap=True)
 
     def stop(self) -> None:
         """End the bar."""
@@ -99,7 +100,7 @@ class Output:
     def text(self, text: str) -> None:
         """A line on stdout."""
         if not self.as_json:
-            self._stdout.print(text, markup=False, soft_wrap=True)
+            self._stdout.print(text, soft_wrap=True)
 
     def result(self, document: Mapping[str, Any]) -> None:
         """The JSON document, if it was asked for."""

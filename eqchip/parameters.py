@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from eqchip.emulator.coding import OptimalStepSize, Polynomial
+from eqchip.emulator.errors import InputError
 
-NUMBER = r"[0-9.]+(?:[eE][-+]?[0-9]+)?"
+NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
 
 class Layers(click.ParamType):
@@ -21,7 +22,7 @@ class Layers(click.ParamType):
         """The parsed value; click shows what is refused."""
         if isinstance(value, tuple):
             return value
-        if not re.fullmatch(r"\d+(-\d+)+", value):
+        if not re.fullmatch(r"[0-9]{1,9}(-[0-9]{1,9})+", value):
             self.fail(f"{value!r}; expected layer sizes such as 784-500-10", param, ctx)
         return tuple(int(size) for size in value.split("-"))
 
@@ -56,13 +57,13 @@ class Schedule(click.ParamType):
         text = value.replace(" ", "").replace("**", "^")
         if self.optional and text == "none":
             return "none"
-        if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
-            return OptimalStepSize(float(match[1]))
-        if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
-            try:
+        try:
+            if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
+                return OptimalStepSize(float(match[1]))
+            if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
                 return Polynomial(float(match[1]), float(match[2] or 0))
-            except ValueError as error:
-                self.fail(str(error), param, ctx)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
         known = ["0.8", "0.83/t^0.58"]
         known += ["osa:0.0346"] * self.adaptive + ["none"] * self.optional
         self.fail(f"{value!r}; expected one such as {', '.join(known)}", param, ctx)

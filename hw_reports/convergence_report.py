@@ -20,42 +20,45 @@ from eqchip.emulator.convergence import (
 from eqchip.emulator.convergence_search import KINDS, Objective, Parameters
 
 FORMAT = "eqchip-convergence 1"
-# What O'Connor, Gavves and Welling (2018) report: the first of each pair is the faster one.
-PUBLISHED = (
+# Compared network by network: the first of each pair changes one thing of the second.
+COMPARISONS = (
     ("sigma-delta", "bernoulli"),
+    ("bernoulli-prediction", "bernoulli"),
     ("sigma-delta-constant-prediction", "sigma-delta"),
     ("sigma-delta-annealed-prediction", "sigma-delta-constant-prediction"),
-    # What is annealed, then: the prediction coefficient, or the step size?
-    ("sigma-delta-annealed-prediction-constant-step", "sigma-delta-constant-prediction"),
+    ("sigma-delta-annealed-prediction", "sigma-delta-annealed-prediction-constant-step"),
     ("osa", "sigma-delta"),
     ("osa-prediction", "sigma-delta-annealed-prediction"),
 )
 MEASURES = {
-    "early": "step {early}",
-    "free_end": "end of free half",
-    "nudged_end": "end of nudged half",
-    "overall": "mean of all steps",
+    "early": "early",
+    "free_end": "free end",
+    "nudged_end": "nudged end",
+    "overall": "all steps",
 }
 SCORE_NAMES = {"end": "error at the end of the halves", "mean": "mean error of all steps"}
 
 
-def columns(study: Study) -> list[str]:
-    """The titles of the table."""
-    measures = [title.format(early=study.experiment.early_step) for title in MEASURES.values()]
-    return ["coding", "parameters", *measures, "spikes per unit and step"]
+def error_columns(study: Study) -> list[str]:
+    """The titles of the table of errors."""
+    return ["coding", f"step {study.experiment.early_step}", *list(MEASURES.values())[1:], "spikes"]
 
 
-def rows(study: Study, parameters: dict[str, Parameters]) -> list[list[str]]:
-    """One row per coding: the mean errors with their 95 % intervals."""
+def error_rows(study: Study) -> list[list[str]]:
+    """One row per coding: errors in thousandths with 95 % intervals, spikes per unit and step."""
     return [
         [
             KINDS[name].label,
-            KINDS[name].describe(parameters[name]),
             *(_plus_minus(interval(getattr(found, measure))) for measure in MEASURES),
             f"{found.spikes_overall.mean():.3f}",
         ]
         for name, found in study.measured.items()
     ]
+
+
+def setting_rows(parameters: dict[str, Parameters]) -> list[list[str]]:
+    """One row per coding: its parameters."""
+    return [[KINDS[name].label, KINDS[name].describe(v)] for name, v in parameters.items()]
 
 
 def score(found: Measured, objective: Objective) -> np.ndarray:
@@ -86,14 +89,13 @@ def findings(study: Study, objective: Objective) -> list[str]:
     for first, second, found in _comparisons(study, objective):
         word = "faster" if found.high < 1 else "slower" if found.low > 1 else "no clear difference"
         lines.append(
-            f"{KINDS[first].label} against {KINDS[second].label}: {found.mean:.2g} times the "
-            f"{SCORE_NAMES[objective]} [{found.low:.2g}, {found.high:.2g}]: {word}."
+            f"{KINDS[first].label} against {KINDS[second].label}: {word}, {found.mean:.3f} times "
+            f"the {SCORE_NAMES[objective]} [{found.low:.3f}, {found.high:.3f}]."
         )
-    lines.append(_steps_to_goal(study))
+    lines += [_steps_to_goal(study), _published(study, objective)]
     spikes = [found.spikes_overall.mean() for found in study.measured.values()]
     lines.append(
-        f"Spikes per unit and step lie between {min(spikes):.3f} and {max(spikes):.3f} over all "
-        "codings."
+        f"Spikes per unit and step: {min(spikes):.3f} to {max(spikes):.3f} over all codings."
     )
     return lines
 
@@ -172,7 +174,7 @@ def to_csv(document: dict[str, Any]) -> str:
 
 def _comparisons(study: Study, objective: Objective) -> list[tuple[str, str, Interval]]:
     found = []
-    for first, second in PUBLISHED:
+    for first, second in COMPARISONS:
         if first in study.measured and second in study.measured:
             values = [score(study.measured[name], objective) for name in (first, second)]
             if all((value > 0).all() for value in values):
@@ -181,23 +183,52 @@ def _comparisons(study: Study, objective: Objective) -> list[tuple[str, str, Int
 
 
 def _steps_to_goal(study: Study) -> str:
-    slowest = max(study.measured.values(), key=lambda found: found.free_end.mean())
-    goal = float(slowest.free_end.mean())
-    steps = {name: found.steps_to(goal) for name, found in study.measured.items()}
+    slowest = max(study.measured, key=lambda name: study.measured[name].free_end.mean())
+    goal = float(study.measured[slowest].free_end.mean())
+    steps = {
+        name: found.steps_to(goal) for name, found in study.measured.items() if name != slowest
+    }
     ordered = sorted(
         ((count, name) for name, count in steps.items() if count is not None),
         key=lambda pair: pair[0],
     )
     parts = [f"{KINDS[name].label} {count}" for count, name in ordered]
-    return f"Free steps until the error stays below {goal:.2g}: {'; '.join(parts)}."
+    return (
+        f"Steps until the error stays below that of {KINDS[slowest].label} at the end of the free "
+        f"half ({goal:.2g}): {'; '.join(parts)}."
+    )
+
+
+def _published(study: Study, objective: Objective) -> str:
+    """What O'Connor, Gavves and Welling (2018) found, and whether it is found here."""
+    scores = {name: score(found, objective) for name, found in study.measured.items()}
+    means = {name: float(values.mean()) for name, values in scores.items()}
+    annealed = {name for name in scores if KINDS[name].anneals_prediction}
+
+    def best(names: set[str]) -> str:
+        return min(sorted(names), key=means.__getitem__)
+
+    def surely_less(name: str, other: str) -> bool:
+        if not ((scores[name] > 0).all() and (scores[other] > 0).all()):
+            return means[name] < means[other]
+        return float(ratio(scores[name], scores[other]).high) < 1
+
+    claims = {
+        "the stochastic coding is slowest": max(means, key=means.__getitem__) == "bernoulli",
+        "sigma-delta is faster": surely_less("sigma-delta", "bernoulli"),
+        "the fastest coding anneals the prediction coefficient": surely_less(
+            best(annealed), best(set(scores) - annealed)
+        ),
+    }
+    told = [f"{claim}: {'yes' if holds else 'no'}" for claim, holds in claims.items()]
+    return f"Published (O'Connor et al., 2018), and found here: {'; '.join(told)}."
 
 
 def _plus_minus(found: Interval) -> str:
-    """The mean and the half width of its interval in one unit: (2.31 ± 0.05)e-3."""
-    mean, half = float(found.mean), float(found.high - found.mean)
-    if mean <= 0 or not math.isfinite(mean):
-        return f"{mean:g}"
-    return f"{mean:.5f} ± {half:.5f}" if mean >= 1e-4 else f"{mean:.2e} ± {half:.0e}"
+    """The mean and the half width of its interval, in thousandths."""
+    mean, half = (1000.0 * float(value) for value in (found.mean, found.high - found.mean))
+    digits = 1 if mean >= 9.95 or half >= 0.95 else 2
+    return f"{mean:.{digits}f}\N{NO-BREAK SPACE}±{half:.{digits}f}"  # never torn apart
 
 
 def _summary(values: np.ndarray) -> dict[str, Any]:
@@ -217,8 +248,8 @@ def _numbers_of(values: np.ndarray) -> list[float]:
 
 
 def _round(value: Any) -> float:
-    """Five digits: more than the intervals bear out, and files stay small."""
-    return float(f"{float(value):.5g}")
+    """Four digits: more than the intervals bear out, and files stay small."""
+    return float(f"{float(value):.4g}")
 
 
 def _finite(value: float) -> float | None:

@@ -328,6 +328,8 @@ def _sentences(document: dict[str, Any], setting: Setting, found: Speed) -> list
         if setting.threads == 2:
             sentence += f"; the floor is {THREADS_FLOOR}: {_verdict(ratio.median, THREADS_FLOOR)}"
         processors = document["machine"]["processors"]
+        projected = setting.threads * ratio.cpu_median
+        sentence += f"; if no other job took processor time it would be {projected:.2f}"
         if processors < setting.threads:
             sentence += f" (but only {processors} processor for this process)"
         told.append(sentence)

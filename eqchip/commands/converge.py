@@ -18,7 +18,7 @@ STORED_NAME = "stored"
 
 @click.command()
 @click.option(
-    "--layers", type=Layers(), default=(500, 500, 10), show_default="500-500-10",
+    "--layers", type=Layers(), default="500-500-10", show_default=True,
     help="Units per layer of the random networks.",
 )  # fmt: skip
 @click.option(
@@ -126,11 +126,13 @@ def command(
         figure(document).savefig(file, format="png")
 
     name = "-".join(map(str, layers))
+    output.table(f"Settings ({source})", ["coding", "parameters"], report.setting_rows(parameters))
     output.table(
-        f"Mean |s - s*| with 95 % intervals: {repeats} random {name} networks, {inputs} inputs "
-        f"each, {steps} steps, nudged from step {experiment.free_steps + 1} on",
-        report.columns(study),
-        report.rows(study, parameters),
+        f"1000 × mean |s - s*| with 95 % intervals, and spikes per unit and step: {repeats} "
+        f"random {name} networks × {inputs} inputs, {steps} steps, nudged after "
+        f"{experiment.free_steps}",
+        report.error_columns(study),
+        report.error_rows(study),
     )
     for line in document["findings"]:
         output.text(line)
@@ -180,7 +182,10 @@ def _invocation(context: click.Context) -> str:
     words = ["eqchip", "converge"]
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
-        if parameter.name in ("out", "threads", "as_json", "quiet") or value in (None, False):
+        # By identity: a seed of 0 equals False.
+        if value is None or value is False:
+            continue
+        if parameter.name in ("out", "threads", "as_json", "quiet"):
             continue
         if parameter.name == "trials" and not context.params["searching"]:
             continue

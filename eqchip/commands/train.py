@@ -170,8 +170,10 @@ def train_and_show(
             "test_error": test.error,
             "test_samples": test.samples,
             "train_synaptic_events_per_sample": last["synaptic_events_per_sample"],
+            "train_macs_per_sample": last["macs_per_sample"],
             "train_spikes_per_sample": last["spikes_per_sample"],
             "test_synaptic_events_per_sample": test.events_per_sample,
+            "test_macs_per_sample": test.macs_per_sample,
             "test_spikes_per_sample": test.spikes_per_sample,
             "seconds": outcome.seconds,
         }

@@ -1,0 +1,153 @@
+"""Train the studies whose results the README quotes, and store what they reached.
+
+    python benchmarks/accuracy.py --data DIR [STUDY ...] [--seeds 0,1,2] [--threads N] [--runs DIR]
+
+Each study is one `eqchip train` command, run once per seed; its result goes to
+``benchmarks/results/STUDY.json``. Interrupted runs go on where they were, finished ones
+are not run again. The points of the frontier do not read the test set: their error is
+that of the validation samples (`eqchip evaluate --split validation`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from eqchip.emulator.config import Config
+from eqchip.emulator.datasets import load
+from eqchip.emulator.runs import RunDirectory, provenance
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+# Study -> arguments of `eqchip train`. The first has no flag but the data set: these are
+# the settings that the command uses by itself.
+REAL_VALUED = (
+    "--quantizer", "none", "--free-steps", "20", "--nudged-steps", "8",
+)  # fmt: skip
+STUDIES: dict[str, tuple[str, ...]] = {
+    "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
+    "mnist-500-real-valued": ("--dataset", "mnist", "--layers", "784-500-10", *REAL_VALUED),
+    "mnist-wide": ("--dataset", "mnist", "--layers", "784-1500-10", "--input", "current"),
+}
+# Steps of the free phase and of each nudged phase, with the learning rates that go with
+# them: a shorter nudged phase moves the output less, so the contrast is smaller.
+FRONTIER = ((10, 5), (15, 8), (20, 10), (30, 15), (50, 20))
+FRONTIER_EPOCHS = 6
+
+
+def main() -> int:
+    """Run the studies that are asked for."""
+    parser = argparse.ArgumentParser(description="Train the studies that the README quotes.")
+    parser.add_argument("study", nargs="*", help=f"of {', '.join([*STUDIES, 'frontier'])}")
+    parser.add_argument("--data", required=True, help="directory of the IDX files")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--threads", default="1")
+    parser.add_argument("--runs", default="runs", type=Path)
+    options = parser.parse_args()
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    for study in options.study or [*STUDIES, "frontier"]:
+        if study == "frontier":
+            results: Any = [_frontier_point(options, steps, mode) for mode in ("spikes", "current")
+                            for steps in FRONTIER]  # fmt: skip
+        else:
+            results = _study(options, study, STUDIES[study], seeds)
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / f"{study}.json").write_text(json.dumps(results, indent=1) + "\n")
+    return 0
+
+
+def _study(
+    options: argparse.Namespace, name: str, arguments: tuple[str, ...], seeds: list[int]
+) -> dict[str, Any]:
+    found = [_train(options, options.runs / f"{name}-s{seed}", (*arguments, "--seed", str(seed)))
+             for seed in seeds]  # fmt: skip
+    config = RunDirectory(options.runs / f"{name}-s{seeds[0]}").config
+    command = f"eqchip train {' '.join(arguments)} --data DIR --seed SEED"
+    return {**_facts(name, config, command), "seeds": seeds, **_together(found)}
+
+
+def _train(options: argparse.Namespace, path: Path, arguments: tuple[str, ...]) -> dict[str, Any]:
+    """One run of the command line, from the start or from its last checkpoint."""
+    start = ("--resume", str(path)) if path.exists() else (*arguments, "--out", str(path))
+    command = ["eqchip", "train", *start, "--data", options.data, "--threads", options.threads]
+    print(" ".join(command), file=sys.stderr, flush=True)
+    done = subprocess.run([*command, "--json"], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def _frontier_point(
+    options: argparse.Namespace, steps: tuple[int, int], mode: str
+) -> dict[str, Any]:
+    from eqchip.emulator.presets import preset
+    from eqchip.emulator.training import Trainer
+
+    config = preset(
+        "mnist",
+        input=mode,
+        learning={"free_steps": steps[0], "nudged_steps": steps[1]},
+        descent={"epochs": FRONTIER_EPOCHS},
+    )
+    path = options.runs / f"frontier-{mode}-{steps[0]}-{steps[1]}"
+    run = RunDirectory(path) if path.exists() else RunDirectory.create(path, config)
+    trainer = Trainer(config, load("mnist", options.data), int(options.threads))
+    print(f"frontier: {mode} input, {steps[0]} + 2 x {steps[1]} steps", file=sys.stderr, flush=True)
+    checkpoint = run.load_checkpoint()
+    if checkpoint is not None:
+        trainer.restore(checkpoint[0])
+    while not trainer.done:
+        for _ in trainer.train_epoch():
+            pass
+        tally = trainer.end_epoch()
+        run.save_activity(tally.activity)
+        run.append_metrics({"epoch": trainer.epoch, "train_error": tally.error,
+                            "events": tally.events_per_sample, "macs": tally.macs_per_sample,
+                            "validation_error": trainer.validate().error})  # fmt: skip
+        run.save_checkpoint(trainer.state(), 0.0)
+    last = run.metrics()[-1]
+    return {
+        **_facts(f"{mode} {steps[0]}+2x{steps[1]}", config, "benchmarks/accuracy.py frontier"),
+        "seeds": [0],
+        "validation_error": [last["validation_error"]],
+        "train_error": [last["train_error"]],
+        "events_per_sample": [last["events"] + last["macs"]],
+        "wall_seconds": [0.0],
+    }
+
+
+def _facts(name: str, config: Config, command: str) -> dict[str, Any]:
+    learning, coding = config.learning, config.coding
+    nudged = [learning.nudged_steps] * (2 if learning.rule == "symmetric" else 1)
+    return {
+        "kind": "training",
+        "name": name,
+        "network": "-".join(map(str, config.layers)),
+        "coding": f"{coding.quantizer}, input as {config.input}",
+        "steps": {"free": learning.free_steps, "nudged": nudged},
+        "epochs": config.descent.epochs,
+        "command": command,
+        "settings": config.model_dump(mode="json"),
+        "versions": provenance(command),
+    }
+
+
+def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "test_error": [run["test_error"] for run in found],
+        "validation_error": [run["validation_error"] for run in found],
+        "train_error": [run["train_error"] for run in found],
+        "events_per_sample": [
+            run["train_synaptic_events_per_sample"] + run["train_macs_per_sample"] for run in found
+        ],
+        "test_events_per_sample": [
+            run["test_synaptic_events_per_sample"] + run["test_macs_per_sample"] for run in found
+        ],
+        "wall_seconds": [run["seconds"] for run in found],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

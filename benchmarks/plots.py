@@ -1,0 +1,51 @@
+"""Draw ``benchmarks/results/frontier.png`` from ``frontier.json``.
+
+    python benchmarks/plots.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+
+from eqchip.hw_reports.curves import BLUE, ORANGE
+
+RESULTS = Path(__file__).resolve().parent / "results"
+SERIES = {"spikes": (BLUE, "o", "input as spikes"), "current": (ORANGE, "s", "input as a current")}
+
+
+def main() -> None:
+    """Error against events, a line per way to clamp the input, a label per number of steps."""
+    points = json.loads((RESULTS / "frontier.json").read_text())
+    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for mode, (colour, marker, label) in SERIES.items():
+        line = sorted(
+            (p["events_per_sample"][0], p["validation_error"][0], p["steps"])
+            for p in points
+            if p["settings"]["input"] == mode
+        )
+        axes.plot([x for x, _, _ in line], [y for _, y, _ in line],
+                  color=colour, marker=marker, label=label)  # fmt: skip
+        for x, y, steps in line:
+            text = f"{steps['free']} + {len(steps['nudged'])} x {steps['nudged'][0]}"
+            axes.annotate(text, (x, y), (5, 6), textcoords="offset points", fontsize=8)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlabel("synaptic events and multiply-accumulates per training sample")
+    axes.set_ylabel("validation error (%)")
+    axes.set_title(f"784-500-10 on MNIST after {points[0]['epochs']} epochs; labels: free + nudged "
+                   "time steps", loc="left", fontsize=10)  # fmt: skip
+    axes.grid(alpha=0.25, which="both")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(RESULTS / "frontier.png", dpi=150)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+"""Write the results tables of the READMEs from ``benchmarks/results/*.json``.
+
+``python benchmarks/tables.py`` rewrites what stands between the markers
+``<!-- results:NAME -->`` and ``<!-- /results:NAME -->``; ``--check`` writes nothing and
+exits with 1 if that would change. NAME is one of TABLES below.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("README.md", "benchmarks/README.md")
+MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
+NOTHING = "*Not measured yet.*"
+
+Result = dict[str, Any]
+Results = dict[str, Any]  # file name -> document
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; columns whose name ends in `>` stand to the right."""
+    names = [name.removesuffix(">").strip() for name in columns]
+    rules = ["---:" if name.endswith(">") else "---" for name in columns]
+    lines = [names, rules, *([str(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def spread(found: Sequence[float | None] | None, digits: int = 2) -> str:
+    """Mean ± sample standard deviation; of one value, the value; of none, nothing."""
+    values = [value for value in found or () if value is not None]
+    if not values:
+        return ""
+    middle = f"{mean(values):.{digits}f}"
+    return middle if len(values) < 2 else f"{middle} ± {stdev(values):.{digits}f}"
+
+
+def between(ratio: Result) -> str:
+    """A ratio's median with its extremes."""
+    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+
+
+def thousands(number: float) -> str:
+    """A count with thin digits: 1.23e+09 as 1.23e9."""
+    return re.sub(r"e\+0*", "e", f"{number:.3g}")
+
+
+# --- one function per kind of result ------------------------------------------------------
+
+
+def speed(results: Results) -> str:
+    """The engine against the machine's limit and dense algebra: ``speed.json``."""
+    found = results.get("speed.json")
+    if found is None:
+        return NOTHING
+    contestants = table(
+        ["one step of one sample", "synaptic events/s >", "microseconds >"],
+        [
+            [
+                contestant["name"],
+                thousands(contestant["events_per_second"]),
+                f"{contestant['microseconds_per_step']:.2f}",
+            ]
+            for contestant in found["contestants"]
+        ],
+    )
+    ratios = found["ratios"]
+    named = {
+        "limit": "the plain row loop (aim: at least 0.6)",
+        "blocked_limit": "the blocked row kernel alone, on the same rows",
+        "dense": f"dense algebra at its best ({found['best_dense'].removeprefix('dense, ')})",
+        "products": "the matrix products of dense algebra alone",
+        "threads": "itself on one thread (aim for two: at least 1.8)",
+    }
+    compared = table(
+        ["engine against", "times as fast: median (extremes) >"],
+        [[text, between(ratios[name])] for name, text in named.items() if name in ratios],
+    )
+    setting, machine = found["setting"], found["machine"]
+    steps = f"{setting['free_steps']} + {setting['nudged_steps']}"
+    notes = [
+        f"{'-'.join(map(str, setting['layers']))}, {steps} steps, {found['inputs']} inputs, "
+        f"{setting['rounds']} rounds; {machine['cpu']}, {machine['processors']} processors, "
+        f"BLAS tuned for {machine['blas']['core_type']}."
+    ]
+    training = found.get("training")
+    if training:
+        how = (
+            f"extrapolated from {training['samples']} samples"
+            if training["extrapolated"]
+            else "measured"
+        )
+        memory = training["peak_bytes"]
+        peak = "" if memory is None else f", peak memory {memory / 1e6:.0f} MB"
+        notes.append(
+            f"An epoch of {training['epoch_samples']} samples takes "
+            f"{training['epoch_seconds'] / 60:.1f} minutes on {training['threads']} threads and "
+            f"{thousands(training['epoch_events'])} synaptic events ({how}){peak}."
+        )
+        points = training["peak_bytes_by_free_steps"]
+        if all(point["peak_bytes"] for point in points):
+            shown = " and ".join(
+                f"{point['peak_bytes'] / 1e6:.1f} MB with {point['free_steps']}" for point in points
+            )
+            notes.append(f"Peak memory of a short training: {shown} free steps.")
+    return "\n\n".join([contestants, compared, " ".join(notes)])
+
+
+def training(results: Results) -> str:
+    """Test errors of trained networks: every file of kind ``training``."""
+    found = sorted(
+        (r for r in results.values() if isinstance(r, dict) and r.get("kind") == "training"),
+        key=lambda result: result["name"],
+    )
+    if not found:
+        return NOTHING
+    rows = table(
+        ["", "network", "steps", "epochs >", "test error, % >", "validation error, % >", "seeds >",
+         "events per sample >", "minutes a seed >"],
+        [
+            [
+                result["name"],
+                result["network"],
+                _steps(result["steps"]),
+                result["epochs"],
+                spread(result.get("test_error")),
+                spread(result.get("validation_error")),
+                len(result["seeds"]),
+                thousands(_mean(result["events_per_sample"])),
+                f"{_mean(result['wall_seconds']) / 60:.0f}",
+            ]
+            for result in found
+        ],
+    )  # fmt: skip
+    return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
+
+
+def frontier(results: Results) -> str:
+    """Error against steps and events: ``frontier.json``, a list of training results."""
+    points = results.get("frontier.json")
+    if not points:
+        return NOTHING
+    errors = "validation_error" if all(p.get("validation_error") for p in points) else "test_error"
+    rows = table(
+        ["steps", "network", "coding", "epochs >", "events per sample >",
+         f"{errors.replace('_', ' ')}, % >", "seeds >"],
+        [
+            [
+                _steps(point["steps"]),
+                point["network"],
+                point["coding"],
+                point["epochs"],
+                thousands(_mean(point["events_per_sample"])),
+                spread(point[errors]),
+                len(point["seeds"]),
+            ]
+            for point in sorted(points, key=lambda p: _mean(p["events_per_sample"]))
+        ],
+    )  # fmt: skip
+    return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
+
+
+def files(results: Results) -> str:
+    """Every result file, with the command that made it."""
+    if not results:
+        return NOTHING
+    rows = []
+    for name, result in sorted(results.items()):
+        parts = result if isinstance(result, list) else [result]
+        commands = dict.fromkeys(part.get("command", "") for part in parts)
+        rows.append([f"`{name}`", "<br>".join(f"`{c}`" for c in commands if c)])
+    return table(["file", "made by"], rows)
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "speed": speed,
+    "training": training,
+    "frontier": frontier,
+    "files": files,
+}
+
+
+def _steps(steps: Result) -> str:
+    nudged = steps["nudged"]
+    return " + ".join(
+        map(str, [steps["free"], *(nudged if isinstance(nudged, list) else [nudged])])
+    )
+
+
+def _mean(value: float | Sequence[float]) -> float:
+    return mean(value) if isinstance(value, Sequence) else float(value)
+
+
+# --- the pages ----------------------------------------------------------------------------
+
+
+def read_results(folder: Path) -> Results:
+    """All result files, by name."""
+    return {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+
+
+def fill(page: str, results: Results) -> str:
+    """The page with every marked table written anew."""
+
+    def written(match: re.Match[str]) -> str:
+        name = match[2]
+        if name not in TABLES:
+            raise SystemExit(f"unknown table results:{name}; expected one of {', '.join(TABLES)}")
+        return f"{match[1]}{TABLES[name](results)}\n{match[3]}"
+
+    return MARKED.sub(written, page)
+
+
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Rewrite the pages, or check them."""
+    parser = argparse.ArgumentParser(description="Write the results tables of the READMEs.")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if one is stale")
+    check = parser.parse_args(arguments).check
+    results = read_results(root / "benchmarks" / "results")
+    stale = []
+    for name in PAGES:
+        path = root / name
+        if not path.is_file():
+            continue
+        page = path.read_text(encoding="utf-8")
+        fresh = fill(page, results)
+        if fresh != page:
+            stale.append(name)
+            if not check:
+                path.write_text(fresh, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: stale; run python benchmarks/tables.py" if check else f"{name}: written")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

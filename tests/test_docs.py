@@ -1,0 +1,262 @@
+"""The documentation is true where a machine can tell: code, output, links, options, settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from types import CodeType
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from eqchip.__main__ import COMMANDS, cli
+from eqchip.emulator.config import Config
+from eqchip.emulator.datasets import load
+from eqchip.emulator.files import read_arrays
+from eqchip.emulator.fit import fit
+from eqchip.emulator.presets import preset
+from eqchip.emulator.runs import CHECKPOINT_FORMAT, NETWORK_FORMAT, RunDirectory, provenance
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+# A python block below this line is run, in the namespace of its page; a text block that follows
+# it holds what it prints.
+MARK = "<!-- run -->"
+TINY = {"layers": (64, 20, 10), "descent": {"epochs": 2}}
+
+
+class Block(NamedTuple):
+    line: int
+    language: str
+    text: str
+    marked: bool
+
+
+def blocks(text: str) -> list[Block]:
+    """The fenced code blocks of a page."""
+    found, lines, start = [], text.split("\n"), None
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith("```"):
+            continue
+        if start is None:
+            start = number
+            continue
+        before = [before.strip() for before in lines[max(start - 2, 0) : start] if before.strip()]
+        inner = "\n".join(lines[start + 1 : number])
+        language = lines[start].strip().removeprefix("```").strip()
+        found.append(Block(start + 1, language, inner, before[-1:] == [MARK]))
+        start = None
+    assert start is None, f"block of line {start} is not closed"
+    return found
+
+
+def prose(text: str) -> str:
+    """A page without its code blocks."""
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def page_of(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def compiled(name: str, block: Block) -> CodeType:
+    """A python block, with the line numbers of its page."""
+    text = "\n" * block.line + block.text
+    return compile(text, str(ROOT / name), "exec", dont_inherit=True)
+
+
+# --- code blocks --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """A fresh run of two epochs on digits, in <directory>/run."""
+    path = tmp_path_factory.mktemp("docs") / "run"
+    run = RunDirectory.create(path, preset("digits", **TINY), "eqchip train")
+    fit(run, load("digits"), threads=1)
+    return path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_marked_blocks_do_what_the_page_shows(name, tiny_run, tmp_path, monkeypatch, capsys):
+    (tmp_path / "run").symlink_to(tiny_run)
+    monkeypatch.chdir(tmp_path)
+    namespace = {"__name__": "docs"}
+    found = blocks(page_of(name))
+    for k, block in enumerate(found):
+        if not block.marked:
+            continue
+        assert block.language == "python", f"{name}, line {block.line}: {block.language} is marked"
+        exec(compiled(name, block), namespace)
+        printed = capsys.readouterr().out.rstrip("\n")
+        shown = found[k + 1] if k + 1 < len(found) else None
+        if shown is not None and shown.language == "text":
+            assert printed == shown.text, f"{name}, line {shown.line}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_python_blocks_are_valid_python(name):
+    for block in blocks(page_of(name)):
+        if block.language == "python":
+            compiled(name, block)
+
+
+def test_blocks_are_found_and_run():
+    text = "a\n\n<!-- run -->\n```python\nx = 1\n```\n\n```text\n1\n```\n```sh\nls\n```"
+    assert blocks(text) == [
+        Block(4, "python", "x = 1", True),
+        Block(8, "text", "1", False),
+        Block(11, "sh", "ls", False),
+    ]
+    marked = [block for name in NAMES for block in blocks(page_of(name)) if block.marked]
+    assert len(marked) > 5
+
+
+# --- links --------------------------------------------------------------------------------
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    found: set[str] = set()
+    for heading in re.findall(r"^#+ +(.*?) *#*$", prose(text), flags=re.MULTILINE):
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).lower()
+        found.add(re.sub(r"[^\w\- ]", "", plain).replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_between_pages_resolve(name):
+    wrong = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page_of(name))):
+        if re.match(r"[a-z]+:", target):
+            continue  # another site
+        file, _, anchor = target.partition("#")
+        path = (ROOT / name).parent / file if file else ROOT / name
+        if not path.exists() or (
+            anchor and anchor not in anchors(path.read_text(encoding="utf-8"))
+        ):
+            wrong.append(target)
+    assert not wrong
+
+
+def test_every_page_is_in_the_index():
+    index = page_of("docs/README.md")
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert {name for name in pages if f"]({name})" not in index} == set()
+
+
+def test_files_and_functions_that_pages_name_exist():
+    wrong = []
+    for name in NAMES:
+        text = prose(page_of(name))
+        for path in re.findall(r"`((?:emulator|backends|hw_reports|eqchip|tests)/[\w/.]+)`", text):
+            if not (ROOT / path).exists():
+                wrong.append(f"{name}: {path}")
+    assert not wrong
+
+
+def test_names_in_the_guide_to_extending_exist():
+    sources = page_of("pyproject.toml") + "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("emulator", "backends", "eqchip", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in (".py", ".toml") and path.name != Path(__file__).name
+    )
+    text = prose(page_of("docs/extending.md"))
+    named = {word for word in re.findall(r"`(?:[\w]+\.)*(\w+)(?:\(.*?\))?`", text)}
+    invented = {"Exponential"}
+    commands = {"converge"}
+    missing = {
+        word
+        for word in named - invented - commands
+        if not re.search(rf"\b{re.escape(word)}\b", sources)
+    }
+    assert not missing
+
+
+# --- commands and settings ----------------------------------------------------------------
+
+
+@cache
+def options(command: str) -> frozenset[str]:
+    """The options that `eqchip COMMAND --help` tells of."""
+    done = CliRunner().invoke(cli, [command, "--help"])
+    assert done.exit_code == 0, done.output
+    # An option stands at the start of its line; elsewhere on it are examples.
+    heads = re.findall(r"^  (-.*?)(?:  |$)", done.output, flags=re.MULTILINE)
+    return frozenset(word for head in heads for word in re.findall(r"--?[a-z][\w-]*", head))
+
+
+def shown_commands(text: str) -> list[tuple[str, str]]:
+    """What a page types: (command, the rest of the line), from shell blocks and inline code."""
+    lines = [
+        line
+        for block in blocks(text)
+        if block.language in ("sh", "bash", "console", "shell", "")
+        for line in block.text.replace("\\\n", " ").split("\n")
+    ]
+    lines += re.findall(r"`([^`\n]+)`", prose(text))
+    found = [re.match(r"\s*(?:\$ +)?(?:\S*/)?eqchip +([a-z]+)\b([^#]*)", line) for line in lines]
+    return [(match[1], match[2]) for match in found if match]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_and_their_options_exist(name):
+    wrong = []
+    for command, rest in shown_commands(page_of(name)):
+        if command not in COMMANDS:
+            wrong.append(f"eqchip {command}")
+            continue
+        for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*", rest):
+            if option not in options(command):
+                wrong.append(f"eqchip {command} {option}")
+    assert not wrong
+
+
+def test_options_named_alone_belong_to_a_command():
+    known = frozenset().union(*(options(command) for command in COMMANDS))
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        for code in re.findall(r"`(--[^`\n]+)`", prose(page.read_text(encoding="utf-8"))):
+            assert code.split()[0] in known, f"{page.name}: {code}"
+
+
+def test_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, flags=re.MULTILINE))
+    for name in NAMES:
+        for target in re.findall(r"`make ([a-z-]+)", page_of(name)):
+            assert target in targets, f"{name}: make {target}"
+
+
+def test_the_page_on_files_names_every_key_and_its_default(tiny_run):
+    page = page_of("docs/files.md")
+    settings = page[page.index("## `config.toml`") : page.index("## `metrics.jsonl`")]
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", settings, flags=re.MULTILINE))
+    defaults = Config().model_dump(mode="json")
+    plain = {}
+    for key, value in defaults.items():
+        plain.update(value if isinstance(value, dict) else {key: value})
+    assert set(plain) <= set(rows)
+    for key, value in plain.items():
+        if not isinstance(value, dict):
+            shown = rows[key].split(" | ")[1].strip("`")
+            assert json.loads(shown) == value, key
+        else:
+            shown = ", ".join(f"{name} = {number}" for name, number in value.items())
+            assert f"{{{shown}}}" in rows[key], key
+
+    named = set(re.findall(r"`(\w+)`", page))
+    assert set(provenance()) <= named
+    for line in (tiny_run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
+        assert set(json.loads(line)) <= named
+    assert set(json.loads((tiny_run / "activity.json").read_text(encoding="utf-8"))) <= named
+    for file, file_format in (
+        ("checkpoint.npz", CHECKPOINT_FORMAT),
+        ("network.npz", NETWORK_FORMAT),
+    ):
+        arrays = {re.sub(r"_1$", "_0", key) for key in read_arrays(tiny_run / file, file_format)}
+        assert arrays <= named
