@@ -1,6 +1,6 @@
 """Draw ``benchmarks/results/frontier.png`` from ``frontier.json``.
 
-    python benchmarks/plots.py
+Run it as ``python benchmarks/plots.py``.
 """
 
 from __future__ import annotations

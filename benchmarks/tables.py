@@ -17,7 +17,7 @@ from statistics import mean, stdev
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "benchmarks/README.md")
+PAGES = ("README.md", "benchmarks/README.md", "docs/training.md")
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 NOTHING = "*Not measured yet.*"
 

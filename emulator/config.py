@@ -42,6 +42,10 @@ class Descent(_Settings):
     lr holds a rate per connection, the input side first. The schedule scales it over the
     run: "cosine" rises in proportion over the first 2 % of the run, and falls to 0 as
     (1 + cos(pi progress)) / 2.
+
+    input_dropout is the share of inputs silenced in each training sample, drawn anew every
+    time; a silent input sends nothing and costs nothing. When the network classifies, every
+    input is scaled by 1 - input_dropout instead (Srivastava et al., JMLR 15, 2014).
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
@@ -49,6 +53,7 @@ class Descent(_Settings):
     schedule: Schedule = "cosine"
     epochs: int = Field(default=25, ge=1, lt=2**31)
     minibatch: int = Field(default=20, ge=1, lt=2**31)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
 
     def rates(self, progress: float) -> list[float]:
         """The learning rates when this share of the run, in [0, 1], is done."""

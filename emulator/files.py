@@ -82,7 +82,7 @@ def read_arrays(path: Path, file_format: str) -> dict[str, np.ndarray]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd headers: what they hold is checked
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as whole, np.load(whole, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected format {file_format!r}") from None

@@ -54,7 +54,18 @@ def fit(
     progress = progress or Silent()
     run.remove_leftovers()
     trainer = Trainer(run.config, dataset, threads)
-    spent = _resume(run, trainer, progress)
+    spent = _resume(run, trainer)
+    layers = "-".join(map(str, run.config.layers))
+    progress.message(
+        f"Training {layers} on {run.config.dataset} into {run.path} "
+        "(the first run on a machine compiles for about 20 s)"
+    )
+    if trainer.epoch or trainer.position:
+        progress.message(
+            f"All {trainer.epoch} epochs are trained"
+            if trainer.done
+            else f"Going on at epoch {trainer.epoch + 1}, minibatch {trainer.position + 1}"
+        )
     clock = _Clock(spent)
     try:
         while not trainer.done:
@@ -81,7 +92,7 @@ class _Clock:
         return time.perf_counter() - self._start
 
 
-def _resume(run: RunDirectory, trainer: Trainer, progress: Progress) -> float:
+def _resume(run: RunDirectory, trainer: Trainer) -> float:
     checkpoint = run.load_checkpoint()
     if checkpoint is None:
         run.drop_metrics_after(0)
@@ -92,7 +103,6 @@ def _resume(run: RunDirectory, trainer: Trainer, progress: Progress) -> float:
     except InputError as error:
         raise InputError(f"{run.path / 'checkpoint.npz'}: {error}") from None
     run.drop_metrics_after(trainer.epoch)
-    progress.message(f"Going on at epoch {trainer.epoch + 1}, minibatch {trainer.position + 1}")
     return seconds
 
 
@@ -119,9 +129,10 @@ def _train_epoch(
         if now - saved > 60 * checkpoint_minutes:
             run.save_checkpoint(trainer.state(), now)
             saved = now
+    speed = (trainer.tally.samples - done) / max(clock.seconds - began, 1e-9)
     validation = trainer.validate() if len(trainer.validation_indices) else None
     with uninterrupted():
-        row = _close_epoch(run, trainer, clock, validation, done, began)
+        row = _close_epoch(run, trainer, clock, validation, speed)
     held = f", validation {validation.error:.2f} %" if validation else ""
     progress.stop()
     progress.message(
@@ -136,8 +147,7 @@ def _close_epoch(
     trainer: Trainer,
     clock: _Clock,
     validation: Tally | None,
-    done: int,
-    began: float,
+    speed: float,
 ) -> dict[str, Any]:
     tally = trainer.end_epoch()
     row = {
@@ -148,7 +158,7 @@ def _close_epoch(
         "spikes_per_sample": tally.spikes_per_sample,
         "synaptic_events_per_sample": tally.events_per_sample,
         "macs_per_sample": tally.macs_per_sample,
-        "samples_per_second": (tally.samples - done) / max(clock.seconds - began, 1e-9),
+        "samples_per_second": speed,
         "seconds": clock.seconds,
     }
     # In this order a kill between any two of them loses nothing: the line of an epoch

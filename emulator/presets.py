@@ -14,6 +14,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+ONE_HIDDEN_LAYER = ("input", "hidden", "output")
+
 
 def preset(
     dataset: str,
@@ -46,10 +48,13 @@ def preset(
     3
     """
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
+    deep = known.pop("deep")
     if dataset not in known:
         raise InputError(f"data set {dataset!r} is unknown; expected one of {', '.join(known)}")
     base = known[dataset]
     layers = tuple(layers or base["layers"])
+    if len(layers) > len(ONE_HIDDEN_LAYER):
+        base = {**base, **deep}
     rates = [base["first_rate"] * base["rate_ratio"] ** k for k in range(len(layers) - 1)]
     return make_config(
         dataset=dataset,
@@ -60,8 +65,7 @@ def preset(
         },
         descent={
             "lr": rates,
-            "epochs": base["epochs"],
-            "minibatch": base["minibatch"],
+            **{name: base[name] for name in ("epochs", "minibatch", "input_dropout")},
             **(descent or {}),
         },
         **{"validation": base["validation"], **settings},

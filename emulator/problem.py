@@ -220,9 +220,10 @@ def _check_precision(problem: Problem) -> None:
             )
     largest = float(np.finfo(dtype).max)
     for k, phase in enumerate(problem.phases):
-        if isinstance(phase, Nudged) and 2 * abs(phase.beta) > largest:
+        if isinstance(phase, Nudged) and not 0 < dtype.type(2 * abs(phase.beta)) <= largest:
             raise InputError(
-                f"run: beta {phase.beta!r} of phase {k} overflows {dtype}; expected a smaller one"
+                f"run: beta {phase.beta!r} of phase {k} vanishes or overflows in {dtype}; "
+                "expected one nearer to 1"
             )
     for what, arrays in (("weights", problem.network.weights), ("biases", problem.network.biases)):
         for k, array in enumerate(arrays):

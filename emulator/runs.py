@@ -232,7 +232,7 @@ def _wrong_fact(row: dict[str, Any]) -> str | None:
     epoch = row.get("epoch")
     if type(epoch) is not int or epoch < 1:
         return "epoch"
-    names = [name for name in ("train_error", "test_error") if name in row]
+    names: list[str] = [name for name in ("train_error", "test_error") if name in row]
     if not names:
         return "train_error"
     names += ["spikes_per_sample", "synaptic_events_per_sample"]

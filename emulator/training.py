@@ -94,7 +94,9 @@ class Classifier:
         lowered: Lowered | None = None,
     ) -> None:
         self.config, self.network, self.threads = config, network, threads
-        self.lowered = lower(network, np.dtype(config.precision)) if lowered is None else lowered
+        with np.errstate(over="ignore"):  # what overflows is refused by name when it is run
+            dtype = np.dtype(config.precision)
+            self.lowered = lower(network, dtype) if lowered is None else lowered
 
     def classify(
         self, x: np.ndarray, labels: np.ndarray, progress: Progress | None = None
@@ -107,7 +109,7 @@ class Classifier:
             batch = slice(start, start + EVALUATION_BATCH)
             problem = pose(
                 self.network,
-                x[batch],
+                x[batch] * x.dtype.type(1.0 - self.config.descent.input_dropout),
                 coding=self.config.coding,
                 phases=[Free(self.config.learning.free_steps)],
                 input=self.config.input,
@@ -282,6 +284,15 @@ class Trainer:
     def _connections(self) -> range:
         return range(len(self.config.layers) - 1)
 
+    def _inputs(self, indices: np.ndarray) -> np.ndarray:
+        """The inputs of a minibatch, some of them silenced."""
+        x = self.dataset.train_x[indices].astype(self.config.precision, copy=False)
+        share = self.config.descent.input_dropout
+        if share == 0.0:
+            return x
+        rng = np.random.default_rng([self.config.seed, self.epoch, self.position])
+        return x * (rng.random(x.shape, np.float32) >= share)
+
     def _new_tally(self) -> Tally:
         names = tuple(
             "nudged" if hasattr(phase, "beta") else "free"
@@ -297,7 +308,7 @@ class Trainer:
         problem: Problem = replace(
             self._template,
             phases=phases,
-            x=self.dataset.train_x[indices].astype(config.precision, copy=False),
+            x=self._inputs(indices),
             targets=tuple(getattr(phase, "target", None) for phase in phases),
             seed=seed,
             samples=indices,

@@ -61,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:  # a full disk, a directory that cannot be written
         where = f"{error.filename}: " if error.filename else ""
         return _refuse(f"{where}{error.strerror or error}")
+    except MemoryError as error:
+        return _refuse(f"out of memory ({error}); expected fewer units, steps or samples")
     except (KeyboardInterrupt, click.Abort):
         print("eqchip: interrupted", file=sys.stderr)
         return INTERRUPTED

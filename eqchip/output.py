@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from eqchip.emulator.interrupts import uninterrupted
+
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json and --quiet; the command receives them as `as_json` and `quiet`."""
@@ -77,7 +79,8 @@ class Output:
     def message(self, text: str) -> None:
         """A line on stderr."""
         if not self.quiet:
-            self._stderr.print(text, soft_wrap=True)
+            with uninterrupted():  # a line cut off by Ctrl-C would be printed again
+                self._stderr.print(text, soft_wrap=True)
 
     def stop(self) -> None:
         """End the bar."""

@@ -214,7 +214,7 @@ FACTS = ("epoch", "train_error", "test_error", "validation_error", "spikes_per_s
 @example({"epoch": "1", "train_error": 1.0})
 @example({"epoch": 1, "train_error": None, "spikes_per_sample": 1})
 @example({"epoch": True, "test_error": 1.0})
-def test_a_metrics_line_holds_the_numbers_that_are_read_or_is_refused(row, new_run):
+def test_a_metrics_line_holds_the_numbers_that_are_read_or_is_refused(new_run, row):
     path = new_run.path / "metrics.jsonl"
     path.write_text(json.dumps({"format": "eqchip-metrics 1", **row}) + "\n")
     if refusal(path, new_run.metrics) is None:
@@ -230,7 +230,7 @@ def test_a_metrics_line_holds_the_numbers_that_are_read_or_is_refused(row, new_r
 @example(b"9" * 5000 + b"\n")
 @example(b'{"format": "eqchip-metrics 1"}\n')
 @example(b"\r")
-def test_arbitrary_metrics_are_refused_but_for_a_last_line_cut_short(content, new_run):
+def test_arbitrary_metrics_are_refused_but_for_a_last_line_cut_short(new_run, content):
     path = new_run.path / "metrics.jsonl"
     path.write_bytes(content)
     refused = refusal(path, new_run.metrics)

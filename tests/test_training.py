@@ -41,6 +41,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "split stream": {"learning": {"rule": "one_sided", "split_stream": True}},
     "bernoulli": {"coding": BERNOULLI},
     "online": {"descent": {"minibatch": 1}},
+    "input dropout": {"descent": {"input_dropout": 0.3}},
     "one minibatch an epoch": {"descent": {"minibatch": 1000}},
     "float64": {"precision": "float64"},
     "current": {"input": "current", "coding": Coding.real_valued()},

@@ -8,15 +8,14 @@ from typing import Any
 import click
 
 from eqchip.emulator.coding import Coding
+from eqchip.emulator.datasets import NAMES
 from eqchip.emulator.errors import InputError
 from eqchip.output import Output, output_options
 from eqchip.parameters import Layers, Rates, Schedule
 
-DATASETS = ("digits", "mnist", "fashion-mnist")
-
 
 @click.command()
-@click.option("--dataset", type=click.Choice(DATASETS), default="digits", show_default=True)
+@click.option("--dataset", type=click.Choice(NAMES), default="digits", show_default=True)
 @click.option(
     "--data", type=click.Path(path_type=Path),
     help="Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a download.",
@@ -35,6 +34,9 @@ DATASETS = ("digits", "mnist", "fashion-mnist")
 @click.option("--lr", type=Rates(), help="Learning rate per connection, input side first.")
 @click.option("--momentum", type=float)
 @click.option("--schedule", type=click.Choice(("cosine", "constant")), help="Of the learning rate.")
+@click.option(
+    "--input-dropout", type=float, help="Share of inputs silenced in training, anew each time."
+)
 @click.option(
     "--rule", type=click.Choice(("symmetric", "full", "bidirectional", "one_sided")),
     help="Which phases are contrasted, and how.",
@@ -133,10 +135,6 @@ def train_and_show(
         Trainer(config, dataset, threads)  # refuse what cannot train before making a directory
         run = run()
     layers = "-".join(map(str, config.layers))
-    output.message(
-        f"Training {layers} on {config.dataset} into {run.path} "
-        "(the first run on a machine compiles for about 20 s)"
-    )
     outcome = fit(
         run,
         dataset,
@@ -192,7 +190,7 @@ def free_path(path: Path) -> Path:
 
 # Command line option -> where it belongs in a configuration.
 _LEARNING = ("rule", "beta", "free_steps", "nudged_steps", "random_sign", "split_stream")
-_DESCENT = ("epochs", "minibatch", "lr", "momentum", "schedule")
+_DESCENT = ("epochs", "minibatch", "lr", "momentum", "schedule", "input_dropout")
 _PLAIN = ("precision", "seed", "validation")
 
 
