@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqchip.emulator import philox
-from eqchip.emulator.kernels import learning, rows, units
+from eqchip.emulator.kernels import gather, learning, rows, units
 from eqchip.emulator.kernels.jit import JIT_DISABLED, OPTIONS
 from eqchip.emulator.lowering import CACHE_LINE
 
@@ -222,15 +222,24 @@ def test_uniforms_drawn_in_a_kernel_are_those_of_philox(dtype, seed, sample, lay
 # --- messages -----------------------------------------------------------------------------
 
 
+needs_avx512 = pytest.mark.skipif(not gather.HAS_COMPRESS, reason="needs AVX-512 and the JIT")
+GATHERERS = [
+    pytest.param(gather.gather_spikes, id="chosen"),
+    pytest.param(gather.gather_spikes_singly, id="singly"),
+    pytest.param(gather.gather_spikes_compressed, id="compressed", marks=needs_avx512),
+]
+
+
+@pytest.mark.parametrize("gatherer", GATHERERS)
 @both_types
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(dtype, share):
-    gather = from_python(units.gather_spikes)
+def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(gatherer, dtype, share):
+    gather_spikes = from_python(gatherer)
     for rng, first, n, size in layers(dtype):
         q = (rng.random(size) < share).astype(np.uint8)
         messages = np.full(2 * size, -1, np.int32)
         at = size + first
-        count = gather(messages, at, q, first, n)
+        count = gather_spikes(messages, at, q, first, n)
         expected = np.flatnonzero(q[first : first + n])
         assert count == len(expected)
         np.testing.assert_array_equal(messages[at : at + count], expected)
@@ -240,12 +249,12 @@ def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(dtype, share):
 @both_types
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_gathered_values_are_the_potentials_other_than_0_in_order(dtype, share):
-    gather = from_python(units.gather_values)
+    gather_values = from_python(gather.gather_values)
     for rng, first, n, size in layers(dtype):
         s = (rng.random(size) * (rng.random(size) < share)).astype(dtype)
         messages, sent = np.full(2 * size, -1, np.int32), np.full(2 * size, -1, dtype)
         at = size + first
-        count = gather(messages, sent, at, s, first, n)
+        count = gather_values(messages, sent, at, s, first, n)
         expected = np.flatnonzero(s[first : first + n])
         assert count == len(expected)
         np.testing.assert_array_equal(messages[at : at + count], expected)

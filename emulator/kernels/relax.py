@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_feedback, arrive_forward
+from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.units import (
     bernoulli,
@@ -20,8 +21,6 @@ from eqchip.emulator.kernels.units import (
     decode,
     draw_uniforms,
     drive,
-    gather_spikes,
-    gather_values,
     nudge,
     optimal_step_sizes,
     predict,

@@ -21,19 +21,22 @@ from numba import types
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
+from eqchip.emulator.kernels.vectors import (
+    CACHE_LINE,
+    INDEX,
+    line_of,
+    load,
+    pointer,
+    splat,
+    store,
+)
 
-CACHE_LINE = 64  # bytes
 BLOCKS = (8, 4, 2, 1)  # vectors of one cache line summed together; 8 hide the latency of an add
 
 
 def lanes(dtype: np.dtype) -> int:
     """Numbers in a vector of one cache line."""
     return CACHE_LINE // np.dtype(dtype).itemsize
-
-
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
 
 
 def _block_sum(vectors: int, scaled: bool) -> Any:
@@ -56,47 +59,30 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             out_v, o_v, w_v, w0_v, stride_v, rows_v, first_v, last_v, scales_v = args
-            scalar = context.get_value_type(sig.args[0].dtype)
-            width = CACHE_LINE // (sig.args[0].dtype.bitwidth // 8)
-            vector = ir.VectorType(scalar, width)
-            align = sig.args[0].dtype.bitwidth // 8
-            index = ir.IntType(64)
+            vector = line_of(sig.args[0].dtype)
 
-            def load(pointer: Any, k: int) -> Any:
-                place = builder.gep(pointer, [ir.Constant(index, k * width)])
-                value = builder.load(builder.bitcast(place, vector.as_pointer()))
-                value.align = align
-                return value
-
-            out_p = _pointer(context, builder, sig.args[0], out_v, o_v)
-            initial = [load(out_p, k) for k in range(vectors)]
+            out_p = pointer(context, builder, sig.args[0], out_v, o_v)
+            initial = [load(builder, out_p, vector, k) for k in range(vectors)]
             head = builder.block
             loop = builder.append_basic_block("rows")
             done = builder.append_basic_block("done")
             builder.cbranch(builder.icmp_signed("<", first_v, last_v), loop, done)
 
             builder.position_at_end(loop)
-            k = builder.phi(index)
+            k = builder.phi(INDEX)
             sums = [builder.phi(vector) for _ in range(vectors)]
             k.add_incoming(first_v, head)
-            row_p = _pointer(context, builder, sig.args[5], rows_v, k)
-            row = builder.sext(builder.load(row_p), index)
+            row_p = pointer(context, builder, sig.args[5], rows_v, k)
+            row = builder.sext(builder.load(row_p), INDEX)
             place = builder.add(w0_v, builder.mul(row, stride_v))
-            w_p = _pointer(context, builder, sig.args[2], w_v, place)
-            terms = [load(w_p, i) for i in range(vectors)]
+            w_p = pointer(context, builder, sig.args[2], w_v, place)
+            terms = [load(builder, w_p, vector, i) for i in range(vectors)]
             if scaled:
-                scale = builder.load(_pointer(context, builder, sig.args[8], scales_v, k))
-                lane0 = builder.insert_element(
-                    ir.Constant(vector, ir.Undefined), scale, ir.Constant(ir.IntType(32), 0)
-                )
-                splat = builder.shuffle_vector(
-                    lane0,
-                    ir.Constant(vector, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width),
-                )
-                terms = [builder.fmul(splat, term) for term in terms]
+                scale = builder.load(pointer(context, builder, sig.args[8], scales_v, k))
+                factor = splat(builder, scale, vector)
+                terms = [builder.fmul(factor, term) for term in terms]
             new = [builder.fadd(s, term) for s, term in zip(sums, terms, strict=True)]
-            following = builder.add(k, ir.Constant(index, 1))
+            following = builder.add(k, ir.Constant(INDEX, 1))
             k.add_incoming(following, loop)
             for s, value, start in zip(sums, new, initial, strict=True):
                 s.add_incoming(start, head)
@@ -110,9 +96,7 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
                 result.add_incoming(value, loop)
                 new[i] = result
             for i, result in enumerate(new):
-                place = builder.gep(out_p, [ir.Constant(index, i * width)])
-                store = builder.store(result, builder.bitcast(place, vector.as_pointer()))
-                store.align = align
+                store(builder, result, out_p, i)
             return context.get_dummy_value()
 
         return signature, codegen
