@@ -141,6 +141,17 @@ def bernoulli(q, a, uniforms, first, n):
 
 
 @inlined
+def mark(masks, q, n, k):
+    """Bit k of masks = q, for units 0 ... n - 1; returns how many are 1. masks: uint32, bit k 0."""
+    place = np.uint32(k)
+    ones = np.int64(0)
+    for j in span(0, n):
+        masks[j] |= np.uint32(q[j]) << place
+        ones += np.int64(q[j])
+    return ones
+
+
+@inlined
 def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t):
     """out[first + i] = the uniform number of unit i: the twin of `philox.uniforms`.
 
