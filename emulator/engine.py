@@ -13,15 +13,16 @@ from eqchip.emulator import philox
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels import relax as kernels
+from eqchip.emulator.kernels import state as arrays
+from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.lowering import Lowered, layer_units, lower
 from eqchip.emulator.phases import Nudged
 from eqchip.emulator.problem import Problem, Run
 
 QUANTIZERS = {
-    "sigma-delta": kernels.SIGMA_DELTA,
-    "bernoulli": kernels.BERNOULLI,
-    "none": kernels.REAL_VALUED,
+    "sigma-delta": arrays.SIGMA_DELTA,
+    "bernoulli": arrays.BERNOULLI,
+    "none": arrays.REAL_VALUED,
 }
 
 
@@ -45,8 +46,8 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
     lowered = lower(problem.network, problem.dtype) if lowered is None else lowered
     batch, units = len(problem.x), int(lowered.offsets[-1])
     phases, layers = len(problem.phases), len(lowered.sizes)
-    steps = problem.steps
-    record = kernels.Record(
+    steps, columns = problem.steps, int(lowered.strides[0])
+    record = arrays.Record(
         np.zeros((phases, batch, units), problem.dtype),
         np.zeros((batch, phases, layers), np.int64),
         np.zeros((batch, phases, layers - 1, 2), np.int64),
@@ -64,11 +65,11 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
         problem.samples.astype(np.uint64),
     )
     share(
-        lambda first, last: kernels.relax(
+        lambda first, last: relax(
             *arguments,
-            kernels.new_state(units, layers, problem.dtype),
-            kernels.new_state(units, layers, problem.dtype),
-            kernels.new_scratch(units, problem.dtype),
+            arrays.new_state(units, layers, problem.dtype),
+            arrays.new_state(units, layers, problem.dtype),
+            arrays.new_scratch(units, columns, problem.dtype),
             first,
             last,
         ),
@@ -112,7 +113,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="eqchip")
 
 
-def _rules(problem: Problem) -> kernels.Rules:
+def _rules(problem: Problem) -> arrays.Rules:
     dtype, coding = problem.dtype, problem.coding
     one = dtype.type(1)
     none = np.zeros(0, dtype)
@@ -120,7 +121,7 @@ def _rules(problem: Problem) -> kernels.Rules:
     lam = none if problem.prediction_table is None else problem.prediction_table
     adaptive = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
     low, high = philox.split_seed(problem.seed)
-    return kernels.Rules(
+    return arrays.Rules(
         QUANTIZERS[coding.quantizer],
         adaptive is not None,
         coding.prediction is not None,
@@ -164,7 +165,7 @@ def _by_layer(array: np.ndarray, problem: Problem, lowered: Lowered) -> list[np.
     ]
 
 
-def _activity(problem: Problem, record: kernels.Record) -> Activity:
+def _activity(problem: Problem, record: arrays.Record) -> Activity:
     batch = len(problem.x)
     steps = np.array([phase.steps for phase in problem.phases], np.int64)
     updates = steps[:, None] * np.array(problem.network.sizes, np.int64) * batch

@@ -14,11 +14,15 @@ from hypothesis import strategies as st
 from eqchip.backends import reference
 from eqchip.emulator import engine
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.coding import Coding, Polynomial
+from eqchip.emulator.kernels.state import BLOCK
+from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Run
 
 PRECISIONS = ("float64", "float32")
 BULK_CASES = 2000
 BULK_SEED = 20190416
+BLOCK_CASES = 60
 
 
 def assert_same_activity(got: Activity, expected: Activity) -> None:
@@ -83,6 +87,34 @@ def test_engine_equals_reference_on_two_thousand_problems():
             assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
         except AssertionError as error:
             raise AssertionError(f"problem {case} of seed {BULK_SEED}: {problem}") from error
+
+
+def test_engine_equals_reference_over_blocks_of_steps():
+    # The clamped input is computed BLOCK steps ahead, and never past the end of a phase.
+    rng = np.random.default_rng(BULK_SEED)
+    for case in range(BLOCK_CASES):
+        problem = strategies.draw_problem(rng, max_width=40, max_steps=2 * BLOCK + 16)
+        try:
+            assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
+        except AssertionError as error:
+            raise AssertionError(f"problem {case} of seed {BULK_SEED}: {problem}") from error
+
+
+@pytest.mark.parametrize("quantizer", ["sigma-delta", "bernoulli"])
+@pytest.mark.parametrize("steps", [1, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK, 2 * BLOCK + 1])
+def test_a_phase_from_the_free_state_receives_the_input_of_its_end(steps, quantizer):
+    problem = strategies.draw_problem(np.random.default_rng(3), precision="float64")
+    coding = Coding(quantizer, step_size=Polynomial(0.5), prediction=Polynomial(0.832, 0.584))
+    problem = replace(problem, coding=coding, input="spikes")
+    target = np.ones((len(problem.x), problem.network.sizes[-1]), problem.dtype)
+    phases = [
+        Free(steps),
+        Nudged(3, target, beta=0.5),
+        Nudged(steps, target, beta=-0.5, from_free=True),
+        Free(BLOCK + 2, from_free=True),
+    ]
+    problem = strategies.with_phases(problem, phases)
+    assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
 
 
 @settings(deadline=None, max_examples=50)

@@ -18,8 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eqchip.emulator import philox
-from eqchip.emulator.kernels import learning, rows, units
+from eqchip.emulator.kernels import gather, learning, rows, units
 from eqchip.emulator.kernels.jit import JIT_DISABLED, OPTIONS
+from eqchip.emulator.kernels.state import BLOCK
 from eqchip.emulator.lowering import CACHE_LINE
 
 DTYPES = (np.float32, np.float64)
@@ -219,18 +220,43 @@ def test_uniforms_drawn_in_a_kernel_are_those_of_philox(dtype, seed, sample, lay
     assert (out[first + up_to(n, 4) :] == -1).all()  # a group of four is written whole
 
 
+# --- bits of many steps ------------------------------------------------------------------
+
+
+def test_bits_are_marked_in_masks_and_counted():
+    mark = from_python(units.mark)
+    for rng, _, n, size in layers(np.float32):
+        q = rng.integers(0, 2, size).astype(np.uint8)
+        masks = rng.integers(0, 2**32, size, np.uint32)
+        for k in (0, 7, BLOCK - 1):
+            masks[:n] &= np.uint32(~(1 << k) % 2**32)
+            expected = masks.copy()
+            expected[:n] |= q[:n].astype(np.uint32) << np.uint32(k)
+            assert mark(masks, q, n, k) == q[:n].sum()
+            np.testing.assert_array_equal(masks, expected)
+
+
 # --- messages -----------------------------------------------------------------------------
 
 
+needs_avx512 = pytest.mark.skipif(not gather.HAS_COMPRESS, reason="needs AVX-512 and the JIT")
+GATHERERS = [
+    pytest.param(gather.gather_spikes, id="chosen"),
+    pytest.param(gather.gather_spikes_singly, id="singly"),
+    pytest.param(gather.gather_spikes_compressed, id="compressed", marks=needs_avx512),
+]
+
+
+@pytest.mark.parametrize("gatherer", GATHERERS)
 @both_types
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(dtype, share):
-    gather = from_python(units.gather_spikes)
+def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(gatherer, dtype, share):
+    gather_spikes = from_python(gatherer)
     for rng, first, n, size in layers(dtype):
         q = (rng.random(size) < share).astype(np.uint8)
         messages = np.full(2 * size, -1, np.int32)
         at = size + first
-        count = gather(messages, at, q, first, n)
+        count = gather_spikes(messages, at, q, first, n)
         expected = np.flatnonzero(q[first : first + n])
         assert count == len(expected)
         np.testing.assert_array_equal(messages[at : at + count], expected)
@@ -240,12 +266,12 @@ def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(dtype, share):
 @both_types
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_gathered_values_are_the_potentials_other_than_0_in_order(dtype, share):
-    gather = from_python(units.gather_values)
+    gather_values = from_python(gather.gather_values)
     for rng, first, n, size in layers(dtype):
         s = (rng.random(size) * (rng.random(size) < share)).astype(dtype)
         messages, sent = np.full(2 * size, -1, np.int32), np.full(2 * size, -1, dtype)
         at = size + first
-        count = gather(messages, sent, at, s, first, n)
+        count = gather_values(messages, sent, at, s, first, n)
         expected = np.flatnonzero(s[first : first + n])
         assert count == len(expected)
         np.testing.assert_array_equal(messages[at : at + count], expected)
@@ -305,6 +331,47 @@ def test_scaled_rows_are_added_one_after_the_other_each_product_rounded(dtype, c
             total = total + value * w[start : start + n]
         add_scaled_rows(out, first, w, w0, stride, n, messages, sent, 2, 2 + count)
         assert_summed(out, before, total, first)
+
+
+@both_types
+@pytest.mark.parametrize("count", [0, 1, 33])
+def test_rows_are_added_at_the_bits_of_their_masks_one_after_the_other(dtype, count):
+    add_rows_at_bits = from_python(rows.add_rows_at_bits)
+    for n in (*WIDTHS, 127, 128, 129, 300):
+        _, _, w, w0, stride, messages, _ = sum_case(dtype, n, count)
+        rng = np.random.default_rng([n, count])
+        masks = rng.integers(0, 2**32, count + 4, np.uint32)
+        masks[::3] = 0
+        masks[1:2] = 2**32 - 1
+        out = rng.normal(0, 1, (BLOCK + 2, up_to(n, line(dtype)) + line(dtype))).astype(dtype)
+        before, total = out.copy(), out[1:-1, :n].copy()
+        for row, mask in zip(messages[:count], masks[:count], strict=True):
+            start = w0 + int(row) * stride
+            for t in range(BLOCK):
+                if int(mask) >> t & 1:
+                    total[t] = total[t] + w[start : start + n]
+        add_rows_at_bits(out[1:-1], w, w0, stride, n, messages, masks, count)
+        np.testing.assert_array_equal(out[1:-1, :n], total, err_msg=f"{n} columns")
+        whole = up_to(n, line(dtype))  # the rest of the last cache line may be written
+        np.testing.assert_array_equal(out[:, whole:], before[:, whole:])
+        np.testing.assert_array_equal(out[[0, -1]], before[[0, -1]])
+
+
+@both_types
+def test_rows_of_sums_are_cleared_and_taken(dtype):
+    clear_rows, take_row = from_python(rows.clear_rows), from_python(rows.take_row)
+    for rng, first, n, size in layers(dtype):
+        out = values(rng, (5, n + 3), dtype)
+        expected = out.copy()
+        expected[:4, :n] = 0
+        clear_rows(out, 4, n)
+        np.testing.assert_array_equal(out, expected)
+        to = values(rng, size, dtype)
+        expected = to.copy()
+        out = values(rng, (5, n + 3), dtype)
+        expected[first : first + n] = out[3, :n]
+        take_row(to, first, out, 3, n)
+        np.testing.assert_array_equal(to, expected)
 
 
 @both_types

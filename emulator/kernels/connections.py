@@ -8,7 +8,7 @@ the layer's offset on, and their values when they are not bits. A sum starts fro
 from __future__ import annotations
 
 from eqchip.emulator.kernels.jit import inlined
-from eqchip.emulator.kernels.rows import add_rows, add_scaled_rows
+from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
 
 
 @inlined
@@ -32,6 +32,20 @@ def arrive_forward(u, net, k, rows, values, at, count, valued):
     else:
         add_rows(u, post, net.weights, net.starts[k], net.strides[k], n, rows, first, first + count)
     return count * n
+
+
+@inlined
+def arrive_forward_block(sums, crossed, net, k, rows, masks, n_rows, sent, steps):
+    """What layer k sends to layer k + 1 in many steps: sums[t] (t, columns) and crossed[t].
+
+    rows: int32 units of layer k, ascending; masks: uint32, bit t of masks[i] is set when
+    rows[i] sends in step t; sent: (t,) the bits set per step.
+    """
+    n = net.sizes[k + 1]
+    clear_rows(sums, steps, n)
+    add_rows_at_bits(sums, net.weights, net.starts[k], net.strides[k], n, rows, masks, n_rows)
+    for t in range(steps):
+        crossed[t] = sent[t] * n
 
 
 @inlined

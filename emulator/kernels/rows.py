@@ -21,19 +21,22 @@ from numba import types
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
+from eqchip.emulator.kernels.vectors import (
+    CACHE_LINE,
+    INDEX,
+    line_of,
+    load,
+    pointer,
+    splat,
+    store,
+)
 
-CACHE_LINE = 64  # bytes
 BLOCKS = (8, 4, 2, 1)  # vectors of one cache line summed together; 8 hide the latency of an add
 
 
 def lanes(dtype: np.dtype) -> int:
     """Numbers in a vector of one cache line."""
     return CACHE_LINE // np.dtype(dtype).itemsize
-
-
-def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    return builder.gep(data, [index])
 
 
 def _block_sum(vectors: int, scaled: bool) -> Any:
@@ -56,47 +59,30 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             out_v, o_v, w_v, w0_v, stride_v, rows_v, first_v, last_v, scales_v = args
-            scalar = context.get_value_type(sig.args[0].dtype)
-            width = CACHE_LINE // (sig.args[0].dtype.bitwidth // 8)
-            vector = ir.VectorType(scalar, width)
-            align = sig.args[0].dtype.bitwidth // 8
-            index = ir.IntType(64)
+            vector = line_of(sig.args[0].dtype)
 
-            def load(pointer: Any, k: int) -> Any:
-                place = builder.gep(pointer, [ir.Constant(index, k * width)])
-                value = builder.load(builder.bitcast(place, vector.as_pointer()))
-                value.align = align
-                return value
-
-            out_p = _pointer(context, builder, sig.args[0], out_v, o_v)
-            initial = [load(out_p, k) for k in range(vectors)]
+            out_p = pointer(context, builder, sig.args[0], out_v, o_v)
+            initial = [load(builder, out_p, vector, k) for k in range(vectors)]
             head = builder.block
             loop = builder.append_basic_block("rows")
             done = builder.append_basic_block("done")
             builder.cbranch(builder.icmp_signed("<", first_v, last_v), loop, done)
 
             builder.position_at_end(loop)
-            k = builder.phi(index)
+            k = builder.phi(INDEX)
             sums = [builder.phi(vector) for _ in range(vectors)]
             k.add_incoming(first_v, head)
-            row_p = _pointer(context, builder, sig.args[5], rows_v, k)
-            row = builder.sext(builder.load(row_p), index)
+            row_p = pointer(context, builder, sig.args[5], rows_v, k)
+            row = builder.sext(builder.load(row_p), INDEX)
             place = builder.add(w0_v, builder.mul(row, stride_v))
-            w_p = _pointer(context, builder, sig.args[2], w_v, place)
-            terms = [load(w_p, i) for i in range(vectors)]
+            w_p = pointer(context, builder, sig.args[2], w_v, place)
+            terms = [load(builder, w_p, vector, i) for i in range(vectors)]
             if scaled:
-                scale = builder.load(_pointer(context, builder, sig.args[8], scales_v, k))
-                lane0 = builder.insert_element(
-                    ir.Constant(vector, ir.Undefined), scale, ir.Constant(ir.IntType(32), 0)
-                )
-                splat = builder.shuffle_vector(
-                    lane0,
-                    ir.Constant(vector, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width),
-                )
-                terms = [builder.fmul(splat, term) for term in terms]
+                scale = builder.load(pointer(context, builder, sig.args[8], scales_v, k))
+                factor = splat(builder, scale, vector)
+                terms = [builder.fmul(factor, term) for term in terms]
             new = [builder.fadd(s, term) for s, term in zip(sums, terms, strict=True)]
-            following = builder.add(k, ir.Constant(index, 1))
+            following = builder.add(k, ir.Constant(INDEX, 1))
             k.add_incoming(following, loop)
             for s, value, start in zip(sums, new, initial, strict=True):
                 s.add_incoming(start, head)
@@ -110,9 +96,7 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
                 result.add_incoming(value, loop)
                 new[i] = result
             for i, result in enumerate(new):
-                place = builder.gep(out_p, [ir.Constant(index, i * width)])
-                store = builder.store(result, builder.bitcast(place, vector.as_pointer()))
-                store.align = align
+                store(builder, result, out_p, i)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -122,6 +106,51 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
 
 _SUM_8, _SUM_4, _SUM_2, _SUM_1 = (_block_sum(n, scaled=False) for n in BLOCKS)
 _SCALED_8, _SCALED_4, _SCALED_2, _SCALED_1 = (_block_sum(n, scaled=True) for n in BLOCKS)
+
+
+def _at_bits(vectors: int) -> Any:
+    """Intrinsic: out[o + t * out_stride : + n] += w[w0 : + n] for each bit t of mask."""
+
+    @intrinsic
+    def at_bits(
+        typingctx: Any, out: Any, o: Any, out_stride: Any, w: Any, w0: Any, mask: Any
+    ) -> Any:
+        signature = types.void(out, o, out_stride, w, w0, mask)
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            out_v, o_v, out_stride_v, w_v, w0_v, mask_v = args
+            vector = line_of(sig.args[0].dtype)
+            zero, one = (ir.Constant(mask_v.type, number) for number in (0, 1))
+
+            w_p = pointer(context, builder, sig.args[3], w_v, w0_v)
+            terms = [load(builder, w_p, vector, k) for k in range(vectors)]
+            out_p = pointer(context, builder, sig.args[0], out_v, o_v)
+            head = builder.block
+            loop = builder.append_basic_block("bits")
+            done = builder.append_basic_block("done")
+            builder.cbranch(builder.icmp_unsigned("!=", mask_v, zero), loop, done)
+
+            builder.position_at_end(loop)
+            left = builder.phi(mask_v.type)
+            left.add_incoming(mask_v, head)
+            t = builder.zext(builder.cttz(left, ir.Constant(ir.IntType(1), 1)), INDEX)
+            row_p = builder.gep(out_p, [builder.mul(t, out_stride_v)])
+            for k, term in enumerate(terms):
+                total = builder.fadd(load(builder, row_p, vector, k), term)
+                store(builder, total, row_p, k)
+            rest = builder.and_(left, builder.sub(left, one))
+            left.add_incoming(rest, loop)
+            builder.cbranch(builder.icmp_unsigned("!=", rest, zero), loop, done)
+
+            builder.position_at_end(done)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return at_bits
+
+
+_AT_BITS_8, _AT_BITS_4, _AT_BITS_2, _AT_BITS_1 = (_at_bits(n) for n in BLOCKS)
 
 
 @inlined
@@ -166,6 +195,52 @@ def add_scaled_rows(out, o, w, w0, stride, n, rows, values, first, last):
         _SCALED_1(out, o + c, w, w0 + c, stride, rows, first, last, values)
 
 
+@inlined
+def clear_rows(out, count, n):
+    """out[t, : n] = 0 for t in 0 ... count - 1."""
+    zero = out.dtype.type(0)
+    for t in range(np.uint64(count)):
+        for j in range(np.uint64(n)):
+            out[t, j] = zero
+
+
+@inlined
+def take_row(to, first, out, t, n):
+    """to[first : first + n] = out[t, : n]."""
+    row, start = np.uint64(t), np.uint64(first)
+    for j in range(np.uint64(n)):
+        to[start + np.uint64(j)] = out[row, j]
+
+
+@inlined
+def add_rows_at_bits(out, w, w0, stride, n, rows, masks, count):
+    """out[t, : n] += w[w0 + r * stride : + n] for each bit t of the mask of each of the rows.
+
+    For every t the rows are added in their order, r = rows[i] and masks[i] for i in
+    0 ... count - 1. out: float (t, columns), with whole cache lines of columns; w: flat
+    float; rows: int32; masks: uint32; all else int64. A row is read once, whatever its bits,
+    and the columns of a tile of all out[t] stay in the first-level cache.
+    """
+    line = CACHE_LINE // out.itemsize
+    lines = (n + line - 1) // line
+    c = 0
+    for _ in range(lines // 8):
+        for i in range(np.uint64(count)):
+            _AT_BITS_8(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        c += 8 * line
+    if lines & 4:
+        for i in range(np.uint64(count)):
+            _AT_BITS_4(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        c += 4 * line
+    if lines & 2:
+        for i in range(np.uint64(count)):
+            _AT_BITS_2(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        c += 2 * line
+    if lines & 1:
+        for i in range(np.uint64(count)):
+            _AT_BITS_1(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+
+
 def _add_rows_plain(out, o, w, w0, stride, n, rows, first, last):
     for k in range(first, last):
         start = w0 + int(rows[k]) * stride
@@ -178,5 +253,14 @@ def _add_scaled_rows_plain(out, o, w, w0, stride, n, rows, values, first, last):
         out[o : o + n] += values[k] * w[start : start + n]
 
 
+def _add_rows_at_bits_plain(out, w, w0, stride, n, rows, masks, count):
+    for i in range(count):
+        start = w0 + int(rows[i]) * stride
+        for t in range(len(out)):
+            if int(masks[i]) >> t & 1:
+                out[t, :n] += w[start : start + n]
+
+
 if JIT_DISABLED:  # LLVM vectors have no plain Python form
     add_rows, add_scaled_rows = _add_rows_plain, _add_scaled_rows_plain
+    add_rows_at_bits = _add_rows_at_bits_plain

@@ -141,6 +141,17 @@ def bernoulli(q, a, uniforms, first, n):
 
 
 @inlined
+def mark(masks, q, n, k):
+    """Bit k of masks = q, for units 0 ... n - 1; returns how many are 1. masks: uint32, bit k 0."""
+    place = np.uint32(k)
+    ones = np.int64(0)
+    for j in span(0, n):
+        masks[j] |= np.uint32(q[j]) << place
+        ones += np.int64(q[j])
+    return ones
+
+
+@inlined
 def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t):
     """out[first + i] = the uniform number of unit i: the twin of `philox.uniforms`.
 
@@ -162,32 +173,3 @@ def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t):
         out[base + 1] = np.float64(c1 >> SHIFT) * scale
         out[base + 2] = np.float64(c2 >> SHIFT) * scale
         out[base + 3] = np.float64(c3 >> SHIFT) * scale
-
-
-@inlined
-def gather_spikes(rows, at, q, first, n):
-    """rows[at : at + count] = the units of the layer whose bit is 1, ascending; returns count.
-
-    Writes every unit and moves on only past a spike: no branch to mispredict.
-    """
-    place = np.uint64(at)
-    unit = 0
-    for j in span(first, n):
-        rows[place] = unit
-        place += np.uint64(q[j])
-        unit += 1
-    return np.int64(place) - at
-
-
-@inlined
-def gather_values(rows, values, at, s, first, n):
-    """As `gather_spikes`, for the messages s other than 0, with their values."""
-    zero = s.dtype.type(0)
-    place = np.uint64(at)
-    unit = 0
-    for j in span(first, n):
-        rows[place] = unit
-        values[place] = s[j]
-        place += np.uint64(s[j] != zero)
-        unit += 1
-    return np.int64(place) - at

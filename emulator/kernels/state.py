@@ -1,0 +1,184 @@
+"""The arrays of a relaxation: what it is asked, what it records, what it remembers.
+
+Axes: b = sample, k = phase, l = layer, t = step, j = unit (all layers in one row, see
+`lowering`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.units import clear, copy
+from eqchip.emulator.lowering import aligned_zeros
+
+SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
+BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
+
+
+class Rules(NamedTuple):
+    """How units compute: the coding and the phases as flat arrays, floats in the run's type.
+
+    quantizer: int; adaptive, predictive, current: bool; eps, eps_keep, lam, lam_keep:
+    (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
+    phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free;
+    seed: (2,) uint64.
+    """
+
+    quantizer: int
+    adaptive: bool
+    predictive: bool
+    current: bool
+    eps: np.ndarray
+    eps_keep: np.ndarray
+    lam: np.ndarray
+    lam_keep: np.ndarray
+    nu_bar: np.ndarray
+    regularizer: np.ndarray
+    phase_steps: np.ndarray
+    phase_from_free: np.ndarray
+    two_beta: np.ndarray
+    seed: np.ndarray
+
+
+class Record(NamedTuple):
+    """Where results go.
+
+    ends: (k, b, j) float; active: (b, k, l) int64, messages other than 0; arrivals:
+    (b, k, connection, 2) int64; injected: (b,) int64; bits: (steps, b, j) uint8;
+    potentials: (steps, b, j) float, the last two of length 0 when they are not wanted.
+    """
+
+    ends: np.ndarray
+    active: np.ndarray
+    arrivals: np.ndarray
+    injected: np.ndarray
+    bits: np.ndarray
+    potentials: np.ndarray
+
+
+class State(NamedTuple):
+    """One sample at one step; floats over units (j) unless said.
+
+    s: potentials; phi: residues of sigma-delta (the input's are those of its active
+    units, see `encode_input`); r: decoders; nu ... spread: statistics of the optimal
+    step size; incoming: in layer 1, the sum that the clamped input sent at the last step.
+    Messages are kept twice, those of the last step at `now`, those of this step at the
+    other half: rows (2 j) int32 and values (2 j), per layer from its offset, and counts
+    (2 l) int64. The input's are only counted: `incoming` is what arrives of them, over
+    crossed (1,) int64 synapses.
+    """
+
+    s: np.ndarray
+    phi: np.ndarray
+    r: np.ndarray
+    nu: np.ndarray
+    theta: np.ndarray
+    bias: np.ndarray
+    square: np.ndarray
+    spread: np.ndarray
+    incoming: np.ndarray
+    rows: np.ndarray
+    values: np.ndarray
+    counts: np.ndarray
+    crossed: np.ndarray
+
+
+class Scratch(NamedTuple):
+    """What a step needs and forgets, floats over units (j) unless said.
+
+    u: sums that arrive; p: drive, then what the encoder quantizes; previous: potentials
+    of the step before; eps, error: of the optimal step size; uniforms; y: target; b:
+    biases with the injected current; clamped: the input's active units in layer 0, what
+    they send together in layer 1; q: bits, uint8; active: the input's active units, int32.
+
+    Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
+    an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
+    them in layer 1; sums_crossed: (t,) int64, synapses.
+    """
+
+    u: np.ndarray
+    p: np.ndarray
+    previous: np.ndarray
+    eps: np.ndarray
+    error: np.ndarray
+    uniforms: np.ndarray
+    y: np.ndarray
+    b: np.ndarray
+    clamped: np.ndarray
+    q: np.ndarray
+    active: np.ndarray
+    masks: np.ndarray
+    sent: np.ndarray
+    sums: np.ndarray
+    sums_crossed: np.ndarray
+
+
+def new_state(units: int, layers: int, dtype: np.dtype) -> State:
+    """Memory for one state: kernels allocate nothing."""
+    floats = aligned_zeros((9, units), dtype)  # a layer is whole cache lines, so rows are, too
+    return State._make(
+        [
+            *floats,
+            np.zeros(2 * units, np.int32),
+            np.zeros(2 * units, dtype),
+            np.zeros(2 * layers, np.int64),
+            np.zeros(1, np.int64),
+        ]
+    )
+
+
+def new_scratch(units: int, columns: int, dtype: np.dtype) -> Scratch:
+    """Memory for one thread's scratch; columns: the stride of a row of sums in layer 1."""
+    return Scratch._make(
+        [
+            *aligned_zeros((9, units), dtype),
+            np.zeros(units, np.uint8),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.uint32),
+            np.zeros(BLOCK, np.int64),
+            aligned_zeros((BLOCK, columns), dtype),
+            np.zeros(BLOCK, np.int64),
+        ]
+    )
+
+
+@inlined
+def copy_state(to, state):
+    """to = state."""
+    units, layers = len(state.s), len(state.counts)
+    copy(to.s, state.s, 0, units)
+    copy(to.phi, state.phi, 0, units)
+    copy(to.r, state.r, 0, units)
+    copy(to.nu, state.nu, 0, units)
+    copy(to.theta, state.theta, 0, units)
+    copy(to.bias, state.bias, 0, units)
+    copy(to.square, state.square, 0, units)
+    copy(to.spread, state.spread, 0, units)
+    copy(to.incoming, state.incoming, 0, units)
+    copy(to.rows, state.rows, 0, 2 * units)
+    copy(to.values, state.values, 0, 2 * units)
+    copy(to.counts, state.counts, 0, layers)
+    copy(to.crossed, state.crossed, 0, 1)
+
+
+@inlined
+def clear_state(state, x, b, n_in):
+    """Before step 1 everything is 0, but nu is 1 and the input is clamped."""
+    units = len(state.s)
+    clear(state.s, 0, units)
+    clear(state.phi, 0, units)
+    clear(state.r, 0, units)
+    clear(state.theta, 0, units)
+    clear(state.bias, 0, units)
+    clear(state.square, 0, units)
+    clear(state.spread, 0, units)
+    clear(state.incoming, 0, units)
+    clear(state.counts, 0, len(state.counts))
+    clear(state.crossed, 0, 1)
+    for j in range(units):
+        state.nu[j] = 1
+    for j in range(n_in):
+        state.s[j] = x[b, j]
