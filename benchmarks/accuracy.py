@@ -108,12 +108,15 @@ def _frontier_point(
         run.save_checkpoint(trainer.state(), 0.0)
     last = run.metrics()[-1]
     return {
-        **_facts(f"{mode} {steps[0]}+2x{steps[1]}", config, "benchmarks/accuracy.py frontier"),
+        **_facts(
+            f"{mode} {steps[0]}+2x{steps[1]}",
+            config,
+            "python benchmarks/accuracy.py frontier --data DIR",
+        ),
         "seeds": [0],
         "validation_error": [last["validation_error"]],
         "train_error": [last["train_error"]],
         "events_per_sample": [last["events"] + last["macs"]],
-        "wall_seconds": [0.0],
     }
 
 

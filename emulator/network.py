@@ -84,7 +84,8 @@ class Network:
                 raise InputError(f"Network: {name} is a {kind}; expected a tuple")
         if len(self.layers) < 2:
             raise InputError(
-                f"Network: {len(self.layers)} layers; expected at least an input and an output"
+                f"Network: {len(self.layers)} layers; "
+                "expected at least an input and an output layer"
             )
         for name, arrays in (
             ("connections", self.connections),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import settings
 
 # Before anything imports matplotlib: no test opens a window.
 os.environ.setdefault("MPLBACKEND", "Agg")
+
+# A suite started in the background inherits that Ctrl-C is ignored; some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: the first call of a kernel compiles it.
 settings.register_profile("local", deadline=None, print_blob=True)

@@ -473,12 +473,14 @@ def test_published_tables_are_whole() -> None:
     assert len(set(sums)) == 16 and all(len(s) == 64 and int(s, 16) for s in sums)
 
 
-def test_importing_data_sets_imports_neither_pooch_nor_sklearn() -> None:
+def test_importing_data_sets_imports_neither_pooch_nor_sklearn(tmp_path: Path) -> None:
     code = (
         "import sys, eqchip.emulator.datasets\n"
         "print(sorted({'pooch', 'sklearn', 'requests', 'rich'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    # Elsewhere: the checkout has folders that would hide the installed package.
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
