@@ -35,7 +35,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
 }
 # Steps of the free phase and of each nudged phase; all else is the preset's.
 FRONTIER = ((10, 5), (20, 10), (30, 15), (50, 20))
-FRONTIER_EPOCHS = 4
+FRONTIER_EPOCHS = 3
 
 
 def main() -> int:
