@@ -14,6 +14,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,16 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
     "mnist-500-real-valued": ("--dataset", "mnist", "--layers", "784-500-10", *REAL_VALUED),
     "mnist-wide": ("--dataset", "mnist", "--layers", "784-1000-10", "--input", "current"),
+    "mnist-wide-long": (
+        "--dataset",
+        "mnist",
+        "--layers",
+        "784-1000-10",
+        "--input",
+        "current",
+        "--epochs",
+        "20",
+    ),
 }
 # Steps of the free phase and of each nudged phase; all else is the preset's.
 FRONTIER = ((10, 5), (20, 10), (30, 15), (50, 20))
@@ -94,18 +105,32 @@ def _frontier_point(
     run = RunDirectory(path) if path.exists() else RunDirectory.create(path, config)
     trainer = Trainer(config, load("mnist", options.data), int(options.threads))
     print(f"frontier: {mode} input, {steps[0]} + 2 x {steps[1]} steps", file=sys.stderr, flush=True)
-    checkpoint = run.load_checkpoint()
+    checkpoint, seconds = run.load_checkpoint(), 0.0
     if checkpoint is not None:
-        trainer.restore(checkpoint[0])
+        state, seconds = checkpoint
+        trainer.restore(state)
     while not trainer.done:
+        began = time.perf_counter()
         for _ in trainer.train_epoch():
             pass
         tally = trainer.end_epoch()
+        took = time.perf_counter() - began
+        seconds += took
         run.save_activity(tally.activity)
-        run.append_metrics({"epoch": trainer.epoch, "train_error": tally.error,
-                            "events": tally.events_per_sample, "macs": tally.macs_per_sample,
-                            "validation_error": trainer.validate().error})  # fmt: skip
-        run.save_checkpoint(trainer.state(), 0.0)
+        run.append_metrics(
+            {
+                "epoch": trainer.epoch,
+                "train_error": tally.error,
+                "validation_error": trainer.validate().error,
+                "samples": tally.samples,
+                "spikes_per_sample": tally.spikes_per_sample,
+                "synaptic_events_per_sample": tally.events_per_sample,
+                "macs_per_sample": tally.macs_per_sample,
+                "samples_per_second": tally.samples / took,
+                "seconds": seconds,
+            }
+        )
+        run.save_checkpoint(trainer.state(), seconds)
     last = run.metrics()[-1]
     return {
         **_facts(
@@ -116,7 +141,7 @@ def _frontier_point(
         "seeds": [0],
         "validation_error": [last["validation_error"]],
         "train_error": [last["train_error"]],
-        "events_per_sample": [last["events"] + last["macs"]],
+        "events_per_sample": [last["synaptic_events_per_sample"] + last["macs_per_sample"]],
     }
 
 
