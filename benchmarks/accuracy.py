@@ -44,8 +44,12 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "20",
     ),
 }
-# Steps of the free phase and of each nudged phase; all else is the preset's.
-FRONTIER = ((10, 5), (20, 10), (30, 15), (50, 20))
+# How the input is clamped, and the steps of the free phase and of each nudged phase; all else is
+# the preset's.
+FRONTIER = (
+    *(("spikes", steps) for steps in ((10, 5), (20, 10), (30, 15), (50, 20))),
+    *(("current", steps) for steps in ((10, 5), (30, 15))),
+)
 FRONTIER_EPOCHS = 3
 
 
@@ -61,8 +65,7 @@ def main() -> int:
     seeds = [int(seed) for seed in options.seeds.split(",")]
     for study in options.study or [*STUDIES, "frontier"]:
         if study == "frontier":
-            results: Any = [_frontier_point(options, steps, mode) for mode in ("spikes", "current")
-                            for steps in FRONTIER]  # fmt: skip
+            results: Any = [_frontier_point(options, steps, mode) for mode, steps in FRONTIER]
         else:
             results = _study(options, study, STUDIES[study], seeds)
         RESULTS.mkdir(exist_ok=True)
