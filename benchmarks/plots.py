@@ -6,13 +6,14 @@ Run it as ``python benchmarks/plots.py``.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import StrMethodFormatter
 
 from eqchip.hw_reports.curves import BLUE, ORANGE
 
+VALIDATION = 5000  # samples, as in the preset
 RESULTS = Path(__file__).resolve().parent / "results"
 SERIES = {"spikes": (BLUE, "o", "input as spikes"), "current": (ORANGE, "s", "input as a current")}
 
@@ -28,17 +29,17 @@ def main() -> None:
             for p in points
             if p["settings"]["input"] == mode
         )
-        axes.plot([x for x, _, _ in line], [y for _, y, _ in line],
-                  color=colour, marker=marker, label=label)  # fmt: skip
+        errors = [y for _, y, _ in line]
+        spread = [100 * math.sqrt(y / 100 * (1 - y / 100) / VALIDATION) for y in errors]
+        axes.errorbar([x for x, _, _ in line], errors, spread, color=colour, marker=marker,
+                      capsize=3, label=label)  # fmt: skip
         for x, y, steps in line:
             text = f"{steps['free']} + {len(steps['nudged'])} x {steps['nudged'][0]}"
             axes.annotate(text, (x, y), (5, 6), textcoords="offset points", fontsize=8)
     axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("synaptic events and multiply-accumulates per training sample")
-    axes.set_ylabel("validation error (%)")
+    axes.set_ylabel("validation error (%) and its standard error")
     axes.set_title(f"784-500-10 on MNIST after {points[0]['epochs']} epochs; labels: free + nudged "
                    "time steps", loc="left", fontsize=10)  # fmt: skip
     axes.grid(alpha=0.25, which="both")
