@@ -35,9 +35,11 @@ def main() -> None:
                       capsize=3, label=label)  # fmt: skip
         for x, y, steps in line:
             text = f"{steps['free']} + {len(steps['nudged'])} x {steps['nudged'][0]}"
-            axes.annotate(text, (x, y), (5, 6), textcoords="offset points", fontsize=8)
+            axes.annotate(
+                text, (x, y), (4, 24), textcoords="offset points", fontsize=8, rotation=30
+            )
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.25 * max(p["validation_error"][0] for p in points))
     axes.set_xlabel("synaptic events and multiply-accumulates per training sample")
     axes.set_ylabel("validation error (%) and its standard error")
     axes.set_title(f"784-500-10 on MNIST after {points[0]['epochs']} epochs; labels: free + nudged "
