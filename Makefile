@@ -16,13 +16,17 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test test-long test-nojit lint typecheck format wheel bench fuzz \
+.PHONY: help venv peers demo test test-long test-nojit lint typecheck format wheel bench fuzz \
 	clean clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 venv: $(VENV)/.installed ## make $(VENV) and install eqchip there, with its test tools
+
+# Only ever run in a process of its own: SANA-FE is GPL, and eqchip does not depend on it.
+peers: venv ## install SANA-FE, so that make test compares with it
+	@$(PIP) install -c constraints.txt sanafe
 
 demo: venv ## train a small network on the emulated chip, and report what it cost
 	@$(BIN)/eqchip demo $(ARGS)

@@ -67,6 +67,8 @@ class _Relaxation:
 
     def __init__(self, problem: Problem) -> None:
         network, dtype, coding = problem.network, problem.dtype, problem.coding
+        if problem.fixed is not None:
+            raise InputError("dense: precision 'chip'; expected 'float32' or 'float64'")
         for k, connection in enumerate(network.connections):
             if not isinstance(connection, Dense):
                 raise InputError(

@@ -19,7 +19,8 @@ Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1:
 with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. The step number t runs
 on through the phases; a phase with ``from_free`` starts again from the state and
 the t at the end of the last plain free phase. The step size eps is a schedule of t,
-or, per unit, the rule of :class:`eqchip.emulator.coding.OptimalStepSize`.
+or, per unit, the rule of :class:`eqchip.emulator.coding.OptimalStepSize`. In precision
+``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference_fixed`.
 """
 
 from __future__ import annotations
@@ -31,12 +32,13 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.backends import reference_fixed
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.network import Dense
 from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.problem import Problem, Run, check_saturations, two_beta
 
 # --- connections --------------------------------------------------------------------------
 
@@ -98,12 +100,13 @@ class State:
 
 def initial_state(problem: Problem) -> State:
     """Everything 0; only nu starts at 1."""
+    dtype = problem.dtype if problem.fixed is None else np.dtype(np.int64)
 
     def zeros(units: int) -> np.ndarray:
-        return np.zeros((len(problem.x), units), problem.dtype)
+        return np.zeros((len(problem.x), units), dtype)
 
     def layer(n: int) -> Layer:
-        nu = zeros(n) + problem.dtype.type(1)
+        nu = zeros(n) + dtype.type(1)
         statistics = StepStatistics(nu, zeros(n), zeros(n), zeros(n), zeros(n))
         return Layer(zeros(n), zeros(n), zeros(n), zeros(n), statistics)
 
@@ -302,11 +305,18 @@ def count_arrivals(activity: Activity, phase: int, state: State, fixed: Constant
             counts[phase, c, FEEDBACK] += int(sent_back @ exists.sum(axis=0))
 
 
-def count_injection(activity: Activity, fixed: Constants) -> None:
-    """Count the injection of the input as a current: once, in the first phase."""
-    injected = np.count_nonzero(fixed.problem.x, axis=0)
+def count_injection(activity: Activity, x: np.ndarray, fixed: Constants) -> None:
+    """Count the injection of the input x as a current: once, in the first phase."""
+    injected = np.count_nonzero(x, axis=0)
     fan_out = fixed.synapses[0].sum(axis=1)
     activity.macs[0, 0, FORWARD] += int(injected @ fan_out)
+
+
+def count_part_spikes(problem: Problem, state: State) -> np.ndarray:
+    """The spikes that each part emitted at the step just taken, int32, shape (batch, parts)."""
+    bits = [emitted_bits(layer, problem) for layer in state.layers]
+    counts = [bits[part.layer][:, part.first : part.end].sum(axis=1) for part in problem.parts]
+    return np.stack(counts, axis=1).astype(np.int32)
 
 
 def count_updates(activity: Activity, phase: int, state: State, fixed: Constants) -> None:
@@ -349,6 +359,7 @@ def solve(problem: Problem) -> Run:
     [0.0, 0.25, 0.375]
     """
     fixed = constants(problem)
+    integers = reference_fixed.constants(problem, rows) if problem.fixed else None
     shapes = problem.network.layers
     state = initial_state(problem)
     free_end = state
@@ -356,9 +367,10 @@ def solve(problem: Problem) -> Run:
     all_bits: list[list[np.ndarray]] = [[] for _ in shapes]
     all_potentials: list[list[np.ndarray]] = [[] for _ in shapes]
     ends: list[list[np.ndarray]] = []
+    part_spikes: list[np.ndarray] = []
 
     if problem.input == "current":
-        count_injection(activity, fixed)
+        count_injection(activity, problem.x if integers is None else integers.x, fixed)
     row = 0
     for k, phase in enumerate(problem.phases):
         if phase.from_free:
@@ -366,12 +378,19 @@ def solve(problem: Problem) -> Run:
         beta = phase.beta if isinstance(phase, Nudged) else None
         for _ in range(phase.steps):
             count_arrivals(activity, k, state, fixed)
-            time_step(state, fixed, problem.targets[k], beta, row)
+            if integers is None:
+                time_step(state, fixed, problem.targets[k], beta, row)
+            else:
+                nudge = two_beta(phase, integers.fixed) if isinstance(phase, Nudged) else None
+                reference_fixed.time_step(state, integers, nudge, k, row)
             count_updates(activity, k, state, fixed)
+            if problem.parts:
+                part_spikes.append(count_part_spikes(problem, state))
             row += 1
             for index, layer in enumerate(state.layers):
                 all_bits[index].append(emitted_bits(layer, problem))
-                all_potentials[index].append(layer.s.copy())
+                real = layer.s.copy() if integers is None else integers.fixed.reals(layer.s)
+                all_potentials[index].append(real)
         ends.append([potentials[-1] for potentials in all_potentials])
         if isinstance(phase, Free) and not phase.from_free:
             free_end = copy.deepcopy(state)
@@ -382,6 +401,10 @@ def solve(problem: Problem) -> Run:
             for values, shape in zip(steps, shapes, strict=True)
         ]
 
+    saturations = np.zeros((len(problem.phases), len(shapes)), np.int64)
+    if integers is not None:
+        saturations = integers.range.saturations
+        check_saturations(problem, saturations)
     return Run(
         phases=problem.phases,
         bits=stack(all_bits) if "bits" in problem.record else None,
@@ -391,6 +414,8 @@ def solve(problem: Problem) -> Run:
             for end in ends
         ],
         activity=replace(activity, samples=len(problem.x)),
+        part_spikes=np.stack(part_spikes) if problem.parts else None,
+        saturations=saturations,
     )
 
 

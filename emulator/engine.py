@@ -13,11 +13,12 @@ from eqchip.emulator import philox
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.relax import relax
-from eqchip.emulator.lowering import Lowered, layer_units, lower
+from eqchip.emulator.lowering import Lowered, layer_units, lower, lower_fixed
 from eqchip.emulator.phases import Nudged
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.problem import Problem, Run, check_saturations, two_beta
 
 QUANTIZERS = {
     "sigma-delta": arrays.SIGMA_DELTA,
@@ -37,52 +38,72 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
         Samples run side by side on this many threads. Default: all processors
         that this process may use. The result does not depend on it.
     lowered : Lowered, optional
-        The problem's network, lowered before (training lowers once).
+        The problem's network, lowered before (training lowers once), with the problem's
+        parts and in its numbers.
 
     Returns
     -------
     Run
+
+    Raises
+    ------
+    InputError
+        In strict mode, if a state left the chip's range.
     """
-    lowered = lower(problem.network, problem.dtype) if lowered is None else lowered
+    lowered = lower_problem(problem) if lowered is None else lowered
     batch, units = len(problem.x), int(lowered.offsets[-1])
     phases, layers = len(problem.phases), len(lowered.sizes)
     steps, columns = problem.steps, int(lowered.strides[0])
+    dtype = lowered.biases.dtype  # of states
     record = arrays.Record(
-        np.zeros((phases, batch, units), problem.dtype),
+        np.zeros((phases, batch, units), dtype),
         np.zeros((batch, phases, layers), np.int64),
         np.zeros((batch, phases, layers - 1, 2), np.int64),
         np.zeros(batch, np.int64),
+        np.zeros((batch, phases, layers), np.int64),
         np.zeros((steps if "bits" in problem.record else 0, batch, units), np.uint8),
-        np.zeros((steps if "potentials" in problem.record else 0, batch, units), problem.dtype),
+        np.zeros((steps if "potentials" in problem.record else 0, batch, units), dtype),
+        np.zeros((steps if problem.parts else 0, batch, len(lowered.part_ends)), np.int32),
     )
     arguments = (
         lowered,
-        _rules(problem),
+        _rules(problem) if problem.fixed is None else _fixed_rules(problem, problem.fixed),
         record,
         _given_uniforms(problem, lowered),
-        problem.x,
+        _numbers(problem, problem.x),
         _targets(problem, int(lowered.sizes[-1])),
         problem.samples.astype(np.uint64),
     )
     share(
         lambda first, last: relax(
             *arguments,
-            arrays.new_state(units, layers, problem.dtype),
-            arrays.new_state(units, layers, problem.dtype),
-            arrays.new_scratch(units, columns, problem.dtype),
+            arrays.new_state(units, layers, dtype),
+            arrays.new_state(units, layers, dtype),
+            arrays.new_scratch(units, columns, dtype),
             first,
             last,
         ),
         batch,
         resolve_threads(threads),
     )
+    saturations = record.saturations.sum(0)
+    check_saturations(problem, saturations)
     return Run(
         problem.phases,
         _by_layer(record.bits, problem, lowered) if "bits" in problem.record else None,
         _by_layer(record.potentials, problem, lowered) if "potentials" in problem.record else None,
         [_by_layer(end, problem, lowered) for end in record.ends],
         _activity(problem, record),
+        record.part_spikes if problem.parts else None,
+        saturations,
     )
+
+
+def lower_problem(problem: Problem) -> Lowered:
+    """The problem's network with its parts, in the numbers that it is run in."""
+    if problem.fixed is not None:
+        return lower_fixed(problem.network, problem.fixed, problem.parts)
+    return lower(problem.network, problem.dtype, problem.parts)
 
 
 def resolve_threads(threads: int | None) -> int:
@@ -136,7 +157,39 @@ def _rules(problem: Problem) -> arrays.Rules:
         np.array([phase.from_free for phase in problem.phases], np.int64),
         np.array([2 * p.beta if isinstance(p, Nudged) else 0 for p in problem.phases], dtype),
         np.array([low, high], np.uint64),
+        1,
     )
+
+
+def _fixed_rules(problem: Problem, fixed: FixedPoint) -> arrays.FixedRules:
+    coding = problem.coding
+    low, high = philox.split_seed(problem.seed)
+    lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
+    return arrays.FixedRules(
+        QUANTIZERS[coding.quantizer],
+        False,
+        coding.prediction is not None,
+        problem.input == "current",
+        problem.step_gains,
+        lam,
+        fixed.inverse_gains(lam),
+        fixed.coefficient_bits,
+        fixed.fraction_bits,
+        fixed.lowest_state,
+        fixed.highest_state,
+        np.array([phase.steps for phase in problem.phases], np.int64),
+        np.array([phase.from_free for phase in problem.phases], np.int64),
+        np.array(
+            [two_beta(p, fixed) if isinstance(p, Nudged) else 0 for p in problem.phases], np.int64
+        ),
+        np.array([low, high], np.uint64),
+        fixed.one,
+    )
+
+
+def _numbers(problem: Problem, values: np.ndarray) -> np.ndarray:
+    """Real values as the run computes with them."""
+    return values if problem.fixed is None else problem.fixed.states(values).astype(np.int32)
 
 
 def _targets(problem: Problem, n_out: int) -> np.ndarray:
@@ -144,21 +197,28 @@ def _targets(problem: Problem, n_out: int) -> np.ndarray:
     for k, target in enumerate(problem.targets):
         if target is not None:
             targets[k] = target
-    return targets
+    return _numbers(problem, targets)
 
 
 def _given_uniforms(problem: Problem, lowered: Lowered) -> np.ndarray:
+    dtype = lowered.biases.dtype
     if problem.uniforms is None:
-        return np.zeros((0, 0, 0), problem.dtype)
+        return np.zeros((0, 0, 0), dtype)
     shape = (problem.steps, len(problem.x), int(lowered.offsets[-1]))
-    given = np.zeros(shape, problem.dtype)
+    given = np.zeros(shape, dtype)
+    scale = 1 if problem.fixed is None else problem.fixed.one
     for layer, values in enumerate(problem.uniforms):
-        layer_units(lowered, given, layer)[:] = values
+        layer_units(lowered, given, layer)[:] = values * scale  # an integer keeps the whole part
     return given
 
 
 def _by_layer(array: np.ndarray, problem: Problem, lowered: Lowered) -> list[np.ndarray]:
-    """Split the last axis, over all units, into one array per layer of the layer's shape."""
+    """Split the last axis, over all units, into one array per layer of the layer's shape.
+
+    A chip's states (int32) are returned as the real values that they stand for.
+    """
+    if problem.fixed is not None and array.dtype == np.int32:
+        array = problem.fixed.reals(array)
     return [
         layer_units(lowered, array, layer).reshape(*array.shape[:-1], *shape)
         for layer, shape in enumerate(problem.network.layers)

@@ -10,17 +10,20 @@ number of cache lines, so that rows do not fight for the same cache sets.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.fixedpoint import FixedPoint, quantize
 from eqchip.emulator.network import Dense, Network
+from eqchip.emulator.parts import Part, bounds, whole_layers
 
 CACHE_LINE = 64  # bytes
 
 
 class Lowered(NamedTuple):
-    """A network as flat arrays, in one floating-point type.
+    """A network as flat arrays, in one floating-point type or in a chip's integers.
 
     Attributes
     ----------
@@ -34,6 +37,12 @@ class Lowered(NamedTuple):
     starts, strides, mirror_starts, mirror_strides : ndarray of int64, shape (connections,)
         Where the rows of each connection start, and how far apart they are.
     biases : ndarray, flat over units
+    exponents : ndarray of int64, shape (connections,)
+        Of a chip's weight codes; 0 for floating-point weights.
+    part_starts : ndarray of int64, shape (layers + 1,)
+        Where the parts of each layer start in the list of parts.
+    part_ends : ndarray of int64, shape (parts,)
+        One past the last unit of each part, in its layer.
     """
 
     sizes: np.ndarray
@@ -45,6 +54,9 @@ class Lowered(NamedTuple):
     mirror_starts: np.ndarray
     mirror_strides: np.ndarray
     biases: np.ndarray
+    exponents: np.ndarray
+    part_starts: np.ndarray
+    part_ends: np.ndarray
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -56,9 +68,33 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
-def lower(network: Network, dtype: np.dtype) -> Lowered:
-    """Lower a network; the arrays are fresh and writable."""
-    dtype = np.dtype(dtype)
+def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowered:
+    """Lower a network into floating-point numbers; the arrays are fresh and writable.
+
+    Without `parts` every layer is one.
+    """
+    lowered = _allocate(network, np.dtype(dtype), np.dtype(dtype), parts)
+    for k, connection in enumerate(network.connections):
+        _LOWERINGS[type(connection)](lowered, k, network.weights[k])
+        layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
+    return lowered
+
+
+def lower_fixed(network: Network, fixed: FixedPoint, parts: Sequence[Part] = ()) -> Lowered:
+    """Lower a network into a chip's integers: weights int8 codes, biases int32 states."""
+    lowered = _allocate(network, np.dtype(np.int8), np.dtype(np.int32), parts)
+    for k, connection in enumerate(network.connections):
+        found = quantize(network.weights[k], fixed)
+        lowered.exponents[k] = found.exponent
+        _LOWERINGS[type(connection)](lowered, k, found.codes)
+        layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()
+    return lowered
+
+
+def _allocate(
+    network: Network, dtype: np.dtype, state_dtype: np.dtype, parts: Sequence[Part]
+) -> Lowered:
+    """Zeroed arrays: weights of one type, biases of that of the states."""
     line = CACHE_LINE // dtype.itemsize
     sizes = np.array(network.sizes, np.int64)
     offsets = np.concatenate([[0], np.cumsum(-(-sizes // line) * line)]).astype(np.int64)
@@ -68,7 +104,7 @@ def lower(network: Network, dtype: np.dtype) -> Lowered:
     mirror_sizes = columns * mirror_strides
     mirror_sizes[0] = 0
     mirror_starts = np.concatenate([[0], np.cumsum(mirror_sizes)])
-    lowered = Lowered(
+    return Lowered(
         sizes,
         offsets,
         aligned_zeros(int(starts[-1]), dtype),
@@ -77,12 +113,10 @@ def lower(network: Network, dtype: np.dtype) -> Lowered:
         aligned_zeros(int(mirror_starts[-1]), dtype),
         mirror_starts[:-1],
         mirror_strides,
-        aligned_zeros(int(offsets[-1]), dtype),
+        aligned_zeros(int(offsets[-1]), state_dtype),
+        np.zeros(len(sizes) - 1, np.int64),
+        *bounds(parts or whole_layers(network.sizes), len(sizes)),
     )
-    for k, connection in enumerate(network.connections):
-        _LOWERINGS[type(connection)](lowered, k, network.weights[k])
-        layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
-    return lowered
 
 
 def layer_units(lowered: Lowered, array: np.ndarray, layer: int) -> np.ndarray:

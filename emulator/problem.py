@@ -9,12 +9,14 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.coding import Coding, OptimalStepSize
+from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import Network
+from eqchip.emulator.parts import Part, check_parts
 from eqchip.emulator.phases import Free, Nudged, Phase
 
-Precision = Literal["float32", "float64"]
+Precision = Literal["float32", "float64", "chip"]
 InputMode = Literal["spikes", "current"]
 Recordable = Literal["bits", "potentials"]
 
@@ -26,9 +28,15 @@ class Problem:
     Attributes
     ----------
     x : ndarray, shape (batch, n_in)
-        The clamped input in the run's precision.
+        The clamped input, in the run's precision (float64 for a chip, which rounds it).
     targets : tuple
-        Per phase: ndarray of shape (batch, n_out) in the run's precision, or None.
+        Per phase: ndarray of shape (batch, n_out) as for x, or None.
+    fixed : FixedPoint or None
+        The chip's arithmetic; None unless the precision is ``"chip"``.
+    strict : bool
+        Whether a state that leaves the chip's range is an error.
+    parts : tuple of Part
+        Whose spikes to count at every step; may be empty.
     uniforms : tuple of ndarray or None
         Per layer, shape (steps, batch, units), float64: Bernoulli's numbers by
         hand. Row k belongs to the k-th step run, whatever its t.
@@ -47,11 +55,14 @@ class Problem:
     uniforms: tuple[np.ndarray, ...] | None
     seed: int
     samples: np.ndarray
+    fixed: FixedPoint | None = None
+    strict: bool = False
+    parts: tuple[Part, ...] = ()
 
     @property
     def dtype(self) -> np.dtype:
-        """The floating-point type of the run."""
-        return np.dtype(self.precision)
+        """The floating-point type of the run, and of what a chip's integers stand for."""
+        return np.dtype(np.float64 if self.precision == "chip" else self.precision)
 
     @property
     def steps(self) -> int:
@@ -92,6 +103,20 @@ class Problem:
         return self.coding.prediction.table(self.last_step, self.dtype)
 
     @property
+    def step_gains(self) -> np.ndarray:
+        """Step sizes at t = 1 ... last_step as a chip multiplies by them; int64."""
+        assert self.fixed is not None and isinstance(self.coding.step_size, Polynomial)
+        return self.fixed.gains(self.coding.step_size, self.last_step)
+
+    @property
+    def prediction_gains(self) -> np.ndarray | None:
+        """Prediction coefficients as a chip multiplies by them; None without prediction."""
+        assert self.fixed is not None
+        if self.coding.prediction is None:
+            return None
+        return self.fixed.gains(self.coding.prediction, self.last_step)
+
+    @property
     def phase_names(self) -> tuple[str, ...]:
         """The names under which activity is counted."""
         return tuple("nudged" if isinstance(p, Nudged) else "free" for p in self.phases)
@@ -114,6 +139,15 @@ class Run:
         ``ends[k][l]``: the potentials of layer l at the last step of phase k,
         shape (batch, *units). Always kept.
     activity : Activity
+    part_spikes : ndarray of int32 or None
+        Shape (steps, batch, parts): the spikes that each part emitted at each step. None
+        unless parts were given.
+    saturations : ndarray of int64, shape (phases, layers)
+        How many states left the chip's range and were clipped, over all samples and
+        steps; 0 in floating point. The clip of a potential to [0, 1] is none of them.
+    cores : CoreActivity or None
+        What every core of a chip did; None unless the network is a mapped one. See
+        :mod:`eqchip.mapping.activity`.
     """
 
     phases: tuple[Phase, ...]
@@ -121,6 +155,9 @@ class Run:
     potentials: list[np.ndarray] | None
     ends: list[list[np.ndarray]]
     activity: Activity
+    part_spikes: np.ndarray | None = None
+    saturations: np.ndarray | None = None
+    cores: Any = None
 
 
 def pose(
@@ -135,6 +172,9 @@ def pose(
     uniforms: Sequence[Any] | None = None,
     seed: int = 0,
     samples: Any = None,
+    fixed: FixedPoint | None = None,
+    strict: bool = False,
+    parts: Sequence[Part] = (),
 ) -> Problem:
     """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
 
@@ -190,7 +230,8 @@ def pose(
         )
 
     steps = sum(phase.steps for phase in phases)
-    dtype = np.dtype(precision)
+    fixed = _arithmetic(precision, fixed, coding)
+    dtype = np.dtype(np.float64 if fixed else precision)
     problem = Problem(
         network,
         coding,
@@ -203,14 +244,49 @@ def pose(
         _uniforms(uniforms, coding, network, steps, batch),
         int(seed),
         samples.astype(np.int64),
+        fixed,
+        bool(strict),
+        check_parts(parts, network.sizes) if parts else (),
     )
     _check_precision(problem)
     return problem
 
 
+def _arithmetic(
+    precision: Precision, fixed: FixedPoint | None, coding: Coding
+) -> FixedPoint | None:
+    """The arithmetic of the run, if it is a chip's; what no chip here computes is refused."""
+    if precision != "chip":
+        if fixed is not None:
+            raise InputError(
+                f"run: fixed is given with precision {precision!r}; expected precision 'chip'"
+            )
+        return None
+    if fixed is not None and not isinstance(fixed, FixedPoint):
+        raise InputError(f"run: fixed is {fixed!r}; expected FixedPoint")
+    if coding.quantizer == "none":
+        raise InputError(
+            "run: quantizer 'none' sends real values; precision 'chip' has spikes only: "
+            "expected 'sigma-delta' or 'bernoulli'"
+        )
+    if isinstance(coding.step_size, OptimalStepSize):
+        raise InputError(
+            "run: OptimalStepSize divides at every step, which no core of precision 'chip' can; "
+            "expected a Polynomial step size"
+        )
+    return fixed or FixedPoint()
+
+
 def _check_precision(problem: Problem) -> None:
     """Refuse numbers that vanish or overflow in the precision of the run."""
     dtype, coding = problem.dtype, problem.coding
+    if problem.fixed is not None:
+        for k, phase in enumerate(problem.phases):
+            if isinstance(phase, Nudged) and two_beta(phase, problem.fixed) == 0:
+                raise InputError(
+                    f"run: beta {phase.beta!r} of phase {k} rounds to 0 or overflows in "
+                    f"{problem.fixed.coefficient_bits} fractional bits; expected one nearer to 1"
+                )
     _ = problem.step_table, problem.prediction_table  # made once here, so refused here
     if isinstance(coding.step_size, OptimalStepSize):
         regularizer = coding.step_size.regularizer
@@ -232,6 +308,26 @@ def _check_precision(problem: Problem) -> None:
                     f"run: {what} of connection {k + 1} reach {np.abs(array).max():g}, which "
                     f"overflows {dtype}; expected smaller ones, or precision='float64'"
                 )
+
+
+def two_beta(phase: Nudged, fixed: FixedPoint) -> int:
+    """The nudge 2 beta over 2**coefficient_bits, nearest, ties to even; 0 from 2**30 on."""
+    number = round(2.0 * phase.beta * (1 << fixed.coefficient_bits))
+    return number if abs(number) < 2**30 else 0
+
+
+def check_saturations(problem: Problem, saturations: np.ndarray) -> None:
+    """In strict mode, refuse a run whose states, counts (phases, layers), left the range."""
+    if not problem.strict or not saturations.any():
+        return
+    assert problem.fixed is not None
+    phase, layer = (int(index) for index in np.argwhere(saturations)[0])
+    fixed = problem.fixed
+    raise InputError(
+        f"run: {int(saturations.sum())} states left the range of {fixed.state_bits} bits with "
+        f"{fixed.fraction_bits} below the point, first in phase {phase}, layer {layer}; "
+        "expected none in strict mode: more state_bits, or smaller weights"
+    )
 
 
 def _sequence(what: str, value: Any) -> Any:

@@ -14,12 +14,14 @@ from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.engine import resolve_threads, solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning import Descent
 from eqchip.emulator.lowering import (
     Lowered,
     layer_units,
     lower,
+    lower_fixed,
     raise_to_network,
     weight_rows,
 )
@@ -33,11 +35,15 @@ EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
 
 @dataclass(frozen=True)
 class Tally:
-    """Samples seen, how many of them were classified wrongly, and what that took."""
+    """Samples seen, how many of them were classified wrongly, and what that took.
+
+    saturations: states that left the chip's range, where a chip classified.
+    """
 
     samples: int
     errors: int
     activity: Activity
+    saturations: int = 0
 
     @property
     def error(self) -> float:
@@ -64,6 +70,7 @@ class Tally:
             self.samples + other.samples,
             self.errors + other.errors,
             self.activity + other.activity,
+            self.saturations + other.saturations,
         )
 
 
@@ -84,6 +91,10 @@ class Classifier:
     threads : int, optional
     lowered : Lowered, optional
         The network, lowered before; changes made to it are seen.
+    fixed : FixedPoint, optional
+        Classify in these integers of a chip instead of the configuration's precision.
+    strict : bool, default False
+        Whether a state that leaves the chip's range is an error.
     """
 
     def __init__(
@@ -92,11 +103,18 @@ class Classifier:
         network: Network,
         threads: int | None = None,
         lowered: Lowered | None = None,
+        fixed: FixedPoint | None = None,
+        strict: bool = False,
     ) -> None:
         self.config, self.network, self.threads = config, network, threads
-        with np.errstate(over="ignore"):  # what overflows is refused by name when it is run
-            dtype = np.dtype(config.precision)
-            self.lowered = lower(network, dtype) if lowered is None else lowered
+        self.fixed, self.strict = fixed, strict
+        if lowered is not None:
+            self.lowered = lowered
+        elif fixed is not None:
+            self.lowered = lower_fixed(network, fixed)
+        else:
+            with np.errstate(over="ignore"):  # what overflows is refused by name when it is run
+                self.lowered = lower(network, np.dtype(config.precision))
 
     def classify(
         self, x: np.ndarray, labels: np.ndarray, progress: Progress | None = None
@@ -113,13 +131,16 @@ class Classifier:
                 coding=self.config.coding,
                 phases=[Free(self.config.learning.free_steps)],
                 input=self.config.input,
-                precision=self.config.precision,
+                precision=self.config.precision if self.fixed is None else "chip",
+                fixed=self.fixed,
+                strict=self.strict,
                 seed=stream_seed(self.config.seed, "classify"),
                 samples=np.arange(start, start + len(x[batch])),
             )
             run = solve(problem, threads=self.threads, lowered=self.lowered)
             wrong = run.ends[0][-1].argmax(1) != labels[batch]
-            tally += Tally(len(wrong), int(wrong.sum()), run.activity)
+            clipped = 0 if run.saturations is None else int(run.saturations.sum())
+            tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
             progress.advance(len(wrong), error=f"{tally.error:.2f} %")
         progress.stop()
         return tally

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from eqchip.backends import reference
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import Network
+from eqchip.emulator.parts import Part
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.problem import Problem, pose
 
@@ -99,6 +101,8 @@ def with_phases(problem: Problem, phases: Sequence[Phase]) -> Problem:
         record=("bits", "potentials"),
         seed=problem.seed,
         samples=problem.samples,
+        fixed=problem.fixed,
+        parts=problem.parts,
     )
 
 
@@ -125,7 +129,9 @@ def single_sample(problem: Problem, index: int) -> Problem:
 def _make(source: Source, precision: str | None, max_width: int, max_steps: int) -> Problem:
     batch = source.integer(1, 4)
     sizes = [source.integer(1, max_width) for _ in range(source.integer(2, 5))]
-    coding = _coding(source)
+    precision = precision or source.choice(["float64", "float32", "chip"])
+    chip = precision == "chip"
+    coding = _coding(source, chip)
     phases = _phases(source, batch, sizes[-1], max_steps)
     problem = pose(
         _network(source, sizes),
@@ -133,7 +139,9 @@ def _make(source: Source, precision: str | None, max_width: int, max_steps: int)
         coding=coding,
         phases=phases,
         input=source.choice(["spikes", "current"]),
-        precision=precision or source.choice(["float64", "float32"]),  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
+        fixed=_fixed(source) if chip else None,
+        parts=_parts(source, sizes),
         record=("bits", "potentials"),
         seed=source.choice([0, 1, 2**32, 2**64 - 1, source.integer(0, 2**32)]),
         samples=_samples(source, batch),
@@ -172,10 +180,39 @@ def _polynomial(source: Source) -> Polynomial:
     return Polynomial(value, source.choice([0.0, 0.5, 0.584, 1.0, source.number(0.0, 2.0)]))
 
 
-def _coding(source: Source) -> Coding:
-    quantizer = source.choice(["none", "sigma-delta", "bernoulli", "sigma-delta"])
+def _fixed(source: Source) -> FixedPoint | None:
+    """The default, or narrow states that clip often."""
+    if source.choice([True, False]):
+        return None
+    fraction_bits = source.integer(2, 12)
+    return FixedPoint(
+        weight_bits=source.integer(2, 8),
+        state_bits=source.integer(max(fraction_bits + 2, 4), 24),
+        fraction_bits=fraction_bits,
+        coefficient_bits=source.integer(6, 15),
+        lowest_exponent=source.choice([-2, -9, 0]),
+        highest_exponent=source.choice([13, 3, 15]),
+    )
+
+
+def _parts(source: Source, sizes: list[int]) -> list[Part]:
+    """None, or every layer in one to three parts."""
+    if source.choice([True, False]):
+        return []
+    parts = []
+    for layer, units in enumerate(sizes):
+        cuts = {source.integer(1, units) for _ in range(source.integer(0, 2))} | {0, units}
+        bounds = sorted(cuts)
+        parts += [Part(layer, a, b - a) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return parts
+
+
+def _coding(source: Source, chip: bool = False) -> Coding:
+    """Any coding; for a chip, one without division and real values."""
+    with_bits = ["sigma-delta", "bernoulli"]
+    quantizer = source.choice(with_bits if chip else ["none", *with_bits, "sigma-delta"])
     step_size: Polynomial | OptimalStepSize = _polynomial(source)
-    if source.choice([False, False, True]):
+    if not chip and source.choice([False, False, True]):
         nu_bar = source.choice([0.0, 0.0346, 0.5, source.number(0.0, 0.99)])
         step_size = OptimalStepSize(nu_bar, source.choice([1e-15, 1e-3]))
     predicts = quantizer != "none" and source.choice([False, True, True])

@@ -54,6 +54,11 @@ def assert_equal_runs(got: Run, expected: Run) -> None:
     for k, (one, other) in enumerate(zip(got.ends, expected.ends, strict=True)):
         assert_equal_arrays(one, other, f"ends of phase {k}")
     assert_same_activity(got.activity, expected.activity)
+    np.testing.assert_array_equal(got.saturations, expected.saturations, err_msg="saturations")
+    assert (got.part_spikes is None) == (expected.part_spikes is None)
+    if got.part_spikes is not None:
+        assert got.part_spikes.dtype == expected.part_spikes.dtype == np.int32
+        np.testing.assert_array_equal(got.part_spikes, expected.part_spikes, err_msg="part spikes")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -71,7 +76,7 @@ def test_float32_has_the_reference_bits_and_its_potentials_within_1e_5(case):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("precision", [*PRECISIONS, "chip"])
 @settings(deadline=None, max_examples=100)
 @given(data=st.data())
 def test_engine_equals_reference_to_the_last_bit(precision, data):

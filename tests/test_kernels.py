@@ -213,7 +213,8 @@ def test_uniforms_drawn_in_a_kernel_are_those_of_philox(dtype, seed, sample, lay
     first = GUARD * line(dtype)
     out = np.full(2 * first + up_to(n, line(dtype)), -1, dtype)
     low, high = philox.split_seed(seed)
-    draw_uniforms(out, first, n, *(np.uint64(x) for x in (low, high, sample, layer, step)))
+    place = (np.uint64(x) for x in (low, high, sample, layer, step))
+    draw_uniforms(out, first, n, *place, 1)
     expected = philox.uniforms(seed, np.array([sample]), layer, n, step)[0]
     np.testing.assert_array_equal(out[first : first + n], expected)  # no bit lost in float32
     assert (out[:first] == -1).all()
@@ -225,14 +226,15 @@ def test_uniforms_drawn_in_a_kernel_are_those_of_philox(dtype, seed, sample, lay
 
 def test_bits_are_marked_in_masks_and_counted():
     mark = from_python(units.mark)
-    for rng, _, n, size in layers(np.float32):
+    for rng, first, n, size in layers(np.float32):
         q = rng.integers(0, 2, size).astype(np.uint8)
         masks = rng.integers(0, 2**32, size, np.uint32)
+        layer = slice(first, first + n)
         for k in (0, 7, BLOCK - 1):
-            masks[:n] &= np.uint32(~(1 << k) % 2**32)
+            masks[layer] &= np.uint32(~(1 << k) % 2**32)
             expected = masks.copy()
-            expected[:n] |= q[:n].astype(np.uint32) << np.uint32(k)
-            assert mark(masks, q, n, k) == q[:n].sum()
+            expected[layer] |= q[layer].astype(np.uint32) << np.uint32(k)
+            assert mark(masks, q, first, n, k) == q[layer].sum()
             np.testing.assert_array_equal(masks, expected)
 
 

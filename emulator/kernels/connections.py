@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
+from eqchip.emulator.kernels.rows_fixed import add_code_rows, add_code_rows_at_bits
 
 
 @inlined
@@ -63,4 +64,39 @@ def arrive_feedback(u, net, k, rows, values, at, count, valued):
             u, pre, net.mirror, net.mirror_starts[k], net.mirror_strides[k], n,
             rows, first, first + count,
         )  # fmt: skip
+    return count * n
+
+
+@inlined
+def arrive_codes_forward(u, net, k, rows, at, count):
+    """As `arrive_forward`, for spikes over weight codes: u is the sum of codes."""
+    post, n = net.offsets[k + 1], net.sizes[k + 1]
+    first = at + net.offsets[k]
+    add_code_rows(
+        u, post, net.weights, net.starts[k], net.strides[k], n, rows, first, first + count
+    )
+    return count * n
+
+
+@inlined
+def arrive_codes_forward_block(sums, tile, crossed, net, k, rows, masks, n_rows, sent, steps):
+    """As `arrive_forward_block`, for weight codes; tile: (t, columns) int16, 0 before and after."""
+    n = net.sizes[k + 1]
+    clear_rows(sums, steps, n)
+    add_code_rows_at_bits(
+        sums, tile, net.weights, net.starts[k], net.strides[k], n, rows, masks, n_rows, steps
+    )
+    for t in range(steps):
+        crossed[t] = sent[t] * n
+
+
+@inlined
+def arrive_codes_feedback(u, net, k, rows, at, count):
+    """As `arrive_feedback`, for spikes over weight codes."""
+    pre, n = net.offsets[k], net.sizes[k]
+    first = at + net.offsets[k + 1]
+    add_code_rows(
+        u, pre, net.mirror, net.mirror_starts[k], net.mirror_strides[k], n,
+        rows, first, first + count,
+    )  # fmt: skip
     return count * n

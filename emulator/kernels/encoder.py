@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from eqchip.emulator.kernels.fixed import emit_states
+from eqchip.emulator.kernels.floating import emit as emit_floats
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
-from eqchip.emulator.kernels.jit import inlined
-from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED, SIGMA_DELTA
-from eqchip.emulator.kernels.units import (
-    bernoulli,
-    clear,
-    copy,
-    draw_uniforms,
-    mark,
-    predict,
-    sigma_delta,
-)
+from eqchip.emulator.kernels.jit import by_number, inlined
+from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
+from eqchip.emulator.kernels.units import clear, copy, draw_uniforms, mark, ones_in
+
+emit = by_number(emit_floats, emit_states)
 
 
 @inlined
@@ -30,40 +26,37 @@ def _fill_uniforms(out, first, n, rules, given, row, b, sample, layer, t):
             out[j] = given[row, b, j]
     else:
         draw_uniforms(
-            out, first, n, rules.seed[0], rules.seed[1], sample, np.uint64(layer), np.uint64(t)
-        )
+            out, first, n, rules.seed[0], rules.seed[1], sample, np.uint64(layer), np.uint64(t),
+            rules.one,
+        )  # fmt: skip
 
 
 @inlined
-def _quantize(quantizer, q, phi, a, uniforms, first, n):
-    if quantizer == SIGMA_DELTA:
-        sigma_delta(q, phi, a, first, n)
-    else:
-        bernoulli(q, a, uniforms, first, n)
-
-
-@inlined
-def encode(net, rules, state, scratch, following, given, row, b, sample, layer, t):
-    """5. The messages of the new potentials."""
+def encode(net, rules, state, scratch, record, following, given, row, b, sample, layer, t, phase):
+    """5. The messages of the new potentials; returns how many."""
     first, n = net.offsets[layer], net.sizes[layer]
     at = following * len(state.s) + first
     if rules.quantizer == REAL_VALUED:
         return gather_values(state.rows, state.values, at, state.s, first, n)
     if rules.quantizer == BERNOULLI:
         _fill_uniforms(scratch.uniforms, first, n, rules, given, row, b, sample, layer, t)
-    q, phi, uniforms = scratch.q, state.phi, scratch.uniforms
-    if rules.predictive:
-        predict(
-            scratch.p, state.s, scratch.previous, first, n, rules.lam_keep[t - 1], rules.lam[t - 1]
-        )
-        _quantize(rules.quantizer, q, phi, scratch.p, uniforms, first, n)
-    else:
-        _quantize(rules.quantizer, q, phi, state.s, uniforms, first, n)
-    return gather_spikes(state.rows, at, q, first, n)
+    emit(
+        rules, state, scratch, record, scratch.p, state.s, scratch.previous, scratch.uniforms,
+        first, n, layer, t, b, phase,
+    )  # fmt: skip
+    if record.part_spikes.shape[0]:
+        begin = 0
+        for part in range(net.part_starts[layer], net.part_starts[layer + 1]):
+            end = net.part_ends[part]
+            record.part_spikes[row, b, part] = ones_in(scratch.q, first + begin, end - begin)
+            begin = end
+    return gather_spikes(state.rows, at, scratch.q, first, n)
 
 
 @inlined
-def encode_input(net, rules, state, scratch, given, row, b, sample, t, n_active, steps):
+def encode_input(
+    net, rules, state, scratch, record, given, row, b, sample, t, n_active, steps, phase
+):
     """The bits of the clamped input from step t on, as masks, and how many it sends at each.
 
     Nothing that the network does changes them. Units at 0 never fire, so only the active
@@ -73,24 +66,37 @@ def encode_input(net, rules, state, scratch, given, row, b, sample, t, n_active,
     """
     clear(scratch.masks, 0, n_active)
     for k in range(steps):
-        _encode_input_step(net, rules, state, scratch, given, row + k, b, sample, t + k, n_active)
-        scratch.sent[k] = mark(scratch.masks, scratch.q, n_active, k)
+        _encode_input_step(
+            net, rules, state, scratch, record, given, row + k, b, sample, t + k, n_active, phase
+        )
+        scratch.sent[k] = 0
+        begin = 0
+        for part in range(net.part_starts[1]):
+            end = begin
+            while end < n_active and scratch.active[end] < net.part_ends[part]:
+                end += 1
+            spikes = mark(scratch.masks, scratch.q, begin, end - begin, k)
+            scratch.sent[k] += spikes
+            if record.part_spikes.shape[0]:
+                record.part_spikes[row + k, b, part] = spikes
+            begin = end
 
 
 @inlined
-def _encode_input_step(net, rules, state, scratch, given, row, b, sample, t, n_active):
+def _encode_input_step(
+    net, rules, state, scratch, record, given, row, b, sample, t, n_active, phase
+):
     """q = the bits of the active input units at step t."""
-    x, a, uniforms = scratch.clamped, scratch.p, scratch.eps
+    uniforms = scratch.eps
     if rules.quantizer == BERNOULLI:
         _fill_uniforms(scratch.uniforms, 0, net.sizes[0], rules, given, row, b, sample, 0, t)
         for j in range(n_active):
             uniforms[j] = scratch.uniforms[scratch.active[j]]
-    if rules.predictive:
-        if t == 1:
-            clear(scratch.previous, 0, n_active)
-        else:
-            copy(scratch.previous, x, 0, n_active)
-        predict(a, x, scratch.previous, 0, n_active, rules.lam_keep[t - 1], rules.lam[t - 1])
-        _quantize(rules.quantizer, scratch.q, state.phi, a, uniforms, 0, n_active)
+    if t == 1:
+        clear(scratch.previous, 0, n_active)
     else:
-        _quantize(rules.quantizer, scratch.q, state.phi, x, uniforms, 0, n_active)
+        copy(scratch.previous, scratch.clamped, 0, n_active)
+    emit(
+        rules, state, scratch, record, scratch.p, scratch.clamped, scratch.previous, uniforms,
+        0, n_active, 0, t, b, phase,
+    )  # fmt: skip

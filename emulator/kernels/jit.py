@@ -15,11 +15,13 @@ debugging).
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable
 from typing import Any
 
 import numba
+import numba.extending
 
 JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
 OPTIONS = {
@@ -39,3 +41,30 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from kernels only."""
     return function if JIT_DISABLED else numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+
+
+def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:
+    """One name for two inlined functions with the same arguments, one of them `state`.
+
+    Kernels that call it are compiled with `floating` where the potentials ``state.s`` are
+    floating-point numbers and with `fixed` where they are a chip's integers.
+    """
+    signature = inspect.signature(getattr(floating, "py_func", floating))
+    place = list(signature.parameters).index("state")
+
+    def choose(*arguments: Any) -> Any:
+        kind = arguments[place].s.dtype.kind
+        return (fixed if kind == "i" else floating)(*arguments)
+
+    if JIT_DISABLED:
+        return choose
+
+    def typed(*arguments: Any) -> Any:
+        state = arguments[place]
+        number = state.types[state.fields.index("s")].dtype
+        return (floating if isinstance(number, numba.types.Float) else fixed).py_func
+
+    typed.__signature__ = signature  # type: ignore[attr-defined]  # numba compares it
+    options = {name: value for name, value in OPTIONS.items() if name != "cache"}
+    numba.extending.overload(choose, jit_options=options)(typed)
+    return choose

@@ -9,116 +9,51 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.connections import (
-    arrive_feedback,
-    arrive_forward,
-    arrive_forward_block,
-)
+from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.encoder import encode, encode_input
 from eqchip.emulator.kernels.gather import gather_values
-from eqchip.emulator.kernels.jit import inlined, kernel
-from eqchip.emulator.kernels.rows import take_row
+from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.state import BLOCK, REAL_VALUED, clear_state, copy_state
-from eqchip.emulator.kernels.units import (
-    clear,
-    copy,
-    decode,
-    drive,
-    nudge,
-    optimal_step_sizes,
-    span,
-    step,
-    step_each,
-)
+from eqchip.emulator.kernels.units import copy
 
-
-@inlined
-def _receive(net, rules, state, scratch, now, layer, arrivals, b, phase):
-    """1. u = what the neighbours sent in the step before; arrivals are counted."""
-    layers, units = len(net.sizes), len(state.s)
-    first, n = net.offsets[layer], net.sizes[layer]
-    valued = rules.quantizer == REAL_VALUED
-    at, first_count = now * units, now * layers
-    if layer == 1:
-        copy(scratch.u, state.incoming, first, n)
-        arrivals[b, phase, 0, 0] += state.crossed[0]
-    else:
-        clear(scratch.u, first, n)
-        arrivals[b, phase, layer - 1, 0] += arrive_forward(
-            scratch.u, net, layer - 1, state.rows, state.values, at,
-            state.counts[first_count + layer - 1], valued,
-        )  # fmt: skip
-    if layer < layers - 1:
-        arrivals[b, phase, layer, 1] += arrive_feedback(
-            scratch.u, net, layer, state.rows, state.values, at,
-            state.counts[first_count + layer + 1], valued,
-        )  # fmt: skip
-
-
-@inlined
-def _advance(net, rules, state, scratch, layer, t, two_beta):
-    """2. to 4. Decode, drive, step: u becomes the new potentials s."""
-    first, n = net.offsets[layer], net.sizes[layer]
-    p = scratch.p
-    if rules.predictive:
-        decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
-        drive(p, state.r, scratch.b, first, n)
-    else:
-        drive(p, scratch.u, scratch.b, first, n)
-    if layer == len(net.sizes) - 1 and two_beta != 0:
-        nudge(p, scratch.y, state.s, first, n, two_beta)
-    if rules.adaptive:
-        optimal_step_sizes(
-            scratch.eps, scratch.error, p, state.nu, state.theta, state.bias, state.square,
-            state.spread, first, n, t == 1, rules.nu_bar[0], rules.regularizer[0],
-        )  # fmt: skip
-        step_each(state.s, scratch.previous, p, scratch.eps, first, n)
-    else:
-        step(state.s, scratch.previous, p, first, n, rules.eps_keep[t - 1], rules.eps[t - 1])
+receive = by_number(floating.receive, fixed.receive_codes)
+advance = by_number(floating.advance, fixed.advance_states)
+inject = by_number(floating.inject, fixed.inject_states)
+arrive_block = by_number(floating.arrive_block, fixed.arrive_block_codes)
+take_block = by_number(floating.take_block, fixed.take_block_codes)
 
 
 @inlined
 def _clamp(net, rules, state, scratch, record, b):
     """The input, once a sample: its active units, and what they send or inject together."""
-    units, n_in = len(state.s), net.sizes[0]
-    n_active = gather_values(scratch.active, scratch.clamped, 0, state.s, 0, n_in)
-    first, n = net.offsets[1], net.sizes[1]
-    copy(scratch.b, net.biases, 0, units)
+    n_active = gather_values(scratch.active, scratch.clamped, 0, state.s, 0, net.sizes[0])
+    copy(scratch.b, net.biases, 0, len(state.s))
     if rules.current or rules.quantizer == REAL_VALUED:
-        clear(scratch.clamped, first, n)
-        crossed = arrive_forward(
-            scratch.clamped, net, 0, scratch.active, scratch.clamped, 0, n_active, True
-        )
-        if rules.current:
-            record.injected[b] = crossed
-            for j in span(first, n):
-                scratch.b[j] += scratch.clamped[j]
-        else:
-            scratch.sums_crossed[0] = crossed
+        inject(net, rules, state, scratch, record, n_active, b)
     return n_active
 
 
 @inlined
-def _send_input(net, rules, state, scratch, given, row, b, sample, t, n_active, k, left):
+def _send_input(
+    net, rules, state, scratch, record, given, row, b, sample, t, n_active, k, left, phase
+):
     """5. for the clamped input: what it sends in step t, as it arrives; returns the messages.
 
     Spikes are computed a block of steps at a time. k: this step in its block; left: the
     steps of the block that starts here.
     """
-    first, n = net.offsets[1], net.sizes[1]
     if rules.current:
         return 0
     if rules.quantizer == REAL_VALUED:  # the same at every step
-        copy(state.incoming, scratch.clamped, first, n)
+        copy(state.incoming, scratch.clamped, net.offsets[1], net.sizes[1])
         state.crossed[0] = scratch.sums_crossed[0]
         return n_active
     if k == 0:
-        encode_input(net, rules, state, scratch, given, row, b, sample, t, n_active, left)
-        arrive_forward_block(
-            scratch.sums, scratch.sums_crossed, net, 0, scratch.active, scratch.masks, n_active,
-            scratch.sent, left,
-        )  # fmt: skip
-    take_row(state.incoming, first, scratch.sums, k, n)
+        encode_input(
+            net, rules, state, scratch, record, given, row, b, sample, t, n_active, left, phase
+        )
+        arrive_block(net, state, scratch, n_active, left)
+    take_block(net, state, scratch, k)
     state.crossed[0] = scratch.sums_crossed[k]
     return scratch.sent[k]
 
@@ -170,14 +105,15 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             k = step_of_phase % length
             following = 1 - now
             for layer in range(1, layers):
-                _receive(net, rules, state, scratch, now, layer, record.arrivals, b, phase)
-                _advance(net, rules, state, scratch, layer, t, two_beta)
+                receive(net, rules, state, scratch, record, now, layer, b, phase)
+                advance(net, rules, state, scratch, record, layer, t, two_beta, b, phase)
                 state.counts[following * layers + layer] = encode(
-                    net, rules, state, scratch, following, given, row, b, sample, layer, t
-                )
+                    net, rules, state, scratch, record, following, given, row, b, sample,
+                    layer, t, phase,
+                )  # fmt: skip
             state.counts[following * layers] = _send_input(
-                net, rules, state, scratch, given, row, b, sample, t, n_active,
-                k, min(length, steps - step_of_phase),
+                net, rules, state, scratch, record, given, row, b, sample, t, n_active,
+                k, min(length, steps - step_of_phase), phase,
             )  # fmt: skip
             for layer in range(layers):
                 record.active[b, phase, layer] += state.counts[following * layers + layer]
@@ -197,9 +133,10 @@ def relax(
 ):
     """Run samples first_sample ... last_sample - 1 through all phases.
 
-    net: Lowered; rules: Rules; record: Record, written; given: (steps, b, j) uniforms by
-    hand or of length 0; x: (b, n_in); targets: (k, b, n_out); samples: (b,) uint64;
-    state, free: State and scratch: Scratch, the thread's own.
+    net: Lowered; rules: Rules or FixedRules; record: Record, written; given: (steps, b, j)
+    uniforms by hand or of length 0; x: (b, n_in); targets: (k, b, n_out); samples: (b,)
+    uint64; state, free: State and scratch: Scratch, the thread's own. All numbers are
+    floating-point ones, or all are a chip's integers (int32, weights int8).
     """
     for b in range(first_sample, last_sample):
         _relax_sample(net, rules, record, given, x, targets, b, samples[b], state, free, scratch)

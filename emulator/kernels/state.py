@@ -24,7 +24,7 @@ class Rules(NamedTuple):
     quantizer: int; adaptive, predictive, current: bool; eps, eps_keep, lam, lam_keep:
     (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
     phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free;
-    seed: (2,) uint64.
+    seed: (2,) uint64; one: 1, the scale of uniform numbers.
     """
 
     quantizer: int
@@ -41,26 +41,58 @@ class Rules(NamedTuple):
     phase_from_free: np.ndarray
     two_beta: np.ndarray
     seed: np.ndarray
+    one: int
+
+
+class FixedRules(NamedTuple):
+    """`Rules` for a chip's integers.
+
+    eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
+    2**coefficient_bits, as two_beta is; low, high: the range of a state; one: the state that
+    stands for 1.0, 2**fraction_bits; adaptive is False.
+    """
+
+    quantizer: int
+    adaptive: bool
+    predictive: bool
+    current: bool
+    eps: np.ndarray
+    lam: np.ndarray
+    inverse: np.ndarray
+    coefficient_bits: int
+    fraction_bits: int
+    low: int
+    high: int
+    phase_steps: np.ndarray
+    phase_from_free: np.ndarray
+    two_beta: np.ndarray
+    seed: np.ndarray
+    one: int
 
 
 class Record(NamedTuple):
     """Where results go.
 
-    ends: (k, b, j) float; active: (b, k, l) int64, messages other than 0; arrivals:
-    (b, k, connection, 2) int64; injected: (b,) int64; bits: (steps, b, j) uint8;
-    potentials: (steps, b, j) float, the last two of length 0 when they are not wanted.
+    ends: (k, b, j) numbers; active: (b, k, l) int64, messages other than 0; arrivals:
+    (b, k, connection, 2) int64; injected: (b,) int64; saturations: (b, k, l) int64, states
+    clipped; bits: (steps, b, j) uint8; potentials: (steps, b, j) numbers; part_spikes:
+    (steps, b, parts) int32; the last three of length 0 when they are not wanted.
     """
 
     ends: np.ndarray
     active: np.ndarray
     arrivals: np.ndarray
     injected: np.ndarray
+    saturations: np.ndarray
     bits: np.ndarray
     potentials: np.ndarray
+    part_spikes: np.ndarray
 
 
 class State(NamedTuple):
-    """One sample at one step; floats over units (j) unless said.
+    """One sample at one step; numbers over units (j) unless said.
+
+    In a chip's integers, what only the adaptive step size and real values need is empty.
 
     s: potentials; phi: residues of sigma-delta (the input's are those of its active
     units, see `encode_input`); r: decoders; nu ... spread: statistics of the optimal
@@ -87,7 +119,7 @@ class State(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What a step needs and forgets, floats over units (j) unless said.
+    """What a step needs and forgets, numbers over units (j) unless said.
 
     u: sums that arrive; p: drive, then what the encoder quantizes; previous: potentials
     of the step before; eps, error: of the optimal step size; uniforms; y: target; b:
@@ -96,7 +128,8 @@ class Scratch(NamedTuple):
 
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
-    them in layer 1; sums_crossed: (t,) int64, synapses.
+    them in layer 1; sums_crossed: (t,) int64, synapses. For weight codes, tile: as sums, in
+    int16, and wide: (columns,) int64.
     """
 
     u: np.ndarray
@@ -114,16 +147,22 @@ class Scratch(NamedTuple):
     sent: np.ndarray
     sums: np.ndarray
     sums_crossed: np.ndarray
+    tile: np.ndarray
+    wide: np.ndarray
 
 
 def new_state(units: int, layers: int, dtype: np.dtype) -> State:
     """Memory for one state: kernels allocate nothing."""
-    floats = aligned_zeros((9, units), dtype)  # a layer is whole cache lines, so rows are, too
+    numbers = aligned_zeros((9, units), dtype)  # a layer is whole cache lines, so rows are, too
+    fixed = np.dtype(dtype).kind == "i"
+    statistics = numbers[3:8, :0] if fixed else numbers[3:8]
     return State._make(
         [
-            *floats,
+            *numbers[:3],
+            *statistics,
+            numbers[8],
             np.zeros(2 * units, np.int32),
-            np.zeros(2 * units, dtype),
+            np.zeros(0 if fixed else 2 * units, dtype),
             np.zeros(2 * layers, np.int64),
             np.zeros(1, np.int64),
         ]
@@ -141,6 +180,8 @@ def new_scratch(units: int, columns: int, dtype: np.dtype) -> Scratch:
             np.zeros(BLOCK, np.int64),
             aligned_zeros((BLOCK, columns), dtype),
             np.zeros(BLOCK, np.int64),
+            aligned_zeros((BLOCK, columns), np.dtype(np.int16)),
+            np.zeros(columns, np.int64),
         ]
     )
 
@@ -152,14 +193,14 @@ def copy_state(to, state):
     copy(to.s, state.s, 0, units)
     copy(to.phi, state.phi, 0, units)
     copy(to.r, state.r, 0, units)
-    copy(to.nu, state.nu, 0, units)
-    copy(to.theta, state.theta, 0, units)
-    copy(to.bias, state.bias, 0, units)
-    copy(to.square, state.square, 0, units)
-    copy(to.spread, state.spread, 0, units)
+    copy(to.nu, state.nu, 0, len(to.nu))
+    copy(to.theta, state.theta, 0, len(to.theta))
+    copy(to.bias, state.bias, 0, len(to.bias))
+    copy(to.square, state.square, 0, len(to.square))
+    copy(to.spread, state.spread, 0, len(to.spread))
     copy(to.incoming, state.incoming, 0, units)
     copy(to.rows, state.rows, 0, 2 * units)
-    copy(to.values, state.values, 0, 2 * units)
+    copy(to.values, state.values, 0, len(to.values))
     copy(to.counts, state.counts, 0, layers)
     copy(to.crossed, state.crossed, 0, 1)
 
@@ -171,14 +212,14 @@ def clear_state(state, x, b, n_in):
     clear(state.s, 0, units)
     clear(state.phi, 0, units)
     clear(state.r, 0, units)
-    clear(state.theta, 0, units)
-    clear(state.bias, 0, units)
-    clear(state.square, 0, units)
-    clear(state.spread, 0, units)
+    clear(state.theta, 0, len(state.theta))
+    clear(state.bias, 0, len(state.bias))
+    clear(state.square, 0, len(state.square))
+    clear(state.spread, 0, len(state.spread))
     clear(state.incoming, 0, units)
     clear(state.counts, 0, len(state.counts))
     clear(state.crossed, 0, 1)
-    for j in range(units):
+    for j in range(len(state.nu)):
         state.nu[j] = 1
     for j in range(n_in):
         state.s[j] = x[b, j]

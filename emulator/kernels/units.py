@@ -141,24 +141,46 @@ def bernoulli(q, a, uniforms, first, n):
 
 
 @inlined
-def mark(masks, q, n, k):
-    """Bit k of masks = q, for units 0 ... n - 1; returns how many are 1. masks: uint32, bit k 0."""
+def quantize(by_chance, q, phi, a, uniforms, first, n):
+    """The bits of a: bernoulli by chance, else sigma_delta."""
+    if by_chance:
+        bernoulli(q, a, uniforms, first, n)
+    else:
+        sigma_delta(q, phi, a, first, n)
+
+
+@inlined
+def ones_in(q, first, n):
+    """How many of the bits first ... first + n - 1 are 1."""
+    ones = np.int64(0)
+    for j in span(first, n):
+        ones += np.int64(q[j])
+    return ones
+
+
+@inlined
+def mark(masks, q, first, n, k):
+    """Bit k of masks = q, for first ... first + n - 1; returns how many are 1.
+
+    masks: uint32, bit k 0.
+    """
     place = np.uint32(k)
     ones = np.int64(0)
-    for j in span(0, n):
+    for j in span(first, n):
         masks[j] |= np.uint32(q[j]) << place
         ones += np.int64(q[j])
     return ones
 
 
 @inlined
-def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t):
+def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t, one):
     """out[first + i] = the uniform number of unit i: the twin of `philox.uniforms`.
 
-    seed_low, seed_high, sample, layer, t: uint64, below 2**32. Writes up to the next
-    whole group of four units, which stays within the layer's cache lines.
+    seed_low, seed_high, sample, layer, t: uint64, below 2**32; one: what stands for 1.0 (an
+    integer `out` keeps the whole part). Writes up to the next whole group of four units,
+    which stays within the layer's cache lines.
     """
-    scale = np.float64(UNIFORM_SCALE)
+    scale = np.float64(UNIFORM_SCALE) * np.float64(one)
     for group in range((n + 3) // 4):
         c0, c1, c2, c3 = np.uint64(group), t, layer, sample
         k0, k1 = seed_low, seed_high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -20,6 +21,17 @@ from eqchip.output import Output, output_options
     help="Choose settings on validation; read the test set once.",
 )  # fmt: skip
 @click.option("--free-steps", type=int, help="Time steps per sample. Default: as in training.")
+@click.option(
+    "--precision", type=click.Choice(("float32", "float64", "chip")),
+    help="Numbers to compute with; chip: a chip's integers. Default: as in training.",
+)  # fmt: skip
+@click.option("--weight-bits", type=int, help="With --precision chip: of a weight. Default: 8.")
+@click.option("--state-bits", type=int, help="With --precision chip: of a state. Default: 24.")
+@click.option(
+    "--fraction-bits", type=int,
+    help="With --precision chip: of a state below the point. Default: 12.",
+)  # fmt: skip
+@click.option("--strict", is_flag=True, help="With --precision chip: refuse a state out of range.")
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
 @output_options
 def command(
@@ -27,6 +39,11 @@ def command(
     data: Path | None,
     split: str,
     free_steps: int | None,
+    precision: str | None,
+    weight_bits: int | None,
+    state_bits: int | None,
+    fraction_bits: int | None,
+    strict: bool,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -35,15 +52,30 @@ def command(
     from eqchip.emulator.config import make_config
     from eqchip.emulator.datasets import load, split_validation
     from eqchip.emulator.errors import InputError
+    from eqchip.emulator.fixedpoint import FixedPoint
     from eqchip.emulator.runs import RunDirectory
     from eqchip.emulator.training import Classifier
 
     output = Output(as_json, quiet)
     directory = RunDirectory(run)
     config = directory.config
-    if free_steps is not None:
+    fixed = None
+    widths = {
+        "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits
+    }  # fmt: skip
+    given = {name: bits for name, bits in widths.items() if bits is not None}
+    if precision == "chip":
+        fixed = FixedPoint(**given)
+    elif given or strict:
+        option = next(iter(given), "strict").replace("_", "-")
+        raise InputError(
+            f"--{option} is given with precision {precision or config.precision!r}; "
+            "expected --precision chip"
+        )
+    if free_steps is not None or precision in ("float32", "float64"):
         settings = config.model_dump()
-        settings["learning"]["free_steps"] = free_steps
+        settings["learning"]["free_steps"] = free_steps or config.learning.free_steps
+        settings["precision"] = config.precision if fixed else precision or config.precision
         config = make_config(**settings)
     network = directory.network()
     dataset = load(config.dataset, data, progress=not quiet)
@@ -54,7 +86,8 @@ def command(
         x, labels = dataset.train_x[indices], dataset.train_y[indices]
     else:
         x, labels = dataset.test_x, dataset.test_y
-    tally = Classifier(config, network, threads).classify(x, labels, output)
+    classifier = Classifier(config, network, threads, fixed=fixed, strict=strict)
+    tally = classifier.classify(x, labels, output)
     activity, n = tally.activity, tally.samples
     layers = len(config.layers)
     output.table(
@@ -71,10 +104,19 @@ def command(
             for k in range(layers)
         ],
     )
+    if fixed is not None:
+        output.text(
+            f"In a chip's integers: weights of {fixed.weight_bits} bits, states of "
+            f"{fixed.state_bits} with {fixed.fraction_bits} below the point; "
+            f"{tally.saturations:,} states clipped"
+        )
     output.result(
         {
             "run": str(run),
             "split": split,
+            "precision": "chip" if fixed else config.precision,
+            "arithmetic": asdict(fixed) if fixed else None,
+            "saturations": tally.saturations,
             "samples": n,
             "error": tally.error,
             "free_steps": config.learning.free_steps,

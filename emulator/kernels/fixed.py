@@ -1,0 +1,132 @@
+"""A time step in a chip's integers: the functions of `floating`, rule for rule.
+
+Arguments as in `relax`. The rules are those of docs/fixed-point.md; the twin that is written to be
+read is `eqchip.backends.reference_fixed`. Potentials, residues and decoders are int32 that
+stand for multiples of 2**-fraction_bits.
+"""
+
+from __future__ import annotations
+
+from eqchip.emulator.kernels.connections import (
+    arrive_codes_feedback,
+    arrive_codes_forward,
+    arrive_codes_forward_block,
+)
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.rows import take_row
+from eqchip.emulator.kernels.rows_fixed import add_scaled_code_rows
+from eqchip.emulator.kernels.state import BERNOULLI
+from eqchip.emulator.kernels.units import bernoulli, clear, copy
+from eqchip.emulator.kernels.units_fixed import (
+    decode_states,
+    drive_states,
+    join_small_sums,
+    join_sums,
+    load_current,
+    nudge_states,
+    predict_states,
+    sigma_delta_states,
+    step_states,
+)
+
+SMALL_SUMS = 2**30 // 128  # so many units that all send a weight of -128 stay below 2**30
+
+
+@inlined
+def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
+    """1. u = what the neighbours sent in the step before, scaled by the exponents."""
+    layers, units = len(net.sizes), len(state.s)
+    first, n = net.offsets[layer], net.sizes[layer]
+    at, first_count = now * units, now * layers
+    forward, back = scratch.u, scratch.p
+    if layer == 1:
+        copy(forward, state.incoming, first, n)
+        record.arrivals[b, phase, 0, 0] += state.crossed[0]
+    else:
+        clear(forward, first, n)
+        record.arrivals[b, phase, layer - 1, 0] += arrive_codes_forward(
+            forward, net, layer - 1, state.rows, at, state.counts[first_count + layer - 1]
+        )
+    clear(back, first, n)
+    exponent_back = 0
+    if layer < layers - 1:
+        record.arrivals[b, phase, layer, 1] += arrive_codes_feedback(
+            back, net, layer, state.rows, at, state.counts[first_count + layer + 1]
+        )
+        exponent_back = net.exponents[layer]
+    exponent, low, high = net.exponents[layer - 1], rules.low, rules.high
+    senders = net.sizes[layer - 1] << max(exponent, 0)
+    if layer < layers - 1:
+        senders += net.sizes[layer + 1] << max(exponent_back, 0)
+    if senders < SMALL_SUMS:
+        clipped = join_small_sums(forward, back, first, n, exponent, exponent_back, low, high)
+    else:
+        clipped = join_sums(forward, back, first, n, exponent, exponent_back, low, high)
+    record.saturations[b, phase, layer] += clipped
+
+
+@inlined
+def advance_states(net, rules, state, scratch, record, layer, t, two_beta, b, phase):
+    """2. to 4. Decode, drive, step: u becomes the new potentials s."""
+    first, n = net.offsets[layer], net.sizes[layer]
+    p, bits, low, high = scratch.p, rules.coefficient_bits, rules.low, rules.high
+    if rules.predictive:
+        decode_states(state.r, scratch.u, first, n, rules.lam[t - 1], bits)
+        clipped = drive_states(p, state.r, scratch.b, first, n, low, high)
+    else:
+        clipped = drive_states(p, scratch.u, scratch.b, first, n, low, high)
+    if layer == len(net.sizes) - 1 and two_beta != 0:
+        clipped += nudge_states(p, scratch.y, state.s, first, n, two_beta, bits, low, high)
+    record.saturations[b, phase, layer] += clipped
+    step_states(state.s, scratch.previous, p, first, n, rules.eps[t - 1], bits, rules.one)
+
+
+@inlined
+def emit_states(
+    rules, state, scratch, record, a, s, previous, uniforms, first, n, layer, t, b, phase
+):
+    """5. q = the bits of units first ... first + n - 1 with potentials s, from `previous` on."""
+    low, high, clipped = rules.low, rules.high, 0
+    if rules.predictive:
+        clipped += predict_states(
+            a, s, previous, first, n, rules.inverse[t - 1], rules.coefficient_bits, low, high
+        )
+    else:
+        copy(a, s, first, n)
+    if rules.quantizer == BERNOULLI:
+        bernoulli(scratch.q, a, uniforms, first, n)
+    else:
+        clipped += sigma_delta_states(scratch.q, state.phi, a, first, n, rules.one, low, high)
+    record.saturations[b, phase, layer] += clipped
+
+
+@inlined
+def inject_states(net, rules, state, scratch, record, n_active, b):
+    """The input as a current: added to the biases of layer 1."""
+    first, n = net.offsets[1], net.sizes[1]
+    for j in range(n):
+        scratch.wide[j] = 0
+    add_scaled_code_rows(
+        scratch.wide, 0, net.weights, net.starts[0], net.strides[0], n, scratch.active,
+        scratch.clamped, n_active,
+    )  # fmt: skip
+    record.injected[b] = n_active * n
+    record.saturations[b, 0, 1] += load_current(
+        scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[0], rules.low,
+        rules.high,
+    )  # fmt: skip
+
+
+@inlined
+def arrive_block_codes(net, state, scratch, n_active, steps):
+    """What the spikes of the clamped input bring to layer 1, for a block of steps."""
+    arrive_codes_forward_block(
+        scratch.sums, scratch.tile, scratch.sums_crossed, net, 0, scratch.active, scratch.masks,
+        n_active, scratch.sent, steps,
+    )  # fmt: skip
+
+
+@inlined
+def take_block_codes(net, state, scratch, k):
+    """state.incoming = what arrives of step k of the block, not yet scaled."""
+    take_row(state.incoming, net.offsets[1], scratch.sums, k, net.sizes[1])

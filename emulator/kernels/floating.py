@@ -1,0 +1,117 @@
+"""A time step in floating point: what arrives at a layer, what it makes of it, and the input.
+
+Arguments as in `relax`. `fixed` holds the same functions in a chip's integers.
+"""
+
+from __future__ import annotations
+
+from eqchip.emulator.kernels.connections import (
+    arrive_feedback,
+    arrive_forward,
+    arrive_forward_block,
+)
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.rows import take_row
+from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
+from eqchip.emulator.kernels.units import (
+    clear,
+    copy,
+    decode,
+    drive,
+    nudge,
+    optimal_step_sizes,
+    predict,
+    quantize,
+    span,
+    step,
+    step_each,
+)
+
+
+@inlined
+def receive(net, rules, state, scratch, record, now, layer, b, phase):
+    """1. u = what the neighbours sent in the step before; arrivals are counted."""
+    layers, units = len(net.sizes), len(state.s)
+    first, n = net.offsets[layer], net.sizes[layer]
+    valued = rules.quantizer == REAL_VALUED
+    at, first_count = now * units, now * layers
+    if layer == 1:
+        copy(scratch.u, state.incoming, first, n)
+        record.arrivals[b, phase, 0, 0] += state.crossed[0]
+    else:
+        clear(scratch.u, first, n)
+        record.arrivals[b, phase, layer - 1, 0] += arrive_forward(
+            scratch.u, net, layer - 1, state.rows, state.values, at,
+            state.counts[first_count + layer - 1], valued,
+        )  # fmt: skip
+    if layer < layers - 1:
+        record.arrivals[b, phase, layer, 1] += arrive_feedback(
+            scratch.u, net, layer, state.rows, state.values, at,
+            state.counts[first_count + layer + 1], valued,
+        )  # fmt: skip
+
+
+@inlined
+def advance(net, rules, state, scratch, record, layer, t, two_beta, b, phase):
+    """2. to 4. Decode, drive, step: u becomes the new potentials s."""
+    first, n = net.offsets[layer], net.sizes[layer]
+    p = scratch.p
+    if rules.predictive:
+        decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
+        drive(p, state.r, scratch.b, first, n)
+    else:
+        drive(p, scratch.u, scratch.b, first, n)
+    if layer == len(net.sizes) - 1 and two_beta != 0:
+        nudge(p, scratch.y, state.s, first, n, two_beta)
+    if rules.adaptive:
+        optimal_step_sizes(
+            scratch.eps, scratch.error, p, state.nu, state.theta, state.bias, state.square,
+            state.spread, first, n, t == 1, rules.nu_bar[0], rules.regularizer[0],
+        )  # fmt: skip
+        step_each(state.s, scratch.previous, p, scratch.eps, first, n)
+    else:
+        step(state.s, scratch.previous, p, first, n, rules.eps_keep[t - 1], rules.eps[t - 1])
+
+
+@inlined
+def emit(rules, state, scratch, record, a, s, previous, uniforms, first, n, layer, t, b, phase):
+    """5. q = the bits of units first ... first + n - 1 with potentials s, from `previous` on.
+
+    a: a place for what is quantized. The units may be those of a list, as the input's are.
+    """
+    if rules.predictive:
+        predict(a, s, previous, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
+        quantize(rules.quantizer == BERNOULLI, scratch.q, state.phi, a, uniforms, first, n)
+    else:
+        quantize(rules.quantizer == BERNOULLI, scratch.q, state.phi, s, uniforms, first, n)
+
+
+@inlined
+def inject(net, rules, state, scratch, record, n_active, b):
+    """The input as a current, or its real-valued messages: layer 1 of scratch.clamped."""
+    first, n = net.offsets[1], net.sizes[1]
+    clear(scratch.clamped, first, n)
+    crossed = arrive_forward(
+        scratch.clamped, net, 0, scratch.active, scratch.clamped, 0, n_active, True
+    )
+    if rules.current:
+        record.injected[b] = crossed
+        for j in span(first, n):
+            scratch.b[j] += scratch.clamped[j]
+    else:
+        scratch.sums_crossed[0] = crossed
+
+
+@inlined
+def arrive_block(net, state, scratch, n_active, steps):
+    """What the spikes of the clamped input bring to layer 1, for a block of steps."""
+    arrive_forward_block(
+        scratch.sums, scratch.sums_crossed, net, 0, scratch.active, scratch.masks, n_active,
+        scratch.sent, steps,
+    )  # fmt: skip
+
+
+@inlined
+def take_block(net, state, scratch, k):
+    """state.incoming = what arrives of step k of the block."""
+    take_row(state.incoming, net.offsets[1], scratch.sums, k, net.sizes[1])

@@ -1,0 +1,185 @@
+"""Kernels in a chip's integers equal their readable numpy twins, and write nowhere else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from test_kernels import from_python
+
+from eqchip.emulator.kernels import rows_fixed, units_fixed
+from eqchip.emulator.kernels.state import BLOCK
+
+pytestmark = pytest.mark.nojit
+WIDTHS = (1, 2, 31, 32, 33, 64, 65, 100, 513)
+LOW, HIGH = -(2**23), 2**23 - 1
+FIRST = 64
+
+
+def rescale(product: np.ndarray, bits: int) -> np.ndarray:
+    """Nearest, ties up: floor(x / 2**bits + 1/2)."""
+    return np.floor_divide(product + 2 ** (bits - 1), 2**bits)
+
+
+def states(rng: np.random.Generator, size: int) -> np.ndarray:
+    """States of every size, the extremes among them."""
+    small = rng.integers(-5000, 5000, size)
+    large = rng.integers(LOW, HIGH, size, endpoint=True)
+    ends = rng.choice([LOW, HIGH, 0, 2048, 2049, 4096], size)
+    return np.choose(rng.integers(0, 3, size), [small, large, ends]).astype(np.int32)
+
+
+def clip(values: np.ndarray) -> tuple[np.ndarray, int]:
+    kept = np.clip(values, LOW, HIGH)
+    return kept, int((kept != values).sum())
+
+
+def check(name, rng, n, arrays, arguments, written, expected, count):
+    """Run a kernel on layer FIRST ... FIRST + n - 1 and compare every array it may write."""
+    before = [array.copy() for array in arrays]
+    found = from_python(getattr(units_fixed, name))(*arrays, FIRST, n, *arguments)
+    for index, array in enumerate(arrays):
+        wanted = before[index].astype(np.int64)
+        if index in written:
+            wanted[FIRST : FIRST + n] = expected[written.index(index)]
+        np.testing.assert_array_equal(array, wanted, err_msg=f"{name}, n={n}, array {index}")
+    if count is not None:
+        assert found == count
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+def test_unit_kernels_equal_their_twins(n):
+    rng = np.random.default_rng(n)
+    layer = slice(FIRST, FIRST + n)
+    for bits in (6, 12, 15):
+        one = 2**bits
+        for gain in (1, one // 3, one - 1, one):
+            r, u = states(rng, 700), states(rng, 700)
+            new = rescale(
+                (one - gain) * r[layer].astype(np.int64) + gain * u[layer].astype(np.int64), bits
+            )
+            check("decode_states", rng, n, [r, u], (gain, bits), [0], [new], None)
+
+            s, previous, p = states(rng, 700), states(rng, 700), states(rng, 700)
+            s = np.clip(s, 0, 4096).astype(np.int32)
+            old, q = s[layer].astype(np.int64), p[layer].astype(np.int64)
+            new = np.clip(rescale((one - gain) * old + gain * q, bits), 0, 4096)
+            check(
+                "step_states",
+                rng,
+                n,
+                [s, previous, p],
+                (gain, bits, 4096),
+                [0, 1],
+                [new, old],
+                None,
+            )
+
+            a, previous = states(rng, 700), np.clip(states(rng, 700), 0, 4096).astype(np.int32)
+            inverse = (one * one + gain // 2) // gain
+            now = s[layer].astype(np.int64)
+            old = previous[layer].astype(np.int64)
+            new, count = clip(old + rescale(inverse * (now - old), bits))
+            check(
+                "predict_states",
+                rng,
+                n,
+                [a, s, previous],
+                (inverse, bits, LOW, HIGH),
+                [0],
+                [new],
+                count,
+            )
+        for two_beta in (one, -one // 2, 3 * one, 1):
+            p, y = states(rng, 700), np.clip(states(rng, 700), 0, 4096).astype(np.int32)
+            pull = rescale(two_beta * (y[layer].astype(np.int64) - s[layer]), bits)
+            new, count = clip(p[layer] + pull)
+            check("nudge_states", rng, n, [p, y, s], (two_beta, bits, LOW, HIGH), [0], [new], count)
+
+    p, v, b = states(rng, 700), states(rng, 700), states(rng, 700)
+    new, count = clip(v[layer].astype(np.int64) + b[layer])
+    check("drive_states", rng, n, [p, v, b], (LOW, HIGH), [0], [new], count)
+
+    q, phi, a = np.zeros(700, np.uint8), states(rng, 700), states(rng, 700)
+    total, count = clip(phi[layer].astype(np.int64) + a[layer])
+    fires = total > 2048
+    check(
+        "sigma_delta_states", rng, n, [q, phi, a], (4096, LOW, HIGH), [0, 1],
+        [fires, total - 4096 * fires], count,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+@pytest.mark.parametrize("name", ["join_sums", "join_small_sums"])
+def test_sums_are_scaled_by_their_exponents_and_joined(name, n):
+    rng = np.random.default_rng(n)
+    layer = slice(FIRST, FIRST + n)
+    for exponent, back_exponent in ((0, 0), (5, -2), (-3, 9), (13, 13)):
+        if name == "join_small_sums" and exponent == 13:
+            limit = 2**16
+        else:
+            limit = 2**20
+        u, back = (rng.integers(-limit, limit, 700).astype(np.int32) for _ in range(2))
+        if name == "join_sums":
+            u[:] *= 16
+        terms = [
+            np.floor(array[layer] * 2.0**e).astype(np.int64)
+            for array, e in ((u, exponent), (back, back_exponent))
+        ]
+        new, count = clip(terms[0] + terms[1])
+        check(name, rng, n, [u, back], (exponent, back_exponent, LOW, HIGH), [0], [new], count)
+
+
+@pytest.mark.parametrize("shift", [-3, 0, 1, 12])
+def test_a_current_is_rounded_once_and_added_to_the_biases(shift):
+    rng = np.random.default_rng(3)
+    b, total = states(rng, 200), rng.integers(-(2**30), 2**30, 100)
+    current = rescale(total, shift) if shift > 0 else total * 2**-shift
+    new, count = clip(b[64:164].astype(np.int64) + current)
+    expected = b.copy()
+    expected[64:164] = new
+    assert from_python(units_fixed.load_current)(b, total, 64, 100, shift, LOW, HIGH) == count
+    np.testing.assert_array_equal(b, expected)
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+@pytest.mark.parametrize("count", [0, 1, 7, 256, 257, 600])
+def test_code_rows_are_summed_without_overflow(n, count):
+    rng = np.random.default_rng(n + count)
+    stride = -(-n // 64) * 64
+    w = rng.choice([-128, 127, 0, 3], (50, stride)).astype(np.int8)
+    w[0] = -128  # the worst row, often
+    rows = np.sort(rng.choice([0, 0, 0, 17, 49], count)).astype(np.int32)
+    out = rng.integers(-1000, 1000, 64 + stride + 64).astype(np.int32)
+    expected = out.copy()
+    expected[64 : 64 + n] += w[rows, :n].astype(np.int64).sum(0).astype(np.int32)
+    from_python(rows_fixed.add_code_rows)(out, 64, w.ravel(), 0, stride, n, rows, 0, count)
+    np.testing.assert_array_equal(out[: 64 + n], expected[: 64 + n])
+    np.testing.assert_array_equal(out[64 + stride :], expected[64 + stride :])
+
+
+@pytest.mark.parametrize("n", WIDTHS)
+@pytest.mark.parametrize("count", [0, 1, 300])
+def test_code_rows_are_added_at_the_bits_of_their_masks(n, count):
+    rng = np.random.default_rng(n + count)
+    stride, steps = -(-n // 64) * 64, 20
+    w = rng.integers(-128, 128, (400, stride)).astype(np.int8)
+    rows = np.sort(rng.choice(400, count, replace=False)).astype(np.int32)
+    masks = rng.integers(0, 2**steps, count, np.uint32)
+    out, tile = np.zeros((BLOCK, stride), np.int32), np.zeros((BLOCK, stride), np.int16)
+    bits = (masks[:, None] >> np.arange(steps, dtype=np.uint32)) & 1
+    expected = bits.T.astype(np.int64) @ w[rows, :n].astype(np.int64)
+    from_python(rows_fixed.add_code_rows_at_bits)(
+        out, tile, w.ravel(), 0, stride, n, rows, masks, count, steps
+    )
+    np.testing.assert_array_equal(out[:steps, :n], expected)
+    assert not out[steps:].any()
+    assert not tile[:, :n].any()
+
+
+def test_scaled_code_rows_are_exact():
+    rng = np.random.default_rng(0)
+    w = rng.integers(-128, 128, (30, 128)).astype(np.int8)
+    rows, values = np.arange(30, dtype=np.int32), np.full(30, 2**22, np.int32)
+    out = np.zeros(100, np.int64)
+    from_python(rows_fixed.add_scaled_code_rows)(out, 0, w.ravel(), 0, 128, 100, rows, values, 30)
+    np.testing.assert_array_equal(out, 2**22 * w[:, :100].astype(np.int64).sum(0))
