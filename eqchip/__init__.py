@@ -19,10 +19,13 @@ if TYPE_CHECKING:
     from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
     from eqchip.emulator.datasets import Dataset, load
     from eqchip.emulator.errors import InputError
+    from eqchip.emulator.fixedpoint import FixedPoint
     from eqchip.emulator.learning import Changes, Learning, contrast
     from eqchip.emulator.network import Dense, Network
     from eqchip.emulator.phases import Free, Nudged
     from eqchip.emulator.problem import Run
+    from eqchip.mapping.chip import Chip, chip_names, load_chip
+    from eqchip.mapping.mapped import MappedNetwork, map_network
 
 __version__ = version("eqchip")
 
@@ -36,6 +39,7 @@ _HOMES = {
     "Dataset": "eqchip.emulator.datasets",
     "load": "eqchip.emulator.datasets",
     "InputError": "eqchip.emulator.errors",
+    "FixedPoint": "eqchip.emulator.fixedpoint",
     "Changes": "eqchip.emulator.learning",
     "Learning": "eqchip.emulator.learning",
     "contrast": "eqchip.emulator.learning",
@@ -44,24 +48,35 @@ _HOMES = {
     "Free": "eqchip.emulator.phases",
     "Nudged": "eqchip.emulator.phases",
     "Run": "eqchip.emulator.problem",
+    "Chip": "eqchip.mapping.chip",
+    "chip_names": "eqchip.mapping.chip",
+    "load_chip": "eqchip.mapping.chip",
+    "MappedNetwork": "eqchip.mapping.mapped",
+    "map_network": "eqchip.mapping.mapped",
 }
 
 __all__ = [
     "Activity",
     "Changes",
+    "Chip",
     "Coding",
     "Dataset",
     "Dense",
+    "FixedPoint",
     "Free",
     "InputError",
     "Learning",
+    "MappedNetwork",
     "Network",
     "Nudged",
     "OptimalStepSize",
     "Polynomial",
     "Run",
+    "chip_names",
     "contrast",
     "load",
+    "load_chip",
+    "map_network",
     "run",
 ]
 

@@ -17,6 +17,9 @@ COMMANDS = {
     "train": "Train a network by Equilibrium Propagation, or resume an interrupted run.",
     "evaluate": "Classify a data set with a trained network.",
     "converge": "How fast does each coding reach the fixed point of the real-valued network?",
+    "chips": "The chips that are known, and every figure about one with its source.",
+    "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
+    "report": "What training costs on a chip: energy, time and memory, modelled.",
     "bench": "Measure the engine's speed against the machine's limit and dense algebra.",
 }
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

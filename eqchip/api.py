@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Phase
 from eqchip.emulator.problem import InputMode, Precision, Problem, Recordable, Run, pose
+from eqchip.mapping.activity import core_activity
+from eqchip.mapping.mapped import MappedNetwork
 
 # Name -> module with a function `solve(problem)`.
 BACKENDS = {
@@ -20,7 +24,7 @@ BACKENDS = {
 
 
 def run(
-    network: Network,
+    network: Network | MappedNetwork,
     x: Any,
     *,
     coding: Coding,
@@ -31,6 +35,8 @@ def run(
     uniforms: Sequence[Any] | None = None,
     seed: int = 0,
     samples: Any = None,
+    fixed: FixedPoint | None = None,
+    strict: bool = False,
     backend: str = "emulator",
     threads: int | None = None,
 ) -> Run:
@@ -38,7 +44,9 @@ def run(
 
     Parameters
     ----------
-    network : Network
+    network : Network or MappedNetwork
+        A mapped network (see :func:`eqchip.map_network`) also counts what every core did:
+        ``run.cores``.
     x : array_like, shape (batch, n_in)
         The clamped input, each value in [0, 1].
     coding : Coding
@@ -47,7 +55,8 @@ def run(
     input : {"spikes", "current"}
         Whether the input is encoded into spikes like every other layer, or injected
         into the first hidden layer as a constant current from step 1 on.
-    precision : {"float32", "float64"}
+    precision : {"float32", "float64", "chip"}
+        ``"chip"``: the integers of a chip, see `fixed`.
     record : collection of {"bits", "potentials"}
         What to keep of every step. Memory then grows with the number of steps.
     uniforms : sequence of array_like, optional
@@ -57,6 +66,12 @@ def run(
         Seed of the counter-based random numbers of Bernoulli codings.
     samples : sequence of int, optional
         The identity of each sample for the random numbers. Default: 0, 1, 2, ...
+    fixed : FixedPoint, optional
+        The arithmetic of precision ``"chip"``. Default: that of the chip that the network
+        is mapped onto, or else ``FixedPoint()``.
+    strict : bool, default False
+        Whether a state that leaves the chip's range is an error; else it is clipped and
+        counted in ``run.saturations``.
     backend : {"emulator", "reference"}
         The event-driven engine, or the plain numpy reference.
     threads : int, optional
@@ -80,6 +95,11 @@ def run(
     >>> found.ends[0][1].round(3).tolist()
     [[0.75]]
     """
+    mapped = network if isinstance(network, MappedNetwork) else None
+    if isinstance(network, MappedNetwork):
+        network = network.network
+    if mapped is not None and precision == "chip" and fixed is None:
+        fixed = mapped.chip.arithmetic
     problem = pose(
         network,
         x,
@@ -91,11 +111,15 @@ def run(
         uniforms=uniforms,
         seed=seed,
         samples=samples,
+        fixed=fixed,
+        strict=strict,
+        parts=mapped.parts if mapped else (),
     )
     if backend not in BACKENDS:
         raise InputError(f"run: unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
     solve: Callable[..., Run] = import_module(BACKENDS[backend]).solve
-    return solve(problem, threads=threads) if backend == "emulator" else solve(problem)
+    found = solve(problem, threads=threads) if backend == "emulator" else solve(problem)
+    return found if mapped is None else replace(found, cores=core_activity(mapped, found, input))
 
 
 __all__ = ["BACKENDS", "Problem", "run"]

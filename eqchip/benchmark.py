@@ -102,6 +102,10 @@ class Contestant:
     events: float
     threads: int = 1
 
+    def clock(self) -> tuple[float, float]:
+        """Wall and processor seconds; read before and after the calls."""
+        return time.perf_counter(), time.process_time()
+
 
 @dataclass(frozen=True)
 class Timing:
@@ -177,14 +181,13 @@ def measure(
         for contestant in contestants:
             name = contestant.name
             events = contestant.events * calls[name]
-            wall_start, cpu_start = time.perf_counter(), time.process_time()
+            wall_start, cpu_start = contestant.clock()
             for _ in range(calls[name]):
                 contestant.work()
-            cpu_seconds = time.process_time() - cpu_start
-            wall[name].append((time.perf_counter() - wall_start) / events)
-            cpu[name].append(
-                max(cpu_seconds, time.get_clock_info("process_time").resolution) / events
-            )
+            wall_end, cpu_end = contestant.clock()
+            wall[name].append((wall_end - wall_start) / events)
+            cpu_seconds = max(cpu_end - cpu_start, time.get_clock_info("process_time").resolution)
+            cpu[name].append(cpu_seconds / events)
             progress.advance(round=number + 1)
     progress.stop()
     return {
@@ -282,7 +285,7 @@ def speed(setting: Setting, x: np.ndarray, progress: Progress) -> Speed:
     -------
     Speed
     """
-    problem = _problem(setting, x)
+    problem = bench_problem(setting, x)
     lowered = lower(problem.network, problem.dtype)
     recorded = replace(problem, record=frozenset(("bits",)))
     bits = solve(recorded, lowered=lowered).bits
@@ -382,7 +385,8 @@ def first_samples(problem: Problem, count: int) -> Problem:
     )
 
 
-def _problem(setting: Setting, x: np.ndarray) -> Problem:
+def bench_problem(setting: Setting, x: np.ndarray) -> Problem:
+    """The network with fixed random weights, relaxing under these inputs and random targets."""
     labels = np.random.default_rng([setting.seed, 1]).integers(0, setting.layers[-1], len(x))
     target = one_hot(labels, setting.layers[-1])
     return pose(

@@ -158,7 +158,7 @@ def test_blocked_kernel_starts_every_list_from_0():
 
 
 def test_blocked_kernel_is_given_every_event_of_the_run():
-    problem = benchmark._problem(SETTING, benchmark.synthetic(7, 30, 0))
+    problem = benchmark.bench_problem(SETTING, benchmark.synthetic(7, 30, 0))
     lowered = lower(problem.network, problem.dtype)
     run = engine.solve(replace(problem, record=frozenset(("bits",))))
     assert run.bits is not None

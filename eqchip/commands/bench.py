@@ -95,6 +95,14 @@ class _Numbers(click.ParamType):
 @click.option("--epoch", is_flag=True, help="Train on the whole epoch instead.")
 @click.option("--minibatch", type=click.IntRange(1), default=20)
 @click.option("--training/--no-training", default=True, help="Measure training cost, or not.")
+@click.option(
+    "--chip", "chip_name", metavar="NAME|FILE",
+    help="Measure the engine on this chip instead: in its integers, every core counted.",
+)  # fmt: skip
+@click.option(
+    "--sanafe-python", metavar="PYTHON",
+    help="With --chip: a Python that has SANA-FE. Default: this one, if it has.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0)
 @click.option("--out", type=click.Path(path_type=Path), help="Save the JSON document.")
 @output_options
@@ -113,6 +121,8 @@ def command(
     epoch: bool,
     minibatch: int,
     training: bool,
+    chip_name: str | None,
+    sanafe_python: str | None,
     seed: int,
     out: Path | None,
     as_json: bool,
@@ -124,6 +134,9 @@ def command(
     that adds weight rows (the machine's limit), against the same dynamics as BLAS
     products over a batch, and against itself on several threads. All take turns, and
     ratios are taken within a round: other jobs on the machine disturb them little.
+
+    With --chip the engine runs on a chip's cores and in its integers, beside the same
+    network without a chip and beside SANA-FE, where that is installed.
     """
     output = Output(as_json, quiet)
     _check_writable(out)
@@ -144,6 +157,8 @@ def command(
     if epoch:
         samples = MNIST_TRAINING_SAMPLES
     x, source = inputs(kind, data_dir, setting)
+    if chip_name is not None:
+        return _bench_chip(output, setting, x, source, chip_name, sanafe_python, out)
     found = speed(setting, x, output)
     cost, memory = None, []
     if training:
@@ -167,6 +182,30 @@ def command(
     if not worst <= AGREEMENT:
         output.message(f"dense and engine differ by {worst:.3g}; expected at most {AGREEMENT}")
         return 1
+    return 0
+
+
+def _bench_chip(
+    output: Output,
+    setting: Setting,
+    x: Any,
+    source: str,
+    chip_name: str,
+    sanafe_python: str | None,
+    out: Path | None,
+) -> int:
+    from eqchip import chipspeed
+    from eqchip.mapping.chip import load_chip
+    from eqchip.sanafe_peer import interpreter
+
+    chip = load_chip(chip_name)
+    found = chipspeed.chip_speed(setting, x, chip, interpreter(sanafe_python), output)
+    document = chipspeed.document(setting, source, chip, found)
+    if out is not None:
+        write_text(out, json.dumps(document, indent=2) + "\n")
+        output.message(f"written: {out}")
+    output.result(document)
+    chipspeed.show(output, setting, chip, found)
     return 0
 
 
