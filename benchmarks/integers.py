@@ -152,7 +152,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         error.errorbar(x, values.mean(1), values.std(1, ddof=1) if values.shape[1] > 1 else None,
                        color=BLUE, marker="o", capsize=3, label="in integers")  # fmt: skip
         error.axhline(np.mean(real["validation_error"]), color=ORANGE, label="in floating point")
-        error.set_yscale("log")
+        error.set_ylim(bottom=0)
         error.set_ylabel("validation error (%)")
         for steps, colour in zip(map(str, DISTANCE_STEPS), (BLUE, GREEN, ORANGE), strict=True):
             y = [np.mean([d[steps] for d in p["distance"]]) for p in points]
@@ -160,13 +160,16 @@ def draw(found: dict[str, Any], path: Path) -> None:
             floor = np.mean([d[steps] for d in real["distance"]])
             distance.axhline(floor, color=colour, linestyle=":", linewidth=1)
         distance.set_yscale("log")
-        distance.set_ylabel("mean distance to the fixed point\n(dotted: in floating point)")
+        distance.set_ylabel("distance to the fixed point")
         distance.set_xlabel(f"bits of a {varies.split()[0]}, sign included")
         for one in (error, distance):
             one.grid(alpha=0.25, which="both")
             one.spines[["top", "right"]].set_visible(False)
             one.legend(frameon=False, fontsize=8)
-    title = f"{found['network']} trained in floating point, run in a chip's integers"
+    title = (
+        f"{found['network']} trained in floating point, run in a chip's integers; "
+        "dotted: distance in floating point"
+    )
     figure.suptitle(title, x=0.01, ha="left", fontsize=11)
     figure.savefig(path, dpi=150)
 

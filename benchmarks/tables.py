@@ -17,7 +17,7 @@ from statistics import mean, stdev
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "benchmarks/README.md", "docs/training.md")
+PAGES = ("README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md")
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 NOTHING = "*Not measured yet.*"
 
@@ -167,6 +167,76 @@ def frontier(results: Results) -> str:
     return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
 
 
+def integers(results: Results) -> str:
+    """Error and distance to the fixed point over bits: ``integers.json``."""
+    found = results.get("integers.json")
+    if found is None:
+        return NOTHING
+    real = next(p for p in found["points"] if p["varies"] == "floating point")
+    steps = list(real["distance"][0])
+    rows = []
+    for point in found["points"]:
+        widths = point["arithmetic"]
+        name = "floating point"
+        if widths:
+            name = (
+                f"weights of {widths['weight_bits']} bits, states of {widths['state_bits']} "
+                f"({widths['fraction_bits']} below the point)"
+            )
+        distances = [f"{mean(d[n] for d in point['distance']):.4f}" for n in steps]
+        clipped = f"{mean(point['saturations_per_sample']):.3g}" if widths else ""
+        rows.append([name, spread(point["validation_error"]), *distances, clipped])
+    compared = table(
+        ["", "validation error, % >", *(f"distance, {n} steps >" for n in steps),
+         "states clipped per sample >"],
+        rows,
+    )  # fmt: skip
+    test = {name: [seed[name] for seed in found["test"]] for name in ("float", "chip")}
+    return (
+        f"{compared}\n\n{found['network']}, {len(found['seeds'])} seeds, mean ± sample standard "
+        f"deviation; {found['validation_samples']:,} validation samples, {found['free_steps']} "
+        "steps. Distance: mean over units and samples between the potentials and the fixed point "
+        f"of the continuous network. **Test error: {spread(test['float'])} % in floating point, "
+        f"{spread(test['chip'])} % in a chip's integers** (8-bit weights, 24-bit states)."
+    )
+
+
+def chip_speed(results: Results) -> str:
+    """The mapped engine beside the float engine and SANA-FE: ``chip-speed.json``."""
+    found = results.get("chip-speed.json")
+    if found is None:
+        return NOTHING
+    rows = [
+        [
+            contestant["name"],
+            contestant["threads"],
+            thousands(contestant["events_per_second"]),
+            between(found["ratios"][contestant["name"]])
+            if contestant["name"] in found["ratios"]
+            else "",
+        ]
+        for contestant in found["contestants"]
+    ]
+    compared = table(
+        ["", "threads >", "synaptic events/s >", "integers are times as fast: median (extremes) >"],
+        rows,
+    )
+    setting = found["setting"]
+    peer = found["sanafe"]
+    told = (
+        ""
+        if peer is None
+        else f" SANA-FE {peer['version']}, by its own clock, without {peer['load_seconds']:.1f} s "
+        "to load the network; aims: 0.5 of the float engine, 200 times SANA-FE."
+    )
+    return (
+        f"{compared}\n\n{'-'.join(map(str, setting['layers']))} on {found['cores']} cores of "
+        f"{found['chip']}, {setting['free_steps']} + {setting['nudged_steps']} steps, the spikes "
+        f"of every core counted at every step, {setting['rounds']} rounds; "
+        f"{found['machine']['cpu']}.{told}"
+    )
+
+
 def files(results: Results) -> str:
     """Every result file, with the command that made it."""
     if not results:
@@ -183,6 +253,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "speed": speed,
     "training": training,
     "frontier": frontier,
+    "integers": integers,
+    "chip-speed": chip_speed,
     "files": files,
 }
 

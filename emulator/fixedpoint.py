@@ -95,13 +95,12 @@ class FixedPoint:
 
     @property
     def highest_code(self) -> int:
-        """The largest weight code; the smallest is ``-highest_code - 1``."""
-        return (1 << (self.weight_bits - 1)) - 1
+        """The largest weight code; the smallest is ``-highest_code``.
 
-    @property
-    def lowest_code(self) -> int:
-        """The smallest weight code."""
-        return -(1 << (self.weight_bits - 1))
+        The one code more that two's complement has below 0 stays unused: with 2 bits it
+        would make weights -2, -1, 0 and 1, whose mean is not 0.
+        """
+        return (1 << (self.weight_bits - 1)) - 1
 
     def states(self, values: np.ndarray) -> np.ndarray:
         """Real values as states: nearest, ties to even, clipped to the range; int64."""
@@ -202,7 +201,7 @@ def _exponents(weights: np.ndarray, fixed: FixedPoint) -> range:
 
 def _at_exponent(weights: np.ndarray, exponent: int, fixed: FixedPoint) -> QuantizedWeights:
     rounded = np.rint(np.ldexp(weights, fixed.fraction_bits - exponent))
-    codes = np.clip(rounded, fixed.lowest_code, fixed.highest_code)
+    codes = np.clip(rounded, -fixed.highest_code, fixed.highest_code)
     return QuantizedWeights(
         codes.astype(np.int8), exponent, int(np.count_nonzero(codes != rounded))
     )

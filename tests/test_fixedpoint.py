@@ -55,15 +55,15 @@ def test_no_other_exponent_quantizes_better(weights, bits):
     for exponent in range(fixed.lowest_exponent, fixed.highest_exponent + 1):
         other = quantize_at(weights, exponent, fixed)
         assert error <= np.square(real_weights(other, fixed) - weights).sum()
-    assert found.codes.min() >= -(2 ** (bits - 1))
+    assert found.codes.min() >= -(2 ** (bits - 1) - 1)
     assert found.codes.max() <= 2 ** (bits - 1) - 1
 
 
 def test_codes_are_nearest_and_clipped_ones_are_counted():
     fixed = FixedPoint(weight_bits=3)
     found = quantize_at(np.array([0.5, 1.5, 2.5, 3.4, 3.6, -4.4, -4.6, 9.0]), 12, fixed)
-    assert found.codes.tolist() == [0, 2, 2, 3, 3, -4, -4, 3]
-    assert found.saturated == 3  # 3.6, -4.6 and 9
+    assert found.codes.tolist() == [0, 2, 2, 3, 3, -3, -3, 3]
+    assert found.saturated == 4  # 3.6, -4.4, -4.6 and 9
 
 
 def test_weights_of_zero_and_beyond_every_exponent():

@@ -126,7 +126,8 @@ def test_sums_are_scaled_by_their_exponents_and_joined(name, n):
             for array, e in ((u, exponent), (back, back_exponent))
         ]
         new, count = clip(terms[0] + terms[1])
-        check(name, rng, n, [u, back], (exponent, back_exponent, LOW, HIGH), [0], [new], count)
+        out = states(rng, 700)
+        check(name, rng, n, [out, u, back], (exponent, back_exponent, LOW, HIGH), [0], [new], count)
 
 
 @pytest.mark.parametrize("shift", [-3, 0, 1, 12])

@@ -38,9 +38,9 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     layers, units = len(net.sizes), len(state.s)
     first, n = net.offsets[layer], net.sizes[layer]
     at, first_count = now * units, now * layers
-    forward, back = scratch.u, scratch.p
+    forward, back = scratch.error, scratch.p  # not in use yet
     if layer == 1:
-        copy(forward, state.incoming, first, n)
+        forward = state.incoming
         record.arrivals[b, phase, 0, 0] += state.crossed[0]
     else:
         clear(forward, first, n)
@@ -59,9 +59,11 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     if layer < layers - 1:
         senders += net.sizes[layer + 1] << max(exponent_back, 0)
     if senders < SMALL_SUMS:
-        clipped = join_small_sums(forward, back, first, n, exponent, exponent_back, low, high)
+        clipped = join_small_sums(
+            scratch.u, forward, back, first, n, exponent, exponent_back, low, high
+        )
     else:
-        clipped = join_sums(forward, back, first, n, exponent, exponent_back, low, high)
+        clipped = join_sums(scratch.u, forward, back, first, n, exponent, exponent_back, low, high)
     record.saturations[b, phase, layer] += clipped
 
 

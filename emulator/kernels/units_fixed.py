@@ -27,13 +27,13 @@ def rescale(product, bits):
 
 
 @inlined
-def join_sums(u, back, first, n, exponent, exponent_back, low, high):
-    """u = u 2**exponent + back 2**exponent_back; a negative exponent rounds down."""
+def join_sums(u, forward, back, first, n, exponent, exponent_back, low, high):
+    """u = forward 2**exponent + back 2**exponent_back; a negative exponent rounds down."""
     left, right = np.int64(max(exponent, 0)), np.int64(max(-exponent, 0))
     left_back, right_back = np.int64(max(exponent_back, 0)), np.int64(max(-exponent_back, 0))
     clipped = np.int64(0)
     for j in span(first, n):
-        total = ((np.int64(u[j]) << left) >> right) + (
+        total = ((np.int64(forward[j]) << left) >> right) + (
             (np.int64(back[j]) << left_back) >> right_back
         )
         kept = min(max(total, low), high)
@@ -43,13 +43,13 @@ def join_sums(u, back, first, n, exponent, exponent_back, low, high):
 
 
 @inlined
-def join_small_sums(u, back, first, n, exponent, exponent_back, low, high):
+def join_small_sums(u, forward, back, first, n, exponent, exponent_back, low, high):
     """As `join_sums`, where every scaled sum is below 2**30."""
     left, right = np.int32(max(exponent, 0)), np.int32(max(-exponent, 0))
     left_back, right_back = np.int32(max(exponent_back, 0)), np.int32(max(-exponent_back, 0))
     lowest, highest, clipped = np.int32(low), np.int32(high), np.int32(0)
     for j in span(first, n):
-        scaled = np.int32(np.int32(u[j] << left) >> right)
+        scaled = np.int32(np.int32(forward[j] << left) >> right)
         total = np.int32(scaled + np.int32(np.int32(back[j] << left_back) >> right_back))
         kept = min(max(total, lowest), highest)
         clipped = np.int32(clipped + np.int32(kept != total))
