@@ -1,0 +1,213 @@
+"""``eqchip map``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from eqchip.output import Output, output_options
+from eqchip.parameters import Layers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from eqchip.emulator.network import Network
+    from eqchip.mapping.mapped import MappedNetwork
+
+DOES_NOT_FIT = 1  # exit status: the check failed
+HEADINGS = {
+    "units": "units",
+    "synapse_memory": "synapse KiB",
+    "input_axons": "input axons",
+    "output_axons": "output axons",
+    "fan_in": "fan-in",
+    "fan_out": "fan-out",
+}
+BITS_PER_KIB = 8 * 1024
+
+
+class Chips(click.ParamType):
+    """``4`` or ``auto``."""
+
+    name = "chips"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        """The parsed value; click shows what is refused."""
+        if value == "auto" or isinstance(value, int):
+            return value
+        if value.isdecimal() and 1 <= int(value) < 2**31:
+            return int(value)
+        self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path), required=False)
+@click.option("--layers", type=Layers(), help="Sizes of a network without a run, e.g. 784-500-10.")
+@click.option(
+    "--chip", default="loihi1-davies", show_default=True, help="Name of a chip, or a chip file."
+)
+@click.option(
+    "--chips", type=Chips(), default=1, show_default=True,
+    help="The most chips to use; auto: as many as are needed.",
+)  # fmt: skip
+@click.option(
+    "--placement", type=click.Choice(("optimised", "naive")), default="optimised",
+    show_default=True, help="Naive: cores in the order of the layers.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path), help="Picture of the mesh, a PNG.")
+@output_options
+def command(
+    run: Path | None,
+    layers: tuple[int, ...] | None,
+    chip: str,
+    chips: int | str,
+    placement: Any,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Map the network of a RUN directory, or one of given sizes, onto the cores of a chip.
+
+    The traffic that the placement minimises is weighed by the spikes that the run counted;
+    without a run, every unit counts the same. Exit status 1: the network does not fit.
+    """
+    from eqchip.emulator.errors import InputError
+    from eqchip.emulator.network import Network
+    from eqchip.emulator.runs import RunDirectory
+    from eqchip.hw_reports.mesh_plot import mesh_picture
+    from eqchip.hw_reports.replay import firing_rates
+    from eqchip.mapping.chip import load_chip
+    from eqchip.mapping.mapped import DoesNotFit, map_network
+
+    output = Output(as_json, quiet)
+    if (run is None) == (layers is None):
+        given = "neither" if run is None else "both"
+        raise InputError(f"map: {given} of RUN and --layers given; expected one of the two")
+    found = load_chip(chip)
+    rates = None
+    if run is not None:
+        directory = RunDirectory(run)
+        network: Network = directory.network()
+        rates = firing_rates(directory)
+        if not any(rates):
+            output.message(f"{run} counted no spikes: the traffic of all units counts the same")
+            rates = None
+    else:
+        assert layers is not None
+        network = Network.dense(layers)
+    most = None if chips == "auto" else int(chips)
+    try:
+        mapped = map_network(network, found, chips=most, rates=rates, placement=placement)
+    except DoesNotFit as error:
+        click.echo(f"eqchip: error: {error}", err=True)
+        broken = [vars(one) for one in error.broken]
+        output.result({"fits": False, "chip": found.name, "broken": broken})
+        return DOES_NOT_FIT
+    _show(output, mapped, rates is not None)
+    if out is not None:
+        mesh_picture(mapped, out)
+        output.message(f"Picture: {out}")
+    document = {"fits": True, "run": None if run is None else str(run), "rates": rates}
+    output.result({**document, "picture": None if out is None else str(out), **mapped.to_dict()})
+    return 0
+
+
+def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
+    """The tables, the mesh, and what is tightest."""
+    mesh, hops = mapped.mesh, mapped.hops
+    named = [name for name in HEADINGS if mapped.limits[name] is not None]
+    chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
+    limits = [mapped.limits[name] or 0 for name in named]
+    cores = [1 if name.startswith("fan") else mesh.sites for name in named]
+    totals = [mapped.totals[name] for name in named]
+    in_all = [limit * many for limit, many in zip(limits, cores, strict=True)]
+    output.table(
+        f"{mapped.network!r} on {mapped.chip.name}: "
+        f"{len(mapped.parts):,} of {mesh.sites:,} cores, {chips}",
+        ("cores", "layer", *(HEADINGS[name] for name in named)),
+        [
+            *_core_rows(mapped, named, limits),
+            ("limit", "of a core", *map(_amount, named, limits)),
+            ("used", "in all", *map(_share, named, totals, in_all)),
+            ("limit", "in all", *map(_amount, named, in_all)),
+        ],
+    )
+    output.table(
+        "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
+        ("no.", "joins", "synapses", "forward on", "mirrored on",
+         "exponent", "clipped"),
+        [
+            (
+                k + 1,
+                str(connection),
+                f"{copies.synapses:,}",
+                _ranges(copies.forward.tolist()),
+                _ranges(copies.mirrored.tolist()) or ("none"),
+                weights.exponent,
+                weights.saturated,
+            )
+            for k, (connection, weights) in enumerate(
+                zip(mapped.network.connections, mapped.weights, strict=True)
+            )
+            for copies in [mapped.copies(k)]
+        ],
+    )  # fmt: skip
+    if not output.as_json:
+        from rich.console import Console
+
+        from eqchip.hw_reports.mesh_text import mesh_text
+
+        Console(highlight=False).print(mesh_text(mapped), soft_wrap=True)
+    tight = mapped.tightest
+    output.text(
+        f"Tightest: {HEADINGS[tight.resource]}, {_share(tight.resource, tight.used, tight.limit)} "
+        f"of {_amount(tight.resource, tight.limit)} on core {tight.core} "
+        f"(layer {mapped.parts[tight.core].layer})"
+    )
+    rates = "at the rates of the run" if counted else "if every unit spikes"
+    text = f"Hops per step {rates}: {hops.placed:,.0f}; naive placement {hops.naive:,.0f}"
+    output.text(f"{text}; no placement has fewer than {hops.bound:,.0f}")
+    if mapped.routes.links:
+        k = int(mapped.link_traffic.argmax())
+        link, load = mapped.routes.links[k], mapped.link_traffic[k]
+        output.text(
+            f"Busiest link: from tile ({link.x}, {link.y}) {link.direction}, "
+            f"{load:,.1f} messages per step"
+        )
+
+
+def _core_rows(
+    mapped: MappedNetwork, named: list[str], limits: list[int]
+) -> Iterator[tuple[object, ...]]:
+    """One row for the cores of a layer that use the same."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for core, (part, use) in enumerate(zip(mapped.parts, mapped.use, strict=True)):
+        groups.setdefault((part.layer, *(use[name] for name in named)), []).append(core)
+    for (layer, *amounts), cores in groups.items():
+        yield _ranges(cores), layer, *map(_share, named, amounts, limits)
+
+
+def _amount(name: str, amount: int) -> str:
+    """A number of things, or memory in KiB."""
+    if name == "synapse_memory":
+        kib = amount / BITS_PER_KIB
+        return f"{kib:,.0f}" if kib >= 1000 else f"{kib:.1f}".removesuffix(".0")
+    return f"{amount:,}"
+
+
+def _share(name: str, used: int, limit: int) -> str:
+    """``512 (50 %)``."""
+    return f"{_amount(name, used)} ({100 * used / limit:.0f} %)"
+
+
+def _ranges(numbers: list[int]) -> str:
+    """``1-4, 7``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1][1:] = [number]
+        else:
+            runs.append([number])
+    return ", ".join("-".join(map(str, run)) for run in runs)

@@ -1,0 +1,305 @@
+"""What every core and link did in a run: exact counts, made from the spikes of the parts.
+
+A spike of one time step is read by other cores in the next. What it causes is counted there,
+in the step and phase in which it **arrives**: its messages, the links that they cross and the
+synaptic events, as in :class:`eqchip.emulator.activity.Activity`. So in every step and phase
+as many messages are received as are sent. Spikes and neuron updates are counted in the step
+that made them. The spikes of the last step of a phase arrive in the first step of whichever
+phase goes on from there: of several (``from_free``), or of none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.fixedpoint import quantize_at
+from eqchip.emulator.learning import Changes
+from eqchip.emulator.phases import Free, Phase
+from eqchip.emulator.problem import InputMode, Run
+from eqchip.mapping.mapped import MappedNetwork
+from eqchip.mapping.route import DIRECTIONS, Link
+
+
+class WeightUpdates(NamedTuple):
+    """Writes of synapses by one update of all weights, int64, shape (cores,) each.
+
+    ``attempted``: synapses on the core, of both copies. ``applied``: those whose stored code
+    changed. ``saturated``: those whose new weight was clipped to the range of codes.
+    """
+
+    attempted: np.ndarray
+    applied: np.ndarray
+    saturated: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class CoreActivity:
+    """Exact counts per phase and core, summed over steps and samples.
+
+    Attributes
+    ----------
+    phases : tuple of str
+        ``"free"`` or ``"nudged"``.
+    samples : int
+    steps : tuple of int
+        Time steps of each phase.
+    spikes : ndarray of int64, shape (phases, cores)
+    updates_active, updates_inactive : ndarray of int64, shape (phases, cores)
+        Neuron updates with and without a spike. An input injected as a current has none.
+    synaptic_events : ndarray of int64, shape (phases, cores)
+        Spikes arriving over the synapses stored on the core.
+    messages_sent, messages_received : ndarray of int64, shape (phases, cores)
+        One for every spike and destination core.
+    core_hops : ndarray of int64, shape (phases, cores, 4)
+        Links crossed by the messages of each sender, in each of DIRECTIONS. A link to another
+        chip is a hop as well.
+    links : ndarray of int64, shape (phases, links)
+        Messages over each directed link of `link_table`.
+    chip_crossings : ndarray of int64, shape (phases,)
+        Links to another chip crossed by messages.
+    updates : int
+        Updates of all weights counted in the next three.
+    weight_updates_attempted, weight_updates_applied, weight_updates_saturated : ndarray
+        int64, shape (cores,); see :class:`WeightUpdates`.
+    link_table : tuple of Link
+    """
+
+    phases: tuple[str, ...]
+    samples: int
+    steps: tuple[int, ...]
+    spikes: np.ndarray
+    updates_active: np.ndarray
+    updates_inactive: np.ndarray
+    synaptic_events: np.ndarray
+    messages_sent: np.ndarray
+    messages_received: np.ndarray
+    core_hops: np.ndarray
+    links: np.ndarray
+    chip_crossings: np.ndarray
+    updates: int
+    weight_updates_attempted: np.ndarray
+    weight_updates_applied: np.ndarray
+    weight_updates_saturated: np.ndarray
+    link_table: tuple[Link, ...]
+
+    @property
+    def hops(self) -> np.ndarray:
+        """Hops in each of DIRECTIONS, int64, shape (phases, 4)."""
+        return self.core_hops.sum(axis=1)
+
+    def with_updates(self, found: WeightUpdates) -> CoreActivity:
+        """The same, and one more update of all weights."""
+        return replace(
+            self,
+            updates=self.updates + 1,
+            weight_updates_attempted=self.weight_updates_attempted + found.attempted,
+            weight_updates_applied=self.weight_updates_applied + found.applied,
+            weight_updates_saturated=self.weight_updates_saturated + found.saturated,
+        )
+
+    def __add__(self, other: CoreActivity) -> CoreActivity:
+        """The counts of both; phases, steps and links must be the same."""
+        for name in ("phases", "steps", "link_table"):
+            if getattr(self, name) != getattr(other, name):
+                raise ValueError(f"{name} differ; expected activity of the same phases and mapping")
+        summed = {
+            f.name: getattr(self, f.name) + getattr(other, f.name)
+            for f in fields(self)
+            if f.name not in ("phases", "steps", "link_table")
+        }
+        return replace(self, **summed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, for JSON."""
+        document: dict[str, Any] = {}
+        for name in (f.name for f in fields(self)):
+            value = getattr(self, name)
+            document[name] = value.tolist() if isinstance(value, np.ndarray) else value
+        document.update(
+            phases=list(self.phases),
+            steps=list(self.steps),
+            hops=self.hops.tolist(),
+            directions=list(DIRECTIONS),
+            link_table=[link._asdict() for link in self.link_table],
+        )
+        return document
+
+
+class StepCounts(NamedTuple):
+    """What every core and link did in every step, for every sample: what time is made of.
+
+    Shapes (steps, batch, cores), int64, and of ``links`` (steps, batch, links). ``phase``:
+    int64, shape (steps,), the phase of each step.
+    """
+
+    phase: np.ndarray
+    updates_active: np.ndarray
+    updates_inactive: np.ndarray
+    synaptic_events: np.ndarray
+    messages_sent: np.ndarray
+    messages_received: np.ndarray
+    links: np.ndarray
+
+
+def core_activity(
+    mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes"
+) -> CoreActivity:
+    """Count what every core and link did.
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+    run : Run
+        Of ``mapped.network``, with ``parts=mapped.parts``.
+    input_mode : {"spikes", "current"}
+        As in the run.
+
+    Raises
+    ------
+    InputError
+        If the run did not count the spikes of these parts.
+    """
+    emitted = _part_spikes(mapped, run)
+    phase = phase_of_steps(run.phases)
+    starts = np.flatnonzero(np.diff(phase, prepend=-1))
+
+    def by_phase(counts: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(counts.sum(axis=1), starts, axis=0)
+
+    spikes = by_phase(emitted)
+    arrived = by_phase(_arriving(emitted, run.phases))
+    updates = _updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None]
+    samples, routes = emitted.shape[1], mapped.routes
+    none = np.zeros(len(mapped.parts), np.int64)
+    links = arrived @ routes.crossed
+    return CoreActivity(
+        phases=run.activity.phases,
+        samples=samples,
+        steps=tuple(one.steps for one in run.phases),
+        spikes=spikes,
+        updates_active=spikes,
+        updates_inactive=updates * samples - spikes,
+        synaptic_events=arrived @ mapped.synapses,
+        messages_sent=arrived * mapped.destinations,
+        messages_received=arrived @ (mapped.synapses > 0),
+        core_hops=arrived[:, :, None] * mapped.hops_per_spike,
+        links=links,
+        chip_crossings=links @ routes.crossing,
+        updates=0,
+        weight_updates_attempted=none,
+        weight_updates_applied=none,
+        weight_updates_saturated=none,
+        link_table=routes.links,
+    )
+
+
+def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes") -> StepCounts:
+    """As :func:`core_activity`, step by step and sample by sample."""
+    emitted = _part_spikes(mapped, run)
+    arrived = _arriving(emitted, run.phases)
+    return StepCounts(
+        phase_of_steps(run.phases),
+        emitted,
+        _updates_per_step(mapped, input_mode) - emitted,
+        _product(arrived, mapped.synapses),
+        arrived * mapped.destinations,
+        _product(arrived, mapped.synapses > 0),
+        _product(arrived, mapped.routes.crossed),
+    )
+
+
+def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
+    """What one update writes, in both copies of every weight.
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+        With the network as it was before the update.
+    changes : Changes
+        From :func:`eqchip.emulator.learning.contrast`. A change is added to the real weight
+        and the sum rounded to a code, at the exponent that the stored codes have.
+
+    Raises
+    ------
+    InputError
+        If there is not one array for every connection, of its shape.
+    """
+    fixed = mapped.chip.arithmetic
+    assert fixed is not None
+    if len(changes.weights) != len(mapped.weights):
+        raise InputError(
+            f"weight_updates: changes of {len(changes.weights)} connections; "
+            f"expected {len(mapped.weights)}"
+        )
+    counts = np.zeros((3, len(mapped.parts)), np.int64)
+    for k, change in enumerate(changes.weights):
+        weights, stored = mapped.network.weights[k], mapped.weights[k]
+        if np.shape(change) != weights.shape:
+            raise InputError(
+                f"weight_updates: change of connection {k} has shape {np.shape(change)}; "
+                f"expected {weights.shape}"
+            )
+        wanted = weights.astype(np.float64) + change
+        codes = quantize_at(wanted, stored.exponent, fixed).codes
+        unclipped = np.rint(np.ldexp(wanted, fixed.fraction_bits - stored.exponent))
+        written = np.stack([np.ones(codes.shape, bool), codes != stored.codes, codes != unclipped])
+        copies = mapped.copies(k)
+        for cores, others in ((copies.forward, 1), (copies.mirrored, 2)):
+            if len(cores):  # the parts of a layer follow one another
+                firsts = [mapped.parts[core].first for core in cores]
+                of_units = np.count_nonzero(written, axis=others)
+                counts[:, cores] += np.add.reduceat(of_units, firsts, axis=1)
+    return WeightUpdates(*counts)
+
+
+def phase_of_steps(phases: tuple[Phase, ...]) -> np.ndarray:
+    """The phase of every step run, int64, shape (steps,)."""
+    return np.repeat(np.arange(len(phases)), [phase.steps for phase in phases])
+
+
+def sources(phases: tuple[Phase, ...]) -> np.ndarray:
+    """For every step run, the one whose spikes arrive in it; -1: none. int64, shape (steps,)."""
+    found, row, free_end = [], 0, -1
+    for phase in phases:
+        found += [free_end if phase.from_free else row - 1, *range(row, row + phase.steps - 1)]
+        row += phase.steps
+        if isinstance(phase, Free) and not phase.from_free:
+            free_end = row - 1
+    return np.array(found)
+
+
+def _arriving(emitted: np.ndarray, phases: tuple[Phase, ...]) -> np.ndarray:
+    """Spikes of each part that arrive in each step, (steps, batch, parts)."""
+    source = sources(phases)
+    return np.where(source[:, None, None] >= 0, emitted[source], 0)
+
+
+def _product(counts: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """A product of whole numbers; as floats, exact up to 2**53, it is some ten times faster."""
+    return np.rint(counts.astype(np.float64) @ matrix.astype(np.float64)).astype(np.int64)
+
+
+def _updates_per_step(mapped: MappedNetwork, input_mode: InputMode) -> np.ndarray:
+    """Neuron updates of each core in one step of one sample, int64, shape (cores,)."""
+    silent = (mapped.layer_of == 0) & (input_mode == "current")
+    return np.where(silent, 0, mapped.units)
+
+
+def _part_spikes(mapped: MappedNetwork, run: Run) -> np.ndarray:
+    """The spikes of the parts, int64, (steps, batch, parts)."""
+    spikes = run.part_spikes
+    steps = sum(phase.steps for phase in run.phases)
+    if spikes is None:
+        raise InputError(
+            "core_activity: the run has no part_spikes; expected a run with parts=mapped.parts"
+        )
+    if spikes.ndim != 3 or spikes.shape[::2] != (steps, len(mapped.parts)):
+        raise InputError(
+            f"core_activity: part_spikes has shape {spikes.shape}; expected {steps} steps and "
+            f"{len(mapped.parts)} parts, from a run with parts=mapped.parts"
+        )
+    return spikes.astype(np.int64)

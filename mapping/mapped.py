@@ -1,0 +1,379 @@
+"""A network on a chip: weights as codes, units on cores, cores on the mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.fixedpoint import QuantizedWeights, quantize
+from eqchip.emulator.network import Network
+from eqchip.emulator.parts import Part
+from eqchip.mapping.chip import Chip
+from eqchip.mapping.mesh import Mesh
+from eqchip.mapping.partition import (
+    RESOURCES,
+    Broken,
+    limits,
+    partition,
+    synapse_bits,
+    used,
+)
+from eqchip.mapping.place import Placement, lower_bound, place, total_hops
+from eqchip.mapping.route import Routes, hops, routes
+from eqchip.mapping.wiring import outgoing
+
+MAPPING_FORMAT = "eqchip-mapping 1"
+
+
+class DoesNotFit(InputError):
+    """A network breaks limits of a chip; ``broken`` holds every one of them."""
+
+    def __init__(self, text: str, broken: Sequence[Broken]) -> None:
+        super().__init__(text)
+        self.broken = tuple(broken)
+
+
+class Copies(NamedTuple):
+    """The copies of a connection's weights.
+
+    ``forward``: the cores of the layer above, where forward spikes arrive. ``mirrored``: those
+    of the layer below, where feedback arrives; none for connection 0, whose layer below is
+    clamped, nor on a chip that stores one copy. ``synapses``: of one copy.
+    """
+
+    forward: np.ndarray
+    mirrored: np.ndarray
+    synapses: int
+
+    @property
+    def stored(self) -> int:
+        """How many times each weight is stored."""
+        return 2 if len(self.mirrored) else 1
+
+
+class Hops(NamedTuple):
+    """Hops per time step and sample at the rates given: as placed, naive, and a lower bound."""
+
+    placed: float
+    naive: float
+    bound: float
+
+
+class Tightest(NamedTuple):
+    """The resource that is nearest to its limit, and the core where it is."""
+
+    resource: str
+    core: int
+    used: int
+    limit: int
+
+
+@dataclass(frozen=True, eq=False)
+class MappedNetwork:
+    """A network on the cores of a chip. Made by :func:`map_network`.
+
+    Attributes
+    ----------
+    network : Network
+    chip : Chip
+    weights : tuple of QuantizedWeights
+        Per connection: codes and the exponent that they share.
+    parts : tuple of Part
+        Part p stands alone on core p.
+    mesh : Mesh
+        Of all chips used.
+    sites : ndarray of int64, shape (cores,)
+        Where on the mesh each core stands.
+    synapses : ndarray of int64, shape (cores, cores)
+        ``[p, c]``: synapses that one spike of a unit on core p meets on core c; 0: no message.
+    traffic : ndarray of float64, shape (cores, cores)
+        Messages per time step at the rates that the placement was given.
+    hops : Hops
+    use : list of dict
+        Per core: resource -> used (see :mod:`eqchip.mapping.partition`).
+    synapse_bits : ndarray of int64, shape (cores, 2)
+        Bits of synapse memory: forward copies, mirrored copies.
+    """
+
+    network: Network
+    chip: Chip
+    weights: tuple[QuantizedWeights, ...]
+    parts: tuple[Part, ...]
+    mesh: Mesh
+    sites: np.ndarray
+    synapses: np.ndarray
+    traffic: np.ndarray
+    hops: Hops
+    use: list[dict[str, int]]
+    synapse_bits: np.ndarray
+
+    def __repr__(self) -> str:
+        return f"MappedNetwork({self.network!r} on {len(self.parts)} cores of {self.chip.name})"
+
+    @property
+    def chips(self) -> int:
+        """Chips used."""
+        return self.mesh.chips
+
+    @cached_property
+    def tile(self) -> np.ndarray:
+        """The tile of each core, int64, numbered as in the mesh."""
+        return self.mesh.tile_of_site[self.sites]
+
+    @cached_property
+    def x(self) -> np.ndarray:
+        """The column of each core's tile, int64, counted over all chips."""
+        return self.mesh.tile_x[self.tile]
+
+    @cached_property
+    def y(self) -> np.ndarray:
+        """The row of each core's tile, int64."""
+        return self.mesh.tile_y[self.tile]
+
+    @cached_property
+    def slot(self) -> np.ndarray:
+        """The place of each core within its tile, int64."""
+        return self.mesh.slot_of_site[self.sites]
+
+    @cached_property
+    def chip_of(self) -> np.ndarray:
+        """The chip of each core, int64."""
+        return self.mesh.chip_of_site[self.sites]
+
+    @cached_property
+    def layer_of(self) -> np.ndarray:
+        """The layer of each core, int64."""
+        return np.array([part.layer for part in self.parts])
+
+    @cached_property
+    def units(self) -> np.ndarray:
+        """The units of each core, int64."""
+        return np.array([part.units for part in self.parts])
+
+    @cached_property
+    def destinations(self) -> np.ndarray:
+        """Messages that one spike of each core sends: its destination cores, int64."""
+        return np.count_nonzero(self.synapses, axis=1)
+
+    @cached_property
+    def routes(self) -> Routes:
+        """The links that the messages of one spike of each core cross."""
+        return routes(self.x, self.y, self.synapses > 0, self.mesh.tiles_x)
+
+    @cached_property
+    def hops_per_spike(self) -> np.ndarray:
+        """Hops of all messages of one spike, in each of DIRECTIONS, int64, (cores, 4)."""
+        return (hops(self.x, self.y) * (self.synapses > 0)[..., None]).sum(axis=1)
+
+    @cached_property
+    def link_traffic(self) -> np.ndarray:
+        """Messages per time step over each link at the rates given, float64, shape (links,)."""
+        return self.traffic.max(axis=1) @ self.routes.crossed
+
+    @cached_property
+    def utilisation(self) -> np.ndarray:
+        """Of each core, the largest share of a limit that it uses, float64, shape (cores,)."""
+        allowed = {name: limit for name, limit in self.limits.items() if limit}
+        return np.array(
+            [max(use[name] / limit for name, limit in allowed.items()) for use in self.use]
+        )
+
+    @property
+    def limits(self) -> dict[str, int | None]:
+        """What one core allows of each resource; None: no limit, or none published."""
+        return limits(self.chip)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """What all cores use of each resource; of fan-in and fan-out, the most."""
+        return {
+            name: (max if name.startswith("fan") else sum)(use[name] for use in self.use)
+            for name in RESOURCES
+        }
+
+    @property
+    def tightest(self) -> Tightest:
+        """The resource and the core with the least to spare."""
+        found = [
+            Tightest(name, core, use[name], limit)
+            for name, limit in self.limits.items()
+            if limit
+            for core, use in enumerate(self.use)
+        ]
+        return max(found, key=lambda one: one.used / one.limit)
+
+    def cores_of(self, layer: int) -> np.ndarray:
+        """The cores of a layer, int64."""
+        return np.flatnonzero(self.layer_of == layer)
+
+    def copies(self, k: int) -> Copies:
+        """Where the copies of connection k are stored."""
+        mirrored = k > 0 and self.chip.copies == 2
+        return Copies(
+            self.cores_of(k + 1),
+            self.cores_of(k) if mirrored else np.zeros(0, np.int64),
+            int(self.weights[k].codes.size),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain lists and numbers, for JSON."""
+        cores = [
+            {
+                "core": core, "layer": part.layer, "first": part.first, "units": part.units,
+                "chip": int(self.chip_of[core]), "x": int(self.x[core]), "y": int(self.y[core]),
+                "slot": int(self.slot[core]), "use": self.use[core],
+                "synapse_bits": {
+                    "forward": int(self.synapse_bits[core, 0]),
+                    "mirrored": int(self.synapse_bits[core, 1]),
+                },
+            }
+            for core, part in enumerate(self.parts)
+        ]  # fmt: skip
+        copies = [self.copies(k) for k in range(len(self.weights))]
+        return {
+            "format": MAPPING_FORMAT,
+            "chip": self.chip.name,
+            "layers": list(self.network.sizes),
+            "chips": self.chips,
+            "cores_used": len(self.parts),
+            "cores_available": self.mesh.sites,
+            "limits": self.limits,
+            "totals": self.totals,
+            "tightest": self.tightest._asdict(),
+            "hops": self.hops._asdict(),
+            "connections": [
+                {
+                    "forward_cores": found.forward.tolist(),
+                    "mirrored_cores": found.mirrored.tolist(),
+                    "synapses": found.synapses,
+                    "copies": found.stored,
+                    "exponent": weights.exponent,
+                    "saturated": weights.saturated,
+                }
+                for found, weights in zip(copies, self.weights, strict=True)
+            ],
+            "cores": cores,
+        }
+
+
+def map_network(
+    network: Network,
+    chip: Chip,
+    *,
+    chips: int | None = 1,
+    rates: Sequence[float] | None = None,
+    placement: Placement = "optimised",
+) -> MappedNetwork:
+    """Quantise, partition, place and route a network.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip
+    chips : int or None, default 1
+        The most chips to use; None: as many as are needed. No more than needed are used.
+    rates : sequence of float, optional
+        Spikes per unit and time step, by layer, the input first; they weigh the traffic.
+        Default: 1 for every layer.
+    placement : {"optimised", "naive"}
+        Naive: cores in the order of the parts, row by row of tiles.
+
+    Raises
+    ------
+    DoesNotFit
+        An InputError that names every limit that is broken, and what would make it fit.
+    InputError
+        If the chip has no cores, or an argument is wrong.
+
+    Examples
+    --------
+    >>> from eqchip.mapping.chip import load_chip
+    >>> net = Network.dense([784, 500, 10])
+    >>> mapped = map_network(net, load_chip("loihi1-davies"))
+    >>> [(part.layer, part.units) for part in mapped.parts]
+    [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
+    """
+    cores = chip.cores
+    if cores is None or chip.arithmetic is None:
+        raise InputError(
+            f"chip {chip.name}: its file describes no cores (model {chip.model!r}), so no network "
+            "can be mapped on it; expected a chip with cores, such as loihi1-davies"
+        )
+    if chips is not None:
+        check_whole("map: chips", chips, 1)
+    weighed = _rates(rates, len(network.layers))
+    parts, broken = partition(network, chip)
+    per_chip = cores.per_chip.amount
+    needed = -(-len(parts) // per_chip)
+    if chips is not None and needed > chips:
+        broken.append(
+            Broken(
+                "cores",
+                f"the network on {chips} chip{'s' * (chips > 1)}",
+                len(parts),
+                chips * per_chip,
+                f"--chips {needed}",
+            )
+        )
+    if broken:
+        reasons = "; ".join(str(one) for one in broken)
+        raise DoesNotFit(f"{network!r} does not fit on {chip.name}: {reasons}", broken)
+
+    synapses = _synapses(network, parts)
+    units = np.array([part.units for part in parts])
+    traffic = (units * weighed[[part.layer for part in parts]])[:, None] * (synapses > 0)
+    mesh = Mesh(
+        needed,
+        cores.tiles_x.amount,
+        cores.tiles_y.amount,
+        cores.cores_per_tile.amount,
+        per_chip,
+    )
+    sites = place(traffic, mesh, placement)
+    naive = place(traffic, mesh, "naive")
+    split = [[p for p in parts if p.layer == layer] for layer in range(len(network.layers))]
+    return MappedNetwork(
+        network,
+        chip,
+        tuple(quantize(weights, chip.arithmetic) for weights in network.weights),
+        parts,
+        mesh,
+        sites,
+        synapses,
+        traffic,
+        Hops(
+            total_hops(traffic, mesh, sites),
+            total_hops(traffic, mesh, naive),
+            lower_bound(traffic, mesh),
+        ),
+        [used(network, chip, part, split) for part in parts],
+        np.array([synapse_bits(network, chip, part) for part in parts], np.int64),
+    )
+
+
+def _rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
+    """The rates, checked; float64, shape (layers,)."""
+    if rates is None:
+        return np.ones(layers)
+    found = as_floats("map: rates", rates).astype(np.float64)
+    if found.shape != (layers,):
+        raise InputError(f"map: rates have shape {found.shape}; expected {(layers,)}, one a layer")
+    if not ((found >= 0) & np.isfinite(found)).all():
+        raise InputError(f"map: rates are {found.tolist()}; expected finite ones of at least 0")
+    return found
+
+
+def _synapses(network: Network, parts: Sequence[Part]) -> np.ndarray:
+    """Synapses that one spike of each part meets on each, int64, shape (parts, parts)."""
+    found = np.zeros((len(parts), len(parts)), np.int64)
+    for p, source in enumerate(parts):
+        sent = outgoing(network, source.layer)
+        for c, target in enumerate(parts):
+            if target.layer in sent:
+                found[p, c] = sent[target.layer].synapses(source, target)
+    return found

@@ -1,0 +1,207 @@
+"""Partition: every layer split into the fewest near-equal parts that keep the chip's limits.
+
+A part stands alone on its core. What it uses there (`docs/mapping.md` has the formulas):
+
+===================  ============================================================
+``units``            its units
+``synapse_memory``   bits: for every input axon, its synapses in blocks
+``input_axons``      one for every unit of a neighbouring layer that reaches it
+``output_axons``     one for every unit of its own and core that this unit reaches
+``fan_in``           the most synapses onto one of its units
+``fan_out``          the most synapses that one spike of its units meets
+===================  ============================================================
+
+Output axons depend on how many parts the neighbouring layers have, so the split is repeated
+until nothing changes. Numbers of parts only grow, and none exceeds the units of its layer: it
+ends, and with the smallest numbers that keep every limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eqchip.emulator.network import Network
+from eqchip.emulator.parts import Part
+from eqchip.mapping.chip import Chip
+from eqchip.mapping.wiring import incoming, outgoing
+
+RESOURCES = ("units", "synapse_memory", "input_axons", "output_axons", "fan_in", "fan_out")
+WORDS = {
+    "units": "units",
+    "synapse_memory": "bits of synapse memory",
+    "input_axons": "input axons",
+    "output_axons": "output axons",
+    "fan_in": "synapses onto a unit",
+    "fan_out": "synapses from a unit",
+    "cores": "cores",
+}
+FORWARD_COPY, MIRRORED_COPY = 0, 1
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A limit that no partition keeps.
+
+    Attributes
+    ----------
+    resource : str
+        One of RESOURCES, or ``"cores"``.
+    where : str
+        The layer and core, or the network.
+    needed, allowed : int
+    remedy : str
+        What would make it fit.
+    layer : int or None
+        None for ``"cores"``.
+    """
+
+    resource: str
+    where: str
+    needed: int
+    allowed: int
+    remedy: str
+    layer: int | None = None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.where} needs {self.needed:,} {WORDS[self.resource]}, "
+            f"{self.allowed:,} allowed (would fit with {self.remedy})"
+        )
+
+
+def limits(chip: Chip) -> dict[str, int | None]:
+    """What a core allows of every resource; None where there is no limit, or none is known."""
+    found = {name: getattr(chip.cores, name) for name in RESOURCES}
+    return {name: None if limit is None else limit.amount for name, limit in found.items()}
+
+
+def partition(network: Network, chip: Chip) -> tuple[tuple[Part, ...], list[Broken]]:
+    """Split the layers of a network.
+
+    Returns
+    -------
+    parts : tuple of Part
+        Layer by layer, the units of each layer in order.
+    broken : list of Broken
+        Limits that a core breaks even with a single unit on it; the parts keep all others.
+    """
+    layers = range(len(network.layers))
+    split = [[Part(layer, 0, units)] for layer, units in enumerate(network.sizes)]
+    hopeless: list[tuple[int, str]] = []
+    changed = True
+    while changed:
+        changed = False
+        for layer in layers:
+            while over := _exceeded(network, chip, split, layer, hopeless):
+                alone = _over(network, chip, split, Part(layer, 0, 1))
+                worse = [(layer, name) for name in over if name in alone]
+                hopeless += worse
+                if not worse:
+                    units = network.sizes[layer]
+                    split[layer] = split_layer(layer, units, _next_count(units, split[layer]))
+                    changed = True
+    parts = tuple(part for parts in split for part in parts)
+    return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
+
+
+def split_layer(layer: int, units: int, count: int) -> list[Part]:
+    """A layer in consecutive parts whose sizes differ by at most 1, the larger ones first.
+
+    Examples
+    --------
+    >>> [(part.first, part.units) for part in split_layer(1, 10, 3)]
+    [(0, 4), (4, 3), (7, 3)]
+    """
+    size, larger = divmod(units, count)
+    parts, first = [], 0
+    for k in range(count):
+        parts.append(Part(layer, first, size + (k < larger)))
+        first = parts[-1].end
+    return parts
+
+
+def used(
+    network: Network, chip: Chip, part: Part, split: Sequence[Sequence[Part]]
+) -> dict[str, int]:
+    """What a part uses on its core, by resource; `split` holds the parts of every layer."""
+    received = incoming(network, part.layer)
+    sent = outgoing(network, part.layer)
+    return {
+        "units": part.units,
+        "synapse_memory": sum(synapse_bits(network, chip, part)),
+        "input_axons": sum(axons for wires in received.values() for _, axons in wires.axons(part)),
+        "output_axons": sum(wires.messages(part, split[to]) for to, wires in sent.items()),
+        "fan_in": sum(wires.fan_in() for wires in received.values()),
+        "fan_out": sum(wires.fan_out() for wires in sent.values()),
+    }
+
+
+def synapse_bits(network: Network, chip: Chip, part: Part) -> tuple[int, int]:
+    """Bits of synapse memory that a part uses: (forward copies, mirrored copies)."""
+    cores, arithmetic = chip.cores, chip.arithmetic
+    assert cores is not None and arithmetic is not None
+    bits = [0, 0]
+    for sender, wires in incoming(network, part.layer).items():
+        if not wires.forward and chip.copies == 1:
+            continue  # feedback reads the forward copy
+        stored = sum(
+            axons * cores.packing.axon_bits(synapses, arithmetic.weight_bits)
+            for synapses, axons in wires.axons(part)
+        )
+        bits[FORWARD_COPY if sender < part.layer else MIRRORED_COPY] += stored
+    return bits[FORWARD_COPY], bits[MIRRORED_COPY]
+
+
+def _over(
+    network: Network, chip: Chip, split: Sequence[Sequence[Part]], part: Part
+) -> dict[str, int]:
+    """What a part uses of every resource of which it uses too much."""
+    allowed = limits(chip)
+    use = used(network, chip, part, split)
+    return {
+        name: use[name]
+        for name, limit in allowed.items()
+        if limit is not None and use[name] > limit
+    }
+
+
+def _exceeded(
+    network: Network,
+    chip: Chip,
+    split: Sequence[Sequence[Part]],
+    layer: int,
+    hopeless: Sequence[tuple[int, str]],
+) -> list[str]:
+    """Limits that the first part of a layer to break any breaks, but those given up."""
+    for part in split[layer]:
+        names = [n for n in _over(network, chip, split, part) if (layer, n) not in hopeless]
+        if names:
+            return names
+    return []
+
+
+def _next_count(units: int, parts: Sequence[Part]) -> int:
+    """The next number of parts for which the largest part is smaller."""
+    return -(-units // (parts[0].units - 1))
+
+
+def _explain(
+    network: Network, chip: Chip, split: Sequence[Sequence[Part]], layer: int, name: str
+) -> Broken:
+    """A limit that even one unit alone on a core breaks, and what it depends on."""
+    allowed = limits(chip)[name] or 0
+    needed = used(network, chip, Part(layer, 0, 1), split)[name]
+    core = sum(len(parts) for parts in split[:layer])
+    where = f"layer {layer} (core {core}, even with a single unit on it)"
+    sending = name in ("output_axons", "fan_out")
+    neighbours = (outgoing if sending else incoming)(network, layer)
+    # All of these needs grow in proportion to the neighbours: with their units, or their cores.
+    what = "cores" if name == "output_axons" else "units"
+    count = sum(len(split[k]) if name == "output_axons" else network.sizes[k] for k in neighbours)
+    most = allowed * count // needed
+    verb = "layer" if len(neighbours) == 1 else "layers"
+    names = " and ".join(str(k) for k in sorted(neighbours))
+    together = " together" if len(neighbours) > 1 else ""
+    remedy = f"at most {most:,} {what} in {verb} {names}{together}"
+    return Broken(name, where, needed, allowed, remedy, layer)
