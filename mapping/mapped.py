@@ -268,6 +268,7 @@ def map_network(
     chips: int | None = 1,
     rates: Sequence[float] | None = None,
     placement: Placement = "optimised",
+    spread: int = 1,
 ) -> MappedNetwork:
     """Quantise, partition, place and route a network.
 
@@ -282,6 +283,9 @@ def map_network(
         Default: 1 for every layer.
     placement : {"optimised", "naive"}
         Naive: cores in the order of the parts, row by row of tiles.
+    spread : int, default 1
+        Split every layer over so many times the fewest cores, as far as it has units: the
+        busiest core, which time follows, has less to do; there are more messages.
 
     Raises
     ------
@@ -306,8 +310,9 @@ def map_network(
         )
     if chips is not None:
         check_whole("map: chips", chips, 1)
+    check_whole("map: spread", spread, 1)
     weighed = _rates(rates, len(network.layers))
-    parts, broken = partition(network, chip)
+    parts, broken = partition(network, chip, spread)
     per_chip = cores.per_chip.amount
     needed = -(-len(parts) // per_chip)
     if chips is not None and needed > chips:
@@ -317,7 +322,7 @@ def map_network(
                 f"the network on {chips} chip{'s' * (chips > 1)}",
                 len(parts),
                 chips * per_chip,
-                f"--chips {needed}",
+                f"--chips {needed}" + (" or a smaller --spread" if spread > 1 else ""),
             )
         )
     if broken:

@@ -76,8 +76,18 @@ def limits(chip: Chip) -> dict[str, int | None]:
     return {name: None if limit is None else limit.amount for name, limit in found.items()}
 
 
-def partition(network: Network, chip: Chip) -> tuple[tuple[Part, ...], list[Broken]]:
+def partition(
+    network: Network, chip: Chip, spread: int = 1
+) -> tuple[tuple[Part, ...], list[Broken]]:
     """Split the layers of a network.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip
+    spread : int, default 1
+        Split every layer into so many times the fewest parts, as far as it has units: the
+        busiest core has less to do, and there are more messages.
 
     Returns
     -------
@@ -86,23 +96,32 @@ def partition(network: Network, chip: Chip) -> tuple[tuple[Part, ...], list[Brok
     broken : list of Broken
         Limits that a core breaks even with a single unit on it; the parts keep all others.
     """
-    layers = range(len(network.layers))
     split = [[Part(layer, 0, units)] for layer, units in enumerate(network.sizes)]
     hopeless: list[tuple[int, str]] = []
+    _split_until_kept(network, chip, split, hopeless)
+    if spread > 1:
+        for layer, units in enumerate(network.sizes):
+            split[layer] = split_layer(layer, units, min(spread * len(split[layer]), units))
+        _split_until_kept(network, chip, split, hopeless)
+    parts = tuple(part for parts in split for part in parts)
+    return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
+
+
+def _split_until_kept(
+    network: Network, chip: Chip, split: list[list[Part]], hopeless: list[tuple[int, str]]
+) -> None:
+    """Split further until every limit is kept, but those that no split keeps: `hopeless`."""
     changed = True
     while changed:
         changed = False
-        for layer in layers:
+        for layer, units in enumerate(network.sizes):
             while over := _exceeded(network, chip, split, layer, hopeless):
                 alone = _over(network, chip, split, Part(layer, 0, 1))
                 worse = [(layer, name) for name in over if name in alone]
                 hopeless += worse
                 if not worse:
-                    units = network.sizes[layer]
                     split[layer] = split_layer(layer, units, _next_count(units, split[layer]))
                     changed = True
-    parts = tuple(part for parts in split for part in parts)
-    return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
 
 
 def split_layer(layer: int, units: int, count: int) -> list[Part]:

@@ -16,6 +16,7 @@ from eqchip.__main__ import main
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fit import fit
 from eqchip.emulator.fixedpoint import quantize
+from eqchip.emulator.network import Network
 from eqchip.emulator.parts import Part, check_parts
 from eqchip.emulator.runs import RunDirectory
 from eqchip.hw_reports.mesh_plot import draw_mesh, mesh_picture
@@ -387,3 +388,28 @@ def test_map_refuses_bad_input_in_one_line(arguments, words, tmp_path, monkeypat
     line = err.splitlines()[-1]
     assert line.startswith("eqchip: error: ") and all(word in line for word in words)
     assert len(err.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+# --- spread -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spread", [1, 2, 3, 40])
+def test_spread_splits_every_layer_as_often_as_it_has_units(spread):
+    network = Network.dense([12, 9, 5])
+    fewest = map_network(network, small_chip(units=5))
+    spread_out = map_network(network, small_chip(units=5), chips=None, spread=spread)
+    for layer, units in enumerate(network.sizes):
+        expected = min(units, spread * len(fewest.cores_of(layer)))
+        assert len(spread_out.cores_of(layer)) == expected
+    check_parts(spread_out.parts, network.sizes)
+    assert all(
+        use[name] <= limit
+        for use in spread_out.use
+        for name, limit in spread_out.limits.items()
+        if limit is not None
+    )
+
+
+def test_spread_too_far_says_so():
+    with pytest.raises(DoesNotFit, match=r"--chips \d+ or a smaller --spread"):
+        map_network(Network.dense([12, 9, 5]), small_chip(units=5, per_chip=7), spread=3)

@@ -56,6 +56,10 @@ class Chips(click.ParamType):
     "--placement", type=click.Choice(("optimised", "naive")), default="optimised",
     show_default=True, help="Naive: cores in the order of the layers.",
 )  # fmt: skip
+@click.option(
+    "--spread", type=click.IntRange(1), default=1, show_default=True,
+    help="Split every layer over so many times the fewest cores: faster, more messages.",
+)  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), help="Picture of the mesh, a PNG.")
 @output_options
 def command(
@@ -64,6 +68,7 @@ def command(
     chip: str,
     chips: int | str,
     placement: Any,
+    spread: int,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -99,7 +104,9 @@ def command(
         network = Network.dense(layers)
     most = None if chips == "auto" else int(chips)
     try:
-        mapped = map_network(network, found, chips=most, rates=rates, placement=placement)
+        mapped = map_network(
+            network, found, chips=most, rates=rates, placement=placement, spread=spread
+        )
     except DoesNotFit as error:
         click.echo(f"eqchip: error: {error}", err=True)
         broken = [vars(one) for one in error.broken]
