@@ -1,0 +1,82 @@
+"""What the same sample costs at least on a processor: operations and memory traffic.
+
+The floor is that of the real-valued network, in 32-bit floating point, with nothing spent on
+instructions, scheduling or idle time:
+
+* the clamped input meets the first weights once per sample, x W_0, and every further
+  connection twice per step (forward and feedback): multiply-accumulates;
+* an update multiplies and adds once per weight of connection 0, whose input does not change
+  between the phases, and twice for all others (``one_sided``: once);
+* weights are read from memory once per step in which they are used (both directions share the
+  reading), and once more and written for the update; the potentials of all units are read and
+  written in every step. Each stands in the smallest memory that the chip file prices and that
+  holds it. What fits into none is charged as if in the largest on the chip, since a larger one
+  costs no less: this is a floor. An access moves 64 bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqchip.emulator.config import Config
+from eqchip.emulator.phases import Nudged
+from eqchip.hw_reports.cost import FREE, INFERENCE, NUDGED, UPDATE, Counts
+from eqchip.mapping.chip import Chip, Kind
+
+FLOAT_BITS, ACCESS_BITS = 32, 64
+# What a memory holds, in bytes, by the kind of its accesses.
+MEMORIES: tuple[tuple[Kind, int], ...] = (
+    ("access_8_kib", 8 * 1024),
+    ("access_32_kib", 32 * 1024),
+    ("access_1_mib", 1024**2),
+)
+NOTE = (
+    "A floor: the real-valued network in 32-bit floating point, x W_0 once per sample, all other "
+    "products densely in every step; instructions, scheduling and idle time are left out."
+)
+
+
+def weight_sizes(config: Config) -> list[int]:
+    """Weights of every connection."""
+    return [a * b for a, b in zip(config.layers, config.layers[1:], strict=False)]
+
+
+def update_macs(config: Config) -> int:
+    """Multiply-accumulates of one update of all weights."""
+    first, *others = weight_sizes(config)
+    return first + sum(others) * (1 if config.learning.rule == "one_sided" else 2)
+
+
+def dense_counts(config: Config, chip: Chip) -> dict[str, Counts]:
+    """Operations and memory accesses of one sample, by phase."""
+    sizes = weight_sizes(config)
+    units = sum(config.layers[1:])
+    target = np.zeros((1, config.layers[-1]))
+    steps = {FREE: 0, NUDGED: 0}
+    for one in config.learning.phases(target):
+        steps[NUDGED if isinstance(one, Nudged) else FREE] += one.steps
+    steps[INFERENCE] = config.learning.free_steps
+    weights_in = memory_for(sum(sizes) * FLOAT_BITS // 8, chip)
+    states_in = memory_for(units * FLOAT_BITS // 8, chip)
+    found: dict[str, Counts] = {}
+    for phase in (FREE, NUDGED, UPDATE, INFERENCE):
+        once = sizes[0] if phase in (FREE, INFERENCE) else 0
+        if phase == UPDATE:
+            macs, words, states = update_macs(config), 2 * sum(sizes), 0
+        else:
+            macs = once + steps[phase] * 2 * sum(sizes[1:])
+            words = once + steps[phase] * sum(sizes[1:])
+            states = 2 * units * steps[phase]
+        kinds: dict[str, float] = {"mac": float(macs)}
+        for memory, moved in ((weights_in, words), (states_in, states)):
+            kinds[memory] = kinds.get(memory, 0.0) + moved * FLOAT_BITS / ACCESS_BITS
+        found[phase] = {kind: np.array([count]) for kind, count in kinds.items()}
+    return found
+
+
+def memory_for(size: int, chip: Chip) -> Kind:
+    """The memory of a chip that so many bytes are charged to, as the kind of its accesses."""
+    priced = [(kind, room) for kind, room in MEMORIES if kind in chip.energy]
+    if not priced:
+        return "access_dram"
+    return next((kind for kind, room in priced if size <= room), priced[-1][0])

@@ -1,0 +1,127 @@
+"""Where a network that learns keeps its bytes on a chip: by use, and core by core."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.config import Config
+from eqchip.emulator.network import Network
+from eqchip.emulator.parts import Part, whole_layers
+from eqchip.hw_reports.energy import Figure
+from eqchip.hw_reports.learningmemory import compared, states_of_unit, terms
+from eqchip.hw_reports.totals import Sum, exactly, figure_dict, plus
+from eqchip.mapping.chip import Chip
+from eqchip.mapping.mapped import MappedNetwork
+
+BYTES = "B"
+WEIGHTS, MIRRORED, ROUTING, BIASES, STATE, LEARNING = USES = (
+    "weights", "mirrored_weights", "routing", "biases", "state", "learning",
+)  # fmt: skip
+FORWARD_COPY, MIRRORED_COPY = 0, 1  # columns of MappedNetwork.synapse_bits
+
+
+def core_bits(
+    config: Config, network: Network, chip: Chip, mapped: MappedNetwork | None, state_bits: int,
+    weight_bits: int,
+) -> dict[str, np.ndarray | None]:  # fmt: skip
+    """Bits by use on every core; on every layer, if the network is not mapped.
+
+    ==================  ==============================================================
+    weights, mirrored   the synapse memory that each copy takes, with its headers and
+                        padding; without a mapping, codes alone
+    routing             the core's routing memory times the share of its output axons
+                        in use; None where no size is published
+    biases              one of the state's width for every unit but the input's
+    state               what a unit carries from step to step (potential, residue,
+                        decoder, statistics)
+    learning            what Equilibrium Propagation keeps beside it, see
+                        :mod:`eqchip.hw_reports.learningmemory`
+    ==================  ==============================================================
+    """
+    parts = whole_layers(network.sizes) if mapped is None else mapped.parts
+    units = np.array([part.units for part in parts], np.int64)
+    hidden = np.array([part.layer > 0 for part in parts])
+    learning = [
+        _learning_bits(config, part, state_bits) for part in parts
+    ]  # the two tables share their terms
+    forward, mirrored = (
+        _plain_copies(network, chip, weight_bits)
+        if mapped is None
+        else (mapped.synapse_bits[:, FORWARD_COPY], mapped.synapse_bits[:, MIRRORED_COPY])
+    )
+    return {
+        WEIGHTS: forward,
+        MIRRORED: mirrored,
+        ROUTING: None if mapped is None else _routing_bits(mapped),
+        BIASES: units * hidden * state_bits,
+        STATE: units * [_states(config, part) * state_bits for part in parts],
+        LEARNING: np.array(learning, np.int64),
+    }
+
+
+def report(
+    config: Config, network: Network, chip: Chip, mapped: MappedNetwork | None, state_bits: int,
+    weight_bits: int,
+) -> dict[str, Any]:  # fmt: skip
+    """The memory section of a report, as a plain dictionary."""
+    bits = core_bits(config, network, chip, mapped, state_bits, weight_bits)
+    figures = {use: _bytes(found) for use, found in bits.items()}
+    lacks = tuple(f"{use} memory" for use, figure in figures.items() if figure is None)
+    return {
+        "by_use": {use: figure_dict(figure) for use, figure in figures.items()},
+        "total": Sum(plus(figures.values()), lacks).to_dict(),
+        "by_core": None if mapped is None else _rows(bits, len(mapped.parts)),
+        **compared(config, state_bits),
+    }
+
+
+def _states(config: Config, part: Part) -> int:
+    """Numbers that a unit of a part carries from step to step."""
+    states = states_of_unit(config.coding)
+    if part.layer:
+        return sum(states.values())
+    # A clamped unit has its value, and the residue of its encoder if it sends bits.
+    return 1 + (states.get("residue", 0) if config.input == "spikes" else 0)
+
+
+def _learning_bits(config: Config, part: Part, state_bits: int) -> int:
+    """What EP keeps for the units of a part."""
+    each = 0
+    for term in terms(config, state_bits):
+        of_input = term.name.startswith("input")
+        if term.method == "ep" and of_input == (part.layer == 0):
+            each += term.bits
+    return each * part.units
+
+
+def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Bits of the codes of both copies, at the layers that receive."""
+    sizes = [weights.size * weight_bits for weights in network.weights]
+    forward = np.array([0, *sizes], np.int64)
+    # The clamped input takes no feedback, so connection 0 is not mirrored.
+    mirrored = np.array([0, *sizes[1:], 0], np.int64)
+    return forward, mirrored if chip.copies == 2 else np.zeros_like(mirrored)
+
+
+def _routing_bits(mapped: MappedNetwork) -> np.ndarray | None:
+    cores = mapped.chip.cores
+    if cores is None or cores.routing_memory is None:
+        return None
+    used = np.array([use["output_axons"] for use in mapped.use], np.float64)
+    bits = used / cores.output_axons.amount * cores.routing_memory.amount
+    return np.ceil(bits).astype(np.int64)
+
+
+def _bytes(bits: np.ndarray | None) -> Figure | None:
+    return None if bits is None else exactly(-(-int(bits.sum()) // 8), BYTES)
+
+
+def _rows(bits: dict[str, np.ndarray | None], cores: int) -> list[dict[str, Any]]:
+    found: Sequence[tuple[str, np.ndarray | None]] = list(bits.items())
+    return [
+        {"core": core, **{use: None if b is None else int(b[core]) / 8 for use, b in found}}
+        for core in range(cores)
+    ]

@@ -1,0 +1,177 @@
+"""What a whole training costs on a chip: the replay's sample, epoch by epoch.
+
+The replay counts samples on the network as it is after training. Each epoch counted its own
+spikes and synaptic events while it trained (``metrics.jsonl``), and these are taken:
+
+* synaptic events of an epoch are its own;
+* spikes, active updates, messages, hops and crossings follow its spikes: as many of each per
+  spike as in the replay;
+* every unit is updated in every step, so the rest of the updates are inactive ones;
+* weight updates, barriers and resets are the same for every sample;
+* of the time, what the deciding core or link spends on each kind follows the same factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eqchip.emulator.errors import InputError
+from eqchip.hw_reports.cost import STATIC, TRAINING, Entry
+from eqchip.hw_reports.energy import Figure
+from eqchip.hw_reports.totals import Sum, total
+
+FOLLOW_SPIKES = (
+    "update_active", "spike", "message", "message_in", "hop_east_west", "hop_north_south",
+    "chip_crossing",
+)  # fmt: skip
+FOLLOW_TIME = (STATIC, "clock_cycle")
+EXPLANATION = (
+    "The spikes and synaptic events of each epoch are those counted while it trained; messages "
+    "and hops per spike are those of the replay.",
+    "Weight updates, barriers and resets cost the same in every epoch; every synapse is written "
+    "after every sample, in every copy.",
+    "Validation and test samples are not charged to the training.",
+)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch on the chip; `energy` and `seconds` over all its samples."""
+
+    number: int
+    samples: int
+    train_error: float
+    validation_error: float | None
+    spikes_per_sample: float
+    events_per_sample: float
+    energy: Sum
+    seconds: Sum
+    minibatch_energy: Sum
+    minibatch_seconds: Sum
+
+
+def epochs(
+    rows: Sequence[Mapping[str, Any]],
+    found: Sequence[Entry],
+    times: Mapping[str, Sum],
+    critical: Mapping[str, Mapping[str, float]] | None,
+    minibatch: int,
+) -> list[Epoch]:
+    """Every epoch of ``metrics.jsonl``.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The lines of the run's metrics.
+    found : sequence of Entry
+        Of one training sample of the replay.
+    times : mapping of phase to Sum
+        Of the same.
+    critical : mapping of phase to kind to seconds, or None
+        What the deciding resources spend on each kind; None: the time is that of a fixed step,
+        or follows the synaptic events (see `times`).
+    minibatch : int
+        Were the weights written once per so many samples, as the last two fields tell.
+
+    Raises
+    ------
+    InputError
+        If a line does not say how many samples its epoch had.
+    """
+    counted = _counted(found)
+    result = []
+    for row in (row for row in rows if "train_error" in row):
+        samples = row.get("samples")
+        if type(samples) is not int or samples < 1:
+            raise InputError(
+                f"metrics of epoch {row['epoch']}: samples is {samples!r}; "
+                "expected a whole number of at least 1"
+            )
+        factors = _factors(row, counted)
+        costs = []
+        for writes in (1.0, 1.0 / minibatch):
+            scale = {**factors, "weight_update": writes}
+            seconds = {p: _time(p, times[p], critical, scale, writes) for p in TRAINING}
+            energy = _energy(found, times, seconds, scale)
+            costs += [energy * samples, total(seconds.values()) * samples]
+        result.append(
+            Epoch(
+                row["epoch"],
+                samples,
+                row["train_error"],
+                row.get("validation_error"),
+                row["spikes_per_sample"],
+                row["synaptic_events_per_sample"],
+                *costs,
+            )
+        )
+    return result
+
+
+def _counted(found: Sequence[Entry]) -> dict[str, float]:
+    """Events of one training sample, by kind."""
+    counted: dict[str, float] = {}
+    for entry in found:
+        if entry.phase in TRAINING and entry.count is not None:
+            counted[entry.kind] = counted.get(entry.kind, 0.0) + entry.count
+    return counted
+
+
+def _factors(row: Mapping[str, Any], counted: Mapping[str, float]) -> dict[str, float]:
+    """By kind, how many times the replay's events a sample of the epoch had."""
+    spiked = _ratio(row["spikes_per_sample"], counted.get("spike", 0.0))
+    factors = dict.fromkeys(FOLLOW_SPIKES, spiked)
+    factors["synaptic_event"] = _ratio(
+        row["synaptic_events_per_sample"], counted.get("synaptic_event", 0.0)
+    )
+    active, inactive = counted.get("update_active", 0.0), counted.get("update_inactive", 0.0)
+    if inactive:
+        factors["update_inactive"] = max(inactive + active * (1.0 - spiked), 0.0) / inactive
+    return factors
+
+
+def _ratio(epoch: float, replay: float) -> float:
+    # A replay without any spike says nothing of messages per spike.
+    return epoch / replay if replay else 1.0
+
+
+def _time(
+    phase: str,
+    time: Sum,
+    critical: Mapping[str, Mapping[str, float]] | None,
+    factors: Mapping[str, float],
+    writes: float,
+) -> Sum:
+    """The time of a phase, its deciding parts scaled by their kinds' factors."""
+    if phase == "update":
+        return time * writes  # as often as weights are written, with its barrier
+    if critical is None:
+        return time
+    before = sum(critical[phase].values())
+    after = sum(s * factors.get(kind, 1.0) for kind, s in critical[phase].items())
+    return time * (after / before if before else 1.0)
+
+
+def _energy(
+    found: Sequence[Entry],
+    times: Mapping[str, Sum],
+    seconds: Mapping[str, Sum],
+    factors: Mapping[str, float],
+) -> Sum:
+    terms = []
+    for entry in found:
+        if entry.phase not in TRAINING:
+            continue
+        factor = factors.get(entry.kind, 1.0)
+        if entry.kind in FOLLOW_TIME or (entry.kind == "barrier" and entry.phase == "update"):
+            factor = _longer(times[entry.phase].figure, seconds[entry.phase].figure)
+        terms.append(entry.energy * factor)
+    return total(terms)
+
+
+def _longer(before: Figure | None, after: Figure | None) -> float:
+    if before is None or after is None or not before.value:
+        return 1.0
+    return after.value / before.value

@@ -1,0 +1,65 @@
+"""NeuroBench's metrics against hand counts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eqchip.hw_reports import neurobench
+
+# 2-2-1: weights with zeros.
+W1 = np.array([[3, 0], [-2, 5]], np.int8)
+W2 = np.array([[7], [0]], np.int8)
+# Three steps of one sample: bits of the layers, (steps, batch, units).
+X = np.array([[[1, 0]], [[1, 1]], [[1, 1]]], np.uint8)
+H = np.array([[[0, 1]], [[1, 1]], [[0, 0]]], np.uint8)
+Y = np.array([[[1]], [[0]], [[1]]], np.uint8)
+BITS = [X, H, Y]
+
+
+def test_connection_sparsity_is_zeros_over_weights():
+    assert neurobench.connection_sparsity([W1, W2]) == round(2 / 6, 4)
+
+
+def test_activation_sparsity_is_over_all_units_but_the_inputs():
+    # Of 9 activations of hidden and output units, 3 + 2 are spikes.
+    assert neurobench.activation_sparsity(BITS) == pytest.approx(4 / 9)
+
+
+def test_effective_accumulates_skip_zero_bits_and_zero_weights():
+    found = neurobench.synaptic_operations(BITS, [W1, W2])
+    # Bits of steps 1 and 2 arrive in steps 2 and 3; those of step 3 do not.
+    # Input unit 0: twice, 1 weight; unit 1: once, 2 weights. Hidden unit 0 once, 1 weight up;
+    # hidden unit 1 twice, none. Output once, 1 weight down (feedback).
+    assert found.effective_acs == 2 * 1 + 1 * 2 + 1 * 1 + 2 * 0 + 1 * 1
+    assert found.effective_macs == 0
+    assert found.dense == 3 * (4 + 2 + 2)
+
+
+def test_a_current_is_multiplied_in_once_per_sample():
+    current = np.array([[0.5, 0.0]])
+    found = neurobench.synaptic_operations([X * 0, H, Y], [W1, W2], current)
+    assert found.effective_macs == 1  # unit 0, one weight that is not zero
+    assert found.effective_acs == 2
+    assert found.dense == 4 + 3 * (2 + 2)
+
+
+def test_operations_are_means_over_samples():
+    twice = [np.concatenate([q, q], axis=1) for q in BITS]
+    one, two = (neurobench.synaptic_operations(q, [W1, W2]) for q in (BITS, twice))
+    assert one == two
+
+
+def test_footprint_counts_each_weight_once_the_biases_and_the_states():
+    # 6 weights of 8 bits; 3 units, each a bias and 3 states of 24 bits.
+    assert neurobench.footprint([W1, W2], 8, 3, 24, 3) == (6 * 8 + 3 * 4 * 24) // 8
+
+
+def test_the_names_are_those_of_neurobench():
+    found = neurobench.metrics(
+        bits=BITS, weights=[W1, W2], weight_bits=8, state_bits=24, states=3, accuracy=0.75
+    )
+    assert set(found["synaptic_operations"]) == {"Effective_MACs", "Effective_ACs", "Dense"}
+    assert found["parameter_count"] == 9
+    assert found["classification_accuracy"] == 0.75
+    assert set(found["definitions"]) == set(found) - {"definitions", "source"}
