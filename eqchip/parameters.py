@@ -27,6 +27,20 @@ class Layers(click.ParamType):
         return tuple(int(size) for size in value.split("-"))
 
 
+class Chips(click.ParamType):
+    """``4`` or ``auto``."""
+
+    name = "chips"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        """The parsed value; click shows what is refused."""
+        if value == "auto" or isinstance(value, int):
+            return value
+        if value.isdecimal() and 1 <= int(value) < 2**31:
+            return int(value)
+        self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
+
+
 class Rates(click.ParamType):
     """``0.2`` or ``0.2,0.1``."""
 

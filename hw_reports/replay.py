@@ -98,6 +98,7 @@ def replay(
     *,
     samples: int,
     chips: int | None = 1,
+    spread: int = 1,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Replay:
@@ -114,6 +115,8 @@ def replay(
         How many training samples, and how many for inference, at most as many as there are.
     chips : int or None
         Chips that the network may use; None: as many as it needs.
+    spread : int
+        Split every layer over so many times the fewest cores.
     threads : int, optional
     progress : Progress, optional
 
@@ -130,7 +133,7 @@ def replay(
     rates = firing_rates(run)
     mapped = None
     if chip.model == "cores":
-        mapped = map_network(network, chip, chips=chips, rates=rates)
+        mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)
     notes: list[str] = []
     precision: Precision = "chip"
     if isinstance(config.coding.step_size, OptimalStepSize):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eqchip.hw_reports.readable import UNKNOWN, amount, band, digits, nominal, percent, total
+from eqchip.hw_reports.readable import UNKNOWN, amount, band, digits, nominal, percent, short_total
 
 SHOWN_ANCHORS = 5
 SHARE_SHOWN = 0.0005  # of the training energy: kinds below it and uncounted ones are left out
@@ -35,14 +35,16 @@ def training(document: Mapping[str, Any]) -> Table:
     for row in cost["rows"]:
         label = row["label"]
         if row["phase"] == "whole":
-            label = f"whole training: {whole['epochs']} epochs, {whole['samples']:,} samples"
+            label = f"whole training ({whole['epochs']} epochs)"
         rows.append(_cost_row(label, row["energy"], row["time"]))
         if row["phase"] == "sample":
             dynamic = document["energy"]["dynamic"]["training"]
-            rows.append(["  without static power", total(dynamic), band(dynamic["figure"]), "", ""])
+            rows.append(
+                ["  without static power", short_total(dynamic), band(dynamic["figure"]), "", ""]
+            )
     seldom = cost["whole_minibatch"]
     rows.append(
-        _cost_row(f"  were weights written once per {run['minibatch']}", seldom["energy"],
+        _cost_row(f"  if written once per {run['minibatch']}", seldom["energy"],
                   seldom["time"])
     )  # fmt: skip
     inference = document["energy"]["inference"], document["time"]["inference"]
@@ -56,7 +58,13 @@ def training(document: Mapping[str, Any]) -> Table:
 
 
 def _cost_row(label: str, energy: Mapping[str, Any], time: Mapping[str, Any]) -> list[str]:
-    return [label, total(energy), band(energy["figure"]), total(time), band(time["figure"])]
+    return [
+        label,
+        short_total(energy),
+        band(energy["figure"]),
+        short_total(time),
+        band(time["figure"]),
+    ]
 
 
 def energy(document: Mapping[str, Any]) -> Table:
@@ -101,7 +109,7 @@ def time(document: Mapping[str, Any]) -> Table:
         rows.append(
             [
                 labels[phase],
-                total(found["by_phase"][phase]),
+                short_total(found["by_phase"][phase]),
                 nominal(parts["core"]),
                 nominal(parts["mesh"]),
                 nominal(parts["barrier"]),
@@ -120,7 +128,7 @@ def memory(document: Mapping[str, Any]) -> Table:
     """Bytes by use, and what BPTT would keep."""
     found, labels = document["memory"], document["labels"]
     rows = [[labels[use], nominal(stored)] for use, stored in found["by_use"].items()]
-    rows.append(["total", total(found["total"])])
+    rows.append(["total", short_total(found["total"])])
     rows.append(
         [f"BPTT would keep, over {found['at_steps']} steps", amount(found["bptt_bytes"], "B")]
     )
@@ -140,8 +148,8 @@ def beside(document: Mapping[str, Any]) -> Table:
         [
             f"this run on {document['chip']['name']}", "modelled",
             f"{run['dataset']} {'-'.join(map(str, run['layers']))}", f"{accuracy:.1f} %",
-            total(document["energy"]["training"]), total(document["time"]["training"]),
-            total(document["energy"]["inference"]),
+            short_total(document["energy"]["training"]), short_total(document["time"]["training"]),
+            short_total(document["energy"]["inference"]),
         ]
     ]  # fmt: skip
     for anchor in document["anchors"][:SHOWN_ANCHORS]:
@@ -161,7 +169,7 @@ def beside(document: Mapping[str, Any]) -> Table:
         rows.append(
             [
                 floor["name"], "floor", "the same network, real-valued", "",
-                total(floor["training"]), UNKNOWN, total(floor["inference"]),
+                short_total(floor["training"]), UNKNOWN, short_total(floor["inference"]),
             ]
         )  # fmt: skip
     return Table(
@@ -216,5 +224,5 @@ def _either(found: Any, unit: str) -> str:
     if found is None:
         return UNKNOWN
     if isinstance(found, Mapping):
-        return total({"figure": found, "lacks": found.get("lacks", ())})
+        return short_total({"figure": found, "lacks": found.get("lacks", ())})
     return f"{digits(found)} {unit}".rstrip() if unit != "B" else amount(found, unit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eqchip.output import Output, output_options
-from eqchip.parameters import Layers
+from eqchip.parameters import Chips, Layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,20 +26,6 @@ HEADINGS = {
     "fan_out": "fan-out",
 }
 BITS_PER_KIB = 8 * 1024
-
-
-class Chips(click.ParamType):
-    """``4`` or ``auto``."""
-
-    name = "chips"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        """The parsed value; click shows what is refused."""
-        if value == "auto" or isinstance(value, int):
-            return value
-        if value.isdecimal() and 1 <= int(value) < 2**31:
-            return int(value)
-        self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
 
 
 @click.command()

@@ -100,7 +100,7 @@ def command(
         )
         # The data first: a run directory without data to train on helps nobody.
         run = None
-    train_and_show(
+    document = train_and_show(
         output,
         run or (lambda: RunDirectory.create(path, config, command_line())),
         run.config if run else config,
@@ -108,6 +108,7 @@ def command(
         threads,
         checkpoint_minutes,
     )
+    output.result(document)
     return 0
 
 
@@ -118,8 +119,8 @@ def train_and_show(
     data: Path | None,
     threads: int | None,
     checkpoint_minutes: float,
-) -> float:
-    """Train, draw the curves, and show what was reached; returns the test error in percent.
+) -> dict[str, Any]:
+    """Train, draw the curves, and show what was reached; returns that for JSON.
 
     `run` is a RunDirectory, or a function that makes one once the data is loaded.
     """
@@ -158,25 +159,22 @@ def train_and_show(
         ],
     )  # fmt: skip
     output.text(f"{outcome.seconds:.0f} s of training. Run: {run.path}  Curves: {curves}")
-    output.result(
-        {
-            "run": str(run.path),
-            "curves": str(curves),
-            "epochs": last["epoch"],
-            "train_error": last["train_error"],
-            "validation_error": validation,
-            "test_error": test.error,
-            "test_samples": test.samples,
-            "train_synaptic_events_per_sample": last["synaptic_events_per_sample"],
-            "train_macs_per_sample": last["macs_per_sample"],
-            "train_spikes_per_sample": last["spikes_per_sample"],
-            "test_synaptic_events_per_sample": test.events_per_sample,
-            "test_macs_per_sample": test.macs_per_sample,
-            "test_spikes_per_sample": test.spikes_per_sample,
-            "seconds": outcome.seconds,
-        }
-    )
-    return test.error
+    return {
+        "run": str(run.path),
+        "curves": str(curves),
+        "epochs": last["epoch"],
+        "train_error": last["train_error"],
+        "validation_error": validation,
+        "test_error": test.error,
+        "test_samples": test.samples,
+        "train_synaptic_events_per_sample": last["synaptic_events_per_sample"],
+        "train_macs_per_sample": last["macs_per_sample"],
+        "train_spikes_per_sample": last["spikes_per_sample"],
+        "test_synaptic_events_per_sample": test.events_per_sample,
+        "test_macs_per_sample": test.macs_per_sample,
+        "test_spikes_per_sample": test.spikes_per_sample,
+        "seconds": outcome.seconds,
+    }
 
 
 def free_path(path: Path) -> Path:
