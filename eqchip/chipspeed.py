@@ -183,8 +183,8 @@ def show(output: Output, setting: Setting, chip: Chip, found: ChipSpeed) -> None
     )
     for name, floor in ((FLOAT, FLOAT_FLOOR), (SANAFE, SANAFE_FLOOR)):
         if name in found.ratios:
-            ratio = found.ratios[name].median
-            verdict = "reached" if ratio >= floor else "missed"
-            output.text(f"{ratio:.2f} times as fast as {name}; the floor is {floor:g}: {verdict}")
+            times = found.ratios[name].median
+            verdict = "reached" if times >= floor else "missed"
+            output.text(f"{times:.2f} times as fast as {name}; the floor is {floor:g}: {verdict}")
     if SANAFE not in found.ratios:
         output.message("SANA-FE is left out: this Python has none; expected --sanafe-python")

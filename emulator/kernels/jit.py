@@ -62,7 +62,8 @@ def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callab
     def typed(*arguments: Any) -> Any:
         state = arguments[place]
         number = state.types[state.fields.index("s")].dtype
-        return (floating if isinstance(number, numba.types.Float) else fixed).py_func
+        chosen: Any = floating if isinstance(number, numba.types.Float) else fixed
+        return chosen.py_func
 
     typed.__signature__ = signature  # type: ignore[attr-defined]  # numba compares it
     options = {name: value for name, value in OPTIONS.items() if name != "cache"}
