@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.hw_reports.energy import Figure, price
+from eqchip.hw_reports.energy import Figure, price, static_power
 from eqchip.hw_reports.timing import TIME
 from eqchip.hw_reports.totals import Sum, banded, total
 from eqchip.mapping.activity import CoreActivity
@@ -167,9 +167,9 @@ def _marginal(kind: str, phase: str, count: np.ndarray, chip: Chip) -> Entry:
 def _standing(phase: str, time: Sum, chip: Chip, chips: int) -> list[Entry]:
     """What is drawn as long as a phase lasts: static power, and the cycles of a clock."""
     found = []
-    power = chip.static_power.get("chip")
+    power = static_power(chip, chips)
     if power is not None:
-        found.append(_standing_entry(STATIC, phase, None, time, Figure.of(power.si, "W") * chips))
+        found.append(_standing_entry(STATIC, phase, None, time, power))
     elif "static_power.chip" not in chip.included:
         why = chip.why_unknown("static_power.chip")
         found.append(Entry(STATIC, phase, None, Sum(None, ("static energy",)), why))

@@ -15,7 +15,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip import KINDS, Chip
 from eqchip.mapping.figures import Span
 
-JOULE = "J"
+JOULE, WATT = "J", "W"
 
 
 @dataclass(frozen=True)
@@ -116,24 +116,11 @@ def _price_one(kind: str, count: float, chip: Chip) -> Figure | None:
     return None if coefficient is None else float(count) * Figure.of(coefficient.si)
 
 
-def static_energy(chip: Chip, seconds: float, chips: int = 1) -> Figure | None:
-    """What whole chips draw in a time, whatever they do.
-
-    Parameters
-    ----------
-    chip : Chip
-    seconds : float
-    chips : int, default 1
-
-    Returns
-    -------
-    Figure or None
-        In joules; None if the chip file has no static power.
-    """
-    _check_amount("seconds", seconds)
+def static_power(chip: Chip, chips: int = 1) -> Figure | None:
+    """What whole chips draw, whatever they do: in watts, None if the chip file does not know."""
     _check_amount("chips", chips)
     power = chip.static_power.get("chip")
-    return None if power is None else float(seconds) * chips * Figure.of(power.si)
+    return None if power is None else chips * Figure.of(power.si, WATT)
 
 
 def _check_amount(what: str, value: Any) -> None:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from eqchip.commands.chips import command
 from eqchip.emulator.errors import InputError
-from eqchip.hw_reports.energy import Figure, price, static_energy
+from eqchip.hw_reports.energy import Figure, price, static_power
 from eqchip.mapping.anchors import load_anchors
 from eqchip.mapping.chip import Chip, chip_names, load_chip, parse_chip
 from eqchip.mapping.figures import STATUSES, Coefficient, Energy, Limit
@@ -272,7 +272,7 @@ def test_what_is_not_known_is_none_and_not_zero():
     found = price({"barrier": 3, "weight_update": 1, "synaptic_event": 0}, parse(small()))
     assert found["barrier"] is None and found["weight_update"] is None
     assert found["synaptic_event"] == Figure.zero()
-    assert static_energy(parse(small()), 1.0) is None
+    assert static_power(parse(small())) is None
 
 
 def test_what_did_not_happen_costs_nothing_though_its_price_is_unknown():

@@ -7,22 +7,21 @@ chip files alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
-from eqchip.hw_reports.energy import Figure, price, static_energy
+from eqchip.hw_reports.energy import Figure, price, static_power
 from eqchip.mapping.chip import Chip, load_chip
-
-SECOND = 1.0
 
 
 def power(chip: Chip, rates: Mapping[str, float]) -> Figure:
     """Watts of one chip on which events happen so often per second."""
-    figure = static_energy(chip, SECOND)
+    figure = static_power(chip)
     assert figure is not None
-    for part in price(rates, chip).values():
+    for part in price(rates, chip).values():  # joules in a second
         assert part is not None
-        figure += part
+        figure += replace(part, unit="W")
     return figure
 
 
@@ -106,8 +105,8 @@ def test_a_query_on_loihi_with_the_coefficients_of_sanafe(spikes, above):
 
 @pytest.mark.parametrize("name", ["loihi1-davies", "loihi1-sanafe"])
 def test_static_power_of_32_loihi_chips(name):
-    found = static_energy(load_chip(name), SECOND, chips=32)
-    assert found is not None and found.unit == "J"
+    found = static_power(load_chip(name), chips=32)
+    assert found is not None and found.unit == "W"
     assert found.value == pytest.approx(3.34, abs=0.005)
     assert found.low <= 3.34 <= found.high
 
@@ -121,7 +120,7 @@ def test_reset_of_32_loihi_chips():
 
 
 def test_static_power_of_loihi_2_is_not_known():
-    assert static_energy(load_chip("loihi2"), SECOND) is None
+    assert static_power(load_chip("loihi2")) is None
 
 
 # Worked examples for one training sample of 784-512-10 on Loihi.

@@ -16,7 +16,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -24,11 +23,13 @@ from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
 from eqchip.emulator.kernels.vectors import (
     CACHE_LINE,
     INDEX,
+    add_at_bits,
     line_of,
     load,
     pointer,
     splat,
     store,
+    sum_rows,
 )
 
 BLOCKS = (8, 4, 2, 1)  # vectors of one cache line summed together; 8 hide the latency of an add
@@ -63,39 +64,23 @@ def _block_sum(vectors: int, scaled: bool) -> Any:
 
             out_p = pointer(context, builder, sig.args[0], out_v, o_v)
             initial = [load(builder, out_p, vector, k) for k in range(vectors)]
-            head = builder.block
-            loop = builder.append_basic_block("rows")
-            done = builder.append_basic_block("done")
-            builder.cbranch(builder.icmp_signed("<", first_v, last_v), loop, done)
 
-            builder.position_at_end(loop)
-            k = builder.phi(INDEX)
-            sums = [builder.phi(vector) for _ in range(vectors)]
-            k.add_incoming(first_v, head)
-            row_p = pointer(context, builder, sig.args[5], rows_v, k)
-            row = builder.sext(builder.load(row_p), INDEX)
-            place = builder.add(w0_v, builder.mul(row, stride_v))
-            w_p = pointer(context, builder, sig.args[2], w_v, place)
-            terms = [load(builder, w_p, vector, i) for i in range(vectors)]
-            if scaled:
+            def row_at(k: Any) -> Any:
+                row_p = pointer(context, builder, sig.args[5], rows_v, k)
+                row = builder.sext(builder.load(row_p), INDEX)
+                return builder.add(w0_v, builder.mul(row, stride_v))
+
+            def terms_at(place: Any, k: Any) -> list[Any]:
+                w_p = pointer(context, builder, sig.args[2], w_v, place)
+                terms = [load(builder, w_p, vector, i) for i in range(vectors)]
+                if not scaled:
+                    return terms
                 scale = builder.load(pointer(context, builder, sig.args[8], scales_v, k))
                 factor = splat(builder, scale, vector)
-                terms = [builder.fmul(factor, term) for term in terms]
-            new = [builder.fadd(s, term) for s, term in zip(sums, terms, strict=True)]
-            following = builder.add(k, ir.Constant(INDEX, 1))
-            k.add_incoming(following, loop)
-            for s, value, start in zip(sums, new, initial, strict=True):
-                s.add_incoming(start, head)
-                s.add_incoming(value, loop)
-            builder.cbranch(builder.icmp_signed("<", following, last_v), loop, done)
+                return [builder.fmul(factor, term) for term in terms]
 
-            builder.position_at_end(done)
-            for i, (value, start) in enumerate(zip(new, initial, strict=True)):
-                result = builder.phi(vector)
-                result.add_incoming(start, head)
-                result.add_incoming(value, loop)
-                new[i] = result
-            for i, result in enumerate(new):
+            totals = sum_rows(builder, first_v, last_v, row_at, terms_at, initial, builder.fadd)
+            for i, result in enumerate(totals):
                 store(builder, result, out_p, i)
             return context.get_dummy_value()
 
@@ -120,29 +105,10 @@ def _at_bits(vectors: int) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             out_v, o_v, out_stride_v, w_v, w0_v, mask_v = args
             vector = line_of(sig.args[0].dtype)
-            zero, one = (ir.Constant(mask_v.type, number) for number in (0, 1))
-
             w_p = pointer(context, builder, sig.args[3], w_v, w0_v)
             terms = [load(builder, w_p, vector, k) for k in range(vectors)]
             out_p = pointer(context, builder, sig.args[0], out_v, o_v)
-            head = builder.block
-            loop = builder.append_basic_block("bits")
-            done = builder.append_basic_block("done")
-            builder.cbranch(builder.icmp_unsigned("!=", mask_v, zero), loop, done)
-
-            builder.position_at_end(loop)
-            left = builder.phi(mask_v.type)
-            left.add_incoming(mask_v, head)
-            t = builder.zext(builder.cttz(left, ir.Constant(ir.IntType(1), 1)), INDEX)
-            row_p = builder.gep(out_p, [builder.mul(t, out_stride_v)])
-            for k, term in enumerate(terms):
-                total = builder.fadd(load(builder, row_p, vector, k), term)
-                store(builder, total, row_p, k)
-            rest = builder.and_(left, builder.sub(left, one))
-            left.add_incoming(rest, loop)
-            builder.cbranch(builder.icmp_unsigned("!=", rest, zero), loop, done)
-
-            builder.position_at_end(done)
+            add_at_bits(builder, out_p, out_stride_v, mask_v, terms, builder.fadd)
             return context.get_dummy_value()
 
         return signature, codegen

@@ -15,7 +15,15 @@ from numba import types
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
-from eqchip.emulator.kernels.vectors import INDEX, INT32, load, pointer, store
+from eqchip.emulator.kernels.vectors import (
+    INDEX,
+    INT32,
+    add_at_bits,
+    load,
+    pointer,
+    store,
+    sum_rows,
+)
 
 LANES = 32  # codes in a vector
 ROWS_AT_ONCE = 256  # 256 codes of -128 are just an int16
@@ -23,6 +31,11 @@ CODES = ir.VectorType(ir.IntType(8), LANES)
 SHORTS = ir.VectorType(ir.IntType(16), LANES)
 WORDS = ir.VectorType(INT32, LANES)
 BLOCKS = (16, 8, 4, 2, 1)  # vectors summed together: 16 hold a row of 512
+
+
+def _shorts(builder: Any, start: Any, k: int) -> Any:
+    """Vector k of codes behind an address, widened."""
+    return builder.sext(load(builder, start, CODES, k), SHORTS)
 
 
 def _code_sum(vectors: int) -> Any:
@@ -38,36 +51,20 @@ def _code_sum(vectors: int) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             out_v, o_v, w_v, w0_v, stride_v, rows_v, first_v, last_v = args
             zero = ir.Constant(SHORTS, [0] * LANES)
-            head = builder.block
-            loop = builder.append_basic_block("rows")
-            done = builder.append_basic_block("done")
-            builder.cbranch(builder.icmp_signed("<", first_v, last_v), loop, done)
 
-            builder.position_at_end(loop)
-            k = builder.phi(INDEX)
-            sums = [builder.phi(SHORTS) for _ in range(vectors)]
-            k.add_incoming(first_v, head)
-            row_p = pointer(context, builder, sig.args[5], rows_v, k)
-            row = builder.sext(builder.load(row_p), INDEX)
-            place = builder.add(w0_v, builder.mul(row, stride_v))
-            w_p = pointer(context, builder, sig.args[2], w_v, place)
-            new = [
-                builder.add(s, builder.sext(load(builder, w_p, CODES, i), SHORTS))
-                for i, s in enumerate(sums)
-            ]
-            following = builder.add(k, ir.Constant(INDEX, 1))
-            k.add_incoming(following, loop)
-            for s, value in zip(sums, new, strict=True):
-                s.add_incoming(zero, head)
-                s.add_incoming(value, loop)
-            builder.cbranch(builder.icmp_signed("<", following, last_v), loop, done)
+            def row_at(k: Any) -> Any:
+                row_p = pointer(context, builder, sig.args[5], rows_v, k)
+                row = builder.sext(builder.load(row_p), INDEX)
+                return builder.add(w0_v, builder.mul(row, stride_v))
 
-            builder.position_at_end(done)
-            totals = [builder.phi(SHORTS) for _ in range(vectors)]
+            def terms_at(place: Any, k: Any) -> list[Any]:
+                w_p = pointer(context, builder, sig.args[2], w_v, place)
+                return [_shorts(builder, w_p, i) for i in range(vectors)]
+
+            totals = sum_rows(
+                builder, first_v, last_v, row_at, terms_at, [zero] * vectors, builder.add
+            )
             out_p = pointer(context, builder, sig.args[0], out_v, o_v)
-            for total, value in zip(totals, new, strict=True):
-                total.add_incoming(zero, head)
-                total.add_incoming(value, loop)
             for i, total in enumerate(totals):
                 wide = builder.add(load(builder, out_p, WORDS, i), builder.sext(total, WORDS))
                 store(builder, wide, out_p, i)
@@ -89,28 +86,10 @@ def _codes_at_bits(vectors: int) -> Any:
 
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             out_v, o_v, out_stride_v, w_v, w0_v, mask_v = args
-            zero, one = (ir.Constant(mask_v.type, number) for number in (0, 1))
             w_p = pointer(context, builder, sig.args[3], w_v, w0_v)
-            terms = [builder.sext(load(builder, w_p, CODES, k), SHORTS) for k in range(vectors)]
+            terms = [_shorts(builder, w_p, k) for k in range(vectors)]
             out_p = pointer(context, builder, sig.args[0], out_v, o_v)
-            head = builder.block
-            loop = builder.append_basic_block("bits")
-            done = builder.append_basic_block("done")
-            builder.cbranch(builder.icmp_unsigned("!=", mask_v, zero), loop, done)
-
-            builder.position_at_end(loop)
-            left = builder.phi(mask_v.type)
-            left.add_incoming(mask_v, head)
-            t = builder.zext(builder.cttz(left, ir.Constant(ir.IntType(1), 1)), INDEX)
-            row_p = builder.gep(out_p, [builder.mul(t, out_stride_v)])
-            for k, term in enumerate(terms):
-                total = builder.add(load(builder, row_p, SHORTS, k), term)
-                store(builder, total, row_p, k)
-            rest = builder.and_(left, builder.sub(left, one))
-            left.add_incoming(rest, loop)
-            builder.cbranch(builder.icmp_unsigned("!=", rest, zero), loop, done)
-
-            builder.position_at_end(done)
+            add_at_bits(builder, out_p, out_stride_v, mask_v, terms, builder.add)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -218,7 +197,8 @@ def add_scaled_code_rows(out, o, w, w0, stride, n, rows, values, count):
     for k in range(np.uint64(count)):
         start, value = np.uint64(w0 + rows[k] * stride), np.int64(values[k])
         for j in range(np.uint64(n)):
-            out[start_out + j] += value * np.int64(w[start + j])
+            place = np.uint64(j)
+            out[start_out + place] += value * np.int64(w[start + place])
 
 
 def _add_code_rows_plain(out, o, w, w0, stride, n, rows, first, last):
