@@ -185,19 +185,18 @@ def integers(results: Results) -> str:
             )
         distances = [f"{mean(d[n] for d in point['distance']):.4f}" for n in steps]
         clipped = f"{mean(point['saturations_per_sample']):.3g}" if widths else ""
-        rows.append([name, spread(point["validation_error"]), *distances, clipped])
+        errors = spread(point["test_error"]), spread(point["validation_error"])
+        rows.append([name, *errors, *distances, clipped])
     compared = table(
-        ["", "validation error, % >", *(f"distance, {n} steps >" for n in steps),
+        ["", "test error, % >", "validation error, % >", *(f"distance, {n} steps >" for n in steps),
          "states clipped per sample >"],
         rows,
     )  # fmt: skip
-    test = {name: [seed[name] for seed in found["test"]] for name in ("float", "chip")}
     return (
         f"{compared}\n\n{found['network']}, {len(found['seeds'])} seeds, mean ± sample standard "
         f"deviation; {found['validation_samples']:,} validation samples, {found['free_steps']} "
         "steps. Distance: mean over units and samples between the potentials and the fixed point "
-        f"of the continuous network. **Test error: {spread(test['float'])} % in floating point, "
-        f"{spread(test['chip'])} % in a chip's integers** (8-bit weights, 24-bit states)."
+        "of the continuous network."
     )
 
 
