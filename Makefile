@@ -24,9 +24,10 @@ help: ## list the targets
 
 venv: $(VENV)/.installed ## make $(VENV) and install eqchip there, with its test tools
 
-# Only ever run in a process of its own: SANA-FE is GPL, and eqchip does not depend on it.
-peers: venv ## install SANA-FE, so that make test compares with it
-	@$(PIP) install -c constraints.txt sanafe
+# SANA-FE is GPL: it is only ever run in a process of its own, and no extra of eqchip names it.
+peers: venv ## install SANA-FE, Brian2, Lava and NIR, so that make test compares with them
+	@$(PIP) install -c constraints.txt --build-constraint constraints.txt \
+		sanafe 'eqchip[brian2,lava,nir]'
 
 demo: venv ## train a small network on the emulated chip, and report what it cost
 	@$(BIN)/eqchip demo $(ARGS)

@@ -20,6 +20,8 @@ COMMANDS = {
     "chips": "The chips that are known, and every figure about one with its source.",
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
     "report": "What training costs on a chip: energy, time and memory, modelled.",
+    "crosscheck": "Run a trained network on other engines, and compare step by step.",
+    "export": "Write a trained network for other tools: NIR, or Lava.",
     "bench": "Measure the engine's speed against the machine's limit and dense algebra.",
 }
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

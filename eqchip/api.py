@@ -20,6 +20,8 @@ from eqchip.mapping.mapped import MappedNetwork
 BACKENDS = {
     "emulator": "eqchip.emulator.engine",
     "reference": "eqchip.backends.reference",
+    "brian2": "eqchip.backends.brian2",
+    "lava": "eqchip.backends.lava",
 }
 
 
@@ -72,8 +74,10 @@ def run(
     strict : bool, default False
         Whether a state that leaves the chip's range is an error; else it is clipped and
         counted in ``run.saturations``.
-    backend : {"emulator", "reference"}
-        The event-driven engine, or the plain numpy reference.
+    backend : {"emulator", "reference", "brian2", "lava"}
+        The event-driven engine, the plain numpy reference, or another simulator: Brian2 in
+        float64, Lava in float64 and in a chip's integers. Those two are installed with
+        ``pip install 'eqchip[brian2]'`` and, on Python 3.10, ``'eqchip[lava]'``.
     threads : int, optional
         For the emulator. Default: all processors. The result does not depend on it.
 

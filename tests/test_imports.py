@@ -22,7 +22,10 @@ MAY_IMPORT = {
     "emulator": set(),
 }
 NUMBA_ALLOWED = ("eqchip.emulator.kernels", "eqchip.emulator.jit")
-HEAVY = {"numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch", "brian2", "lava"}
+HEAVY = {
+    *("numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch"),
+    *("brian2", "lava", "nir", "h5py"),
+}
 
 
 class Import(NamedTuple):

@@ -103,6 +103,10 @@ class _Numbers(click.ParamType):
     "--sanafe-python", metavar="PYTHON",
     help="With --chip: a Python that has SANA-FE. Default: this one, if it has.",
 )  # fmt: skip
+@click.option(
+    "--peers", is_flag=True,
+    help="Measure the emulator beside Brian2 and Lava instead, where they are installed.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0)
 @click.option("--out", type=click.Path(path_type=Path), help="Save the JSON document.")
 @output_options
@@ -123,6 +127,7 @@ def command(
     training: bool,
     chip_name: str | None,
     sanafe_python: str | None,
+    peers: bool,
     seed: int,
     out: Path | None,
     as_json: bool,
@@ -136,7 +141,8 @@ def command(
     ratios are taken within a round: other jobs on the machine disturb them little.
 
     With --chip the engine runs on a chip's cores and in its integers, beside the same
-    network without a chip and beside SANA-FE, where that is installed.
+    network without a chip and beside SANA-FE, where that is installed. With --peers it runs
+    beside Brian2 and Lava: the same inputs, the same spikes, one thread each.
     """
     output = Output(as_json, quiet)
     _check_writable(out)
@@ -159,6 +165,8 @@ def command(
     x, source = inputs(kind, data_dir, setting)
     if chip_name is not None:
         return _bench_chip(output, setting, x, source, chip_name, sanafe_python, out)
+    if peers:
+        return _bench_peers(output, setting, x, source, out)
     found = speed(setting, x, output)
     cost, memory = None, []
     if training:
@@ -182,6 +190,19 @@ def command(
     if not worst <= AGREEMENT:
         output.message(f"dense and engine differ by {worst:.3g}; expected at most {AGREEMENT}")
         return 1
+    return 0
+
+
+def _bench_peers(output: Output, setting: Setting, x: Any, source: str, out: Path | None) -> int:
+    from eqchip import peerspeed
+
+    found = peerspeed.peer_speed(setting, x, output)
+    document = peerspeed.document(setting, source, found)
+    if out is not None:
+        write_text(out, json.dumps(document, indent=2) + "\n")
+        output.message(f"written: {out}")
+    output.result(document)
+    peerspeed.show(output, setting, found)
     return 0
 
 

@@ -1,0 +1,126 @@
+"""The network on Lava (lava-nc 0.10, Python 3.10): Intel's process models, on the CPU.
+
+A problem is compiled to a process graph (:mod:`eqchip.mapping.processgraph`), written to a
+temporary folder, and run by :mod:`eqchip.backends.lava.builder` in a Python process of its own,
+because Lava hangs when a Process raises. All samples take one run, one after the other.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from eqchip.backends.lava import watch
+from eqchip.backends.lava.results import read_network, read_run
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.learning import Rule
+from eqchip.emulator.network import Network
+from eqchip.emulator.problem import Problem, Run
+from eqchip.mapping.processgraph import ProcessGraph, process_graph, process_inputs
+from eqchip.mapping.processlearning import with_learning
+from eqchip.mapping.processstock import with_stock_dense
+
+PYTHON = (3, 10)  # the only one that lava-nc 0.10 supports
+PREFIX = "eqchip-lava-"
+BUILDER = "eqchip.backends.lava.builder"
+# A step of a small network takes about 1 ms, of 784-500-10 about 2; a hang takes for ever.
+LEAST_SECONDS, SECONDS_PER_STEP = 60.0, 0.05
+
+
+def check_lava() -> None:
+    """Refuse to go on where Lava cannot run.
+
+    Raises
+    ------
+    InputError
+        With what to install.
+    """
+    if sys.version_info[:2] != PYTHON:
+        found = ".".join(map(str, sys.version_info[:2]))
+        raise InputError(
+            f"backend 'lava': this is Python {found}; expected Python 3.10 for lava-nc 0.10: "
+            "there, pip install 'eqchip[lava]'"
+        )
+    if find_spec("lava") is None:
+        raise InputError(
+            "backend 'lava': lava-nc is not installed; expected it: pip install 'eqchip[lava]'"
+        )
+
+
+def solve(problem: Problem, *, limit: float | None = None, stock_dense: bool = False) -> Run:
+    """Run a problem on Lava.
+
+    Parameters
+    ----------
+    problem : Problem
+        Precision float64 or chip, quantizer sigma-delta or Bernoulli.
+    limit : float, optional
+        Seconds after which Lava is given up. Default: 60, and 0.05 per step and sample.
+    stock_dense : bool, default False
+        Whether Lava's own Dense processes, two per connection, stand in for SymDense.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    InputError
+        If Lava cannot run here, for what the processes do not compute, when Lava fails (with
+        its whole output as the cause), and when it is not done within `limit`.
+    """
+    check_lava()
+    graph = process_graph(problem)
+    if stock_dense:
+        graph = with_stock_dense(graph)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+        _run(problem, graph, Path(name), limit)
+        return read_run(problem, Path(name))
+
+
+def train(
+    problem: Problem,
+    *,
+    beta: float,
+    lr: float | Sequence[float],
+    rule: Rule = "full",
+    limit: float | None = None,
+) -> tuple[Run, Network]:
+    """Learn from the samples of a problem, one after the other, all inside one run of Lava.
+
+    Parameters
+    ----------
+    problem : Problem
+        Precision float64, input ``"spikes"``, the phases of one sample's training.
+    beta, lr, rule
+        As for :func:`eqchip.contrast`; a minibatch is one sample.
+    limit : float, optional
+        As for :func:`solve`.
+
+    Returns
+    -------
+    Run, Network
+        What was seen while learning, and what was learned.
+    """
+    check_lava()
+    graph = with_learning(process_graph(problem), problem, beta=beta, lr=lr, rule=rule)
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+        _run(problem, graph, Path(name), limit)
+        return read_run(problem, Path(name)), read_network(problem, Path(name))
+
+
+def _run(problem: Problem, graph: ProcessGraph, folder: Path, limit: float | None) -> None:
+    """Run a graph in a process of its own; its layers write to the folder."""
+    if limit is None:
+        limit = LEAST_SECONDS + SECONDS_PER_STEP * problem.steps * len(problem.x)
+    graph.save(folder)
+    inputs = folder / "inputs.npz"
+    process_inputs(problem).save(inputs)
+    command = [sys.executable, "-m", BUILDER, str(folder), str(inputs), str(folder)]
+    try:
+        watch.run(command, limit=limit, folder=folder, log=folder / "log.txt")
+    except watch.CommandFailed as error:
+        raise InputError(f"backend 'lava': {error}") from RuntimeError(error.output)

@@ -1,0 +1,205 @@
+r"""Networks as NIR graphs (Neuromorphic Intermediate Representation), written and read back.
+
+A layer is a leaky integrator, a connection one ``Linear`` node per direction, since NIR knows
+no shared weights::
+
+    input -> up_1 -> layer_1 -> up_2 -> layer_2 -> ... -> output
+                     layer_1 <- dn_2 <- layer_2
+
+    LI       tau dv/dt = (v_leak - v) + r I      tau = r = 1, v_leak = the biases
+    Linear   I = weight z                        up_k: W_k^T,  dn_k: W_k   (W_k: n_pre, n_post)
+
+Nothing leads back into the clamped input. An Euler step of length eps of these equations is
+``v <- (1 - eps) v + eps (b + I)``: a step of eqchip's real-valued network without its clip to
+[0, 1]. What NIR has no words for is text under the key ``"eqchip"`` of the graph's metadata,
+see :mod:`eqchip.backends.nir_metadata`; ``docs/backends.md`` says what another tool will and
+will not reproduce.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqchip.backends.nir_metadata import KEY, Described, check_digest, parse, to_text
+from eqchip.emulator.coding import Coding
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import replacing
+from eqchip.emulator.learning import Learning
+from eqchip.emulator.network import Network
+from eqchip.emulator.problem import InputMode
+
+INSTALL = "nir is not installed; expected it: pip install 'eqchip[nir]'"
+
+
+def write_nir(
+    network: Network,
+    path: Path,
+    *,
+    coding: Coding | None = None,
+    input: InputMode = "spikes",
+    learning: Learning | None = None,
+) -> None:
+    """Write a network as a NIR graph (HDF5), or nothing.
+
+    Parameters
+    ----------
+    network : Network
+    path : Path
+        The file; one that is there already is replaced.
+    coding : Coding, optional
+        Goes into the metadata, as do the input mode and the learning rule with its phases.
+    input : {"spikes", "current"}
+    learning : Learning, optional
+
+    Raises
+    ------
+    InputError
+        If nir is not installed.
+    OSError
+        If the file cannot be written.
+    """
+    nir = _nir()
+    described = Described(network, coding, input, learning)
+    sizes = network.sizes
+    nodes: dict[str, Any] = {
+        "input": nir.Input(input_type=np.array([sizes[0]])),
+        "output": nir.Output(output_type=np.array([sizes[-1]])),
+    }
+    for k, (weights, biases) in enumerate(
+        zip(network.weights, network.biases, strict=True), start=1
+    ):
+        nodes[f"up_{k}"] = nir.Linear(weight=np.ascontiguousarray(weights.T))
+        if k > 1:
+            nodes[f"dn_{k}"] = nir.Linear(weight=np.ascontiguousarray(weights))
+        ones = np.ones_like(biases)
+        nodes[f"layer_{k}"] = nir.LI(tau=ones, r=ones, v_leak=np.array(biases))
+    graph = nir.NIRGraph(nodes, sorted(edges(len(sizes))), metadata={KEY: to_text(described)})
+    whole = io.BytesIO()
+    nir.write(whole, graph)
+    with replacing(Path(path)) as file:
+        file.write(whole.getbuffer())
+
+
+def read_nir(path: Path) -> Described:
+    """Read a network that :func:`write_nir` wrote: equal to the bit.
+
+    Returns
+    -------
+    Described
+        ``network``, ``coding``, ``input`` and ``learning``.
+
+    Raises
+    ------
+    InputError
+        If nir is not installed, or the file is missing, damaged, of another origin, or was
+        changed: if the two directions of a connection differ, it is named.
+    """
+    nir, path = _nir(), Path(path)
+    try:
+        with open(path, "rb") as file:
+            graph = nir.read(io.BytesIO(file.read()))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a NIR file") from None
+    except Exception as error:  # h5py and nir raise a dozen kinds on damaged or odd graphs
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: damaged or no NIR file ({reason[:200]})") from None
+    try:
+        return _network_of(graph, nir)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def edges(layers: int) -> set[tuple[str, str]]:
+    """The edges of the graph of a network with so many layers, the input counted."""
+    found = {("input", "up_1"), (f"layer_{layers - 1}", "output")}
+    for k in range(1, layers):
+        found.add((f"up_{k}", f"layer_{k}"))
+    for k in range(2, layers):
+        found |= {(f"layer_{k - 1}", f"up_{k}"), (f"layer_{k}", f"dn_{k}")}
+        found.add((f"dn_{k}", f"layer_{k - 1}"))
+    return found
+
+
+def _network_of(graph: Any, nir: Any) -> Described:
+    """The network in a NIR graph, or an error without the file's name."""
+    metadata = getattr(graph, "metadata", {})
+    if not isinstance(graph, nir.NIRGraph) or KEY not in metadata:
+        raise InputError(
+            f"no {KEY!r} in its metadata; expected a file that eqchip wrote: without it nothing "
+            "says which weights are shared and how the layers exchange bits"
+        )
+    description = parse(metadata[KEY])
+    sizes = description.sizes
+    _check_graph(graph, nir, sizes)
+    weights, biases = [], []
+    for k, shape in enumerate(zip(sizes, sizes[1:], strict=False), start=1):
+        up = _array(f"weight of up_{k}", graph.nodes[f"up_{k}"].weight, shape[::-1])
+        if k > 1:
+            dn = _array(f"weight of dn_{k}", graph.nodes[f"dn_{k}"].weight, shape)
+            _check_tied(k, up, dn)
+        layer = graph.nodes[f"layer_{k}"]
+        biases.append(_array(f"v_leak of layer_{k}", layer.v_leak, shape[1:]))
+        for name in ("tau", "r"):
+            if not np.all(_array(f"{name} of layer_{k}", getattr(layer, name), shape[1:]) == 1):
+                raise InputError(f"{name} of layer_{k} is not 1; expected 1 for all units")
+        weights.append(up.T)
+    network = Network.dense(sizes, weights=weights, biases=biases)
+    described = Described(network, description.coding, description.input, description.learning)
+    check_digest(metadata[KEY], described)
+    return described
+
+
+def _check_graph(graph: Any, nir: Any, sizes: tuple[int, ...]) -> None:
+    """The nodes and edges are those of a chain of layers, no more and no fewer."""
+    kinds = {"input": nir.Input, "output": nir.Output}
+    for k in range(1, len(sizes)):
+        kinds |= {f"up_{k}": nir.Linear, f"layer_{k}": nir.LI}
+        kinds |= {f"dn_{k}": nir.Linear} if k > 1 else {}
+    for name in sorted(kinds.keys() ^ graph.nodes.keys()):
+        state = "missing" if name in kinds else "not one that eqchip writes"
+        raise InputError(f"node {name!r} is {state}; expected {', '.join(kinds)}")
+    for name, kind in kinds.items():
+        found = type(graph.nodes[name])
+        if found is not kind:
+            raise InputError(f"node {name!r} is {found.__name__}; expected {kind.__name__}")
+    for edge in sorted(edges(len(sizes)) ^ set(graph.edges)):
+        state = "missing" if edge in edges(len(sizes)) else "not one that eqchip writes"
+        raise InputError(f"edge {edge[0]} -> {edge[1]} is {state}; expected a chain of layers")
+
+
+def _array(what: str, array: Any, shape: tuple[int, ...]) -> np.ndarray:
+    if getattr(array, "shape", None) != shape:
+        raise InputError(f"{what} has shape {getattr(array, 'shape', None)}; expected {shape}")
+    if array.dtype not in (np.float32, np.float64):
+        raise InputError(f"{what} is {array.dtype}; expected float32 or float64")
+    return array
+
+
+def _check_tied(k: int, up: np.ndarray, dn: np.ndarray) -> None:
+    if up.dtype != dn.dtype:
+        raise InputError(
+            f"connection {k}: up_{k} is {up.dtype}, dn_{k} {dn.dtype}; expected one weight for both"
+        )
+    wrong = np.argwhere(~(dn == up.T))  # NaN is caught as well
+    if len(wrong):
+        i, j = (int(n) for n in wrong[0])
+        raise InputError(
+            f"connection {k} ({dn.shape[0]} -> {dn.shape[1]}): the weight between units {i} and "
+            f"{j} is {float(up[j, i])!r} in up_{k} and {float(dn[i, j])!r} in dn_{k}; "
+            "expected one symmetric weight, as Equilibrium Propagation needs it"
+        )
+
+
+def _nir() -> Any:
+    try:
+        import nir
+    except ImportError:
+        raise InputError(INSTALL) from None
+    return nir
+
+
+__all__ = ["INSTALL", "Described", "edges", "read_nir", "write_nir"]

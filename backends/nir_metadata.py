@@ -1,0 +1,183 @@
+"""What NIR cannot say of a network: JSON text under the key ``"eqchip"`` of a graph's metadata.
+
+===============  ==============================================================================
+``format``       ``"eqchip-nir 1"``
+``layers``       the shape of every layer, the input first
+``connections``  per connection ``kind``, and the nodes ``pre``, ``post``, ``up`` and ``dn``; the
+                 weight of ``dn`` is the transpose of that of ``up``: one weight, shared. ``dn``
+                 is null where a clamped layer receives nothing
+``clamped``      the layers whose potential is given from outside
+``potentials``   the interval that potentials are clipped to
+``coding``       as in ``config.toml``: quantizer, step size, prediction; or null
+``input``        ``"spikes"`` or ``"current"``
+``learning``     as in ``config.toml``: the rule, its beta and numbers of steps; or null
+``phases``       what ``learning`` amounts to: the phases of a training sample, in order; or null
+``digest``       SHA-256 of all of the above and of weights and biases; may be left out
+===============  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from eqchip.emulator.coding import Coding
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.learning import Learning
+from eqchip.emulator.network import Network
+from eqchip.emulator.phases import Nudged
+from eqchip.emulator.problem import InputMode
+
+KEY = "eqchip"
+FORMAT = "eqchip-nir 1"
+
+
+@dataclass(frozen=True, eq=False)
+class Described:
+    """A network, and how it is run; what is None was not given."""
+
+    network: Network
+    coding: Coding | None
+    input: InputMode
+    learning: Learning | None
+
+
+class Settings(NamedTuple):
+    """What the text holds beside the weights."""
+
+    sizes: tuple[int, ...]
+    coding: Coding | None
+    input: InputMode
+    learning: Learning | None
+
+
+_CODING: TypeAdapter[Coding | None] = TypeAdapter(Coding | None)
+_LEARNING: TypeAdapter[Learning | None] = TypeAdapter(Learning | None)
+_INPUT: TypeAdapter[InputMode] = TypeAdapter(InputMode)
+
+
+def to_text(described: Described) -> str:
+    """The JSON text of a network."""
+    document = _document(
+        Settings(described.network.sizes, described.coding, described.input, described.learning)
+    )
+    return json.dumps({**document, "digest": _digest(document, described.network)})
+
+
+def parse(text: Any) -> Settings:
+    """Read the JSON text.
+
+    Raises
+    ------
+    InputError
+        If it is no JSON, of another format, or holds what eqchip would not write.
+    """
+    document = _loads(text)
+    document.pop("digest", None)
+    layers = document.get("layers")
+    if (
+        not isinstance(layers, list)
+        or len(layers) < 2
+        or not all(
+            isinstance(shape, list) and len(shape) == 1 and type(shape[0]) is int and shape[0] > 0
+            for shape in layers
+        )
+    ):
+        raise InputError(f"metadata: layers are {str(layers)[:80]}; expected a list of sizes")
+    settings = Settings(
+        tuple(shape[0] for shape in layers),
+        _validated("coding", _CODING, document),
+        _validated("input", _INPUT, document),
+        _validated("learning", _LEARNING, document),
+    )
+    expected = _document(settings)
+    for name in sorted(expected.keys() | document.keys()):
+        if document.get(name, "missing") != expected.get(name, "missing"):
+            shown = json.dumps(document.get(name, "missing"))[:80]
+            right = json.dumps(expected.get(name, "nothing"))[:80]
+            raise InputError(f"metadata: {name} is {shown}; expected {right}")
+    return settings
+
+
+def check_digest(text: Any, described: Described) -> None:
+    """Refuse a file in which a bit is not as eqchip wrote it; one without digest passes."""
+    document = _loads(text)
+    found = document.pop("digest", None)
+    expected = _digest(document, described.network)
+    if found is not None and found != expected:
+        raise InputError(
+            f"digest is {str(found)[:64]}; expected {expected} of these weights, biases and "
+            "settings: the file is damaged, or was changed (take digest out if that was meant)"
+        )
+
+
+def _document(settings: Settings) -> dict[str, Any]:
+    """All but the digest."""
+    phases = None
+    if settings.learning is not None:
+        phases = [
+            {
+                "kind": "nudged" if isinstance(phase, Nudged) else "free",
+                "steps": phase.steps,
+                "beta": phase.beta if isinstance(phase, Nudged) else None,
+                "from_free": phase.from_free,
+            }
+            for phase in settings.learning.phases(np.zeros((1, 1)))
+        ]
+    return {
+        "format": FORMAT,
+        "layers": [[n] for n in settings.sizes],
+        "connections": [
+            {
+                "kind": "Dense",
+                "pre": f"layer_{k - 1}" if k > 1 else "input",
+                "post": f"layer_{k}",
+                "up": f"up_{k}",
+                "dn": f"dn_{k}" if k > 1 else None,
+            }
+            for k in range(1, len(settings.sizes))
+        ],
+        "clamped": ["input"],
+        "potentials": [0.0, 1.0],
+        "coding": _CODING.dump_python(settings.coding, mode="json"),
+        "input": settings.input,
+        "learning": _LEARNING.dump_python(settings.learning, mode="json"),
+        "phases": phases,
+    }
+
+
+def _loads(text: Any) -> dict[str, Any]:
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    try:
+        document = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        raise InputError(f"{KEY!r} in its metadata is no valid JSON") from None
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != FORMAT:
+        raise InputError(f"metadata: format is {str(found)[:80]!r}; expected {FORMAT!r}")
+    return dict(document)
+
+
+def _validated(name: str, adapter: TypeAdapter[Any], document: dict[str, Any]) -> Any:
+    try:
+        return adapter.validate_python(document.get(name))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InputError(
+            f"metadata: {name}: {first['msg'].removeprefix('Value error, ')}"
+        ) from None
+
+
+def _digest(document: dict[str, Any], network: Network) -> str:
+    whole = hashlib.sha256(json.dumps(document, sort_keys=True).encode())
+    for array in (*network.weights, *network.biases):
+        little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        whole.update(f"{little.dtype.str} {little.shape} ".encode())
+        whole.update(little.tobytes())
+    return whole.hexdigest()
