@@ -296,6 +296,62 @@ def _figure(total: Result) -> str:
     return f"{'≥ ' if total['lacks'] else ''}{middle} ({low} to {high}) {name}"
 
 
+def crosscheck(results: Results) -> str:
+    """Drawn networks, and a trained one, on other engines: ``crosscheck*.json``."""
+    found, trained = results.get("crosscheck.json"), results.get("crosscheck-mnist.json")
+    if found is None and trained is None:
+        return NOTHING
+    rows = []
+    for row in found["engines"] if found else []:
+        if row["bits"]:
+            what = f"{row['networks']:,} drawn networks"
+            rows.append([what, row["engine"], row["precision"], f"{row['bits']:,}",
+                         f"{row['mismatches']:,}", f"{row['largest_difference']:.2g}"])  # fmt: skip
+    for row in trained["engines"] if trained else []:
+        if row.get("bits"):
+            what = f"trained network on {trained['samples']} {trained['dataset']} images"
+            rows.append([what, row["engine"], row["precision"], f"{row['bits']:,}",
+                         f"{row['mismatches']:,}", f"{row['largest_difference']:.2g}"])  # fmt: skip
+    return table(
+        ["emulator against", "engine", "precision", "bits compared >", "mismatches >",
+         "potentials differ by >"],
+        rows,
+    )  # fmt: skip
+
+
+def peer_speed(results: Results) -> str:
+    """The emulator beside Brian2 and Lava: ``peer-speed.json``."""
+    found = results.get("peer-speed.json")
+    if found is None:
+        return NOTHING
+    rows = []
+    for contestant in found["contestants"]:
+        name = contestant["name"]
+        ratio = found["ratios"].get(name)
+        setup = found["setup_seconds"].get(name)
+        rows.append(
+            [
+                name,
+                thousands(contestant["events_per_second"]),
+                f"{contestant['milliseconds_per_100_steps']:.2f}",
+                between(ratio) if ratio else "",
+                "" if setup is None else f"{setup:.0f}",
+            ]
+        )
+    compared = table(
+        ["one thread each", "synaptic events/s >", "ms per 100 steps of a sample >",
+         "emulator in float32 is times as fast: median (extremes) >", "set-up, s >"],
+        rows,
+    )  # fmt: skip
+    setting = found["setting"]
+    return (
+        f"{compared}\n\n{'-'.join(map(str, setting['layers']))}, {setting['free_steps']} + "
+        f"{setting['nudged_steps']} steps, the same inputs and spikes, {setting['rounds']} rounds; "
+        f"{found['machine']['cpu']}. Brian2 with its default compiler flags, computing in float64; "
+        "loops over time steps alone are timed. Aims: 20 times Brian2's C++, 150 times Lava."
+    )
+
+
 def _three(number: float) -> str:
     """Three digits, and none of them in an exponent."""
     return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
@@ -320,6 +376,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "integers": integers,
     "cost": cost,
     "chip-speed": chip_speed,
+    "crosscheck": crosscheck,
+    "peer-speed": peer_speed,
     "files": files,
 }
 

@@ -1,0 +1,44 @@
+"""``eqchip bench --peers``, with Lava, and with nobody."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from test_bench import TINY
+
+from eqchip import peerspeed
+from eqchip.__main__ import main
+from eqchip.emulator.errors import InputError
+
+
+def refuse(*_: object) -> None:
+    raise InputError("not today")
+
+
+def bench(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
+    assert main([*TINY, "--peers", "--json", "--quiet", *options]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_whoever_cannot_run_is_left_out_and_named(capsys, monkeypatch):
+    monkeypatch.setattr(peerspeed, "brian2_contestants", refuse)
+    monkeypatch.setattr(peerspeed.lava, "check_lava", refuse)
+    found = bench(capsys)
+    assert found["left_out"] == {"Brian2": "not today", peerspeed.LAVA: "not today"}
+    names = [contestant["name"] for contestant in found["contestants"]]
+    assert names == [peerspeed.EMULATOR, peerspeed.DOUBLE]
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("lava")
+def test_lava_is_timed_without_its_start(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(peerspeed, "brian2_contestants", refuse)
+    out = tmp_path / "speed.json"
+    found = bench(capsys, "--out", str(out), "--rounds", "1", "--batch", "40")
+    assert found == json.loads(out.read_text())
+    assert set(found["left_out"]) == {"Brian2"}
+    by_name = {contestant["name"]: contestant for contestant in found["contestants"]}
+    assert by_name[peerspeed.LAVA]["events_per_second"] > 0
+    assert found["ratios"][peerspeed.LAVA]["median"] > 1
+    assert found["setup_seconds"][peerspeed.LAVA] > 0
