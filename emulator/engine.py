@@ -1,16 +1,18 @@
-"""The tick-synchronous, event-driven engine."""
+"""The event-driven engine: with one clock for all, or, given a timing, without."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from eqchip.emulator import philox
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.asynchronous import EVENT
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import FixedPoint
@@ -19,6 +21,15 @@ from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.lowering import Lowered, layer_units, lower, lower_fixed
 from eqchip.emulator.phases import Nudged
 from eqchip.emulator.problem import Problem, Run, check_saturations, two_beta
+from eqchip.emulator.timed_engine import (
+    Asked,
+    Overflow,
+    chip_of,
+    new_counts,
+    rows_of,
+    run_samples,
+    timed,
+)
 
 QUANTIZERS = {
     "sigma-delta": arrays.SIGMA_DELTA,
@@ -48,12 +59,14 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
     Raises
     ------
     InputError
-        In strict mode, if a state left the chip's range.
+        In strict mode, if a state left the chip's range. Without a clock, if more messages are
+        in flight than `most_in_flight` allows: the error's ``run`` holds what was computed.
     """
     lowered = lower_problem(problem) if lowered is None else lowered
+    workers = resolve_threads(threads)
     batch, units = len(problem.x), int(lowered.offsets[-1])
     phases, layers = len(problem.phases), len(lowered.sizes)
-    steps, columns = problem.steps, int(lowered.strides[0])
+    steps = problem.steps if problem.timing is None else rows_of(problem)
     dtype = lowered.biases.dtype  # of states
     record = arrays.Record(
         np.zeros((phases, batch, units), dtype),
@@ -65,18 +78,23 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
         np.zeros((steps if "potentials" in problem.record else 0, batch, units), dtype),
         np.zeros((steps if problem.parts else 0, batch, len(lowered.part_ends)), np.int32),
     )
-    arguments = (
+    asked = Asked(
         lowered,
         _rules(problem) if problem.fixed is None else _fixed_rules(problem, problem.fixed),
-        record,
         _given_uniforms(problem, lowered),
         _numbers(problem, problem.x),
         _targets(problem, int(lowered.sizes[-1])),
         problem.samples.astype(np.uint64),
     )
+    if problem.timing is not None:
+        return _solve_timed(problem, asked, record, workers)
+    columns = int(lowered.strides[0])
     share(
         lambda first, last: relax(
-            *arguments,
+            lowered,
+            asked.rules,
+            record,
+            *asked[2:],
             arrays.new_state(units, layers, dtype),
             arrays.new_state(units, layers, dtype),
             arrays.new_scratch(units, columns, dtype),
@@ -84,18 +102,51 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
             last,
         ),
         batch,
-        resolve_threads(threads),
+        workers,
     )
-    saturations = record.saturations.sum(0)
-    check_saturations(problem, saturations)
+    run = _answer(problem, asked.lowered, record)
+    check_saturations(problem, run.saturations)
+    return run
+
+
+def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers: int) -> Run:
+    """Run a problem without a global clock; raises Overflow, with what was computed as `run`."""
+    chip = chip_of(problem, asked.lowered)
+    counts = new_counts(problem, chip)
+    events: list[np.ndarray] | None = None
+    if "events" in problem.record:
+        events = [np.zeros(0, EVENT) for _ in problem.samples]
+    overflows: list[Overflow] = []
+
+    def work(first: int, last: int) -> None:
+        overflow = run_samples(chip, asked, record, counts, events, first, last)
+        if overflow is not None:
+            overflows.append(overflow)
+
+    share(work, len(problem.x), workers)
+    if problem.parts:
+        record = record._replace(part_spikes=counts.spikes)
+    run = _answer(problem, asked.lowered, record, counts.updates.sum(0))
+    run = replace(run, timed=timed(chip, counts, events))
+    for overflow in overflows:
+        overflow.run = run
+        raise overflow
+    check_saturations(problem, run.saturations)
+    return run
+
+
+def _answer(
+    problem: Problem, lowered: Lowered, record: arrays.Record, updates: np.ndarray | None = None
+) -> Run:
+    """What was recorded, by layer; updates: neuron updates, (phases, layers), if counted."""
     return Run(
         problem.phases,
         _by_layer(record.bits, problem, lowered) if "bits" in problem.record else None,
         _by_layer(record.potentials, problem, lowered) if "potentials" in problem.record else None,
         [_by_layer(end, problem, lowered) for end in record.ends],
-        _activity(problem, record),
+        _activity(problem, record, updates),
         record.part_spikes if problem.parts else None,
-        saturations,
+        record.saturations.sum(0),
     )
 
 
@@ -138,8 +189,9 @@ def _rules(problem: Problem) -> arrays.Rules:
     dtype, coding = problem.dtype, problem.coding
     one = dtype.type(1)
     none = np.zeros(0, dtype)
-    eps = none if problem.step_table is None else problem.step_table
-    lam = none if problem.prediction_table is None else problem.prediction_table
+    # Copies are writable, as `none` is: one type for numba, so one compilation for all codings.
+    eps = none if problem.step_table is None else problem.step_table.copy()
+    lam = none if problem.prediction_table is None else problem.prediction_table.copy()
     adaptive = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
     low, high = philox.split_seed(problem.seed)
     return arrays.Rules(
@@ -225,13 +277,16 @@ def _by_layer(array: np.ndarray, problem: Problem, lowered: Lowered) -> list[np.
     ]
 
 
-def _activity(problem: Problem, record: arrays.Record) -> Activity:
+def _activity(
+    problem: Problem, record: arrays.Record, updates: np.ndarray | None = None
+) -> Activity:
     batch = len(problem.x)
-    steps = np.array([phase.steps for phase in problem.phases], np.int64)
-    updates = steps[:, None] * np.array(problem.network.sizes, np.int64) * batch
+    if updates is None:  # every unit, at every step
+        steps = np.array([phase.steps for phase in problem.phases], np.int64)
+        updates = steps[:, None] * np.array(problem.network.sizes, np.int64) * batch
+        if problem.input == "current":
+            updates[:, 0] = 0
     active = record.active.sum(0)
-    if problem.input == "current":
-        updates[:, 0] = 0
     arrivals = record.arrivals.sum(0)
     spikes, events, macs = active, arrivals, np.zeros_like(arrivals)
     if problem.coding.quantizer == "none":  # messages, but no spikes

@@ -60,10 +60,10 @@ class Lowered(NamedTuple):
 
 
 def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Zeros that start on a cache line."""
+    """Zeros that start on a cache line; the line after the last may be read."""
     dtype = np.dtype(dtype)
     count = math.prod(shape) if isinstance(shape, tuple) else shape
-    raw = np.zeros(count * dtype.itemsize + CACHE_LINE, np.uint8)
+    raw = np.zeros(count * dtype.itemsize + 2 * CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 

@@ -9,16 +9,18 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.asynchronous import Asynchronous, Paths, Timed
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import Network
-from eqchip.emulator.parts import Part, check_parts
+from eqchip.emulator.parts import Part, check_parts, whole_layers
 from eqchip.emulator.phases import Free, Nudged, Phase
+from eqchip.emulator.timing_checks import check_timing
 
 Precision = Literal["float32", "float64", "chip"]
 InputMode = Literal["spikes", "current"]
-Recordable = Literal["bits", "potentials"]
+Recordable = Literal["bits", "potentials", "events"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,10 @@ class Problem:
         hand. Row k belongs to the k-th step run, whatever its t.
     samples : ndarray of int64, shape (batch,)
         The identity of each sample for the random numbers.
+    timing : Asynchronous or None
+        The clocks, delays and faults of an asynchronous chip; None: one clock for all.
+    paths : Paths or None
+        Its ways between parts, where it has a mesh.
     """
 
     network: Network
@@ -58,6 +64,8 @@ class Problem:
     fixed: FixedPoint | None = None
     strict: bool = False
     parts: tuple[Part, ...] = ()
+    timing: Asynchronous | None = None
+    paths: Paths | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -84,6 +92,8 @@ class Problem:
     @property
     def last_step(self) -> int:
         """The largest step number t: how long the tables of the schedules must be."""
+        if self.timing is not None:  # a fast clock takes more steps
+            return self.timing.most_ticks(self.steps)
         return max(
             t + phase.steps - 1 for t, phase in zip(self.first_steps, self.phases, strict=True)
         )
@@ -148,6 +158,10 @@ class Run:
     cores : CoreActivity or None
         What every core of a chip did; None unless the network is a mapped one. See
         :mod:`eqchip.mapping.activity`.
+    timed : Timed or None
+        What an asynchronous run shows beside. There a row of `bits`, `potentials` and
+        `part_spikes` is a nominal period: spikes emitted in it (0, 1, 2, ...), potentials at its
+        end.
     """
 
     phases: tuple[Phase, ...]
@@ -158,6 +172,7 @@ class Run:
     part_spikes: np.ndarray | None = None
     saturations: np.ndarray | None = None
     cores: Any = None
+    timed: Timed | None = None
 
 
 def pose(
@@ -175,6 +190,8 @@ def pose(
     fixed: FixedPoint | None = None,
     strict: bool = False,
     parts: Sequence[Part] = (),
+    timing: Asynchronous | None = None,
+    paths: Paths | None = None,
 ) -> Problem:
     """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
 
@@ -247,9 +264,33 @@ def pose(
         fixed,
         bool(strict),
         check_parts(parts, network.sizes) if parts else (),
+        timing,
+        paths,
     )
+    _check_timing(problem)
     _check_precision(problem)
     return problem
+
+
+def _check_timing(problem: Problem) -> None:
+    """Refuse a timing that does not suit the run, and what only a timing has without one."""
+    timing = problem.timing
+    if timing is None:
+        if "events" in problem.record:
+            raise InputError(
+                "run: record has 'events', which only an asynchronous run has; "
+                "expected a timing, e.g. timing=Asynchronous()"
+            )
+        return
+    if not isinstance(timing, Asynchronous):
+        raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
+    parts = problem.parts or whole_layers(problem.network.sizes)
+    check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)
+    if problem.uniforms is not None and timing.drawn_clocks:
+        raise InputError(
+            "run: uniforms are given by the step, but clocks differ; "
+            "expected no uniforms, or clocks without spread, offset and jitter"
+        )
 
 
 def _arithmetic(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqchip.api import run
     from eqchip.emulator.activity import Activity
+    from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
     from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
     from eqchip.emulator.datasets import Dataset, load
     from eqchip.emulator.errors import InputError
@@ -33,6 +34,11 @@ __version__ = version("eqchip")
 _HOMES = {
     "run": "eqchip.api",
     "Activity": "eqchip.emulator.activity",
+    "Asynchronous": "eqchip.emulator.asynchronous",
+    "Clocks": "eqchip.emulator.asynchronous",
+    "Delays": "eqchip.emulator.asynchronous",
+    "Faults": "eqchip.emulator.asynchronous",
+    "Queues": "eqchip.emulator.asynchronous",
     "Coding": "eqchip.emulator.coding",
     "OptimalStepSize": "eqchip.emulator.coding",
     "Polynomial": "eqchip.emulator.coding",
@@ -57,11 +63,15 @@ _HOMES = {
 
 __all__ = [
     "Activity",
+    "Asynchronous",
     "Changes",
     "Chip",
+    "Clocks",
     "Coding",
     "Dataset",
+    "Delays",
     "Dense",
+    "Faults",
     "FixedPoint",
     "Free",
     "InputError",
@@ -71,6 +81,7 @@ __all__ = [
     "Nudged",
     "OptimalStepSize",
     "Polynomial",
+    "Queues",
     "Run",
     "chip_names",
     "contrast",

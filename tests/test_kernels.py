@@ -214,7 +214,7 @@ def test_uniforms_drawn_in_a_kernel_are_those_of_philox(dtype, seed, sample, lay
     out = np.full(2 * first + up_to(n, line(dtype)), -1, dtype)
     low, high = philox.split_seed(seed)
     place = (np.uint64(x) for x in (low, high, sample, layer, step))
-    draw_uniforms(out, first, n, *place, 1)
+    draw_uniforms(out, first, 0, n, *place, 1)
     expected = philox.uniforms(seed, np.array([sample]), layer, n, step)[0]
     np.testing.assert_array_equal(out[first : first + n], expected)  # no bit lost in float32
     assert (out[:first] == -1).all()

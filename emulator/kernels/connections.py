@@ -9,7 +9,11 @@ from __future__ import annotations
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
-from eqchip.emulator.kernels.rows_fixed import add_code_rows, add_code_rows_at_bits
+from eqchip.emulator.kernels.rows_fixed import (
+    add_code_rows,
+    add_code_rows_at_bits,
+    add_weighed_code_rows,
+)
 
 
 @inlined
@@ -100,3 +104,55 @@ def arrive_codes_feedback(u, net, k, rows, at, count):
         rows, first, first + count,
     )  # fmt: skip
     return count * n
+
+
+@inlined
+def arrive_at_part(sums, at, net, part_layer, begin, n, rows, values, below, count, valued):
+    """Add the rows of messages into a part's sums, from `at` on; rows may repeat.
+
+    The part: units begin ... begin + n - 1 of its layer. rows: the first `below` of layer
+    part_layer - 1, the rest, up to `count`, of layer part_layer + 1; values: their factors.
+    """
+    if below:
+        k = part_layer - 1
+        start = net.starts[k] + begin
+        if valued:
+            add_scaled_rows(
+                sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below
+            )
+        else:
+            add_rows(sums, at, net.weights, start, net.strides[k], n, rows, 0, below)
+    if count > below:
+        k = part_layer
+        start = net.mirror_starts[k] + begin
+        if valued:
+            add_scaled_rows(
+                sums, at, net.mirror, start, net.mirror_strides[k], n, rows, values, below, count
+            )
+        else:
+            add_rows(sums, at, net.mirror, start, net.mirror_strides[k], n, rows, below, count)
+
+
+@inlined
+def arrive_codes_at_part(
+    sums, back, at, net, part_layer, begin, n, rows, values, below, count, valued
+):
+    """As `arrive_at_part`, for weight codes; sums of feedback stand apart, in `back`."""
+    if below:
+        k = part_layer - 1
+        start = net.starts[k] + begin
+        if valued:
+            add_weighed_code_rows(
+                sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below
+            )
+        else:
+            add_code_rows(sums, at, net.weights, start, net.strides[k], n, rows, 0, below)
+    if count > below:
+        k = part_layer
+        start = net.mirror_starts[k] + begin
+        if valued:
+            add_weighed_code_rows(
+                back, at, net.mirror, start, net.mirror_strides[k], n, rows, values, below, count
+            )
+        else:
+            add_code_rows(back, at, net.mirror, start, net.mirror_strides[k], n, rows, below, count)

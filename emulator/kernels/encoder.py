@@ -26,7 +26,7 @@ def _fill_uniforms(out, first, n, rules, given, row, b, sample, layer, t):
             out[j] = given[row, b, j]
     else:
         draw_uniforms(
-            out, first, n, rules.seed[0], rules.seed[1], sample, np.uint64(layer), np.uint64(t),
+            out, first, 0, n, rules.seed[0], rules.seed[1], sample, np.uint64(layer), np.uint64(t),
             rules.one,
         )  # fmt: skip
 

@@ -68,16 +68,18 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def advance_states(net, rules, state, scratch, record, layer, t, two_beta, b, phase):
-    """2. to 4. Decode, drive, step: u becomes the new potentials s."""
-    first, n = net.offsets[layer], net.sizes[layer]
+def advance_states(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
+
+    two_beta: 0 where no nudge is.
+    """
     p, bits, low, high = scratch.p, rules.coefficient_bits, rules.low, rules.high
     if rules.predictive:
         decode_states(state.r, scratch.u, first, n, rules.lam[t - 1], bits)
         clipped = drive_states(p, state.r, scratch.b, first, n, low, high)
     else:
         clipped = drive_states(p, scratch.u, scratch.b, first, n, low, high)
-    if layer == len(net.sizes) - 1 and two_beta != 0:
+    if two_beta != 0:
         clipped += nudge_states(p, scratch.y, state.s, first, n, two_beta, bits, low, high)
     record.saturations[b, phase, layer] += clipped
     step_states(state.s, scratch.previous, p, first, n, rules.eps[t - 1], bits, rules.one)

@@ -52,16 +52,18 @@ def receive(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def advance(net, rules, state, scratch, record, layer, t, two_beta, b, phase):
-    """2. to 4. Decode, drive, step: u becomes the new potentials s."""
-    first, n = net.offsets[layer], net.sizes[layer]
+def advance(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
+
+    two_beta: 0 where no nudge is.
+    """
     p = scratch.p
     if rules.predictive:
         decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
         drive(p, state.r, scratch.b, first, n)
     else:
         drive(p, scratch.u, scratch.b, first, n)
-    if layer == len(net.sizes) - 1 and two_beta != 0:
+    if two_beta != 0:
         nudge(p, scratch.y, state.s, first, n, two_beta)
     if rules.adaptive:
         optimal_step_sizes(

@@ -6,6 +6,8 @@
 - ``_nrt=False``: kernels allocate nothing and count no references. A reference count is
   an atomic operation on memory that all threads share; with it, an array slice costs
   more than the loop over it, and two threads are as slow as one.
+- ``forceinline``: a function that takes dozens of arrays passes hundreds of numbers, which
+  costs more than a small one does; LLVM's own judgement leaves large functions apart.
 - ``cache``: compiled once per machine. The cache of a kernel does not notice an
   edit in *another* module: run ``make clean-cache`` after changing a kernel.
 
@@ -31,6 +33,7 @@ OPTIONS = {
     "error_model": "numpy",
     "_nrt": False,
 }
+INLINED = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +43,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from kernels only."""
-    return function if JIT_DISABLED else numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    return function if JIT_DISABLED else numba.njit(**INLINED)(function)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,6 +69,6 @@ def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callab
         return chosen.py_func
 
     typed.__signature__ = signature  # type: ignore[attr-defined]  # numba compares it
-    options = {name: value for name, value in OPTIONS.items() if name != "cache"}
+    options = {name: value for name, value in INLINED.items() if name != "cache"}
     numba.extending.overload(choose, jit_options=options)(typed)
     return choose

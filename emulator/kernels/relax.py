@@ -90,6 +90,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     clear_state(state, x, b, net.sizes[0])
     n_active = _clamp(net, rules, state, scratch, record, b)
 
+    unnudged = rules.two_beta.dtype.type(0)
     now, t, free_now, free_t, row = 0, 0, 0, 0, 0
     for phase in range(len(rules.phase_steps)):
         if rules.phase_from_free[phase]:
@@ -106,7 +107,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             following = 1 - now
             for layer in range(1, layers):
                 receive(net, rules, state, scratch, record, now, layer, b, phase)
-                advance(net, rules, state, scratch, record, layer, t, two_beta, b, phase)
+                advance(
+                    rules, state, scratch, record, net.offsets[layer], net.sizes[layer], layer, t,
+                    two_beta if layer == last else unnudged, b, phase,
+                )  # fmt: skip
                 state.counts[following * layers + layer] = encode(
                     net, rules, state, scratch, record, following, given, row, b, sample,
                     layer, t, phase,

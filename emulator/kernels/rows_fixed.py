@@ -201,6 +201,20 @@ def add_scaled_code_rows(out, o, w, w0, stride, n, rows, values, count):
             out[start_out + place] += value * np.int64(w[start + place])
 
 
+@inlined
+def add_weighed_code_rows(out, o, w, w0, stride, n, rows, values, first, last):
+    """out[o : o + n] += values[k] * w[w0 + rows[k] * stride : + n] for k in first ... last - 1.
+
+    out: flat int32, which the sums must not leave; values: int32; w: int8.
+    """
+    start_out = np.uint64(o)
+    for k in range(np.uint64(first), np.uint64(last)):
+        start, value = np.uint64(w0 + rows[k] * stride), np.int32(values[k])
+        for j in range(np.uint64(n)):
+            place = np.uint64(j)
+            out[start_out + place] += np.int32(value * np.int32(w[start + place]))
+
+
 def _add_code_rows_plain(out, o, w, w0, stride, n, rows, first, last):
     for k in range(first, last):
         start = w0 + int(rows[k]) * stride

@@ -173,23 +173,31 @@ def mark(masks, q, first, n, k):
 
 
 @inlined
-def draw_uniforms(out, first, n, seed_low, seed_high, sample, layer, t, one):
+def philox(c0, c1, c2, c3, k0, k1):
+    """Four random words of a counter and a key: the twin of `philox.philox4x32`.
+
+    All uint64, below 2**32.
+    """
+    for _ in range(ROUNDS):
+        p0, p1 = M0 * c0, M1 * c2
+        c0 = (p1 >> HALF_WORD) ^ c1 ^ k0
+        c2 = (p0 >> HALF_WORD) ^ c3 ^ k1
+        c1, c3 = p1 & LOW, p0 & LOW
+        k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+    return c0, c1, c2, c3
+
+
+@inlined
+def draw_uniforms(out, first, begin, end, seed_low, seed_high, sample, layer, t, one):
     """out[first + i] = the uniform number of unit i: the twin of `philox.uniforms`.
 
-    seed_low, seed_high, sample, layer, t: uint64, below 2**32; one: what stands for 1.0 (an
-    integer `out` keeps the whole part). Writes up to the next whole group of four units,
-    which stays within the layer's cache lines.
+    Of units begin ... end - 1 of the layer that starts at `first`. seed_low, seed_high, sample,
+    layer, t: uint64, below 2**32; one: what stands for 1.0 (an integer `out` keeps the whole
+    part). Writes whole groups of four units, which stay within the layer's cache lines.
     """
     scale = np.float64(UNIFORM_SCALE) * np.float64(one)
-    for group in range((n + 3) // 4):
-        c0, c1, c2, c3 = np.uint64(group), t, layer, sample
-        k0, k1 = seed_low, seed_high
-        for _ in range(ROUNDS):
-            p0, p1 = M0 * c0, M1 * c2
-            c0 = (p1 >> HALF_WORD) ^ c1 ^ k0
-            c2 = (p0 >> HALF_WORD) ^ c3 ^ k1
-            c1, c3 = p1 & LOW, p0 & LOW
-            k0, k1 = (k0 + W0) & LOW, (k1 + W1) & LOW
+    for group in range(begin // 4, (end + 3) // 4):
+        c0, c1, c2, c3 = philox(np.uint64(group), t, layer, sample, seed_low, seed_high)
         base = first + 4 * group
         out[base] = np.float64(c0 >> SHIFT) * scale
         out[base + 1] = np.float64(c1 >> SHIFT) * scale
