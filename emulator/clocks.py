@@ -82,6 +82,7 @@ def lower_timing(
     delays, queues = timing.delays, timing.queues
     scaled = timing.clocks.calibrated and timing.clocks.spread > 0
     gain, rate = _calibration(periods, place, row, lowered.biases.dtype, fixed)
+    stuck = _stuck(timing, units, place, row)
     low, high = philox.split_seed(timing.seed)
     lost = round(timing.faults.loss * 2**32)
     return Clockwork(
@@ -111,7 +112,8 @@ def lower_timing(
         scaled,
         gain,
         rate,
-        _stuck(timing, units, place, row),
+        bool(stuck.any()),
+        stuck,
         np.array([low, high ^ KEY], np.uint64),
         phase_ends(timing, phases),
         int((units.layer[starts] == 0).sum()),

@@ -12,7 +12,7 @@ import numpy as np
 from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.connections import arrive_at_part, arrive_codes_at_part
 from eqchip.emulator.kernels.encoder import emit
-from eqchip.emulator.kernels.gather import gather_values
+from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.relax import advance, inject
 from eqchip.emulator.kernels.state import (
@@ -127,41 +127,89 @@ def _number(net, layer, place):
 
 
 @inlined
-def _send(net, rules, clockwork, cores, queue, counts, now, clock, place, number, value, b,
-          sample, phase):  # fmt: skip
-    """A message from a unit to every destination of its part."""
+def _message_value(rules, clockwork, state, place):
+    """What a unit sends: one, or its potential where the network is real-valued."""
+    if rules.quantizer == REAL_VALUED and clockwork.stuck[place] != STUCK_AT_1:
+        return state.s[place]
+    return state.s.dtype.type(rules.one)
+
+
+@inlined
+def _new_message(queue, counts, route, place, time, stage, value):
+    """A message that arrives at a time; NONE if there is no room."""
+    node = take_node(queue)
+    if node != NONE:
+        at = np.uint64(node)
+        queue.counters[SERIAL] += 1
+        queue.counters[IN_FLIGHT] += 1
+        queue.time[at] = time
+        queue.key[at] = (np.int64(place) << UNIT_SHIFT) | (queue.counters[SERIAL] & SERIALS)
+        queue.coupled[at] = NONE
+        queue.route[at] = route
+        queue.stage[at] = stage
+        queue.value[at] = value
+    return node
+
+
+@inlined
+def _send_trains(rules, clockwork, state, scratch, queue, counts, now, clock, first, spikes, b,
+                 phase):  # fmt: skip
+    """The messages of a tick, from the units listed in scratch.active: a train to each part."""
     part = clockwork.clock_part[clock]
     for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
-        counts.messages[b, phase, SENT] += 1
-        queue.counters[SERIAL] += 1
-        delay = np.int64(clockwork.fixed_delay)
-        if clockwork.draws:
-            to = clockwork.route_part[route]
-            word, chance, _, _ = philox(
-                np.uint64(number), np.uint64(cores.tick[clock]), MESSAGE + np.uint64(to), sample,
-                clockwork.seed[0], clockwork.seed[1],
-            )  # fmt: skip
-            if np.int64(chance) < clockwork.loss:
-                counts.messages[b, phase, LOST_MESSAGES] += 1
-                _log(queue, counts, now, LOG_LOST, number, to, _real(rules, value))
-                continue
-            delay += _share(np.int64(clockwork.delay_jitter), word)
-        delay = max(delay, np.int64(1))
-        node = take_node(queue)
-        if node == NONE:
-            return
-        stage = np.int64(AT_CORE)
-        if clockwork.link_time:
-            stage = clockwork.path_starts[route + 1] - clockwork.path_starts[route]
-        else:
-            delay += clockwork.route_hops[route] * clockwork.hop
-        queue.time[node] = now + delay
-        queue.key[node] = (np.int64(place) << UNIT_SHIFT) | (queue.counters[SERIAL] & SERIALS)
-        queue.route[node] = route
-        queue.stage[node] = stage
-        queue.value[node] = value
-        queue.counters[IN_FLIGHT] += 1
-        insert(queue, node)
+        delay = max(np.int64(clockwork.fixed_delay), np.int64(1))
+        arrives = now + delay + clockwork.route_hops[route] * clockwork.hop
+        engine, last = np.int64(NONE), np.int64(NONE)
+        for i in range(np.uint64(spikes)):
+            place = first + scratch.active[i]
+            value = _message_value(rules, clockwork, state, place)
+            node = _new_message(queue, counts, route, place, arrives, AT_CORE, value)
+            if node == NONE:
+                break
+            if last == NONE:
+                engine = node
+            else:
+                queue.coupled[np.uint64(last)] = node
+            last = node
+        counts.messages[b, phase, SENT] += spikes
+        if engine != NONE:
+            insert(queue, engine)
+
+
+@inlined
+def _send_singly(rules, clockwork, cores, state, scratch, queue, counts, now, clock, first, spikes,
+                 number, b, sample, phase):  # fmt: skip
+    """The messages of a tick, each with what chance and the links make of it."""
+    part = clockwork.clock_part[clock]
+    for i in range(np.uint64(spikes)):
+        unit = scratch.active[i]
+        place = first + unit
+        value = _message_value(rules, clockwork, state, place)
+        for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
+            counts.messages[b, phase, SENT] += 1
+            delay = np.int64(clockwork.fixed_delay)
+            if clockwork.draws:
+                to = clockwork.route_part[route]
+                word, chance, _, _ = philox(
+                    np.uint64(number + unit), np.uint64(cores.tick[clock]),
+                    MESSAGE + np.uint64(to), sample, clockwork.seed[0], clockwork.seed[1],
+                )  # fmt: skip
+                if np.int64(chance) < clockwork.loss:
+                    counts.messages[b, phase, LOST_MESSAGES] += 1
+                    if len(counts.log_time):
+                        _log(queue, counts, now, LOG_LOST, number + unit, to, _real(rules, value))
+                    continue
+                delay += _share(np.int64(clockwork.delay_jitter), word)
+            delay = max(delay, np.int64(1))
+            stage = np.int64(AT_CORE)
+            if clockwork.link_time:
+                stage = clockwork.path_starts[route + 1] - clockwork.path_starts[route]
+            else:
+                delay += clockwork.route_hops[route] * clockwork.hop
+            node = _new_message(queue, counts, route, place, now + delay, stage, value)
+            if node == NONE:
+                return
+            insert(queue, node)
 
 
 @inlined
@@ -196,37 +244,46 @@ def _reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, 
         queue.time[node] = ends
         insert(queue, node)
         return
-    queue.counters[IN_FLIGHT] -= 1
     place = queue.key[node] >> UNIT_SHIFT
     layer = _source_layer(net, clockwork, part, place)
     if len(counts.log_time):
         number = _number(net, layer, place)
         kind = LOG_LOST if lost else LOG_DELIVERED
         _log(queue, counts, now, kind, number, part, _real(rules, queue.value[node]))
-    if lost:
-        counts.messages[b, phase, LOST_MESSAGES] += 1
-        free_node(queue, node)
-        return
     if not arrives:
         cores.backlog[part] -= 1
-    counts.messages[b, phase, DELIVERED] += 1
-    counts.received[row, b, part] += 1
+    n = 0
+    while node != NONE:
+        following = np.int64(queue.coupled[np.uint64(node)])
+        if lost:
+            free_node(queue, node)
+        else:
+            _keep_unread(cores, queue, node, part)
+        n += 1
+        node = following
+    queue.counters[IN_FLIGHT] -= n
+    if lost:
+        counts.messages[b, phase, LOST_MESSAGES] += n
+        return
+    counts.messages[b, phase, DELIVERED] += n
+    counts.received[row, b, part] += n
+    events = n * clockwork.part_units[part]
     if layer < clockwork.part_layer[part]:
-        record.arrivals[b, phase, layer, 0] += clockwork.part_units[part]
+        record.arrivals[b, phase, layer, 0] += events
     else:
-        record.arrivals[b, phase, layer - 1, 1] += clockwork.part_units[part]
-    _keep_unread(cores, queue, node, part)
+        record.arrivals[b, phase, layer - 1, 1] += events
 
 
 @inlined
 def _keep_unread(cores, queue, node, part):
-    queue.stage[node] = UNREAD
-    queue.following[node] = NONE
-    if cores.pending_head[part] == NONE:
-        cores.pending_head[part] = node
+    at, core = np.uint64(node), np.uint64(part)
+    queue.stage[at] = UNREAD
+    queue.following[at] = NONE
+    if cores.pending_head[core] == NONE:
+        cores.pending_head[core] = node
     else:
-        queue.following[cores.pending_tail[part]] = node
-    cores.pending_tail[part] = node
+        queue.following[np.uint64(cores.pending_tail[core])] = node
+    cores.pending_tail[core] = node
 
 
 @inlined
@@ -255,12 +312,14 @@ def _read_in(net, rules, clockwork, state, cores, queue, buffer, part):
     if node == NONE:
         return
     cores.pending_head[part] = NONE
-    n, sorted_ = 0, True
+    n, sorted_, before = 0, True, np.int64(0)
     while node != NONE:
-        following = np.int64(queue.following[node])
-        buffer.key[n] = queue.key[node]
-        buffer.values[n] = queue.value[node]
-        sorted_ = sorted_ and (n == 0 or buffer.key[n - 1] <= buffer.key[n])
+        at, i = np.uint64(node), np.uint64(n)
+        following, key = np.int64(queue.following[at]), queue.key[at]
+        buffer.key[i] = key
+        buffer.values[i] = queue.value[at]
+        sorted_ = sorted_ and before <= key
+        before = key
         free_node(queue, node)
         n += 1
         node = following
@@ -268,13 +327,12 @@ def _read_in(net, rules, clockwork, state, cores, queue, buffer, part):
         _swap_sorted(buffer, n)
     layer = clockwork.part_layer[part]
     middle, below = net.offsets[layer], 0
-    for i in range(n):
+    lower = net.offsets[layer - 1]
+    upper = net.offsets[layer + 1]  # of the last layer, the length of the row: nothing is above
+    for i in range(np.uint64(n)):
         place = buffer.key[i] >> UNIT_SHIFT
-        if place < middle:
-            buffer.rows[i] = place - net.offsets[layer - 1]
-            below += 1
-        else:
-            buffer.rows[i] = place - net.offsets[layer + 1]
+        below += np.int64(place < middle)
+        buffer.rows[i] = place - (lower if place < middle else upper)
     if clockwork.scaled:
         weigh(rules, clockwork, state, buffer, n)
     add_messages(net, rules, clockwork, state, cores, buffer, part, below, n)
@@ -386,6 +444,8 @@ def _encode(net, rules, clockwork, cores, state, scratch, record, given, first, 
             rules, state, scratch, record, scratch.p, state.s, scratch.previous,
             scratch.uniforms, first, n, layer, t, b, phase,
         )  # fmt: skip
+    if not clockwork.faulty:
+        return
     for j in range(first, first + n):
         if clockwork.stuck[j] == STUCK_AT_0:
             scratch.q[j] = 0
@@ -433,19 +493,21 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
             kind = LOG_SPIKE if scratch.q[first + i] else LOG_TICK
             _log(queue, counts, now, kind, number + i, part, _real(rules, state.s[first + i]))
     if spikes:
-        bits = record.bits.shape[0] > 0 and rules.quantizer != REAL_VALUED
-        for i in range(n):
-            place = first + i
-            if scratch.q[place]:
-                if bits:
-                    record.bits[row, b, place] += 1
-                value = state.s.dtype.type(rules.one)
-                if rules.quantizer == REAL_VALUED and clockwork.stuck[place] != STUCK_AT_1:
-                    value = state.s[place]
-                _send(
-                    net, rules, clockwork, cores, queue, counts, now, clock, place, number + i,
-                    value, b, sample, phase,
-                )  # fmt: skip
+        gather_spikes(scratch.active, 0, scratch.q, first, n)
+        if record.bits.shape[0] > 0 and rules.quantizer != REAL_VALUED:
+            for i in range(spikes):
+                record.bits[row, b, first + scratch.active[i]] += 1
+        alone = clockwork.draws or clockwork.link_time or clockwork.event_time
+        if alone or n == 1 or len(counts.log_time):
+            _send_singly(
+                rules, clockwork, cores, state, scratch, queue, counts, now, clock, first, spikes,
+                number, b, sample, phase,
+            )  # fmt: skip
+        else:
+            _send_trains(
+                rules, clockwork, state, scratch, queue, counts, now, clock, first, spikes, b,
+                phase,
+            )  # fmt: skip
     cores.tick[clock] = k + 1
     queue.time[clock] = _tick_time(clockwork, cores, clock, sample)
     insert(queue, clock)
@@ -560,6 +622,7 @@ def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase
     for i in range(saved.counts[0]):
         node = take_node(queue)
         queue.time[node] = saved.time[i] + now
+        queue.coupled[node] = NONE
         queue.key[node] = saved.key[i]
         queue.route[node] = saved.route[i]
         queue.stage[node] = saved.stage[i]

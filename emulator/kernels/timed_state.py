@@ -38,7 +38,7 @@ class Clockwork(NamedTuple):
     link_time; draws: whether a message needs random numbers.
     scaled: whether decoders are calibrated to clocks that differ; gain, rate (j,): a sender's
     period and the inverse of a receiver's: numbers of the run, or over 2**GAIN_BITS and
-    2**coefficient_bits. stuck (j,) uint8.
+    2**coefficient_bits. faulty: whether any unit is stuck; stuck (j,) uint8.
     seed (2,) uint64; phase_ends (k,); input_clocks: the first clocks are the input's.
     """
 
@@ -72,6 +72,7 @@ class Clockwork(NamedTuple):
     scaled: bool
     gain: np.ndarray
     rate: np.ndarray
+    faulty: bool
     stuck: np.ndarray
     seed: np.ndarray
     phase_ends: np.ndarray

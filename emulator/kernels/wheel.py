@@ -34,6 +34,8 @@ MOVES = 8  # per event: more, and insertion sort gives up
 class Queue(NamedTuple):
     """The events of one sample; n = clocks + messages that there is room for.
 
+    Messages that are alike in all but the sender travel as one event, a train: `coupled` (n,)
+    int32 is the next message of the same train, or NONE.
     time: (n,) int64 quanta; key: (n,) int64, TICK_KEY if a tick + place of the unit << 31 + serial
     number of the message; following: (n,) int32, the next node of a list; route, stage: (n,)
     int32, of a message, see `timed`; value: (n,) numbers, its weight.
@@ -46,6 +48,7 @@ class Queue(NamedTuple):
     time: np.ndarray
     key: np.ndarray
     following: np.ndarray
+    coupled: np.ndarray
     route: np.ndarray
     stage: np.ndarray
     value: np.ndarray
@@ -67,6 +70,7 @@ def new_queue(clocks: int, messages: int, slots: int, shift: int, dtype: np.dtyp
         np.zeros(n, np.int64),
         np.zeros(n, np.int64),
         np.zeros(n, np.int32),
+        np.full(n, NONE, np.int32),
         np.zeros(n, np.int32),
         np.zeros(n, np.int32),
         np.zeros(n, dtype),
@@ -118,7 +122,7 @@ def take_node(queue):
     if node == NONE:
         queue.counters[OVERFLOW] = NODES_FULL
     else:
-        queue.counters[FREE] = queue.following[node]
+        queue.counters[FREE] = queue.following[np.uint64(node)]
         queue.counters[MESSAGES] += 1
     return node
 
@@ -126,7 +130,7 @@ def take_node(queue):
 @inlined
 def free_node(queue, node):
     """Give a message node back."""
-    queue.following[node] = queue.counters[FREE]
+    queue.following[np.uint64(node)] = queue.counters[FREE]
     queue.counters[FREE] = node
     queue.counters[MESSAGES] -= 1
 
@@ -134,11 +138,13 @@ def free_node(queue, node):
 @inlined
 def _later(queue, i, time, key):
     """Whether open event i comes after (time, key)."""
+    i = np.uint64(i)
     return queue.open_time[i] > time or (queue.open_time[i] == time and queue.open_key[i] > key)
 
 
 @inlined
 def _put(queue, i, time, key, node):
+    i = np.uint64(i)
     queue.open_time[i] = time
     queue.open_key[i] = key
     queue.open_node[i] = node
@@ -146,6 +152,7 @@ def _put(queue, i, time, key, node):
 
 @inlined
 def _move(queue, to, source):
+    to, source = np.uint64(to), np.uint64(source)
     queue.open_time[to] = queue.open_time[source]
     queue.open_key[to] = queue.open_key[source]
     queue.open_node[to] = queue.open_node[source]
@@ -154,7 +161,7 @@ def _move(queue, to, source):
 @inlined
 def insert(queue, node):
     """Insert a node with its time and key; the time is not before that of the open event."""
-    time, key = queue.time[node], queue.key[node]
+    time, key = queue.time[np.uint64(node)], queue.key[np.uint64(node)]
     slot = time >> queue.shift
     if slot == queue.counters[CURSOR]:
         i = queue.counters[OPEN]
@@ -169,12 +176,13 @@ def insert(queue, node):
 
 @inlined
 def _append(queue, place, node):
-    queue.following[node] = NONE
-    if queue.head[place] == NONE:
-        queue.head[place] = node
+    slot = np.uint64(place)
+    queue.following[np.uint64(node)] = NONE
+    if queue.head[slot] == NONE:
+        queue.head[slot] = node
     else:
-        queue.following[queue.tail[place]] = node
-    queue.tail[place] = node
+        queue.following[np.uint64(queue.tail[slot])] = node
+    queue.tail[slot] = node
 
 
 @inlined
@@ -214,13 +222,14 @@ def _sort_open_shell(queue, n):
 def _open_slot(queue, slot):
     """Take the events of this slot, in this turn of the wheel, out of its list, sorted."""
     place = slot & queue.mask
-    node = queue.head[place]
-    queue.head[place] = NONE
+    node = queue.head[np.uint64(place)]
+    queue.head[np.uint64(place)] = NONE
     n = 0
     while node != NONE:
-        following = queue.following[node]
-        if queue.time[node] >> queue.shift == slot:
-            _put(queue, n, queue.time[node], queue.key[node], node)
+        at = np.uint64(node)
+        following = queue.following[at]
+        if queue.time[at] >> queue.shift == slot:
+            _put(queue, n, queue.time[at], queue.key[at], node)
             n += 1
         else:
             _append(queue, place, node)
@@ -240,10 +249,10 @@ def next_event(queue, until):
         if slot << queue.shift > until:
             return np.int64(NONE)
         counters[CURSOR] = slot
-        if queue.head[slot & queue.mask] != NONE:
+        if queue.head[np.uint64(slot & queue.mask)] != NONE:
             _open_slot(queue, slot)
     position = counters[POSITION]
-    if queue.open_time[position] > until:
+    if queue.open_time[np.uint64(position)] > until:
         return np.int64(NONE)
     counters[POSITION] = position + 1
-    return np.int64(queue.open_node[position])
+    return np.int64(queue.open_node[np.uint64(position)])
