@@ -199,8 +199,9 @@ class Asynchronous:
     queues : Queues
     faults : Faults
     seed : int, default 0
-        Of everything that is drawn here. Periods and faults belong to the chip, so they depend
-        on it alone; offsets, jitter and losses depend on the sample as well.
+        Of everything that is drawn here. Periods and stuck units belong to the chip, so they
+        depend on it alone; offsets, jitter and losses depend on the run's seed and the sample as
+        well.
     stop : float, optional
         Break the run off at this time, within the last phase, in nominal periods.
     period : float, optional

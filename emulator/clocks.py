@@ -83,7 +83,6 @@ def lower_timing(
     scaled = timing.clocks.calibrated and timing.clocks.spread > 0
     gain, rate = _calibration(periods, place, row, lowered.biases.dtype, fixed)
     stuck = _stuck(timing, units, place, row)
-    low, high = philox.split_seed(timing.seed)
     lost = round(timing.faults.loss * 2**32)
     return Clockwork(
         place[starts],
@@ -114,10 +113,16 @@ def lower_timing(
         rate,
         bool(stuck.any()),
         stuck,
-        np.array([low, high ^ KEY], np.uint64),
+        np.zeros(2, np.uint64),  # of the run: see `key_of_run`
         phase_ends(timing, phases),
         int((units.layer[starts] == 0).sum()),
     )
+
+
+def key_of_run(timing: Asynchronous, seed: int) -> np.ndarray:
+    """The key of what is drawn for each sample, uint64, shape (2,), in a run with a seed."""
+    low, high = philox.split_seed(timing.seed ^ seed)
+    return np.array([low, high ^ KEY], np.uint64)
 
 
 def phase_ends(timing: Asynchronous, phases: Sequence[Phase]) -> np.ndarray:

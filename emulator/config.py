@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Learning, learning_rates
@@ -73,6 +74,7 @@ class Config(_Settings):
     seed: int = Field(default=0, ge=0, lt=2**63)
     validation: int = Field(default=0, ge=0)
     coding: Coding = Coding()
+    timing: Asynchronous | None = None
     learning: Learning = Learning()
     descent: Descent = Descent()
 
@@ -97,7 +99,10 @@ class Config(_Settings):
 
     def digest(self) -> str:
         """A short fingerprint of all settings."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        settings = self.model_dump(mode="json")
+        if self.timing is None:  # as before there was a timing: old checkpoints stay valid
+            del settings["timing"]
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -119,7 +119,7 @@ def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers:
     overflows: list[Overflow] = []
 
     def work(first: int, last: int) -> None:
-        overflow = run_samples(chip, asked, record, counts, events, first, last)
+        overflow = run_samples(chip, asked, record, counts, events, problem.seed, first, last)
         if overflow is not None:
             overflows.append(overflow)
 

@@ -16,7 +16,7 @@ from eqchip.emulator.asynchronous import (
     Timed,
     quanta,
 )
-from eqchip.emulator.clocks import draw_periods, list_units, lower_timing
+from eqchip.emulator.clocks import draw_periods, key_of_run, list_units, lower_timing
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels import timed_state
@@ -184,17 +184,18 @@ def rows_of(problem: Problem) -> int:
 
 def run_samples(
     chip: Chip, asked: Asked, record: arrays.Record, counts: timed_state.Counts,
-    events: list[np.ndarray] | None, first: int, last: int,
+    events: list[np.ndarray] | None, seed: int, first: int, last: int,
 ) -> Overflow | None:  # fmt: skip
     """Run samples on this thread. More room is made, and the sample run again, where needed.
 
     Returns what was too much: the samples before are done, and that one as far as it came.
     """
     memory = _memory(chip)
+    clockwork = chip.clockwork._replace(seed=key_of_run(chip.timing, seed))
     while first < last:
         logged = counts if events is None else counts._replace(**dict(zip(LOGS, memory.log)))
         stopped = relax_timed(
-            asked.lowered, asked.rules, chip.clockwork, record, logged, *asked[2:], memory.state,
+            asked.lowered, asked.rules, clockwork, record, logged, *asked[2:], memory.state,
             memory.free, memory.scratch, memory.cores, memory.queue, memory.saved, memory.buffer,
             memory.idle, first, last if events is None else first + 1,
         )  # fmt: skip

@@ -136,6 +136,7 @@ class Classifier:
                 strict=self.strict,
                 seed=stream_seed(self.config.seed, "classify"),
                 samples=np.arange(start, start + len(x[batch])),
+                timing=self.config.timing,
             )
             run = solve(problem, threads=self.threads, lowered=self.lowered)
             wrong = run.ends[0][-1].argmax(1) != labels[batch]
@@ -201,6 +202,7 @@ class Trainer:
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
             precision=config.precision,
+            timing=config.timing,
         )
 
     @property

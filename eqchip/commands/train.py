@@ -12,6 +12,7 @@ from eqchip.emulator.datasets import NAMES
 from eqchip.emulator.errors import InputError
 from eqchip.output import Output, output_options
 from eqchip.parameters import Layers, Rates, Schedule
+from eqchip.timing_options import describe, timing_from, timing_options
 
 
 @click.command()
@@ -59,6 +60,7 @@ from eqchip.parameters import Layers, Rates, Schedule
     "--input", "input_mode", type=click.Choice(("spikes", "current")),
     help="Encode the input into spikes, or inject it as a constant current.",
 )  # fmt: skip
+@timing_options()
 @click.option("--precision", type=click.Choice(("float32", "float64")))
 @click.option("--seed", type=int)
 @click.option("--validation", type=int, help="Training samples set aside to choose settings on.")
@@ -144,7 +146,10 @@ def train_and_show(
         progress=output,
     )
     curves = run.report / "learning_curves.png"
-    learning_curves(run.metrics(), f"{layers} on {config.dataset}, {_coding_name(config)}", curves)
+    title = f"{layers} on {config.dataset}, {_coding_name(config)}"
+    if config.timing is not None:
+        title += f"\n{describe(config.timing)}"
+    learning_curves(run.metrics(), title, curves)
     last, test = outcome.train, outcome.test
     validation = outcome.validation_error
     output.table(
@@ -199,6 +204,7 @@ def _config(dataset: str, layers: tuple[int, ...] | None, settings: dict[str, An
         return {name: settings[name] for name in names if settings[name] is not None}
 
     plain = given(_PLAIN)
+    plain["timing"] = timing_from(settings)
     if settings["input_mode"] is not None:
         plain["input"] = settings["input_mode"]
     coding = _coding(settings["quantizer"], settings["step_size"], settings["prediction"])
