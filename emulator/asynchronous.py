@@ -269,14 +269,14 @@ class Paths(NamedTuple):
     """The ways of messages between cores.
 
     hops: int64, shape (cores, cores). links: int32; those from core p to core c are, in order,
-    ``links[starts[p * cores + c] : starts[p * cores + c + 1]]``; starts: int64. count: links
-    that there are.
+    ``links[starts[p * cores + c] : starts[p * cores + c + 1]]``; starts: int64. link_count:
+    links that there are.
     """
 
     hops: np.ndarray
     starts: np.ndarray
     links: np.ndarray
-    count: int
+    link_count: int
 
 
 class Messages(NamedTuple):

@@ -100,7 +100,7 @@ def lower_timing(
         np.concatenate([[0], np.cumsum(padded)[:-1]]),
         part_stop,
         *_routes(parts, paths, queues.link > 0),
-        paths.count if paths is not None and queues.link > 0 else 0,
+        paths.link_count if paths is not None and queues.link > 0 else 0,
         quanta(delays.fixed),
         quanta(delays.jitter),
         quanta(delays.hop),

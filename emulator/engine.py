@@ -105,7 +105,7 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
         workers,
     )
     run = _answer(problem, asked.lowered, record)
-    check_saturations(problem, run.saturations)
+    check_saturations(problem, record.saturations.sum(0))
     return run
 
 
@@ -131,7 +131,7 @@ def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers:
     for overflow in overflows:
         overflow.run = run
         raise overflow
-    check_saturations(problem, run.saturations)
+    check_saturations(problem, record.saturations.sum(0))
     return run
 
 

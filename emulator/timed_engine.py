@@ -193,7 +193,11 @@ def run_samples(
     memory = _memory(chip)
     clockwork = chip.clockwork._replace(seed=key_of_run(chip.timing, seed))
     while first < last:
-        logged = counts if events is None else counts._replace(**dict(zip(LOGS, memory.log)))
+        logged = (
+            counts
+            if events is None
+            else counts._replace(**dict(zip(LOGS, memory.log, strict=True)))
+        )
         stopped = relax_timed(
             asked.lowered, asked.rules, clockwork, record, logged, *asked[2:], memory.state,
             memory.free, memory.scratch, memory.cores, memory.queue, memory.saved, memory.buffer,
@@ -241,7 +245,7 @@ _own = threading.local()
 
 
 def _memory(chip: Chip) -> Memory:
-    """This thread's memory for the chip; it is kept for the next minibatch."""
+    """The memory of this thread for the chip; it is kept for the next minibatch."""
     memory: Memory | None = getattr(_own, "memory", None)
     if memory is None or memory.chip is not chip:
         memory = _own.memory = Memory(chip)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays, Faults
+from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
 from eqchip.emulator.errors import InputError
 
 # What `--timing async` means where no flag says otherwise: clocks that differ by 10 %, of any
@@ -20,6 +20,7 @@ DEFAULTS: dict[str, Any] = {
     "uncalibrated": False,
     "delay": 1.0,
     "delay_jitter": 0.0,
+    "event_time": 0.0,
     "loss": 0.0,
     "stuck_at_0": 0.0,
     "stuck_at_1": 0.0,
@@ -27,12 +28,17 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def timing_options(default: str = "sync") -> Callable[[Any], Any]:
-    """Add the flags to a command; `timing_from` reads them. default: "sync" or "async"."""
+def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
+    """Add the flags to a command; `timing_from` reads them.
+
+    default: "sync", "async", or None where a run has a timing of its own.
+    """
     options = [
         click.option(
-            "--timing", type=click.Choice(("sync", "async")), default=default, show_default=True,
-            help="One clock for all units, or a chip without a global clock.",
+            "--timing", type=click.Choice(("sync", "async")), default=default,
+            show_default=default is not None,
+            help="One clock for all units, or a chip without a global clock."
+            + ("" if default else " Default: as in the run."),
         ),
         click.option(
             "--clocks", type=click.Choice(("unit", "core")),
@@ -47,6 +53,10 @@ def timing_options(default: str = "sync") -> Callable[[Any], Any]:
         ),
         _number("--delay", "How long a message travels, in nominal periods."),
         _number("--delay-jitter", "Width of what is drawn on top."),
+        _number(
+            "--event-time",
+            "Periods that a core takes to add one weight: messages queue; 0: no queue.",
+        ),
         _number("--loss", "Probability that a message is lost."),
         _number("--stuck-at-0", "Share of units whose bit is always 0."),
         _number("--stuck-at-1", "Share of units whose bit is always 1."),
@@ -72,12 +82,11 @@ def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
     timing = settings.pop("timing")
     given = {name: settings.pop(name) for name in DEFAULTS}
     given = {name: value for name, value in given.items() if value is not None}
-    if timing == "sync":
+    if timing != "async":
         if given:
             flag = "--" + next(iter(given)).replace("_", "-")
             raise InputError(
-                f"{flag} is given with --timing sync, which has one clock; "
-                "expected --timing async, or no such flag"
+                f"{flag} is given without --timing async; expected that, or no such flag"
             )
         return None
     chosen = {**DEFAULTS, **given}
@@ -90,6 +99,7 @@ def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
             calibrated=not chosen["uncalibrated"],
         ),
         delays=Delays(fixed=chosen["delay"], jitter=chosen["delay_jitter"]),
+        queues=Queues(synaptic_event=chosen["event_time"]),
         faults=Faults(
             loss=chosen["loss"],
             stuck_at_0=chosen["stuck_at_0"],

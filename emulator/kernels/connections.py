@@ -117,9 +117,7 @@ def arrive_at_part(sums, at, net, part_layer, begin, n, rows, values, below, cou
         k = part_layer - 1
         start = net.starts[k] + begin
         if valued:
-            add_scaled_rows(
-                sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below
-            )
+            add_scaled_rows(sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below)
         else:
             add_rows(sums, at, net.weights, start, net.strides[k], n, rows, 0, below)
     if count > below:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.connections import arrive_at_part, arrive_codes_at_part
 from eqchip.emulator.kernels.encoder import emit
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
@@ -329,9 +328,10 @@ def _read_in(net, rules, clockwork, state, cores, queue, buffer, part):
     middle, below = net.offsets[layer], 0
     lower = net.offsets[layer - 1]
     upper = net.offsets[layer + 1]  # of the last layer, the length of the row: nothing is above
-    for i in range(np.uint64(n)):
+    for i in range(n):
         place = buffer.key[i] >> UNIT_SHIFT
-        below += np.int64(place < middle)
+        if place < middle:
+            below += 1
         buffer.rows[i] = place - (lower if place < middle else upper)
     if clockwork.scaled:
         weigh(rules, clockwork, state, buffer, n)
@@ -404,9 +404,7 @@ def _take_code_sums(
     if clockwork.scaled:
         exponent, exponent_back = exponent - GAIN_BITS, exponent_back - GAIN_BITS
     low, high = np.int64(rules.low), np.int64(rules.high)
-    clipped = join_sums(
-        scratch.u, forward, back, first, n, exponent, exponent_back, low, high
-    )
+    clipped = join_sums(scratch.u, forward, back, first, n, exponent, exponent_back, low, high)
     if clockwork.scaled:
         for j in range(first, first + n):
             total = rescale(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
 from eqchip.output import Output, output_options
+from eqchip.timing_options import describe, timing_from, timing_options
 
 
 @click.command()
@@ -32,6 +34,7 @@ from eqchip.output import Output, output_options
     help="With --precision chip: of a state below the point. Default: 12.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="With --precision chip: refuse a state out of range.")
+@timing_options(default=None)
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
 @output_options
 def command(
@@ -47,6 +50,7 @@ def command(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    **timing_flags: Any,
 ) -> int:
     """Classify a data set with the trained network of a RUN directory."""
     from eqchip.emulator.config import make_config
@@ -77,6 +81,10 @@ def command(
         settings["learning"]["free_steps"] = free_steps or config.learning.free_steps
         settings["precision"] = config.precision if fixed else precision or config.precision
         config = make_config(**settings)
+    asked = timing_flags["timing"]
+    timing = timing_from(timing_flags)
+    if asked is not None:
+        config = config.model_copy(update={"timing": timing})
     network = directory.network()
     dataset = load(config.dataset, data, progress=not quiet)
     if split == "validation":
@@ -110,10 +118,12 @@ def command(
             f"{fixed.state_bits} with {fixed.fraction_bits} below the point; "
             f"{tally.saturations:,} states clipped"
         )
+    output.text(f"Timing: {describe(config.timing)}")
     output.result(
         {
             "run": str(run),
             "split": split,
+            "timing": asdict(config.timing) if config.timing else None,
             "precision": "chip" if fixed else config.precision,
             "arithmetic": asdict(fixed) if fixed else None,
             "saturations": tally.saturations,
