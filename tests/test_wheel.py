@@ -100,3 +100,16 @@ def test_no_free_node_is_said():
     assert queue.counters[wheel.OVERFLOW] == wheel.NODES_FULL
     free_node(queue, nodes[7])
     assert take_node(queue) == nodes[7]
+
+
+def test_one_slot_sees_more_events_than_there_are_nodes():
+    """Messages that are sent, arrive and are freed again and again within a slot."""
+    queue, heap = new_queue(2, 20), []
+    for clock in range(CLOCKS):
+        put(queue, heap, clock, 10 + clock, int(wheel.TICK_KEY) | clock << 31)
+    for serial in range(5 * MESSAGES):
+        now, _, expected = heapq.heappop(heap)
+        assert int(next_event(queue, 2**20 - 1)) == expected
+        if expected >= CLOCKS:
+            free_node(queue, expected)
+        put(queue, heap, int(take_node(queue)), now + 7, serial)

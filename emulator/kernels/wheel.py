@@ -164,6 +164,8 @@ def insert(queue, node):
     time, key = queue.time[np.uint64(node)], queue.key[np.uint64(node)]
     slot = time >> queue.shift
     if slot == queue.counters[CURSOR]:
+        if queue.counters[OPEN] == len(queue.open_time):
+            _forget_past(queue)
         i = queue.counters[OPEN]
         while i > queue.counters[POSITION] and _later(queue, i - 1, time, key):
             _move(queue, i, i - 1)
@@ -172,6 +174,17 @@ def insert(queue, node):
         queue.counters[OPEN] += 1
     else:
         _append(queue, slot & queue.mask, node)
+
+
+@inlined
+def _forget_past(queue):
+    """Move the open events to the front: one slot may see more events than there are nodes."""
+    first = queue.counters[POSITION]
+    n = queue.counters[OPEN] - first
+    for i in range(n):
+        _move(queue, i, first + i)
+    queue.counters[POSITION] = 0
+    queue.counters[OPEN] = n
 
 
 @inlined
