@@ -1,11 +1,11 @@
 """Does a network still learn without a global clock? Training over clock spread and delay.
 
     python benchmarks/asynchrony_training.py digits|mnist [--data DIR] [--seeds 0,1,2] [--threads N]
-        [--runs DIR] [--points N]
+        [--runs DIR] [--points 0-3]
 
 Each point is one `eqchip train` command per seed; the test set is read once, at its end, and
 nothing is chosen by it. Interrupted runs go on where they were, finished ones are not run again;
---points N stops after the first N points, the most telling first. Results, written after every
+--points are places in POINTS, the most telling first. Results, written after every
 run: ``benchmarks/results/asynchrony-DATASET.json``.
 """
 
@@ -16,16 +16,48 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eqchip.emulator.runs import RunDirectory, provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
-# Clock spread and delay; None: one clock for all. Offsets and jitter are those that
-# `--timing async` sets by itself.
-POINTS: tuple[tuple[float, float] | None, ...] = (
-    None, (0.1, 1.0), (0.3, 1.0), (0.1, 4.0), (0.0, 1.0), (0.1, 2.0), (0.1, 0.25), (0.3, 4.0),
-    (0.1, 8.0),
+
+
+class Point(NamedTuple):
+    """Clock spread and delay, None with one clock for all; with the remedies or without.
+
+    Offsets and jitter are those that `--timing async` sets by itself.
+    """
+
+    spread: float | None
+    delay: float | None
+    remedied: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """Of `eqchip train`."""
+        average = ("--average-steps", "4") if self.remedied else ()
+        if self.spread is None:
+            return average
+        restart = ("--restart-clocks",) if self.remedied else ()
+        return (
+            "--timing", "async", "--clock-spread", f"{self.spread:g}", "--delay",
+            f"{self.delay:g}", *restart, *average,
+        )  # fmt: skip
+
+    @property
+    def name(self) -> str:
+        """Of its run directories."""
+        name = "one-clock"
+        if self.spread is not None:
+            name = f"spread-{self.spread:g}-delay-{self.delay:g}"
+        return name + ("-remedied" if self.remedied else "")
+
+
+POINTS = (
+    Point(None, None), Point(0.1, 1.0), Point(0.3, 1.0), Point(0.1, 1.0, True),
+    Point(None, None, True), Point(0.1, 4.0, True), Point(0.3, 1.0, True), Point(0.1, 4.0),
+    Point(0.0, 1.0), Point(0.1, 2.0), Point(0.1, 0.25), Point(0.3, 4.0), Point(0.1, 8.0),
 )  # fmt: skip
 SETTINGS = {
     "digits": (),
@@ -43,9 +75,10 @@ def main() -> int:
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--runs", default="runs", type=Path)
-    parser.add_argument("--points", type=int, default=len(POINTS))
+    parser.add_argument("--points", default=f"0-{len(POINTS) - 1}", help="e.g. 0-3 or 5")
     options = parser.parse_args()
-    wanted = [(seed, point) for point in POINTS[: options.points]
+    first, _, last = options.points.partition("-")
+    wanted = [(seed, point) for point in POINTS[int(first) : int(last or first) + 1]
               for seed in map(int, options.seeds.split(","))]  # fmt: skip
     for seed, point in wanted:
         _train(options, seed, point)
@@ -53,25 +86,18 @@ def main() -> int:
     return 0
 
 
-def _path(options: argparse.Namespace, seed: int, point: tuple[float, float] | None) -> Path:
-    name = "one-clock" if point is None else f"spread-{point[0]:g}-delay-{point[1]:g}"
-    return Path(options.runs) / f"async-{options.dataset}-{name}-s{seed}"
+def _path(options: argparse.Namespace, seed: int, point: Point) -> Path:
+    return Path(options.runs) / f"async-{options.dataset}-{point.name}-s{seed}"
 
 
-def _flags(point: tuple[float, float] | None) -> tuple[str, ...]:
-    if point is None:
-        return ()
-    return ("--timing", "async", "--clock-spread", f"{point[0]:g}", "--delay", f"{point[1]:g}")
-
-
-def _train(options: argparse.Namespace, seed: int, point: tuple[float, float] | None) -> None:
+def _train(options: argparse.Namespace, seed: int, point: Point) -> None:
     path = _path(options, seed, point)
     if (path / "result.json").exists():
         return
     start: tuple[str, ...] = ("--resume", str(path))
     if not (path / "config.toml").exists():
         start = (
-            "--dataset", options.dataset, *SETTINGS[options.dataset], *_flags(point),
+            "--dataset", options.dataset, *SETTINGS[options.dataset], *point.flags,
             "--seed", str(seed), "--out", str(path),
         )  # fmt: skip
     data = ("--data", options.data) if options.data else ()
@@ -96,9 +122,11 @@ def _store(options: argparse.Namespace) -> None:
         if found:
             points.append(
                 {
-                    "timing": "one clock" if point is None else "asynchronous",
-                    "clock_spread": None if point is None else point[0],
-                    "delay": None if point is None else point[1],
+                    "timing": "one clock" if point.spread is None else "asynchronous",
+                    "clock_spread": point.spread,
+                    "delay": point.delay,
+                    "remedied": point.remedied,
+                    "flags": " ".join(point.flags),
                     "seeds": [run["seed"] for run in found],
                     "test_error": [run["test_error"] for run in found],
                     "validation_error": [run["validation_error"] for run in found],

@@ -47,6 +47,9 @@ class Clocks:
     jitter : float, default 0
         The width of the window, from its due time on, in which a tick falls, drawn for each
         tick; at most the shortest period.
+    restarted : bool, default False
+        Whether clocks can be stopped: when a phase goes back to the end of the free one, each
+        clock then goes on from where in its period it was there. Else clocks run on.
     calibrated : bool, default True
         Whether decoders know the ratio of the sender's period to their own. Without, a slow
         receiver takes a fast sender for a strong one.
@@ -63,6 +66,7 @@ class Clocks:
     spread: float = 0.0
     offset: float = 0.0
     jitter: float = 0.0
+    restarted: bool = False
     calibrated: bool = True
 
     def __post_init__(self) -> None:
@@ -77,8 +81,10 @@ class Clocks:
             shortest,
             f"the shortest period at spread {self.spread:g}, so that ticks keep their order",
         )
-        if not isinstance(self.calibrated, bool):
-            raise InputError(f"Clocks: calibrated is {self.calibrated!r}; expected true or false")
+        for name in ("restarted", "calibrated"):
+            if not isinstance(getattr(self, name), bool):
+                value = getattr(self, name)
+                raise InputError(f"Clocks: {name} is {value!r}; expected true or false")
 
     @property
     def shortest_period(self) -> float:

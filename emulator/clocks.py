@@ -94,6 +94,7 @@ def lower_timing(
         period,
         np.rint(timing.clocks.offset * period).astype(np.int64),
         quanta(timing.clocks.jitter),
+        timing.clocks.restarted,
         np.array([part.layer for part in parts], np.int64),
         np.array([part.first for part in parts], np.int64),
         part_units,

@@ -100,8 +100,11 @@ class Config(_Settings):
     def digest(self) -> str:
         """A short fingerprint of all settings."""
         settings = self.model_dump(mode="json")
-        if self.timing is None:  # as before there was a timing: old checkpoints stay valid
+        # As before there were these settings: old checkpoints stay valid.
+        if self.timing is None:
             del settings["timing"]
+        if self.learning.average_steps == 1:
+            del settings["learning"]["average_steps"]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -23,7 +23,7 @@ al. (2021) for the symmetric one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple, get_args
 
@@ -59,6 +59,9 @@ class Learning:
     split_stream : bool
         Contrast against the free phase continued beside the nudged one. Not with
         ``symmetric``, where the two nudged phases already share their drift.
+    average_steps : int
+        Learn from potentials averaged over so many time steps at the end of each phase: less of
+        the noise of bits, which a unit could average out by itself. 1: from the last.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -69,6 +72,7 @@ class Learning:
     nudged_steps: int = 20
     random_sign: bool = False
     split_stream: bool = False
+    average_steps: int = 1
 
     def __post_init__(self) -> None:
         _check_rule(self.rule)
@@ -82,6 +86,13 @@ class Learning:
             )
         for name in ("free_steps", "nudged_steps"):
             check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
+        check_whole("Learning: average_steps", self.average_steps, 1, MOST_STEPS)
+        shortest = min(self.free_steps, self.nudged_steps)
+        if self.average_steps > shortest:
+            raise InputError(
+                f"Learning: average_steps is {self.average_steps}; "
+                f"expected at most the {shortest} steps of the shortest phase"
+            )
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
         """The phases of a training sample, for a nudge of this sign."""
@@ -97,6 +108,19 @@ class Learning:
         if self.split_stream:
             return [free, nudged, Free(self.nudged_steps, from_free=True)]
         return [free, nudged]
+
+
+def average_ends(run: Run, steps: int) -> Run:
+    """The run with potentials averaged over the last steps of each phase as its ends.
+
+    The run must have recorded its potentials.
+    """
+    assert run.potentials is not None
+    ends, end = [], 0
+    for phase in run.phases:
+        end += phase.steps
+        ends.append([layer[end - steps : end].mean(axis=0) for layer in run.potentials])
+    return replace(run, ends=ends)
 
 
 class Changes(NamedTuple):

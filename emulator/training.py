@@ -16,7 +16,7 @@ from eqchip.emulator.engine import resolve_threads, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.interrupts import uninterrupted
-from eqchip.emulator.learning import Descent
+from eqchip.emulator.learning import Descent, average_ends
 from eqchip.emulator.lowering import (
     Lowered,
     layer_units,
@@ -202,6 +202,7 @@ class Trainer:
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
             precision=config.precision,
+            record=("potentials",) if config.learning.average_steps > 1 else (),
             timing=config.timing,
         )
 
@@ -338,6 +339,8 @@ class Trainer:
         )
         run = solve(problem, threads=self.threads, lowered=self.lowered)
         wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
+        if config.learning.average_steps > 1:
+            run = average_ends(run, config.learning.average_steps)
         with uninterrupted():  # weights and position change together, or not at all
             self.descent.update(run, sign * config.learning.beta, rates)
             self.position += 1

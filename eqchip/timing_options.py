@@ -17,6 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "clock_spread": 0.1,
     "clock_offset": 1.0,
     "clock_jitter": 0.1,
+    "restart_clocks": False,
     "uncalibrated": False,
     "delay": 1.0,
     "delay_jitter": 0.0,
@@ -47,6 +48,10 @@ def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
         _number("--clock-spread", "Standard deviation of the clocks' periods."),
         _number("--clock-offset", "Share of a period over which clocks start."),
         _number("--clock-jitter", "Width of the window in which a tick falls, in periods."),
+        click.option(
+            "--restart-clocks", is_flag=True, default=None,
+            help="Clocks that stop: they go back with the states when the nudge changes sign.",
+        ),
         click.option(
             "--uncalibrated", is_flag=True, default=None,
             help="Decoders that do not know the ratio of two clocks.",
@@ -96,6 +101,7 @@ def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
             spread=chosen["clock_spread"],
             offset=chosen["clock_offset"],
             jitter=chosen["clock_jitter"],
+            restarted=chosen["restart_clocks"],
             calibrated=not chosen["uncalibrated"],
         ),
         delays=Delays(fixed=chosen["delay"], jitter=chosen["delay_jitter"]),

@@ -572,9 +572,13 @@ def _clear_cores(cores):
 
 
 @inlined
-def _save(queue, cores, saved, now):
-    """Keep all messages and cores, with times from now on."""
+def _save(clockwork, queue, cores, saved, now):
+    """Keep all messages, clocks and cores, with times from now on."""
     copy_cores(saved.cores, cores)
+    for clock in range(queue.clocks):  # when the next tick is due, and when it comes
+        due = cores.tick[clock] * clockwork.period[clock] - cores.offset[clock]
+        saved.cores.offset[clock] = due - now
+        saved.cores.tick[clock] = queue.time[clock] - now
     for part in range(len(cores.busy)):
         saved.cores.busy[part] -= now
     for link in range(len(cores.free_link)):
@@ -600,7 +604,7 @@ def _save(queue, cores, saved, now):
 
 @inlined
 def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase, current):
-    """Back to what was saved, with times from now on; clocks run on."""
+    """Back to what was saved, with times from now on; clocks run on, or are restarted."""
     counts.messages[b, phase, WITHDRAWN] += queue.counters[IN_FLIGHT]
     counts.messages[b, phase, RESTORED] += saved.counts[1]
     copy_cores(cores, saved.cores)
@@ -613,9 +617,15 @@ def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase
     free_all(queue)
     skipped = 0
     for clock in range(clockwork.input_clocks if current else 0, queue.clocks):
+        stands = queue.time[clock] <= now  # its core has stopped
+        if clockwork.restarted:
+            due = now + saved.cores.offset[clock]
+            cores.offset[clock] = cores.tick[clock] * clockwork.period[clock] - due
         if skipped < n_idle and idle[skipped] == clock:
             skipped += 1
-        elif queue.time[clock] > now:  # others belong to cores that have stopped
+        elif not stands:
+            if clockwork.restarted:
+                queue.time[clock] = now + saved.cores.tick[clock]
             insert(queue, clock)
     for i in range(saved.counts[0]):
         node = take_node(queue)
@@ -718,6 +728,6 @@ def relax_timed(
                 record.ends[phase, b, j] = state.s[j]
             if rules.two_beta[phase] == 0 and not rules.phase_from_free[phase]:
                 copy_state(free, state)
-                _save(queue, cores, saved, until)
+                _save(clockwork, queue, cores, saved, until)
         counts.left[b] = queue.counters[IN_FLIGHT]
     return last_sample

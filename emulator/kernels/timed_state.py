@@ -29,7 +29,7 @@ class Clockwork(NamedTuple):
     clock_first, clock_units, clock_layer, clock_part (c,): the units that tick together, first
     in the row of units; clock_number (c,) uint64: for random numbers; clock_unit (c,): number
     of the first unit over all layers, without gaps; period (c,); offset (c,): the largest;
-    jitter.
+    jitter; restarted: whether clocks go back with the states of units.
     part_layer, part_begin, part_units, part_sums (p,): the units of a part from part_begin on
     in its layer, and where its sums start; part_stop (p,).
     route_starts (p + 1,), route_part (r,), route_hops (r,); path_starts (r + 1,), path_links:
@@ -51,6 +51,7 @@ class Clockwork(NamedTuple):
     period: np.ndarray
     offset: np.ndarray
     jitter: int
+    restarted: bool
     part_layer: np.ndarray
     part_begin: np.ndarray
     part_units: np.ndarray
@@ -193,7 +194,7 @@ def new_buffer(messages: int, dtype: np.dtype) -> Buffer:
 
 @inlined
 def copy_cores(to, cores):
-    """to = cores, but for the clocks (tick, offset): they run on."""
+    """to = cores, but for the clocks (tick, offset)."""
     copy(to.t, cores.t, 0, len(cores.t))
     copy(to.sums, cores.sums, 0, len(cores.sums))
     copy(to.back, cores.back, 0, len(cores.back))

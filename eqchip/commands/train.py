@@ -45,6 +45,10 @@ from eqchip.timing_options import describe, timing_from, timing_options
 @click.option("--beta", type=float, help="Strength of the nudge.")
 @click.option("--free-steps", type=int)
 @click.option("--nudged-steps", type=int, help="Of each nudged phase.")
+@click.option(
+    "--average-steps", type=int,
+    help="Learn from potentials averaged over so many steps at the end of each phase.",
+)  # fmt: skip
 @click.option("--random-sign", is_flag=True, default=None, help="Draw beta's sign per minibatch.")
 @click.option(
     "--split-stream", is_flag=True, default=None,
@@ -192,7 +196,9 @@ def free_path(path: Path) -> Path:
 
 
 # Command line option -> where it belongs in a configuration.
-_LEARNING = ("rule", "beta", "free_steps", "nudged_steps", "random_sign", "split_stream")
+_LEARNING = (
+    "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream"
+)  # fmt: skip
 _DESCENT = ("epochs", "minibatch", "lr", "momentum", "schedule", "input_dropout")
 _PLAIN = ("precision", "seed", "validation")
 
