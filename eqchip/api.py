@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
+from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import FixedPoint
@@ -15,6 +16,7 @@ from eqchip.emulator.phases import Phase
 from eqchip.emulator.problem import InputMode, Precision, Problem, Recordable, Run, pose
 from eqchip.mapping.activity import core_activity
 from eqchip.mapping.mapped import MappedNetwork
+from eqchip.mapping.paths import paths
 
 # Name -> module with a function `solve(problem)`.
 BACKENDS = {
@@ -22,7 +24,9 @@ BACKENDS = {
     "reference": "eqchip.backends.reference",
     "brian2": "eqchip.backends.brian2",
     "lava": "eqchip.backends.lava",
+    "discrete": "eqchip.backends.discrete",
 }
+TIMED_BACKENDS = ("emulator", "discrete")  # those without a global clock
 
 
 def run(
@@ -40,6 +44,7 @@ def run(
     fixed: FixedPoint | None = None,
     strict: bool = False,
     backend: str = "emulator",
+    timing: Asynchronous | None = None,
     threads: int | None = None,
 ) -> Run:
     """Run a network through phases of relaxation.
@@ -59,8 +64,9 @@ def run(
         into the first hidden layer as a constant current from step 1 on.
     precision : {"float32", "float64", "chip"}
         ``"chip"``: the integers of a chip, see `fixed`.
-    record : collection of {"bits", "potentials"}
-        What to keep of every step. Memory then grows with the number of steps.
+    record : collection of {"bits", "potentials", "events"}
+        What to keep of every step. Memory then grows with the number of steps. Events: every
+        tick and every message of an asynchronous run.
     uniforms : sequence of array_like, optional
         For Bernoulli codings: the uniform numbers in [0, 1] by hand, one array per
         layer (the input first) of shape (steps, batch, *units), a row per step run.
@@ -74,10 +80,14 @@ def run(
     strict : bool, default False
         Whether a state that leaves the chip's range is an error; else it is clipped and
         counted in ``run.saturations``.
-    backend : {"emulator", "reference", "brian2", "lava"}
+    backend : {"emulator", "reference", "brian2", "lava", "discrete"}
         The event-driven engine, the plain numpy reference, or another simulator: Brian2 in
         float64, Lava in float64 and in a chip's integers. Those two are installed with
         ``pip install 'eqchip[brian2]'`` and, on Python 3.10, ``'eqchip[lava]'``.
+    timing : Asynchronous, optional
+        Clocks, delays, queues and faults of a chip without a global clock; see
+        docs/asynchronous.md. Default: one clock for all. For the emulator, and for the slow
+        backend ``"discrete"``, on SimPy.
     threads : int, optional
         For the emulator. Default: all processors. The result does not depend on it.
 
@@ -118,9 +128,18 @@ def run(
         fixed=fixed,
         strict=strict,
         parts=mapped.parts if mapped else (),
+        timing=timing,
+        paths=paths(mapped) if mapped is not None and timing is not None else None,
     )
     if backend not in BACKENDS:
         raise InputError(f"run: unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
+    if timing is not None and backend not in TIMED_BACKENDS:
+        raise InputError(
+            f"run: backend {backend!r} has one clock for all; "
+            f"expected no timing, or one of {', '.join(TIMED_BACKENDS)}"
+        )
+    if timing is None and backend == "discrete":
+        raise InputError("run: backend 'discrete' has no global clock; expected a timing")
     solve: Callable[..., Run] = import_module(BACKENDS[backend]).solve
     found = solve(problem, threads=threads) if backend == "emulator" else solve(problem)
     return found if mapped is None else replace(found, cores=core_activity(mapped, found, input))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.datasets import load
 from eqchip.emulator.files import write_text
 from eqchip.emulator.progress import Progress
@@ -41,6 +42,8 @@ class Request:
     data : Path or None
         Where the data set lies.
     threads : int or None
+    timing : Asynchronous or None
+        Run the samples without a global clock: time is simulated time. None: in time steps.
     """
 
     chip: str = "loihi1-davies"
@@ -49,6 +52,7 @@ class Request:
     samples: int = 20
     data: Path | None = None
     threads: int | None = None
+    timing: Asynchronous | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,7 @@ def make_report(run: RunDirectory, request: Request, progress: Progress, quiet: 
         samples=request.samples,
         chips=request.chips,
         spread=request.spread,
+        timing=request.timing,
         threads=request.threads,
         progress=progress,
     )

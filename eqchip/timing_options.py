@@ -123,6 +123,8 @@ def describe(timing: Asynchronous | None) -> str:
     words = [f"a clock per {clocks.per}, spread {100 * clocks.spread:g} %"]
     if clocks.jitter:
         words.append(f"jitter {clocks.jitter:g}")
+    if clocks.restarted:
+        words.append("restarted")
     words.append(f"delay {delays.fixed:g}" + (f" + {delays.jitter:g}" if delays.jitter else ""))
     if faults.loss:
         words.append(f"loss {100 * faults.loss:g} %")

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 
 from eqchip.emulator.network import Network
-from eqchip.hw_reports import baselines, timing
+from eqchip.hw_reports import baselines, simulated, timing
 from eqchip.hw_reports.cost import (
     FREE,
     INFERENCE,
@@ -22,6 +22,7 @@ from eqchip.hw_reports.cost import (
     layer_counts,
 )
 from eqchip.hw_reports.replay import Replay
+from eqchip.hw_reports.simulated import PERIOD, PERIOD_TIME, Period, Work
 from eqchip.hw_reports.timing import TIME, PhaseTime
 from eqchip.hw_reports.totals import Sum
 from eqchip.mapping.activity import (
@@ -29,6 +30,7 @@ from eqchip.mapping.activity import (
     StepCounts,
     WeightUpdates,
     core_activity,
+    phase_of_steps,
     step_counts,
     weight_updates,
 )
@@ -55,6 +57,30 @@ class Cores:
 
 
 @dataclass(frozen=True, eq=False)
+class Simulated:
+    """How the times of an asynchronous run were got, and the same run in step time.
+
+    Attributes
+    ----------
+    period : Period
+    periods : dict of phase to float
+        Nominal periods simulated, of one sample.
+    works : dict of phase to Work
+        Empty where nothing is known of cores, as `step_works`.
+    step_works : dict of phase to Work
+        Of the synchronous run.
+    step_time : Accounts
+        All of the synchronous run.
+    """
+
+    period: Period
+    periods: dict[str, float]
+    works: dict[str, Work]
+    step_works: dict[str, Work]
+    step_time: Accounts
+
+
+@dataclass(frozen=True, eq=False)
 class Accounts:
     """The costs of a sample.
 
@@ -68,6 +94,8 @@ class Accounts:
     critical : dict of phase to kind to seconds
         What decides the time; see :class:`eqchip.hw_reports.timing.PhaseTime`.
     cores : Cores or None
+    simulated : Simulated or None
+        Of an asynchronous run.
     """
 
     counts: dict[str, Counts]
@@ -75,6 +103,7 @@ class Accounts:
     seconds: dict[str, Sum]
     critical: dict[str, dict[str, float]]
     cores: Cores | None
+    simulated: Simulated | None = None
 
 
 def account(replay: Replay) -> Accounts:
@@ -95,7 +124,7 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
     )
     attempted = updates.attempted / len(written)
-    cores, steps = len(mapped.parts), _steps(replay)
+    cores, barriers = len(mapped.parts), _barriers(replay)
     counts: dict[str, Counts] = {
         FREE: core_counts(training, FREE),
         NUDGED: core_counts(training, NUDGED),
@@ -103,10 +132,15 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         INFERENCE: core_counts(inference),
     }
     for phase, kinds in counts.items():
-        kinds["barrier"] = np.array([float(steps[phase])])
+        kinds["barrier"] = np.array([float(barriers[phase])])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
-    times = _core_times(replay, mapped, attempted)
+    if replay.timing is None:
+        relaxing, told = _step_times(replay, mapped), None
+    else:
+        relaxing, told = _simulated_times(replay, mapped, replay.timing.period)
+    update = timing.update(attempted, replay.chip, len(np.unique(mapped.tile)))
+    times = {phase: update if phase == UPDATE else relaxing[phase] for phase in counts}
     before = timing.reset(replay.chip)
     seconds = {
         phase: time.total + before if phase in (FREE, INFERENCE) else time.total
@@ -122,27 +156,54 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         seconds,
         critical,
         Cores(training, inference, updates, times),
+        told,
     )
 
 
-def _core_times(
-    replay: Replay, mapped: MappedNetwork, attempted: np.ndarray
-) -> dict[str, PhaseTime]:
-    mode, chip = replay.config.input, replay.chip
+def _step_times(replay: Replay, mapped: MappedNetwork) -> dict[str, PhaseTime]:
     tiles, routes = len(np.unique(mapped.tile)), mapped.routes
-
-    def relaxation(steps: StepCounts, rows: np.ndarray) -> PhaseTime:
-        return timing.relaxation(steps, routes, chip, tiles, rows)
-
-    training = step_counts(mapped, replay.training.run, mode)
-    names = np.array(replay.training.run.activity.phases)[training.phase]
-    inference = step_counts(mapped, replay.inference.run, mode)
+    counts, rows = _step_counts(replay, mapped), _rows(replay)
     return {
-        FREE: relaxation(training, names == FREE),
-        NUDGED: relaxation(training, names == NUDGED),
-        UPDATE: timing.update(attempted, chip, tiles),
-        INFERENCE: relaxation(inference, np.ones(len(inference.phase), bool)),
+        phase: timing.relaxation(counts[phase], routes, replay.chip, tiles, rows[phase])
+        for phase in counts
     }
+
+
+def _simulated_times(
+    replay: Replay, mapped: MappedNetwork, given: float | None
+) -> tuple[dict[str, PhaseTime], Simulated]:
+    assert replay.step_time is not None
+    works, step_works = _works(replay, mapped), _works(replay.step_time, mapped)
+    periods, rows = _periods(replay), _rows(replay)
+    period = simulated.period_of(works, periods, given)
+    times = {
+        phase: simulated.phase_time(done, periods[phase], period, rows[phase])
+        for phase, done in works.items()
+    }
+    return times, Simulated(period, periods, works, step_works, account(replay.step_time))
+
+
+def _works(replay: Replay, mapped: MappedNetwork) -> dict[str, Work]:
+    counts, rows = _step_counts(replay, mapped), _rows(replay)
+    return {
+        phase: simulated.work(counts[phase], mapped.routes, replay.chip, rows[phase])
+        for phase in counts
+    }
+
+
+def _step_counts(replay: Replay, mapped: MappedNetwork) -> dict[str, StepCounts]:
+    """Of the run that holds each phase but the update."""
+    training = step_counts(mapped, replay.training.run, replay.config.input)
+    inference = step_counts(mapped, replay.inference.run, replay.config.input)
+    return {FREE: training, NUDGED: training, INFERENCE: inference}
+
+
+def _rows(replay: Replay) -> dict[str, np.ndarray]:
+    """Which steps of its run belong to each phase, bool, (steps,)."""
+    run = replay.training.run
+    names = np.array(run.activity.phases)[phase_of_steps(run.phases)]
+    of_inference = np.ones(replay.inference.problem.steps, bool)
+    return {FREE: names == FREE, NUDGED: names == NUDGED, INFERENCE: of_inference}
 
 
 def _by_events(replay: Replay) -> Accounts:
@@ -161,14 +222,29 @@ def _by_events(replay: Replay) -> Accounts:
         if phase != UPDATE
     }
     seconds[UPDATE] = timing.serial_update(replay.chip, written)
-    _inject(replay, counts, seconds)
     decides = "step" if "step" in replay.chip.time else "synaptic_event"
-    return Accounts(
-        counts,
-        entries(counts, seconds, replay.chip),
-        seconds,
-        _all_by(decides, seconds),
-        None,
+    told = None
+    if replay.timing is not None:
+        assert replay.step_time is not None
+        periods = _periods(replay)
+        period = _period_of_events(replay.chip, replay.timing.period)
+        if period.origin == "given":
+            seconds |= {phase: period.seconds * n for phase, n in periods.items()}
+            decides = PERIOD
+        told = Simulated(period, periods, {}, {}, account(replay.step_time))
+    _inject(replay, counts, seconds)
+    critical = _all_by(decides, seconds)
+    return Accounts(counts, entries(counts, seconds, replay.chip), seconds, critical, None, told)
+
+
+def _period_of_events(chip: Chip, given: float | None) -> Period:
+    """The nominal period of a chip without a model of its cores."""
+    if given is not None:
+        return simulated.period_of({}, {}, given)
+    if "step" in chip.time:
+        return Period(timing.time_of_one(chip, "step"), "step")
+    return Period(
+        Sum(None, (PERIOD_TIME,)), "events" if "synaptic_event" in chip.time else "unknown"
     )
 
 
@@ -204,6 +280,17 @@ def _steps(replay: Replay) -> dict[str, int]:
     for phase, name in zip(run.phases, run.activity.phases, strict=True):
         steps[name] += phase.steps
     return steps
+
+
+def _periods(replay: Replay) -> dict[str, float]:
+    """Nominal periods simulated: a phase of n steps lasts n of them."""
+    return {phase: float(n) for phase, n in _steps(replay).items() if phase != UPDATE}
+
+
+def _barriers(replay: Replay) -> dict[str, int]:
+    """Barriers of each phase; without a global clock there is only that of the update."""
+    steps = _steps(replay)
+    return steps if replay.timing is None else {phase: int(phase == UPDATE) for phase in steps}
 
 
 def _all_by(kind: str, seconds: Mapping[str, Sum]) -> dict[str, dict[str, float]]:

@@ -40,6 +40,8 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
         notes.append("The runs are of different data sets: accuracies do not compare.")
     if a["chip"]["digest"] != b["chip"]["digest"]:
         notes.append("The chip files differ: energies and times differ by their coefficients, too.")
+    if ("asynchronous" in a) != ("asynchronous" in b):
+        notes.append("One time is simulated, that of an asynchronous run; the other is in steps.")
     lacking = [set(one["energy"]["training"]["lacks"]) for one in (a, b)]
     if lacking[0] != lacking[1]:
         notes.append("The energies lack different terms and are no fair comparison.")

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from typing import Any, cast
 
-from eqchip.hw_reports.accounting import Accounts
+from eqchip.hw_reports.accounting import Accounts, Simulated
 from eqchip.hw_reports.cost import PHASES, Entry
 from eqchip.hw_reports.energy import Figure
 from eqchip.hw_reports.replay import Replay
@@ -41,6 +41,8 @@ def csv_text(replay: Replay, accounts: Accounts, memory: dict[str, Any]) -> str:
             ("time", phase, "", "", "", "", *band, "s", "; ".join(time.lacks)),
         )
     writer.writerows(_memory(memory, layers))
+    if accounts.simulated is not None:
+        writer.writerows(_asynchronous(accounts.simulated, replay))
     return text.getvalue()
 
 
@@ -58,6 +60,25 @@ def _energy(entry: Entry, chip: Chip, layers: list[int]) -> Iterator[Row]:
         levels: Row = tuple(level * count for level in price.si) if price else ("", "", "")
         levels = (0.0, 0.0, 0.0) if free or not count else levels
         yield (*name, core, layers[core], count, *levels, "J", unknown if count else "")
+
+
+def _asynchronous(told: Simulated, replay: Replay) -> Iterator[Row]:
+    """The nominal period, the same run in step time, and what became of its messages."""
+    period = told.period.seconds
+    yield ("nominal period", "", told.period.origin, "", "", "", *_band(period.figure), "s",
+           "; ".join(period.lacks))  # fmt: skip
+    for phase, periods in told.periods.items():
+        yield ("nominal periods", phase, "", "", "", periods, "", "", "", "", "")
+    for phase in PHASES:
+        time = told.step_time.seconds[phase]
+        yield ("time in steps", phase, "", "", "", "", *_band(time.figure), "s",
+               "; ".join(time.lacks))  # fmt: skip
+    for name, one in (("training", replay.training), ("inference", replay.inference)):
+        samples = len(one.indices)
+        for what, counts in one.timed.messages._asdict().items():
+            count = float(counts.sum()) / samples
+            yield ("messages", name, what, "", "", count, "", "", "", "", "")
+        yield ("messages", name, "left", "", "", one.timed.left / samples, "", "", "", "", "")
 
 
 def _memory(memory: dict[str, Any], layers: list[int]) -> Iterator[Row]:

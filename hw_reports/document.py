@@ -13,7 +13,7 @@ from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize
 from eqchip.emulator.runs import RunDirectory
-from eqchip.hw_reports import costsections, memory, neurobench, sections
+from eqchip.hw_reports import asynchrony, costsections, memory, neurobench, sections
 from eqchip.hw_reports.accounting import Accounts
 from eqchip.hw_reports.cost import STATIC, TRAINING, energy_of, kinds_of
 from eqchip.hw_reports.labels import LABELS
@@ -68,15 +68,16 @@ def report(
     floating = replay.precision != "chip"
     state_bits = FLOAT_BITS if floating else replay.fixed.state_bits
     weight_bits = FLOAT_BITS if floating else replay.fixed.weight_bits
-    found = epochs(
-        rows, accounts.entries, accounts.seconds, accounts.critical, config.descent.minibatch
-    )
+    # Simulated time does not follow the spikes: a nominal period takes what it takes.
+    critical = accounts.critical if accounts.simulated is None else None
+    found = epochs(rows, accounts.entries, accounts.seconds, critical, config.descent.minibatch)
     kept = memory.report(
         config, replay.network, replay.chip, replay.mapped, state_bits, weight_bits
     )
     samples = sum(epoch.samples for epoch in found)
     layers = "-".join(map(str, config.layers))
-    return {
+    simulated = None if accounts.simulated is None else asynchrony.section(replay, accounts)
+    document = {
         "format": FORMAT,
         "title": f"{layers} ({config.dataset}) on {replay.chip.name}",
         "statement": STATEMENT,
@@ -85,7 +86,7 @@ def report(
         "chip": _chip(replay, accounts, chip_file),
         "provenance": provenance,
         "replay": _replayed(replay),
-        "notes": _notes(replay, accounts),
+        "notes": [*_notes(replay, accounts), *(asynchrony.notes(simulated) if simulated else ())],
         "phases": _phases(replay),
         "mapping": None if replay.mapped is None else sections.mapping(replay.mapped, accounts),
         "activity": sections.activity(replay, accounts),
@@ -99,6 +100,7 @@ def report(
         "baselines": costsections.floors(replay, samples),
         "anchors": costsections.anchors(),
     }
+    return document if simulated is None else {**document, "asynchronous": simulated}
 
 
 def _run(run: RunDirectory, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
         "Every energy and time is a count times a coefficient of the chip file: modelled, not "
         "measured on a chip.",
         "Not modelled: the host, getting samples onto the chip and results off it, loading the "
-        "network, and queues on the mesh.",
+        f"network{'' if _queues(replay) else ', and queues on the mesh'}.",
     ]
     if chip.model == "cores":
         notes.append(
@@ -210,7 +212,8 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
     if whole.figure and static.figure and static.figure.value > whole.figure.value / 2:
         notes.append(
             f"{percent(static.figure.value / whole.figure.value)} of the training energy is static "
-            "power: whole chips draw it, for as long as the busiest core of every step takes."
+            "power: whole chips draw it, for as long as "
+            f"{'the busiest core of every step' if replay.timing is None else 'the run'} takes."
         )
     lacking = whole.lacks
     if lacking:
@@ -228,9 +231,23 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
             "The input is a current, x W_0: its multiply-accumulates are counted, but the chip "
             "file has no price for them, and whoever computes them pays."
         )
+    trained = replay.config.timing
+    if trained is None and replay.timing is not None:
+        notes.append(
+            "The run was trained in time steps: the spikes and synaptic events of its epochs are "
+            "those of time steps."
+        )
+    elif trained is not None and replay.timing is None:
+        notes.append(
+            "The run was trained without a global clock; its samples ran in time steps here."
+        )
     if replay.config.descent.momentum:
         notes.append("Momentum needs a velocity for every weight, which is not accounted for.")
     return [*notes, *replay.notes]
+
+
+def _queues(replay: Replay) -> bool:
+    return replay.timing is not None and replay.timing.queues.link > 0
 
 
 def _chip(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:

@@ -46,4 +46,6 @@ LABELS = {
     # what decides the time
     "core": "busiest core",
     "mesh": "busiest link",
+    "idle": "idle time",
+    "period": "nominal periods",
 }

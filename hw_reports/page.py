@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.files import replacing, write_text
+from eqchip.hw_reports import asynchrony_tables
 from eqchip.hw_reports import page_cost_tables as costs
 from eqchip.hw_reports import page_tables as tables
 from eqchip.hw_reports.figure_style import WIDTH
 from eqchip.hw_reports.headline import cards, comparison_cards, facts, inference_cards, sentence
-from eqchip.hw_reports.report_plots import COMPARISON_PLOTS, PLOTS, Plot, drawn
+from eqchip.hw_reports.report_plots import ASYNCHRONOUS_PLOTS, COMPARISON_PLOTS, PLOTS, Plot, drawn
 from eqchip.hw_reports.svg import inline, png
 
 COMPARISON_FORMAT = "eqchip-comparison 1"
@@ -43,6 +44,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
     document = _encodable(document)
     if document["format"] == COMPARISON_FORMAT:
         return write_comparison(document, directory)
+    asynchronous = "asynchronous" in document
     found = {
         table.name: table
         for table in (
@@ -51,6 +53,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
             tables.layers(document), tables.resources(document), tables.memory(document),
             tables.memory_terms(document), tables.neurobench(document),
             tables.coefficients(document),
+            *(asynchrony_tables.page_tables(document) if asynchronous else ()),
         )
         if table is not None
     }  # fmt: skip
@@ -61,7 +64,8 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
         "inference_cards": inference_cards(document),
         "facts": facts(document),
     }
-    return _write(document, directory, "report.html", PLOTS, context)
+    plots = ASYNCHRONOUS_PLOTS if asynchronous else PLOTS
+    return _write(document, directory, "report.html", plots, context)
 
 
 def write_comparison(document: Mapping[str, Any], directory: Path) -> list[Path]:

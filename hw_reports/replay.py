@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.asynchronous import Asynchronous, Timed
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import Dataset, one_hot, split_validation
@@ -30,6 +31,7 @@ from eqchip.emulator.runs import ACTIVITY_FORMAT, RunDirectory
 from eqchip.emulator.training import stream_seed
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork, map_network
+from eqchip.mapping.paths import paths
 
 Split = Literal["validation", "test"]
 
@@ -45,6 +47,12 @@ class Replayed(NamedTuple):
     run: Run
     indices: np.ndarray
     labels: np.ndarray
+
+    @property
+    def timed(self) -> Timed:
+        """What an asynchronous run shows beside."""
+        assert self.run.timed is not None
+        return self.run.timed
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +74,10 @@ class Replay:
     changes : list of Changes
         Of each training sample by itself.
     notes : tuple of str
+    timing : Asynchronous or None
+        The clocks, delays, queues and faults that the samples ran with; None: in time steps.
+    step_time : Replay or None
+        With `timing`: the same samples in time steps.
     """
 
     config: Config
@@ -78,6 +90,8 @@ class Replay:
     split: Split
     changes: list[Changes]
     notes: tuple[str, ...]
+    timing: Asynchronous | None = None
+    step_time: Replay | None = None
 
     @property
     def error(self) -> float:
@@ -99,6 +113,7 @@ def replay(
     samples: int,
     chips: int | None = 1,
     spread: int = 1,
+    timing: Asynchronous | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Replay:
@@ -117,16 +132,19 @@ def replay(
         Chips that the network may use; None: as many as it needs.
     spread : int
         Split every layer over so many times the fewest cores.
+    timing : Asynchronous, optional
+        Run the samples without a global clock, and in time steps as well, to compare.
     threads : int, optional
     progress : Progress, optional
 
     Raises
     ------
     InputError
-        If there is no trained network or no activity, if the network sends no spikes, or if
-        it does not fit the chip.
+        If there is no trained network or no activity, if the network sends no spikes, if it
+        does not fit the chip, or if the chip has no clocks that `timing` could be of.
     """
     check_whole("report: samples", samples, 1)
+    _check_timing(timing, chip)
     check_ready(run)
     progress = progress or Silent()
     config, network = run.config, run.network()
@@ -143,24 +161,49 @@ def replay(
             "the samples ran in float32, with the float weights."
         )
     chosen = _choose(config, dataset, samples)
-    progress.start("Replaying", len(chosen.training) + len(chosen.inference))
-    training = _train(config, network, chip, mapped, precision, dataset, chosen.training, threads)
-    progress.advance(len(chosen.training))
-    inference = _infer(config, network, chip, mapped, precision, dataset, chosen, threads)
-    progress.advance(len(chosen.inference))
+    timings = [None] if timing is None else [None, timing]
+    progress.start("Replaying", len(timings) * (len(chosen.training) + len(chosen.inference)))
+    found: Replay | None = None
+    for one in timings:
+        settings = _settings(config, chip, mapped, precision, one)
+        training = _train(config, network, dataset, chosen.training, settings, threads)
+        progress.advance(len(chosen.training))
+        inference = _infer(config, network, dataset, chosen, settings, threads)
+        progress.advance(len(chosen.inference))
+        changes = sample_changes(config, network, training.run)
+        found = Replay(
+            config,
+            network,
+            chip,
+            mapped,
+            precision,
+            training,
+            inference,
+            chosen.split,
+            changes,
+            tuple(notes),
+            timing=one,
+            step_time=found,
+        )
     progress.stop()
-    return Replay(
-        config,
-        network,
-        chip,
-        mapped,
-        precision,
-        training,
-        inference,
-        chosen.split,
-        sample_changes(config, network, training.run),
-        tuple(notes),
-    )
+    assert found is not None
+    return found
+
+
+def _check_timing(timing: Asynchronous | None, chip: Chip) -> None:
+    if timing is None:
+        return
+    if not isinstance(timing, Asynchronous):
+        raise InputError(f"report: timing is {timing!r}; expected Asynchronous")
+    if chip.model == "arithmetic":
+        raise InputError(
+            f"report: chip {chip.name} counts arithmetic and has no clocks that timing could be "
+            "of; expected a chip of cores or events, such as loihi1-davies"
+        )
+    if timing.stop is not None:
+        raise InputError(
+            f"report: timing stops at {timing.stop!r}; expected no stop: costs are of whole phases"
+        )
 
 
 def check_ready(run: RunDirectory) -> None:
@@ -249,10 +292,14 @@ def _choose(config: Config, dataset: Dataset, samples: int) -> _Chosen:
 
 
 def _settings(
-    config: Config, chip: Chip, mapped: MappedNetwork | None, precision: Precision
+    config: Config,
+    chip: Chip,
+    mapped: MappedNetwork | None,
+    precision: Precision,
+    timing: Asynchronous | None,
 ) -> dict[str, Any]:
     """What both sets of samples are run with."""
-    return {
+    settings: dict[str, Any] = {
         "coding": config.coding,
         "input": config.input,
         "precision": precision,
@@ -260,16 +307,17 @@ def _settings(
         "fixed": chip.arithmetic if precision == "chip" else None,
         "parts": mapped.parts if mapped is not None else (),
     }
+    if timing is not None:
+        settings |= {"timing": timing, "paths": None if mapped is None else paths(mapped)}
+    return settings
 
 
 def _train(
     config: Config,
     network: Network,
-    chip: Chip,
-    mapped: MappedNetwork | None,
-    precision: Precision,
     dataset: Dataset,
     indices: np.ndarray,
+    settings: dict[str, Any],
     threads: int | None,
 ) -> Replayed:
     labels = dataset.train_y[indices]
@@ -284,7 +332,7 @@ def _train(
         phases=config.learning.phases(one_hot(labels, dataset.classes)),
         seed=stream_seed(config.seed, "report train"),
         samples=indices,
-        **_settings(config, chip, mapped, precision),
+        **settings,
     )
     return Replayed(problem, solve(problem, threads=threads), indices, labels)
 
@@ -292,11 +340,9 @@ def _train(
 def _infer(
     config: Config,
     network: Network,
-    chip: Chip,
-    mapped: MappedNetwork | None,
-    precision: Precision,
     dataset: Dataset,
     chosen: _Chosen,
+    settings: dict[str, Any],
     threads: int | None,
 ) -> Replayed:
     held_out = chosen.split == "validation"
@@ -309,7 +355,7 @@ def _infer(
         phases=[Free(config.learning.free_steps)],
         seed=stream_seed(config.seed, "classify"),
         samples=indices,
-        **_settings(config, chip, mapped, precision),
+        **settings,
     )
     return Replayed(problem, solve(problem, threads=threads), indices, y[indices])
 

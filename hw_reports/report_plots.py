@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from eqchip.hw_reports.asynchrony_plots import messages_in_flight, times_compared
 from eqchip.hw_reports.compare_plots import energies_compared, errors_compared, ratios
 from eqchip.hw_reports.cost_plots import energy_beside_others, time_beside_others
 from eqchip.hw_reports.energy_plots import energy_against_error, energy_by_kind_and_phase
@@ -49,6 +50,17 @@ PLOTS = (
     Plot("memory-over-steps", "Curves: memory for learning over the number of time steps, "
          "equilibrium propagation against BPTT", memory_over_steps),
 )  # fmt: skip
+
+# In place of what a time step waits for.
+_SIMULATED = {
+    "time-by-phase": Plot(
+        "times-compared", "Stacked bars: time of each phase in steps and simulated, split into "
+        "work, waiting, barriers and idle time", times_compared),
+    "time-of-steps": Plot(
+        "in-flight", "Curves: messages in flight at the end of every nominal period of a training "
+        "sample, and the most that waited in it where there are queues", messages_in_flight),
+}  # fmt: skip
+ASYNCHRONOUS_PLOTS = tuple(_SIMULATED.get(plot.name, plot) for plot in PLOTS)
 
 COMPARISON_PLOTS = (
     Plot("ratios", "Marks on a logarithmic axis: each figure of the second report over that of the "

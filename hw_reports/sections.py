@@ -260,23 +260,28 @@ def time(accounts: Accounts) -> dict[str, Any]:
         return document
     times = cores.times
     lasting = seconds[INFERENCE].figure
-    steps = len(times[INFERENCE].steps["core"])
-    return {
+    steps = len(times[INFERENCE].rows)
+    found = {
         **document,
-        "bottleneck": {phase: times[phase].decided for phase in PHASES},
-        "parts": {
-            phase: {name: figure_dict(getattr(times[phase], name)) for name in RESOURCES}
-            for phase in PHASES
-        },
         "by_core": {
             name: sum(times[phase].cores for phase in phases).tolist()  # type: ignore[union-attr]
             for name, phases in GROUPS
         },
         "busiest_core": {phase: times[phase].busiest for phase in PHASES},
+        "steps_per_second": steps / lasting.value if lasting and lasting.value else None,
+    }
+    if accounts.simulated is not None:  # no step that anything could decide
+        return found
+    return {
+        **found,
+        "bottleneck": {phase: times[phase].decided for phase in PHASES},
+        "parts": {
+            phase: {name: figure_dict(getattr(times[phase], name)) for name in RESOURCES}
+            for phase in PHASES
+        },
         "steps": {
             name: _steps([times[p] for p in phases if p != UPDATE]) for name, phases in GROUPS
         },
-        "steps_per_second": steps / lasting.value if lasting and lasting.value else None,
     }
 
 

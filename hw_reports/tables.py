@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
+from eqchip.hw_reports import asynchrony_tables
 from eqchip.hw_reports.readable import UNKNOWN, amount, band, digits, nominal, percent, short_total
+from eqchip.hw_reports.table import Table
 
 SHOWN_ANCHORS = 5
 SHARE_SHOWN = 0.0005  # of the training energy: kinds below it and uncounted ones are left out
-
-
-class Table(NamedTuple):
-    """A table: its title, the names of its columns, and rows of texts."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
 
 
 def tables(document: Mapping[str, Any]) -> list[Table]:
@@ -24,6 +18,8 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
     found = [training(document), energy(document)]
     if document["time"]["bottleneck"] is not None:
         found.append(time(document))
+    if "asynchronous" in document:
+        found += asynchrony_tables.tables(document)
     return [*found, memory(document), beside(document)]
 
 
@@ -181,7 +177,7 @@ def beside(document: Mapping[str, Any]) -> Table:
 
 def sentences(document: Mapping[str, Any]) -> list[str]:
     """What the tables leave out: notes, what is not known, the weakest coefficients."""
-    lines = list(document["notes"])
+    lines = [*document["notes"], *document.get("asynchronous", {}).get("explanation", ())]
     for row in document["chip"]["weakest"]:
         lines.append(f"Weak: {row['name']}, {row['why']}.")
     happened = _lacking(document)

@@ -30,18 +30,13 @@ from eqchip.hw_reports.energy import Figure
 from eqchip.hw_reports.totals import Sum, banded, plus
 from eqchip.mapping.activity import StepCounts
 from eqchip.mapping.chip import Chip, Kind
+from eqchip.mapping.clocks import HOP_KINDS, busy, link_seconds, seconds_of
 from eqchip.mapping.figures import Span
 from eqchip.mapping.route import Routes
 
 NOMINAL = 1  # place of the nominal value in a Span
 SECONDS = "s"
 BARRIER_TIME, TIME = "barrier time", "time"  # names of what is not known
-HOP_KINDS: dict[str, Kind] = {
-    "east": "hop_east_west",
-    "west": "hop_east_west",
-    "north": "hop_north_south",
-    "south": "hop_north_south",
-}
 NONE = Span(0.0, 0.0, 0.0)
 RESOURCES = ("core", "mesh", "barrier")
 
@@ -125,17 +120,17 @@ def relaxation(
         lacks.append(BARRIER_TIME)
     core, mesh, step = np.zeros(3), np.zeros(3), np.zeros(3)
     for level in range(3):
-        busy = _busy(kinds, chip, level)
-        load = crossed * _link_times(chip, hop_kinds, routes.crossing, level)
-        slowest, heaviest = busy.max(axis=-1), load.max(axis=-1, initial=0.0)
+        working = busy(kinds, chip, level)
+        load = crossed * link_seconds(routes, chip, level)
+        slowest, heaviest = working.max(axis=-1), load.max(axis=-1, initial=0.0)
         agreed = (barrier or NONE)[level]
         core[level] = slowest.sum() / samples
         mesh[level] = heaviest.sum() / samples
         step[level] = (np.maximum(slowest, heaviest) + agreed).sum() / samples
         if level == NOMINAL:
             decided = _decided(slowest, heaviest, agreed)
-            critical = _critical(kinds, chip, busy, load, hop_kinds, agreed)
-            cores = busy.sum(axis=(0, 1)) / samples
+            critical = _critical(kinds, chip, working, load, hop_kinds, agreed)
+            cores = working.sum(axis=(0, 1)) / samples
             steps = {
                 "core": slowest.mean(axis=1),
                 "mesh": heaviest.mean(axis=1),
@@ -179,17 +174,17 @@ def update(attempted: np.ndarray, chip: Chip, tiles: int) -> PhaseTime:
     """
     one, barrier = time_of_one(chip, "weight_update"), chip.barrier_seconds(tiles)
     most = float(attempted.max(initial=0))
-    busy = None if one.figure is None else one.figure * most
+    written = None if one.figure is None else one.figure * most
     agreed = None if barrier is None else Figure.of(barrier, SECONDS)
     lacks = [*one.lacks] if most else []
     lacks += [BARRIER_TIME] if barrier is None else []
-    work = busy.value if busy else 0.0
+    work = written.value if written else 0.0
     wait = agreed.value if agreed else 0.0
     longest = "core" if work >= wait else "barrier"
     each = one.figure.value if one.figure else 0.0
     return PhaseTime(
-        Sum(plus([busy, agreed]), tuple(lacks)),
-        busy,
+        Sum(plus([written, agreed]), tuple(lacks)),
+        written,
         Figure.zero(SECONDS),
         agreed,
         {} if one.lacks and most else {name: float(name == longest) for name in RESOURCES},
@@ -229,28 +224,6 @@ def time_of_one(chip: Chip, kind: Kind) -> Sum:
     return Sum(None, (f"{kind.replace('_', ' ')} time",))
 
 
-def _busy(kinds: Mapping[Kind, np.ndarray], chip: Chip, level: int) -> np.ndarray:
-    """Seconds that each core is busy, (steps, batch, cores)."""
-    first = next(iter(kinds.values()))
-    busy = np.zeros(first.shape)
-    for kind, count in kinds.items():
-        busy += count * _time(chip, kind)[level]
-    return busy
-
-
-def _time(chip: Chip, kind: Kind) -> Span:
-    found = chip.time.get(kind)
-    return NONE if found is None else found.si
-
-
-def _link_times(
-    chip: Chip, hop_kinds: Sequence[Kind], crossing: np.ndarray, level: int
-) -> np.ndarray:
-    """Seconds that a message takes a link, (links,): its hop, and the way to another chip."""
-    hops = np.array([_time(chip, kind)[level] for kind in hop_kinds], np.float64)
-    return hops + crossing * _time(chip, "chip_crossing")[level]
-
-
 def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[str, float]:
     """Share of the steps in which core, mesh and barrier are the largest, in this order."""
     three = np.stack([slowest, heaviest, np.full(slowest.shape, barrier)])
@@ -261,23 +234,23 @@ def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[
 def _critical(
     kinds: Mapping[Kind, np.ndarray],
     chip: Chip,
-    busy: np.ndarray,
+    working: np.ndarray,
     load: np.ndarray,
     hop_kinds: Sequence[Kind],
     barrier: float,
 ) -> dict[str, float]:
     """Nominal seconds by kind on the core or link that decides each step, mean over samples."""
-    steps, samples = busy.shape[:2]
-    core = busy.argmax(axis=-1)[..., None]
+    steps, samples = working.shape[:2]
+    core = working.argmax(axis=-1)[..., None]
     by_core = np.ones((steps, samples), bool)
     found: dict[str, float] = {}
     if load.shape[-1]:
         heaviest, chosen = load.max(axis=-1), np.array(hop_kinds)[load.argmax(axis=-1)]
-        by_core = busy.max(axis=-1) >= heaviest
+        by_core = working.max(axis=-1) >= heaviest
         for name in sorted(set(hop_kinds)):
             found[name] = float(heaviest[~by_core & (chosen == name)].sum()) / samples
     for kind, count in kinds.items():
         there = np.take_along_axis(count, core, axis=-1)[..., 0]
-        found[kind] = float(there[by_core].sum()) * _time(chip, kind).value / samples
+        found[kind] = float(there[by_core].sum()) * seconds_of(chip, kind).value / samples
     found["barrier"] = barrier * steps
     return {kind: seconds for kind, seconds in found.items() if seconds}

@@ -6,6 +6,13 @@ synaptic events, as in :class:`eqchip.emulator.activity.Activity`. So in every s
 as many messages are received as are sent. Spikes and neuron updates are counted in the step
 that made them. The spikes of the last step of a phase arrive in the first step of whichever
 phase goes on from there: of several (``from_free``), or of none.
+
+An asynchronous run has no step in which a message both leaves and arrives. There everything is
+counted when it happens, by nominal periods: spikes, the messages that they send and the links that
+these cross when a spike is emitted; messages received and their synaptic events when they are
+delivered. So a lost message, or one that is still on its way when a phase or the run ends, has
+crossed its links and caused no synaptic event; and one that was in flight at the end of the free
+phase is delivered again in every phase that goes on from there, but sent once.
 """
 
 from __future__ import annotations
@@ -15,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.asynchronous import Timed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize_at
 from eqchip.emulator.learning import Changes
@@ -46,14 +54,15 @@ class CoreActivity:
         ``"free"`` or ``"nudged"``.
     samples : int
     steps : tuple of int
-        Time steps of each phase.
+        Time steps of each phase; of an asynchronous run, nominal periods begun.
     spikes : ndarray of int64, shape (phases, cores)
     updates_active, updates_inactive : ndarray of int64, shape (phases, cores)
         Neuron updates with and without a spike. An input injected as a current has none.
     synaptic_events : ndarray of int64, shape (phases, cores)
         Spikes arriving over the synapses stored on the core.
     messages_sent, messages_received : ndarray of int64, shape (phases, cores)
-        One for every spike and destination core.
+        One for every spike and destination core. As many are received as are sent, but in an
+        asynchronous run.
     core_hops : ndarray of int64, shape (phases, cores, 4)
         Links crossed by the messages of each sender, in each of DIRECTIONS. A link to another
         chip is a hop as well.
@@ -164,29 +173,35 @@ def core_activity(
         If the run did not count the spikes of these parts.
     """
     emitted = _part_spikes(mapped, run)
-    phase = phase_of_steps(run.phases)
+    phase = phase_of_steps(run.phases)[: len(emitted)]
     starts = np.flatnonzero(np.diff(phase, prepend=-1))
 
     def by_phase(counts: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(counts.sum(axis=1), starts, axis=0)
+        return np.add.reduceat(counts.sum(axis=1, dtype=np.int64), starts, axis=0)
 
     spikes = by_phase(emitted)
-    arrived = by_phase(_arriving(emitted, run.phases))
-    updates = _updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None]
     samples, routes = emitted.shape[1], mapped.routes
+    if (timed := run.timed) is None:
+        sent = by_phase(_arriving(emitted, run.phases))
+        received, events = sent @ (mapped.synapses > 0), sent @ mapped.synapses
+        updates = _updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None] * samples
+    else:
+        sent, received = spikes, by_phase(_delivered(run, timed))
+        events = received * _synapses_met(mapped)
+        updates = by_phase(timed.updates)
     none = np.zeros(len(mapped.parts), np.int64)
-    links = arrived @ routes.crossed
+    links = sent @ routes.crossed
     return CoreActivity(
         phases=run.activity.phases,
         samples=samples,
-        steps=tuple(one.steps for one in run.phases),
+        steps=tuple(np.bincount(phase).tolist()),
         spikes=spikes,
         updates_active=spikes,
-        updates_inactive=updates * samples - spikes,
-        synaptic_events=arrived @ mapped.synapses,
-        messages_sent=arrived * mapped.destinations,
-        messages_received=arrived @ (mapped.synapses > 0),
-        core_hops=arrived[:, :, None] * mapped.hops_per_spike,
+        updates_inactive=updates - spikes,
+        synaptic_events=events,
+        messages_sent=sent * mapped.destinations,
+        messages_received=received,
+        core_hops=sent[:, :, None] * mapped.hops_per_spike,
         links=links,
         chip_crossings=links @ routes.crossing,
         updates=0,
@@ -198,17 +213,27 @@ def core_activity(
 
 
 def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes") -> StepCounts:
-    """As :func:`core_activity`, step by step and sample by sample."""
+    """As :func:`core_activity`, step by step and sample by sample.
+
+    A step of an asynchronous run is a nominal period.
+    """
     emitted = _part_spikes(mapped, run)
-    arrived = _arriving(emitted, run.phases)
+    if (timed := run.timed) is None:
+        sent = _arriving(emitted, run.phases)
+        received, events = _product(sent, mapped.synapses > 0), _product(sent, mapped.synapses)
+        updates = _updates_per_step(mapped, input_mode)
+    else:
+        sent, received = emitted, _delivered(run, timed)
+        events = received * _synapses_met(mapped)
+        updates = timed.updates.astype(np.int64)
     return StepCounts(
-        phase_of_steps(run.phases),
+        phase_of_steps(run.phases)[: len(emitted)],
         emitted,
-        _updates_per_step(mapped, input_mode) - emitted,
-        _product(arrived, mapped.synapses),
-        arrived * mapped.destinations,
-        _product(arrived, mapped.synapses > 0),
-        _product(arrived, mapped.routes.crossed),
+        updates - emitted,
+        events,
+        sent * mapped.destinations,
+        received,
+        _product(sent, mapped.routes.crossed),
     )
 
 
@@ -283,6 +308,26 @@ def _product(counts: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.rint(counts.astype(np.float64) @ matrix.astype(np.float64)).astype(np.int64)
 
 
+def _delivered(run: Run, timed: Timed) -> np.ndarray:
+    """Spikes delivered to each part in each period of an asynchronous run, as `_arriving`.
+
+    The messages of a real-valued network carry no spikes, here as there.
+    """
+    received = timed.received.astype(np.int64)
+    return received if run.activity.synaptic_events.any() else np.zeros_like(received)
+
+
+def _synapses_met(mapped: MappedNetwork) -> np.ndarray:
+    """Synapses that a message meets on each core, int64, (cores,).
+
+    What a core received is not told apart by sender, nor need it be: all connections are dense,
+    and a message meets every unit of the core.
+    """
+    met = mapped.synapses.max(axis=0)
+    assert ((mapped.synapses == 0) | (mapped.synapses == met)).all()
+    return met
+
+
 def _updates_per_step(mapped: MappedNetwork, input_mode: InputMode) -> np.ndarray:
     """Neuron updates of each core in one step of one sample, int64, shape (cores,)."""
     silent = (mapped.layer_of == 0) & (input_mode == "current")
@@ -293,6 +338,8 @@ def _part_spikes(mapped: MappedNetwork, run: Run) -> np.ndarray:
     """The spikes of the parts, int64, (steps, batch, parts)."""
     spikes = run.part_spikes
     steps = sum(phase.steps for phase in run.phases)
+    if run.timed is not None:
+        steps = len(run.timed.spikes)  # it may stop before its last phase is over
     if spikes is None:
         raise InputError(
             "core_activity: the run has no part_spikes; expected a run with parts=mapped.parts"

@@ -18,6 +18,7 @@ import pytest
 from small_runs import arrays_of, assert_same_end, few_digits, small_config
 
 from eqchip.emulator import training
+from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays
 from eqchip.emulator.coding import Coding, Polynomial
 from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import load
@@ -46,6 +47,12 @@ KINDS: dict[str, dict[str, Any]] = {
     "float64": {"precision": "float64"},
     "current": {"input": "current", "coding": Coding.real_valued()},
     "no validation": {"validation": 0},
+    "averaged": {"learning": {"average_steps": 2}},
+    "asynchronous": {
+        "timing": Asynchronous(
+            clocks=Clocks(spread=0.2, offset=1.0, jitter=0.2), delays=Delays(fixed=0.5, jitter=1.0)
+        )
+    },
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
 

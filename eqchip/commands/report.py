@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from eqchip.output import Output, output_options
 from eqchip.parameters import Chips
+from eqchip.timing_options import timing_from, timing_options
 
 
 @click.command()
@@ -37,6 +39,7 @@ from eqchip.parameters import Chips
     help="Directory to write to. Default: report/ in the (first) run.",
 )  # fmt: skip
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
+@timing_options()
 @output_options
 def command(
     run: Path,
@@ -50,12 +53,14 @@ def command(
     threads: int | None,
     as_json: bool,
     quiet: bool,
+    **timing: Any,
 ) -> int:
     """What the network of a RUN costs on a chip: energy, time and memory, of training first.
 
     Samples are run once more in the chip's integers and counted, core by core; the chip file
     prices the counts: modelled, not measured. Writes report.json, report.csv, report.html and
-    pictures. With RUN_B, two runs on the same chip are compared.
+    pictures. With RUN_B, two runs on the same chip are compared. With --timing async the samples
+    run without a global clock, and time is simulated time.
     """
     from eqchip.emulator.runs import RunDirectory
     from eqchip.hw_reports import tables
@@ -64,7 +69,7 @@ def command(
 
     output = Output(as_json, quiet)
     most = None if chips == "auto" else int(chips)
-    request = Request(chip, most, spread, samples, data, threads)
+    request = Request(chip, most, spread, samples, data, threads, timing_from(timing))
     first = RunDirectory(run)
     reported = make_report(first, request, output, quiet)
     if other is None:

@@ -1,0 +1,50 @@
+"""The way of a message from every core to every other: what an asynchronous run asks of a mapping.
+
+Ways are those of :mod:`eqchip.mapping.route`: along x first, then along y. Links are numbered as
+in ``mapped.routes.links``, so that what a run says of link k is of that link.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqchip.emulator.asynchronous import Paths
+from eqchip.mapping.mapped import MappedNetwork
+from eqchip.mapping.route import route
+
+
+def paths(mapped: MappedNetwork) -> Paths:
+    """Hops and links, in the order in which they are crossed, between all cores.
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+
+    Returns
+    -------
+    Paths
+        Where no message goes (``mapped.synapses[p, c]`` is 0), 0 hops and no links.
+
+    Examples
+    --------
+    >>> from eqchip.emulator.network import Network
+    >>> from eqchip.mapping.chip import load_chip
+    >>> from eqchip.mapping.mapped import map_network
+    >>> found = paths(map_network(Network.dense([784, 500, 10]), load_chip("loihi1-davies")))
+    >>> found.hops[0].tolist()
+    [0, 0, 0, 0, 1, 0]
+    """
+    number = {link: k for k, link in enumerate(mapped.routes.links)}
+    tiles = list(zip(mapped.x.tolist(), mapped.y.tolist(), strict=True))
+    # Cores of one tile share their ways: far fewer than pairs of cores on a large chip.
+    between: dict[tuple[tuple[int, int], tuple[int, int]], list[int]] = {}
+    lengths = np.zeros(mapped.synapses.shape, np.int64)
+    ways: list[int] = []
+    for p, c in np.argwhere(mapped.synapses > 0).tolist():  # by source, then by destination
+        ends = tiles[p], tiles[c]
+        if ends not in between:
+            between[ends] = [number[link] for link in route(*ends)]
+        lengths[p, c] = len(between[ends])
+        ways += between[ends]
+    starts = np.concatenate([[0], lengths.cumsum()])
+    return Paths(lengths, starts, np.array(ways, np.int32), len(number))
