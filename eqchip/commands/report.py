@@ -39,7 +39,7 @@ from eqchip.timing_options import timing_from, timing_options
     help="Directory to write to. Default: report/ in the (first) run.",
 )  # fmt: skip
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
-@timing_options()
+@timing_options(default=None)
 @output_options
 def command(
     run: Path,
@@ -59,8 +59,8 @@ def command(
 
     Samples are run once more in the chip's integers and counted, core by core; the chip file
     prices the counts: modelled, not measured. Writes report.json, report.csv, report.html and
-    pictures. With RUN_B, two runs on the same chip are compared. With --timing async the samples
-    run without a global clock, and time is simulated time.
+    pictures. With RUN_B, two runs on the same chip are compared. With --timing async, or if the
+    network was trained so, the samples run without a global clock, and time is simulated time.
     """
     from eqchip.emulator.runs import RunDirectory
     from eqchip.hw_reports import tables
@@ -69,8 +69,12 @@ def command(
 
     output = Output(as_json, quiet)
     most = None if chips == "auto" else int(chips)
-    request = Request(chip, most, spread, samples, data, threads, timing_from(timing))
     first = RunDirectory(run)
+    asked = timing["timing"]
+    found = timing_from(timing)
+    request = Request(
+        chip, most, spread, samples, data, threads, found if asked else first.config.timing
+    )
     reported = make_report(first, request, output, quiet)
     if other is None:
         document = reported.document
