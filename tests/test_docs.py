@@ -244,7 +244,7 @@ def test_the_page_on_files_names_every_key_and_its_default(tiny_run):
     for key, value in plain.items():
         if not isinstance(value, dict):
             shown = rows[key].split(" | ")[1].strip("`")
-            assert json.loads(shown) == value, key
+            assert json.loads(shown) == ("none" if value is None else value), key
         else:
             shown = ", ".join(f"{name} = {number}" for name, number in value.items())
             assert f"{{{shown}}}" in rows[key], key
