@@ -11,45 +11,25 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+from asynchrony_speed_table import asynchrony_speed
+from asynchrony_tables import TABLES as ASYNCHRONY
+from cells import NOTHING, between, spread, table, thousands
+
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md")
+PAGES = (
+    "README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md",
+    "docs/asynchronous.md",
+)  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
-NOTHING = "*Not measured yet.*"
 
 Result = dict[str, Any]
 Results = dict[str, Any]  # file name -> document
-
-
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; columns whose name ends in `>` stand to the right."""
-    names = [name.removesuffix(">").strip() for name in columns]
-    rules = ["---:" if name.endswith(">") else "---" for name in columns]
-    lines = [names, rules, *([str(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def spread(found: Sequence[float | None] | None, digits: int = 2) -> str:
-    """Mean ± sample standard deviation; of one value, the value; of none, nothing."""
-    values = [value for value in found or () if value is not None]
-    if not values:
-        return ""
-    middle = f"{mean(values):.{digits}f}"
-    return middle if len(values) < 2 else f"{middle} ± {stdev(values):.{digits}f}"
-
-
-def between(ratio: Result) -> str:
-    """A ratio's median with its extremes."""
-    return f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
-
-
-def thousands(number: float) -> str:
-    """A count with thin digits: 1.23e+09 as 1.23e9."""
-    return re.sub(r"e\+0*", "e", f"{number:.3g}")
 
 
 # --- one function per kind of result ------------------------------------------------------
@@ -379,6 +359,8 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "crosscheck": crosscheck,
     "peer-speed": peer_speed,
     "files": files,
+    "asynchrony-speed": asynchrony_speed,
+    **ASYNCHRONY,
 }
 
 

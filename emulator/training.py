@@ -202,7 +202,7 @@ class Trainer:
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
             precision=config.precision,
-            record=("potentials",) if config.learning.average_steps > 1 else (),
+            record=["potentials"] if config.learning.average_steps > 1 else [],
             timing=config.timing,
         )
 

@@ -348,8 +348,9 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     chip = ["--chip", "loihi1-davies", "--out", str(results / "chip-speed.json")]
     assert main([*TINY, "--quiet", *chip]) == 0
     kept = ("integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed")
-    for name in kept:  # studies of minutes: as they are kept
-        shutil.copy(BENCHMARKS / "results" / f"{name}.json", results)
+    studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
+    for path in (*studies, *(BENCHMARKS / "results").glob("asynchrony-*.json")):
+        shutil.copy(path, results)  # studies of minutes: as they are kept
     page = tmp_path / "README.md"
     page.write_text("".join(
         f"before {name}\n<!-- results:{name} -->\nold\n<!-- /results:{name} -->\nafter\n"

@@ -328,11 +328,11 @@ def _read_in(net, rules, clockwork, state, cores, queue, buffer, part):
     middle, below = net.offsets[layer], 0
     lower = net.offsets[layer - 1]
     upper = net.offsets[layer + 1]  # of the last layer, the length of the row: nothing is above
-    for i in range(n):
-        place = buffer.key[i] >> UNIT_SHIFT
+    for k in range(n):
+        place = buffer.key[k] >> UNIT_SHIFT
         if place < middle:
             below += 1
-        buffer.rows[i] = place - (lower if place < middle else upper)
+        buffer.rows[k] = place - (lower if place < middle else upper)
     if clockwork.scaled:
         weigh(rules, clockwork, state, buffer, n)
     add_messages(net, rules, clockwork, state, cores, buffer, part, below, n)
@@ -484,8 +484,7 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
     record.active[b, phase, layer] += spikes
     counts.updates[b, phase, layer] += n
     counts.part_updates[row, b, part] += n
-    if rules.quantizer != REAL_VALUED:
-        counts.spikes[row, b, part] += spikes
+    counts.spikes[row, b, part] += spikes
     number = clockwork.clock_unit[clock]
     if len(counts.log_time):
         for i in range(n):
@@ -611,6 +610,7 @@ def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase
     copy_cores(cores, saved.cores)
     for part in range(len(cores.busy)):
         cores.busy[part] += now
+        cores.most_backlog[part] = cores.backlog[part]
         cores.pending_head[part] = NONE
     for link in range(len(cores.free_link)):
         cores.free_link[link] += now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,15 @@ class _Numbers(click.ParamType):
     "--peers", is_flag=True,
     help="Measure the emulator beside Brian2 and Lava instead, where they are installed.",
 )  # fmt: skip
+@click.option(
+    "--asynchronous", is_flag=True,
+    help="Measure the asynchronous engine beside the synchronous one instead, the cost of its "
+    "events over sizes, and SimPy. Default there: 30 + 2 x 15 steps, a batch of 50.",
+)  # fmt: skip
+@click.option(
+    "--units", type=_Numbers(",", 1, "1000,1000000"), default="1000,10000,100000,1000000",
+    help="With --asynchronous: sizes at which an event's cost is measured.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0)
 @click.option("--out", type=click.Path(path_type=Path), help="Save the JSON document.")
 @output_options
@@ -128,6 +138,8 @@ def command(
     chip_name: str | None,
     sanafe_python: str | None,
     peers: bool,
+    asynchronous: bool,
+    units: tuple[int, ...],
     seed: int,
     out: Path | None,
     as_json: bool,
@@ -158,6 +170,8 @@ def command(
         seconds,
         seed,
     )
+    if asynchronous:
+        setting = _asynchronous_defaults(setting)
     if kind == "mnist" and not _at_hand(data_dir):
         output.message("MNIST is not at hand; it is downloaded, as --dataset mnist asks")
     if epoch:
@@ -167,6 +181,8 @@ def command(
         return _bench_chip(output, setting, x, source, chip_name, sanafe_python, out)
     if peers:
         return _bench_peers(output, setting, x, source, out)
+    if asynchronous:
+        return _bench_asynchronous(output, setting, x, source, units, out)
     found = speed(setting, x, output)
     cost, memory = None, []
     if training:
@@ -203,6 +219,40 @@ def _bench_peers(output: Output, setting: Setting, x: Any, source: str, out: Pat
         output.message(f"written: {out}")
     output.result(document)
     peerspeed.show(output, setting, found)
+    return 0
+
+
+def _asynchronous_defaults(setting: Setting) -> Setting:
+    """What --asynchronous runs where the command line does not say."""
+    from eqchip.asyncspeed import DEFAULTS
+
+    context = click.get_current_context()
+    default = click.core.ParameterSource.DEFAULT
+    left: dict[str, Any] = {
+        n: v for n, v in DEFAULTS.items() if context.get_parameter_source(n) is default
+    }
+    if "batch" in left:
+        left["samples"] = left.pop("batch")
+    return replace(setting, **left)
+
+
+def _bench_asynchronous(
+    output: Output,
+    setting: Setting,
+    x: Any,
+    source: str,
+    units: tuple[int, ...],
+    out: Path | None,
+) -> int:
+    from eqchip import asyncspeed
+
+    found = asyncspeed.asynchronous_speed(setting, x, units, output)
+    document = asyncspeed.document(setting, source, found)
+    if out is not None:
+        write_text(out, json.dumps(document, indent=2) + "\n")
+        output.message(f"written: {out}")
+    output.result(document)
+    asyncspeed.show(output, setting, found)
     return 0
 
 
