@@ -209,18 +209,6 @@ def losses(results: Results) -> str:
     return table(["", "coding", "distance >", "weights / (1 - loss) >", "no loss >"], rows)
 
 
-def learning(results: Results) -> str:
-    """Networks that learned on the chip that they run on."""
-    rows = []
-    for name, point in _found(results, "learning").items():
-        errors = point["error_on_the_chip_if_trained"]
-        rows.append([name, f"{errors['one clock']:.2f}", f"{errors['chip']:.2f}"])
-    if not rows:
-        return NOTHING
-    heads = ["chip", "trained with one clock: error on the chip, % >", "trained on the chip, % >"]
-    return table(heads, rows)
-
-
 def training(results: Results) -> str:
     """Test errors of networks trained without a clock: ``asynchrony-DATASET.json``."""
     rows = []
@@ -303,7 +291,6 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "asynchrony-real-valued": real_valued,
     "asynchrony-remedies": remedies,
     "asynchrony-losses": losses,
-    "asynchrony-learning": learning,
     "asynchrony-training": training,
     "asynchrony": training,
     "asynchrony-gradient": gradient,

@@ -321,8 +321,7 @@ class Timed:
     link_backlog : ndarray of int32, shape (steps, batch)
         The most that waited for any one link.
     updates, received, spikes : ndarray of int32, shape (steps, batch, cores)
-        Neuron updates, messages delivered, spikes emitted (in a real-valued network: updates
-        with a message other than 0).
+        Neuron updates, messages delivered, spikes emitted (none in a real-valued network).
     periods : ndarray of float64, shape (units,)
         Of each unit's clock, in nominal periods; all layers in one row.
     events : list of ndarray or None

@@ -124,7 +124,7 @@ def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers:
             overflows.append(overflow)
 
     share(work, len(problem.x), workers)
-    if problem.parts and problem.coding.quantizer != "none":  # which sends no spikes
+    if problem.parts:
         record = record._replace(part_spikes=counts.spikes)
     run = _answer(problem, asked.lowered, record, counts.updates.sum(0))
     run = replace(run, timed=timed(chip, counts, events))

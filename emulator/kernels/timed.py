@@ -484,7 +484,8 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
     record.active[b, phase, layer] += spikes
     counts.updates[b, phase, layer] += n
     counts.part_updates[row, b, part] += n
-    counts.spikes[row, b, part] += spikes
+    if rules.quantizer != REAL_VALUED:
+        counts.spikes[row, b, part] += spikes
     number = clockwork.clock_unit[clock]
     if len(counts.log_time):
         for i in range(n):
