@@ -489,8 +489,11 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
     number = clockwork.clock_unit[clock]
     if len(counts.log_time):
         for i in range(n):
-            kind = LOG_SPIKE if scratch.q[first + i] else LOG_TICK
-            _log(queue, counts, now, kind, number + i, part, _real(rules, state.s[first + i]))
+            place = first + i
+            fires = state.s[place] > 0 or clockwork.stuck[place] == STUCK_AT_1
+            if layer > 0 or fires:  # an idle input unit is listed under no clock
+                kind = LOG_SPIKE if scratch.q[place] else LOG_TICK
+                _log(queue, counts, now, kind, number + i, part, _real(rules, state.s[place]))
     if spikes:
         gather_spikes(scratch.active, 0, scratch.q, first, n)
         if record.bits.shape[0] > 0 and rules.quantizer != REAL_VALUED:
