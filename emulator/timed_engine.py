@@ -22,6 +22,7 @@ from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels import timed_state
 from eqchip.emulator.kernels.timed import relax_timed
 from eqchip.emulator.kernels.wheel import (
+    IN_FLIGHT,
     LOG_FULL,
     LOGGED,
     MESSAGES,
@@ -266,6 +267,7 @@ def _forget(record: arrays.Record, counts: timed_state.Counts, b: int) -> None:
 
 def _overflow(memory: Memory, counts: timed_state.Counts, b: int) -> Overflow:
     queue, cores = memory.queue, memory.cores
+    counts.left[b] = queue.counters[IN_FLIGHT]
     limit = memory.chip.timing.most_in_flight
     now = int(queue.open_time[max(int(queue.counters[POSITION]) - 1, 0)]) / QUANTA
     busiest = int(cores.backlog.argmax())

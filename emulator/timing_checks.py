@@ -58,7 +58,8 @@ def check_timing(
                 )
     if fixed is not None and timing.clocks.calibrated and timing.clocks.spread > 0:
         most = max(sizes[layer - 1] + sizes.get(layer + 1, 0) for layer in sizes if layer)
-        ratio = (2.0 + timing.clocks.jitter) / timing.clocks.shortest_period**2
+        wide = 2.0 + timing.clocks.jitter + timing.delays.jitter
+        ratio = wide / timing.clocks.shortest_period**2
         if most * ratio > MOST_MESSAGES:
             raise InputError(
                 f"run: up to {most * ratio:.0f} messages between two ticks of a unit with "

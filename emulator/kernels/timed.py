@@ -576,6 +576,17 @@ def _clear_cores(cores):
 
 
 @inlined
+def _wait_at_links(clockwork, cores, queue, now):
+    """The most messages that wait at a link now: with these the next period begins."""
+    most, time = np.int64(0), np.int64(clockwork.link_time)
+    for link in range(len(cores.free_link)):
+        last_enters = cores.free_link[link] - time
+        if last_enters > now:
+            most = max(most, (last_enters - now + time - 1) // time)
+    queue.counters[MOST_LINK] = most
+
+
+@inlined
 def _save(clockwork, queue, cores, saved, now):
     """Keep all messages, clocks and cores, with times from now on."""
     copy_cores(saved.cores, cores)
@@ -618,6 +629,7 @@ def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase
         cores.pending_head[part] = NONE
     for link in range(len(cores.free_link)):
         cores.free_link[link] += now
+    _wait_at_links(clockwork, cores, queue, now)
     empty_wheel(queue)
     free_all(queue)
     skipped = 0
@@ -648,10 +660,10 @@ def _restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase
 
 
 @inlined
-def _record_row(state, cores, queue, record, counts, b, row):
+def _record_row(clockwork, state, cores, queue, record, counts, now, b, row):
     counts.in_flight[row, b] = queue.counters[IN_FLIGHT]
     counts.link_backlog[row, b] = queue.counters[MOST_LINK]
-    queue.counters[MOST_LINK] = 0
+    _wait_at_links(clockwork, cores, queue, now)
     for part in range(len(cores.backlog)):
         counts.backlog[row, b, part] = cores.most_backlog[part]
         cores.most_backlog[part] = cores.backlog[part]
@@ -725,7 +737,7 @@ def relax_timed(
                         break
                     node = next_event(queue, until)
                 _idle_clocks(clockwork, cores, counts, idle, n_idle, until, sample, b, phase, row)
-                _record_row(state, cores, queue, record, counts, b, row)
+                _record_row(clockwork, state, cores, queue, record, counts, until, b, row)
                 if queue.counters[OVERFLOW]:
                     return b
                 row += 1
