@@ -16,7 +16,9 @@ Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1:
               q   = [a > uniform]                                bernoulli
               q   = s                                            none: real-valued messages
 
-with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. The step number t runs
+with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. W_l is the matrix that a connection
+amounts to, whatever its kind; under maximum pooling, for each step and sample another one, made
+of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
 on through the phases; a phase with ``from_free`` starts again from the state and
 the t at the end of the last plain free phase. The step size eps is a schedule of t,
 or, per unit, the rule of :class:`eqchip.emulator.coding.OptimalStepSize`. In precision
@@ -26,6 +28,7 @@ or, per unit, the rule of :class:`eqchip.emulator.coding.OptimalStepSize`. In pr
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -36,7 +39,7 @@ from eqchip.backends import reference_fixed
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.coding import OptimalStepSize
-from eqchip.emulator.network import Dense
+from eqchip.emulator.network import Connection, Conv2d, Dense, MaxPool2d
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, Run, check_saturations, two_beta
 
@@ -44,21 +47,83 @@ from eqchip.emulator.problem import Problem, Run, check_saturations, two_beta
 
 MatrixOf = Callable[[Any, np.ndarray], np.ndarray]
 
-# A connection kind, whatever its stored weights look like, is here only the matrix that it
-# amounts to: shape (n_pre, n_post), 0 where there is no synapse.
+
+def conv_matrix(connection: Conv2d, kernel: np.ndarray) -> np.ndarray:
+    """The kernel (m, m, channels below, channels above) written out for every place above.
+
+    Shape (units below, units above), the units of a layer in row-major order of its shape.
+    """
+    height, width, _ = connection.pre_shape
+    m, stride, padding = (
+        connection.synapse_kernel, connection.synapse_stride, connection.padding
+    )  # fmt: skip
+    matrix = np.zeros((*connection.pre_shape, *connection.synapse_shape), kernel.dtype)
+    for o, p in np.ndindex(connection.synapse_shape[:2]):
+        for a, b in np.ndindex(m, m):
+            i, j = stride * o + a - padding, stride * p + b - padding
+            if 0 <= i < height and 0 <= j < width:
+                matrix[i, j, :, o, p, :] = kernel[a, b]
+    return matrix.reshape(math.prod(connection.pre_shape), math.prod(connection.synapse_shape))
+
+
+# A connection kind, whatever its synapse weights look like, is here only the matrix that they
+# amount to: shape (n_pre, n_post), 0 where there is no synapse. Under a maximum pooling its
+# columns are the units of the map that is pooled.
 MATRIX_OF: dict[type, MatrixOf] = {
     Dense: lambda connection, weights: weights,
+    Conv2d: conv_matrix,
 }
 
 
-def rows(connection: Any, weights: np.ndarray) -> np.ndarray:
+def rows(connection: Any, synapse_weights: np.ndarray) -> np.ndarray:
     """The forward matrix of a connection, shape (n_pre, n_post): row i is what unit i sends."""
-    return MATRIX_OF[type(connection)](connection, weights)
+    return MATRIX_OF[type(connection)](connection, synapse_weights)
 
 
 def synapses(connection: Any) -> np.ndarray:
     """Where a connection has synapses, bool, shape (n_pre, n_post); a weight of 0 is one too."""
-    return rows(connection, np.ones(connection.weight_shape)) != 0
+    held = connection.synapse_weights(np.ones(connection.weight_shape))
+    return rows(connection, np.ones_like(held)) != 0
+
+
+# --- maximum pooling ----------------------------------------------------------------------
+
+
+def winners(connection: Conv2d, z: np.ndarray) -> np.ndarray:
+    """Where each unit above finds its maximum, int, shape (batch, n_post): places of the map z.
+
+    z has shape (batch, units of the map). Of equal maxima the first in row order of the window.
+    """
+    n, (height, width, channels) = connection.window, connection.post_shape
+    z = z.reshape(len(z), *connection.map_shape)
+    numbers = np.arange(z[0].size).reshape(connection.map_shape)
+    found = np.zeros((len(z), height, width, channels), np.int64)
+    for sample, o, p, d in np.ndindex(found.shape):
+        window = (slice(n * o, n * (o + 1)), slice(n * p, n * (p + 1)), d)
+        found[sample, o, p, d] = numbers[window].flat[np.argmax(z[sample][window])]
+    return found.reshape(len(z), -1)
+
+
+def winners_of(connection: Connection, q: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
+    """The winners under the messages q of the layer below; None without maximum pooling."""
+    if not (isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d)):
+        return None
+    z = np.zeros((len(q), matrix.shape[1]), q.dtype)
+    add_messages(z, q, matrix)
+    return winners(connection, z)
+
+
+def effective_matrix(connection: Connection, q: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The matrix between two layers under the messages q of the lower one.
+
+    Without maximum pooling it is the matrix of the connection itself. With it, that one has a
+    column per unit of the map, and between the layers are those of the winners: forward they
+    bring the maxima, and back, transposed, they go to the winners. Shape (batch, n_pre, n_post).
+    """
+    places = winners_of(connection, q, matrix)
+    if places is None:
+        return matrix
+    return np.stack([matrix[:, of_sample] for of_sample in places])
 
 
 # --- state --------------------------------------------------------------------------------
@@ -117,7 +182,8 @@ def initial_state(problem: Problem) -> State:
 class Constants:
     """What a run reads and never changes, all in the precision of the run.
 
-    ``matrices[c]`` joins layer c to layer c + 1, where ``synapses[c]`` is true.
+    ``matrices[c]`` joins layer c to layer c + 1 (or to the map between them that a maximum
+    pooling reads), where ``synapses[c]`` is true.
     ``offsets[l - 1]`` is what is added to the decoded input of layer l, shape (units,) or
     (batch, units): its bias, and in layer 1 the injected current.
     """
@@ -134,13 +200,14 @@ def constants(problem: Problem) -> Constants:
     """Weights and biases in the precision of the run, schedules, and the input current."""
     network, dtype = problem.network, problem.dtype
     matrices = [
-        rows(connection, weights.astype(dtype))
+        rows(connection, connection.synapse_weights(weights.astype(dtype)))
         for connection, weights in zip(network.connections, network.weights, strict=True)
     ]
     offsets = [b.astype(dtype).reshape(-1) for b in network.biases]
     if problem.input == "current":
         current = np.zeros((len(problem.x), network.sizes[1]), dtype)
-        add_messages(current, problem.x, matrices[0])
+        matrix = effective_matrix(network.connections[0], problem.x, matrices[0])
+        add_messages(current, problem.x, matrix)
         offsets[0] = offsets[0] + current
     return Constants(
         problem,
@@ -158,13 +225,15 @@ def constants(problem: Problem) -> Constants:
 def add_messages(u: np.ndarray, q: np.ndarray, matrix: np.ndarray) -> None:
     """Add to u what the messages q bring, one presynaptic unit after the other.
 
-    u has shape (batch, n_post), q (batch, n_pre), matrix (n_pre, n_post). A message of 0 adds
-    nothing; one of 1 adds the row itself, for 1 * w is w.
+    u has shape (batch, n_post), q (batch, n_pre), matrix (n_pre, n_post), or there is one matrix
+    per sample, (batch, n_pre, n_post). A message of 0 adds nothing; one of 1 adds the row itself,
+    for 1 * w is w.
     """
+    of_sample = np.broadcast_to(matrix, (len(q), *matrix.shape[-2:]))
     for sample in range(len(q)):
         for i in range(q.shape[1]):
             if q[sample, i] != 0:
-                u[sample] = u[sample] + q[sample, i] * matrix[i]
+                u[sample] = u[sample] + q[sample, i] * of_sample[sample, i]
 
 
 def receive(layers: list[Layer], matrices: list[np.ndarray], index: int) -> np.ndarray:
@@ -172,7 +241,7 @@ def receive(layers: list[Layer], matrices: list[np.ndarray], index: int) -> np.n
     u = np.zeros_like(layers[index].s)
     add_messages(u, layers[index - 1].q, matrices[index - 1])
     if index + 1 < len(layers):
-        add_messages(u, layers[index + 1].q, matrices[index].T)
+        add_messages(u, layers[index + 1].q, np.swapaxes(matrices[index], -1, -2))
     return u
 
 
@@ -267,7 +336,11 @@ def time_step(
     lam = None if fixed.lam is None else fixed.lam[state.t - 1]
 
     # All layers read the messages of the last step before any layer writes its new ones.
-    received = [receive(layers, fixed.matrices, index) for index in range(1, len(layers))]
+    matrices = [
+        effective_matrix(connection, layers[c].q, fixed.matrices[c])
+        for c, connection in enumerate(problem.network.connections)
+    ]
+    received = [receive(layers, matrices, index) for index in range(1, len(layers))]
 
     for index, layer in enumerate(layers):
         s_previous = layer.s
@@ -298,11 +371,14 @@ def count_arrivals(activity: Activity, phase: int, state: State, fixed: Constant
     real_valued = fixed.problem.coding.quantizer == "none"
     counts = activity.macs if real_valued else activity.synaptic_events
     for c, exists in enumerate(fixed.synapses):
-        sent_forward = np.count_nonzero(state.layers[c].q, axis=0)
-        counts[phase, c, FORWARD] += int(sent_forward @ exists.sum(axis=1))
+        below, above = state.layers[c].q, state.layers[c + 1].q
+        counts[phase, c, FORWARD] += int((below != 0).sum(axis=0) @ exists.sum(axis=1))
         if c > 0:  # the clamped input receives nothing
-            sent_back = np.count_nonzero(state.layers[c + 1].q, axis=0)
-            counts[phase, c, FEEDBACK] += int(sent_back @ exists.sum(axis=0))
+            reach = exists.sum(axis=0)
+            places = winners_of(fixed.problem.network.connections[c], below, fixed.matrices[c])
+            if places is not None:
+                reach = reach[places]  # shape (batch, n_post)
+            counts[phase, c, FEEDBACK] += int(((above != 0) * reach).sum())
 
 
 def count_injection(activity: Activity, x: np.ndarray, fixed: Constants) -> None:

@@ -76,10 +76,16 @@ class Constants:
 
 
 def constants(problem: Problem, matrix_of: Any) -> Constants:
-    """Codes, biases with the injected current, gains; matrix_of(connection, codes) is dense."""
+    """Codes, biases with the injected current, gains; matrix_of(connection, codes) is dense.
+
+    Codes are those of what the synapses hold: of merged kernels.
+    """
     network, fixed = problem.network, problem.fixed
     assert fixed is not None
-    quantized = [quantize(weights, fixed) for weights in network.weights]
+    quantized = [
+        quantize(connection.synapse_weights(weights.astype(problem.dtype)), fixed)
+        for connection, weights in zip(network.connections, network.weights, strict=True)
+    ]
     codes = [
         matrix_of(connection, found.codes.astype(np.int64))
         for connection, found in zip(network.connections, quantized, strict=True)

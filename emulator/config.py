@@ -11,10 +11,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from eqchip.emulator import notation
 from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning import Learning, learning_rates
+from eqchip.emulator.learning import Learning, Optimizer, learning_rates
 from eqchip.emulator.network import Network
 from eqchip.emulator.problem import InputMode, Precision
 
@@ -50,6 +51,7 @@ class Descent(_Settings):
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
+    optimizer: Optimizer = "sgd"
     momentum: float = Field(default=0.0, ge=0, lt=1)
     schedule: Schedule = "cosine"
     epochs: int = Field(default=25, ge=1, lt=2**31)
@@ -68,7 +70,7 @@ class Config(_Settings):
     """Everything that determines the weights at the end of a training run."""
 
     dataset: str = "digits"
-    layers: tuple[int, ...] = (64, 100, 10)
+    layers: tuple[notation.Entry, ...] = (64, 100, 10)
     input: InputMode = "spikes"
     precision: Precision = "float32"
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -80,12 +82,18 @@ class Config(_Settings):
 
     @field_validator("layers")
     @classmethod
-    def _check_layers(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
-        if len(layers) < 2 or min(layers) < 1 or max(layers) > MOST_UNITS:
+    def _check_layers(cls, layers: tuple[notation.Entry, ...]) -> tuple[notation.Entry, ...]:
+        if len(layers) < 2 or any(isinstance(n, int) and not 1 <= n <= MOST_UNITS for n in layers):
             raise ValueError(
                 "expected at least two layers, each of at least one unit "
-                f"and at most {MOST_UNITS}, e.g. 784-500-10"
+                f"and at most {MOST_UNITS}, e.g. {notation.EXAMPLE}"
             )
+        try:
+            sizes = notation.sizes(layers)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        if max(sizes) > MOST_UNITS:
+            raise ValueError(f"expected at most {MOST_UNITS} units in a layer")
         return layers
 
     @model_validator(mode="after")
@@ -95,7 +103,17 @@ class Config(_Settings):
 
     def network(self) -> Network:
         """The network before training."""
-        return Network.dense(self.layers, seed=self.seed)
+        return Network.chain(notation.connections(self.layers), seed=self.seed)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer."""
+        return notation.sizes(self.layers)
+
+    @property
+    def written(self) -> str:
+        """The network in one line."""
+        return notation.written(self.layers)
 
     def digest(self) -> str:
         """A short fingerprint of all settings."""
@@ -105,6 +123,8 @@ class Config(_Settings):
             del settings["timing"]
         if self.learning.average_steps == 1:
             del settings["learning"]["average_steps"]
+        if self.descent.optimizer == "sgd":
+            del settings["descent"]["optimizer"]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

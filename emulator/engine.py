@@ -38,7 +38,13 @@ QUANTIZERS = {
 }
 
 
-def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | None = None) -> Run:
+def solve(
+    problem: Problem,
+    *,
+    threads: int | None = None,
+    lowered: Lowered | None = None,
+    average_steps: int = 1,
+) -> Run:
     """Run a problem on the event-driven engine.
 
     Parameters
@@ -51,6 +57,8 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
     lowered : Lowered, optional
         The problem's network, lowered before (training lowers once), with the problem's
         parts and in its numbers.
+    average_steps : int
+        The ends of a phase are means over so many of its last steps. Not with a timing.
 
     Returns
     -------
@@ -80,7 +88,9 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
     )
     asked = Asked(
         lowered,
-        _rules(problem) if problem.fixed is None else _fixed_rules(problem, problem.fixed),
+        _rules(problem, average_steps)
+        if problem.fixed is None
+        else _fixed_rules(problem, problem.fixed, average_steps),
         _given_uniforms(problem, lowered),
         _numbers(problem, problem.x),
         _targets(problem, int(lowered.sizes[-1])),
@@ -88,7 +98,6 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
     )
     if problem.timing is not None:
         return _solve_timed(problem, asked, record, workers)
-    columns = int(lowered.strides[0])
     share(
         lambda first, last: relax(
             lowered,
@@ -97,14 +106,14 @@ def solve(problem: Problem, *, threads: int | None = None, lowered: Lowered | No
             *asked[2:],
             arrays.new_state(units, layers, dtype),
             arrays.new_state(units, layers, dtype),
-            arrays.new_scratch(units, columns, dtype),
+            arrays.new_scratch(lowered, dtype),
             first,
             last,
         ),
         batch,
         workers,
     )
-    run = _answer(problem, asked.lowered, record)
+    run = _answer(problem, asked.lowered, record, average_steps=average_steps)
     check_saturations(problem, record.saturations.sum(0))
     return run
 
@@ -136,14 +145,22 @@ def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers:
 
 
 def _answer(
-    problem: Problem, lowered: Lowered, record: arrays.Record, updates: np.ndarray | None = None
+    problem: Problem,
+    lowered: Lowered,
+    record: arrays.Record,
+    updates: np.ndarray | None = None,
+    average_steps: int = 1,
 ) -> Run:
     """What was recorded, by layer; updates: neuron updates, (phases, layers), if counted."""
+    ends = [_by_layer(end, problem, lowered) for end in record.ends]
+    if average_steps > 1:
+        count = problem.dtype.type(average_steps)
+        ends = [[layer / count for layer in end] for end in ends]
     return Run(
         problem.phases,
         _by_layer(record.bits, problem, lowered) if "bits" in problem.record else None,
         _by_layer(record.potentials, problem, lowered) if "potentials" in problem.record else None,
-        [_by_layer(end, problem, lowered) for end in record.ends],
+        ends,
         _activity(problem, record, updates),
         record.part_spikes if problem.parts else None,
         record.saturations.sum(0),
@@ -185,7 +202,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="eqchip")
 
 
-def _rules(problem: Problem) -> arrays.Rules:
+def _rules(problem: Problem, average: int) -> arrays.Rules:
     dtype, coding = problem.dtype, problem.coding
     one = dtype.type(1)
     none = np.zeros(0, dtype)
@@ -210,10 +227,11 @@ def _rules(problem: Problem) -> arrays.Rules:
         np.array([2 * p.beta if isinstance(p, Nudged) else 0 for p in problem.phases], dtype),
         np.array([low, high], np.uint64),
         1,
+        average,
     )
 
 
-def _fixed_rules(problem: Problem, fixed: FixedPoint) -> arrays.FixedRules:
+def _fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.FixedRules:
     coding = problem.coding
     low, high = philox.split_seed(problem.seed)
     lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
@@ -236,6 +254,7 @@ def _fixed_rules(problem: Problem, fixed: FixedPoint) -> arrays.FixedRules:
         ),
         np.array([low, high], np.uint64),
         fixed.one,
+        average,
     )
 
 

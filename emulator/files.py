@@ -71,8 +71,8 @@ def write_arrays(path: Path, file_format: str, arrays: dict[str, np.ndarray]) ->
         file.write(whole.getbuffer())
 
 
-def read_arrays(path: Path, file_format: str) -> dict[str, np.ndarray]:
-    """Read what :func:`write_arrays` wrote. Nothing is unpickled.
+def read_arrays(path: Path, file_format: str, *older: str) -> dict[str, np.ndarray]:
+    """Read what :func:`write_arrays` wrote, in a format or an older one. Nothing is unpickled.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def read_arrays(path: Path, file_format: str) -> dict[str, np.ndarray]:
             raise InputError(f"{path}: {name!r} in it is no array; expected arrays alone")
     found = arrays.pop("format", None)
     text = found is not None and found.shape == () and found.dtype.kind == "U"
-    if not text or str(found) != file_format:
+    if not text or str(found) not in (file_format, *older):
         shown = repr(str(found)) if text else "missing"
         raise InputError(f"{path}: format is {shown}; expected {file_format!r}")
     return arrays

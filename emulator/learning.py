@@ -15,6 +15,12 @@ and a bias by lr / beta times the mean of D (over 2 beta when symmetric). beta k
 its sign. s- is the end of the free phase, or of its continuation beside the nudged
 phase (the split stream).
 
+Synapses that share a weight, as those of a convolution, add their changes up, and so do the
+biases of a channel: the contrast is formed for the synapse weights and folded into the stored
+ones. Over a maximum pooling a potential above belongs to the place of its window where the
+maximum is, which may differ between the phases: there only ``full`` and ``symmetric``, which are
+differences of what the phases are by themselves, can be formed.
+
 Sources: Scellier and Bengio (2017) for the contrast; O'Connor, Gavves and Welling
 (2019) for the one-sided and bidirectional forms and the split stream; Laborieux et
 al. (2021) for the symmetric one.
@@ -22,7 +28,7 @@ al. (2021) for the symmetric one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, NamedTuple, get_args
@@ -33,8 +39,17 @@ from eqchip.emulator.coding import FORBID_EXTRA
 from eqchip.emulator.engine import resolve_threads, share
 from eqchip.emulator.errors import InputError, as_floats, check_number, check_whole
 from eqchip.emulator.kernels import learning as kernels
-from eqchip.emulator.lowering import Lowered, layer_units, mirror_rows, weight_rows
-from eqchip.emulator.network import Network
+from eqchip.emulator.lowering import (
+    Lowered,
+    aligned_zeros,
+    gather_weights,
+    layer_units,
+    lower,
+    mirror_rows,
+    weight_rows,
+    write_weights,
+)
+from eqchip.emulator.network import Connection, Conv2d, Dense, Network
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.problem import Run
 
@@ -169,80 +184,267 @@ def contrast(
         raise InputError(f"contrast: the run has layers {layers}; expected {network.layers}")
     batch = len(ends[0][0])
     flat = [[end.reshape(batch, -1) for end in phase] for phase in ends]
+    workers = resolve_threads(threads)
+    lowered = lower(network, flat[0][0].dtype) if _shared(network) else None
     weights, biases = [], []
-    for k, rate in enumerate(rates):
-        terms = _terms(flat, k, rule)
-        gradient = np.empty((flat[0][k].shape[1], flat[0][k + 1].shape[1]), flat[0][k].dtype)
-        share(
-            partial(kernels.contrast_rows, gradient, *terms),
-            len(gradient),
-            resolve_threads(threads),
-        )
+    for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
+        if isinstance(connection, Dense):
+            terms = _terms(flat, k, rule)
+            gradient = np.empty(connection.weight_shape, flat[0][k].dtype)
+            share(partial(kernels.contrast_rows, gradient, *terms), len(gradient), workers)
+        else:
+            assert lowered is not None
+            gradient = shared_contrast(lowered, k, connection, flat, rule, workers)
         factor = gradient.dtype.type(rate * scale / batch)
-        weights.append((factor * gradient).reshape(network.connections[k].weight_shape))
-        change = (ends[1][k + 1] - ends[0][k + 1]).sum(0)
+        weights.append(factor * gradient)
+        change = _bias_contrast(connection, flat, k).reshape(network.layers[k + 1])
         biases.append(factor * change)
     return Changes(weights, biases)
 
 
+def _shared(network: Network) -> bool:
+    return any(isinstance(connection, Conv2d) for connection in network.connections)
+
+
+def shared_contrast(
+    lowered: Lowered,
+    k: int,
+    connection: Conv2d,
+    ends: Sequence[Sequence[np.ndarray]],
+    rule: Rule,
+    threads: int,
+) -> np.ndarray:
+    """The contrast of a connection's stored weights, summed over samples.
+
+    ends: per phase (s-, s+) and layer, shape (batch, units).
+    """
+    terms = _terms(ends, k, rule)
+    if lowered.pools[k, 0]:
+        terms = _pooled_terms(lowered, k, connection, ends, rule, threads)
+    rows = np.empty_like(weight_rows(lowered, k))
+    work = partial(kernels.shared_rows, rows, lowered.forward, k, *terms)
+    share(work, len(rows), threads)
+    return connection.fold(gather_weights(lowered, k, connection, rows))
+
+
+def _pooled_terms(
+    lowered: Lowered,
+    k: int,
+    connection: Conv2d,
+    ends: Sequence[Sequence[np.ndarray]],
+    rule: Rule,
+    threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """As `_terms`: s+_pre up+ - s-_pre up-, with each phase's own winners."""
+    if rule not in ("full", "symmetric"):
+        raise InputError(
+            f"contrast: rule {rule!r} over {connection.pool} of connection {k + 1}: its winners "
+            "differ between the phases; expected rule 'full' or 'symmetric'"
+        )
+    minus, plus = ends
+    up_minus, up_plus = (
+        _unpooled(lowered, k, phase[k], phase[k + 1], threads) for phase in (minus, plus)
+    )
+    return minus[k], plus[k], -up_minus, up_plus
+
+
+def _unpooled(
+    lowered: Lowered, k: int, pre: np.ndarray, post: np.ndarray, threads: int
+) -> np.ndarray:
+    """The potentials above, shape (batch, units), each at its winner: shape (batch, map)."""
+    count = int(lowered.pools[k, 1:].prod())
+    pre = np.ascontiguousarray(pre)
+    winners = np.empty(post.shape, np.int32)
+
+    def work(first: int, last: int) -> None:
+        kernels.find_winners(
+            lowered, k, pre, np.empty(pre.shape[1], np.int32), np.empty(pre.shape[1], pre.dtype),
+            aligned_zeros(count, pre.dtype), np.empty(post.shape[1], pre.dtype), winners, first,
+            last,
+        )  # fmt: skip
+
+    share(work, len(pre), threads)
+    up = np.zeros((len(pre), count), pre.dtype)
+    np.put_along_axis(up, winners.astype(np.int64), post, axis=1)
+    return up
+
+
+def _bias_contrast(
+    connection: Connection, ends: Sequence[Sequence[np.ndarray]], k: int
+) -> np.ndarray:
+    """The sum over samples of D, shape (units,); over all places of a channel, too."""
+    change = (ends[1][k + 1] - ends[0][k + 1]).sum(0)
+    if isinstance(connection, Conv2d):
+        by_channel = change.reshape(-1, connection.channels).sum(0)
+        change = np.tile(by_channel, len(change) // connection.channels)
+    return change
+
+
+Optimizer = Literal["sgd", "adam"]
+
+# Kingma and Ba (2015): the decays of the two means, and what keeps the root from 0.
+ADAM = (0.9, 0.999, 1e-8)
+
+
 class Descent:
-    """Stochastic gradient descent, written straight into a lowered network.
+    """Descent along the contrast, written straight into a lowered network.
 
     Parameters
     ----------
+    network : Network
+        What `lowered` holds.
     lowered : Lowered
         Its weights, mirrored weights and biases are updated in place.
     rule : Rule
+    optimizer : {"sgd", "adam"}
+        Stochastic gradient descent, or Adam (Kingma and Ba 2015).
     momentum : float
-        In [0, 1); 0 for plain descent.
+        Of stochastic gradient descent, in [0, 1); 0 for none.
     threads : int, optional
+
+    Attributes
+    ----------
+    weights : list of ndarray
+        The stored weights of every connection, of its ``weight_shape``.
+    biases : list of ndarray
+        Per connection, those of the layer above, shape (units,).
+    moments : list of list of ndarray
+        What the optimizer remembers, per connection: for the weights, then for the biases.
+        Velocities, or Adam's two means; of the shape of what they belong to.
+    updates : int
+        Minibatches learned from.
     """
 
     def __init__(
-        self, lowered: Lowered, rule: Rule, momentum: float = 0.0, threads: int | None = None
+        self,
+        network: Network,
+        lowered: Lowered,
+        rule: Rule,
+        *,
+        optimizer: Optimizer = "sgd",
+        momentum: float = 0.0,
+        threads: int | None = None,
     ) -> None:
+        if optimizer not in get_args(Optimizer):
+            raise InputError(
+                f"optimizer is {optimizer!r}; expected one of {', '.join(get_args(Optimizer))}"
+            )
         if not 0.0 <= momentum < 1.0:
             raise InputError(f"momentum is {momentum!r}; expected at least 0 and below 1")
-        self.lowered, self.rule, self.momentum = lowered, rule, momentum
+        if optimizer == "adam" and momentum:
+            raise InputError(
+                f"momentum is {momentum!r} with optimizer 'adam', which has its own; expected 0"
+            )
+        self.network, self.lowered, self.rule = network, lowered, rule
+        self.optimizer, self.momentum = optimizer, momentum
         self.threads = resolve_threads(threads)
-        moving = momentum > 0
-        self.weight_velocity = np.zeros_like(lowered.weights) if moving else lowered.weights[:0]
-        self.bias_velocity = np.zeros_like(lowered.biases) if moving else lowered.biases[:0]
+        self.updates = 0
+        dtype = lowered.weights.dtype
+        self.weights: list[np.ndarray] = []
+        for k, connection in enumerate(network.connections):
+            if isinstance(connection, Dense):  # its rows are the stored weights
+                self.weights.append(weight_rows(lowered, k)[:, : connection.n_post])
+            else:
+                self.weights.append(network.weights[k].astype(dtype))
+        self.biases = [
+            layer_units(lowered, lowered.biases, k + 1) for k in range(len(self.weights))
+        ]
+        kept = 2 if optimizer == "adam" else int(momentum > 0)
+        self.moments = [
+            [np.zeros(values.shape, dtype) for values in pair for _ in range(kept)]
+            for pair in zip(self.weights, self.biases, strict=True)
+        ]
+
+    def trained(self) -> Network:
+        """The network as it is now."""
+        return Network(
+            self.network.layers,
+            self.network.connections,
+            tuple(weights.copy() for weights in self.weights),
+            tuple(
+                biases.reshape(shape).copy()
+                for biases, shape in zip(self.biases, self.network.layers[1:], strict=True)
+            ),
+        )
+
+    def write(self, k: int) -> None:
+        """Bring the lowered rows of connection k up to date with its stored weights."""
+        connection = self.network.connections[k]
+        if not isinstance(connection, Dense):
+            write_weights(self.lowered, k, connection, self.weights[k])
+        elif k > 0:
+            mirror_rows(self.lowered, k)[:, : connection.n_pre] = self.weights[k].T
 
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
         """Learn from the run of one minibatch, with one rate per connection."""
-        lowered, dtype = self.lowered, self.lowered.weights.dtype
         contrasted, scale = _contrasted(run, beta, self.rule)
         batch = len(contrasted[0][0])
         ends = [[end.reshape(batch, -1) for end in phase] for phase in contrasted]
-        for k, rate in enumerate(rates):
-            factor = np.array([rate * scale / batch, self.momentum], dtype)
-            self._update_weights(k, factor, _terms(ends, k, self.rule))
-            if k > 0:
-                mirror_rows(lowered, k)[:] = weight_rows(lowered, k).T
-            change = factor[0] * (ends[1][k + 1] - ends[0][k + 1]).sum(0)
-            biases = layer_units(lowered, lowered.biases, k + 1)
-            if self.momentum:
-                velocity = layer_units(lowered, self.bias_velocity, k + 1)
-                velocity *= factor[1]
-                velocity += change
-                change = velocity
-            biases += change
+        self.updates += 1
+        for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
+            of_weights, of_biases = self._moments_of(k)
+            factors = self._factors(rate, scale / batch)
+            if isinstance(connection, Dense):
+                self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule))
+            else:
+                gradient = shared_contrast(
+                    self.lowered, k, connection, ends, self.rule, self.threads
+                )
+                self._apply(self.weights[k], of_weights, gradient, factors)
+            self.write(k)
+            change = _bias_contrast(connection, ends, k)
+            self._apply(self.biases[k], of_biases, change, factors)
 
-    def _update_weights(self, k: int, factor: np.ndarray, terms: tuple[np.ndarray, ...]) -> None:
-        weights = weight_rows(self.lowered, k)
-        n_post = weights.shape[1]
-        if self.momentum:
-            velocity = weight_rows(self.lowered._replace(weights=self.weight_velocity), k)
+    def _moments_of(self, k: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        half = len(self.moments[k]) // 2
+        return self.moments[k][:half], self.moments[k][half:]
 
-            def work(first: int, last: int) -> None:
-                row = np.empty(n_post, weights.dtype)
-                kernels.momentum_rows(weights, velocity, factor, row, *terms, first, last)
-        else:
+    def _factors(self, rate: float, scale: float) -> np.ndarray:
+        dtype = self.lowered.weights.dtype
+        if self.optimizer == "sgd":
+            return np.array([rate * scale, self.momentum], dtype)
+        first, second, least = ADAM
+        powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
+        return np.array([rate, scale, first, second, *powers, least], dtype)
 
-            def work(first: int, last: int) -> None:
-                row = np.empty(n_post, weights.dtype)
-                kernels.update_rows(weights, factor, row, *terms, first, last)
+    def _apply(
+        self,
+        values: np.ndarray,
+        moments: list[np.ndarray],
+        gradient: np.ndarray,
+        factors: np.ndarray,
+    ) -> None:
+        """Move values, shaped as the gradient."""
+        if self.optimizer == "adam":
+            flat = [array.reshape(-1) for array in (values, *moments, gradient)]
+            kernels.adam_flat(*flat, factors)
+            return
+        change = factors[0] * gradient
+        if moments:
+            velocity = moments[0]
+            velocity *= factors[1]
+            velocity += change
+            change = velocity
+        values += change
+
+    def _update_rows(
+        self,
+        k: int,
+        factors: np.ndarray,
+        moments: list[np.ndarray],
+        terms: tuple[np.ndarray, ...],
+    ) -> None:
+        """Move the weights of a dense connection, row by row."""
+        weights = self.weights[k]
+        kernel: Callable[..., None] = kernels.update_rows
+        if self.optimizer == "adam":
+            kernel = kernels.adam_rows
+        elif moments:
+            kernel = kernels.momentum_rows
+
+        def work(first: int, last: int) -> None:
+            row = np.empty(weights.shape[1], weights.dtype)
+            kernel(weights, *moments, factors, row, *terms, first, last)
 
         share(work, len(weights), self.threads)
 

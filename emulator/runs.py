@@ -23,14 +23,16 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.emulator import notation
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.config import Config, read_config, to_toml
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
 from eqchip.emulator.network import Network
 
-CHECKPOINT_FORMAT = "eqchip-checkpoint 1"
-NETWORK_FORMAT = "eqchip-network 1"
+CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
+NETWORK_FORMAT = "eqchip-network 2"
+FIRST_NETWORK_FORMAT = "eqchip-network 1"  # dense layers only; still read
 METRICS_FORMAT = "eqchip-metrics 1"
 ACTIVITY_FORMAT = "eqchip-activity 1"
 
@@ -214,10 +216,11 @@ class RunDirectory:
         """
         path = self.path / "network.npz"
         network = load_network(path)
-        if network.sizes != self.config.layers:
+        found, expected = notation.connections(self.config.layers), network.connections
+        if found != expected:
             raise InputError(
-                f"{path}: layers are {network.sizes}; expected those of config.toml, "
-                f"{self.config.layers}"
+                f"{path}: layers are {notation.written(notation.of_network(network))}; "
+                f"expected those of config.toml, {self.config.written}"
             )
         return network
 
@@ -244,8 +247,8 @@ def _wrong_fact(row: dict[str, Any]) -> str | None:
 
 
 def save_network(path: Path, network: Network) -> None:
-    """Write a network: ``layers``, ``weights_k`` and ``biases_k`` (k from 0)."""
-    arrays = {"layers": np.array(network.layers)}
+    """Write a network: ``network`` in one line, ``weights_k`` and ``biases_k`` (k from 0)."""
+    arrays = {"network": np.array(notation.written(notation.of_network(network)))}
     for k, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
         arrays[f"weights_{k}"], arrays[f"biases_{k}"] = weights, biases
     write_arrays(path, NETWORK_FORMAT, arrays)
@@ -259,23 +262,31 @@ def load_network(path: Path) -> Network:
     InputError
         If the file is missing, damaged, foreign, or holds no network.
     """
-    arrays = read_arrays(Path(path), NETWORK_FORMAT)
-    layers = arrays.get("layers")
-    if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
-        raise InputError(f"{path}: layers are missing or no table of sizes")
-    count = len(layers) - 1
-    names = {f"{kind}_{k}" for kind in ("weights", "biases") for k in range(count)}
-    missing = sorted(names - arrays.keys())
-    if missing:
-        raise InputError(f"{path}: {', '.join(missing)} missing")
+    arrays = read_arrays(Path(path), NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
     try:
-        return Network.dense(
-            [int(n) for n in layers[:, 0]],
-            weights=[arrays[f"weights_{k}"] for k in range(count)],
-            biases=[arrays[f"biases_{k}"] for k in range(count)],
+        chain = notation.connections(_layers_in(arrays))
+        names = [f"{kind}_{k}" for kind in ("weights", "biases") for k in range(len(chain))]
+        missing = sorted(set(names) - arrays.keys())
+        if missing:
+            raise InputError(f"{', '.join(missing)} missing")
+        return Network.chain(
+            chain,
+            weights=[arrays[f"weights_{k}"] for k in range(len(chain))],
+            biases=[arrays[f"biases_{k}"] for k in range(len(chain))],
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _layers_in(arrays: dict[str, np.ndarray]) -> tuple[notation.Entry, ...]:
+    """The network in a file: one line, or, in the first version, a table of sizes."""
+    line = arrays.get("network")
+    if line is not None and line.shape == () and line.dtype.kind == "U":
+        return notation.parse(str(line))
+    layers = arrays.get("layers")
+    if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
+        raise InputError("network is missing or no text, and layers no table of sizes")
+    return tuple(int(n) for n in layers[:, 0])
 
 
 def command_line() -> str:

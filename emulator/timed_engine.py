@@ -71,7 +71,6 @@ class Chip:
         self.key = self._key(problem, lowered)
         self.dtype = lowered.biases.dtype  # of states
         self.units, self.layers = int(lowered.offsets[-1]), len(lowered.sizes)
-        self.columns = int(lowered.strides[0])
         self.clockwork = lower_timing(
             self.timing, problem.paths, self.parts, lowered, problem.phases, problem.fixed
         )
@@ -120,11 +119,11 @@ class Chip:
 class Memory:
     """What one thread needs: kernels allocate nothing."""
 
-    def __init__(self, chip: Chip) -> None:
+    def __init__(self, chip: Chip, lowered: Lowered) -> None:
         self.chip = chip
         self.state = arrays.new_state(chip.units, chip.layers, chip.dtype)
         self.free = arrays.new_state(chip.units, chip.layers, chip.dtype)
-        self.scratch = arrays.new_scratch(chip.units, chip.columns, chip.dtype)
+        self.scratch = arrays.new_scratch(lowered, chip.dtype)
         self.cores = timed_state.new_cores(chip.clockwork, chip.dtype)
         self.idle = np.zeros(len(chip.clockwork.period), np.int64)
         self.grow_events(chip.first_nodes())
@@ -191,7 +190,7 @@ def run_samples(
 
     Returns what was too much: the samples before are done, and that one as far as it came.
     """
-    memory = _memory(chip)
+    memory = _memory(chip, asked.lowered)
     clockwork = chip.clockwork._replace(seed=key_of_run(chip.timing, seed))
     while first < last:
         logged = (
@@ -245,11 +244,11 @@ _chips: list[Chip] = []
 _own = threading.local()
 
 
-def _memory(chip: Chip) -> Memory:
+def _memory(chip: Chip, lowered: Lowered) -> Memory:
     """The memory of this thread for the chip; it is kept for the next minibatch."""
     memory: Memory | None = getattr(_own, "memory", None)
     if memory is None or memory.chip is not chip:
-        memory = _own.memory = Memory(chip)
+        memory = _own.memory = Memory(chip, lowered)
     return memory
 
 

@@ -19,11 +19,8 @@ from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning import Descent, average_ends
 from eqchip.emulator.lowering import (
     Lowered,
-    layer_units,
     lower,
     lower_fixed,
-    raise_to_network,
-    weight_rows,
 )
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free
@@ -168,9 +165,9 @@ class Trainer:
 
     def __init__(self, config: Config, dataset: Dataset, threads: int | None = None) -> None:
         expected = (dataset.train_x.shape[1], dataset.classes)
-        if (config.layers[0], config.layers[-1]) != expected:
+        if (config.sizes[0], config.sizes[-1]) != expected:
             raise InputError(
-                f"layers {'-'.join(map(str, config.layers))}: data set {dataset.name} has "
+                f"layers {config.written}: data set {dataset.name} has "
                 f"{expected[0]} inputs and {expected[1]} classes; "
                 f"expected {expected[0]}-...-{expected[1]}"
             )
@@ -181,12 +178,17 @@ class Trainer:
             self.lowered = lower(self.start, np.dtype(config.precision))
         except MemoryError:
             raise InputError(
-                f"layers {'-'.join(map(str, config.layers))}: the weights do not fit into memory; "
+                f"layers {config.written}: the weights do not fit into memory; "
                 "expected smaller layers"
             ) from None
         self._classifier = Classifier(config, self.start, self.threads, self.lowered)
         self.descent = Descent(
-            self.lowered, config.learning.rule, config.descent.momentum, self.threads
+            self.start,
+            self.lowered,
+            config.learning.rule,
+            optimizer=config.descent.optimizer,
+            momentum=config.descent.momentum,
+            threads=self.threads,
         )
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
         self.targets = one_hot(dataset.train_y, dataset.classes).astype(config.precision)
@@ -202,9 +204,14 @@ class Trainer:
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
             precision=config.precision,
-            record=["potentials"] if config.learning.average_steps > 1 else [],
+            record=["potentials"] if self._averages_records else [],
             timing=config.timing,
         )
+
+    @property
+    def _averages_records(self) -> bool:
+        """Whether averages are taken from what was recorded: the asynchronous engine takes none."""
+        return self.config.timing is not None and self.config.learning.average_steps > 1
 
     @property
     def done(self) -> bool:
@@ -214,7 +221,7 @@ class Trainer:
     @property
     def network(self) -> Network:
         """The network as trained so far."""
-        return raise_to_network(self.lowered, self.start)
+        return self.descent.trained()
 
     def train_epoch(self) -> Iterator[Tally]:
         """Train what is left of this epoch; yields the epoch's tally after each minibatch."""
@@ -253,10 +260,12 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed run needs, as arrays and numbers; see :meth:`restore`."""
-        arrays = {f"weights_{k}": weight_rows(self.lowered, k) for k in self._connections()}
-        arrays["biases"] = self.lowered.biases
-        arrays["weight_velocity"] = self.descent.weight_velocity
-        arrays["bias_velocity"] = self.descent.bias_velocity
+        arrays: dict[str, Any] = {}
+        for k in self._connections():
+            arrays[f"weights_{k}"] = self.descent.weights[k]
+            arrays[f"biases_{k}"] = self.descent.biases[k]
+            for n, moment in enumerate(self.descent.moments[k]):
+                arrays[f"moment_{k}_{n}"] = moment
         for name, value in self.tally.activity.to_arrays().items():
             arrays[f"activity_{name}"] = value
         numbers = np.array([self.epoch, self.position, self.tally.samples, self.tally.errors])
@@ -283,17 +292,13 @@ class Trainer:
         epoch, position, samples, errors = (int(n) for n in state["numbers"])
         if not (0 <= epoch <= self.config.descent.epochs and 0 <= position <= self.minibatches):
             raise InputError(f"it stands at epoch {epoch}, minibatch {position}: out of range")
-        trained = Network.dense(
-            self.config.layers,
-            weights=[state[f"weights_{k}"] for k in self._connections()],
-            biases=[layer_units(self.lowered, state["biases"], k + 1) for k in self._connections()],
-        )
-        for to, source in zip(
-            self.lowered, lower(trained, self.lowered.weights.dtype), strict=True
-        ):
-            to[...] = source
-        self.descent.weight_velocity[...] = state["weight_velocity"]
-        self.descent.bias_velocity[...] = state["bias_velocity"]
+        for k in self._connections():
+            self.descent.weights[k][...] = state[f"weights_{k}"]
+            self.descent.biases[k][...] = state[f"biases_{k}"]
+            for n, moment in enumerate(self.descent.moments[k]):
+                moment[...] = state[f"moment_{k}_{n}"]
+            self.descent.write(k)
+        self.descent.updates = epoch * self.minibatches + position
         activity = self.tally.activity.from_arrays(
             {
                 name.removeprefix("activity_"): state[name]
@@ -337,10 +342,16 @@ class Trainer:
             seed=seed,
             samples=indices,
         )
-        run = solve(problem, threads=self.threads, lowered=self.lowered)
+        average = config.learning.average_steps
+        run = solve(
+            problem,
+            threads=self.threads,
+            lowered=self.lowered,
+            average_steps=1 if self._averages_records else average,
+        )
         wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
-        if config.learning.average_steps > 1:
-            run = average_ends(run, config.learning.average_steps)
+        if self._averages_records:
+            run = average_ends(run, average)
         with uninterrupted():  # weights and position change together, or not at all
             self.descent.update(run, sign * config.learning.beta, rates)
             self.position += 1

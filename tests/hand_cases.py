@@ -1,8 +1,8 @@
 """Small cases whose every number was worked out by hand, to hold any engine to.
 
 Weights are dyadic wherever possible, so the expected numbers are exact. In the comments
-``t`` is the step; the units of a list are those of one layer; bits and potentials are
-listed per step.
+``t`` is the step; the units of a list are those of one layer, those of a map in row order with
+the channels of a place together; bits and potentials are listed per step.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, Run, pose
 
@@ -22,6 +22,7 @@ from eqchip.emulator.problem import Problem, Run, pose
 class HandCase:
     """A problem with one sample, and what must come out.
 
+    ``connections`` are dense ones by their weights, unless they are given.
     ``bits`` and ``potentials`` map a layer to one row of units per step; ``activity`` maps
     the name of a count to its values per phase. ``tolerance`` is 0 where every number is
     dyadic, else it maps the precision to how far a potential may be off.
@@ -38,12 +39,17 @@ class HandCase:
     biases: list[Any] | None = None
     exact: bool = True
     more: dict[str, Any] = field(default_factory=dict)
+    connections: list[Connection] | None = None
 
     def problem(self, precision: str) -> Problem:
         """The question, in a precision."""
-        sizes = [len(self.weights[0])] + [len(w[0]) for w in self.weights]
+        if self.connections is None:
+            sizes = [len(self.weights[0])] + [len(w[0]) for w in self.weights]
+            network = Network.dense(sizes, weights=self.weights, biases=self.biases)
+        else:
+            network = Network.chain(self.connections, weights=self.weights, biases=self.biases)
         return pose(
-            Network.dense(sizes, weights=self.weights, biases=self.biases),
+            network,
             [self.x],
             coding=self.coding,
             phases=self.phases,
@@ -59,12 +65,12 @@ class HandCase:
         tolerance = 0.0 if self.exact else {"float32": 1e-6, "float64": 1e-12}[precision]
         for layer, rows in self.bits.items():
             assert run.bits[layer].dtype == np.uint8
-            assert run.bits[layer][:, 0].tolist() == rows, f"bits of layer {layer}"
+            assert units(run.bits[layer]).tolist() == rows, f"bits of layer {layer}"
         for layer, values in self.potentials.items():
             got = run.potentials[layer]
             assert got.dtype == np.dtype(precision)
             np.testing.assert_allclose(
-                got[:, 0], values, rtol=0, atol=tolerance, err_msg=f"potentials of layer {layer}"
+                units(got), values, rtol=0, atol=tolerance, err_msg=f"potentials of layer {layer}"
             )
         last = np.cumsum([phase.steps for phase in self.phases]) - 1
         assert len(run.ends) == len(last)
@@ -74,6 +80,11 @@ class HandCase:
         assert run.activity.samples == 1
         for name, counts in self.activity.items():
             assert getattr(run.activity, name).tolist() == counts, name
+
+
+def units(recorded: np.ndarray) -> np.ndarray:
+    """What was recorded of the one sample, shape (steps, units)."""
+    return recorded[:, 0].reshape(len(recorded), -1)
 
 
 def plain(quantizer: str, eps: float = 1.0) -> Coding:
@@ -94,6 +105,16 @@ def column(values: list[float]) -> list[list[float]]:
 def number_rows(values: list[float]) -> np.ndarray:
     """Uniform numbers of a layer of one unit and one sample, one per step."""
     return np.array(values).reshape(-1, 1, 1)
+
+
+def kernel(*rows: list[float]) -> np.ndarray:
+    """The kernel of a convolution from one channel to one."""
+    return np.array(rows)[:, :, None, None]
+
+
+def copied(height: int, width: int) -> Conv2d:
+    """A connection by which each unit of a map of one channel reaches its own place alone."""
+    return Conv2d((height, width, 1), 1, kernel=1)
 
 
 # Adding 1 to it changes nothing in either precision, so it shows the order of a sum.
@@ -480,5 +501,192 @@ CASES = [
             "updates_inactive": [[0, 0], [0, 0]],
             "macs": [[[1, 0]], [[0, 0]]],
         },
+    ),
+    HandCase(
+        name="a_convolution_meets_each_place_with_the_kernel_at_its_offset",
+        connections=[Conv2d((3, 3, 1), 1, kernel=2)],
+        weights=[kernel([0.5, 0.25], [0.125, -0.25])],
+        x=[1, 0, 0, 0, 1, 0, 0, 0, 0],
+        coding=plain("sigma-delta"),
+        phases=[Free(2)],
+        # the centre is K11 of place (0, 0), K10 of (0, 1), K01 of (1, 0), K00 of (1, 1);
+        # the corner is K00 of (0, 0) alone, where -.25 + .5 = .25
+        potentials={1: [[0] * 4, [0.25, 0.125, 0.25, 0.5]]},
+        activity={"synaptic_events": [[[4 + 1, 0]]]},
+    ),
+    HandCase(
+        name="a_convolution_strides_over_a_padded_map",
+        connections=[Conv2d((3, 3, 1), 1, kernel=3, stride=2, padding=1)],
+        weights=[kernel([0.125, 1, 0.25], [1, 0.5, 0.375], [0.375, 1, -0.25])],
+        x=[1, 0, 0, 0, 1, 0, 0, 0, 0],
+        coding=plain("sigma-delta"),
+        phases=[Free(2)],
+        # the centre is K22 of place (0, 0), K20 of (0, 1), K02 of (1, 0), K00 of (1, 1);
+        # the corner is K11 of (0, 0) alone, where .5 - .25 = .25
+        potentials={1: [[0] * 4, [0.25, 0.375, 0.25, 0.125]]},
+        activity={"synaptic_events": [[[4 + 1, 0]]]},
+    ),
+    HandCase(
+        name="feedback_of_a_convolution_takes_the_kernel_of_its_channel_back",
+        connections=[copied(2, 2), Conv2d((2, 2, 1), 2, kernel=2)],
+        weights=[kernel([1.0]), [[[[1, 0.25]], [[0.5, 1]]], [[[0.25, 1]], [[0, 1]]]]],
+        x=[1, 0, 0, 0],
+        coding=plain("sigma-delta"),
+        phases=[Free(4)],
+        # t = 2: the input's bit makes unit 0 of layer 1 spike, as at every later step
+        # t = 3: s2 = K00 = 1 .25; channel 0 spikes, phi of channel 1 is .25
+        # t = 4: s1 = 1 0 0 0 + (1 .5 .25 0 of channel 0), clipped; phi' = .5 and .25: no bits;
+        #        s2 as before, phi' = 1 .5
+        bits={
+            0: [[1, 0, 0, 0]] * 4,
+            1: [[0, 0, 0, 0]] + [[1, 0, 0, 0]] * 3,
+            2: [[0, 0], [0, 0], [1, 0], [1, 0]],
+        },
+        potentials={
+            1: [[0] * 4, [1, 0, 0, 0], [1, 0, 0, 0], [1, 0.5, 0.25, 0]],
+            2: [[0, 0], [0, 0], [1, 0.25], [1, 0.25]],
+        },
+        # t = 2 to 4; t = 3 and 4 over 2 channels, back at t = 4 to 4 places
+        activity={"synaptic_events": [[[3, 0], [2 * 2, 4]]]},
+    ),
+    HandCase(
+        name="average_pooling_is_one_synapse_for_all_the_ways_through_a_window",
+        connections=[copied(3, 3), Conv2d((3, 3, 1), 1, kernel=2, pool=AvgPool2d(2))],
+        weights=[kernel([1.0]), kernel([0.25, 0.5], [0.75, 1.0])],
+        x=[0, 0, 0, 0, 1, 0, 0, 0, 0],
+        coding=plain("sigma-delta"),
+        phases=[Free(4)],
+        # the kernel, times 4, at its four places in the window, added and divided by 4 * 4:
+        # (1 3 2; 4 10 6; 3 7 4) / 16
+        # t = 3: s2 = 10/16, spike, phi = -6/16
+        # t = 4: s1 = the merged kernel, and 16/16 at the centre; no phi' but its exceeds 8/16;
+        #        s2 = 10/16, phi' = 4/16
+        bits={1: [[0] * 9] + [[0, 0, 0, 0, 1, 0, 0, 0, 0]] * 3, 2: [[0], [0], [1], [0]]},
+        potentials={
+            1: [[0] * 9]
+            + [[0, 0, 0, 0, 1, 0, 0, 0, 0]] * 2
+            + [[1 / 16, 3 / 16, 2 / 16, 4 / 16, 1, 6 / 16, 3 / 16, 7 / 16, 4 / 16]],
+            2: column([0, 0, 10 / 16, 10 / 16]),
+        },
+        activity={"synaptic_events": [[[3, 0], [2, 9]]]},
+    ),
+    HandCase(
+        name="sums_of_a_convolution_run_by_ascending_place_and_channel_below",
+        connections=[Conv2d((2, 2, 2), 1, kernel=2)],
+        weights=[[[[[HUGE], [1]], [[-HUGE], [0]]], [[[0], [0]], [[0], [0.5]]]]],
+        x=[1] * 8,
+        coding=plain("sigma-delta"),
+        phases=[Free(2)],
+        # (huge + 1 - huge) + .5; by channels it would be (huge - huge) + (1 + .5)
+        potentials={1: column([0, 0.5])},
+    ),
+    HandCase(
+        name="feedback_sums_of_a_convolution_run_by_ascending_place_above",
+        connections=[copied(1, 1), Conv2d((1, 1, 1), 1, kernel=2, padding=1)],
+        weights=[kernel([0.0]), kernel([0.5, -HUGE], [1, HUGE])],
+        biases=[np.zeros((1, 1, 1)), np.ones((2, 2, 1))],
+        x=[0],
+        coding=plain("sigma-delta"),
+        phases=[Free(2)],
+        # all of layer 2 spikes at t = 1; from places (0, 0) (0, 1) (1, 0) (1, 1) the unit below
+        # hears K11 K10 K01 K00: (huge + 1 - huge) + .5
+        bits={1: [[0], [0]], 2: [[1] * 4] * 2},
+        potentials={1: column([0, 0.5])},
+        # 4 synapses in all, however many are beyond the border
+        activity={"synaptic_events": [[[0, 0], [0, 4]]]},
+    ),
+    HandCase(
+        name="current_over_average_pooling_is_injected_over_the_merged_synapses",
+        connections=[Conv2d((2, 2, 1), 1, kernel=1, pool=AvgPool2d(2))],
+        weights=[kernel([1.0])],
+        x=[0.5, 0, 0.25, 1],
+        coding=plain("none"),
+        phases=[Free(2)],
+        more={"input": "current"},
+        # (.5 + .25 + 1) / 4 = .4375, from t = 1 on
+        potentials={1: column([0.4375, 0.4375])},
+        activity={"macs": [[[3, 0]]]},
+    ),
+    HandCase(
+        name="maximum_pooling_passes_the_maximum_and_answers_the_first_of_equals",
+        connections=[copied(2, 2), Conv2d((2, 2, 1), 1, kernel=1, pool=MaxPool2d(2))],
+        weights=[kernel([0.5]), kernel([1.0])],
+        x=[0, 0.5, 0.5, 0.25],
+        coding=plain("none"),
+        phases=[Free(6)],
+        # t = 2: s1 = 0 .25 .25 .125;  t = 3: s2 = .25
+        # t = 4: units 1 and 2 are equal: s2 = .25 answers unit 1, s1 = 0 .5 .25 .125
+        # t = 5: s2 = .5;  t = 6: s1 = 0 .25 + .5 .25 .125
+        potentials={
+            1: [[0] * 4]
+            + [[0, 0.25, 0.25, 0.125]] * 2
+            + [[0, 0.5, 0.25, 0.125]] * 2
+            + [[0, 0.75, 0.25, 0.125]],
+            2: column([0, 0, 0.25, 0.25, 0.5, 0.5]),
+        },
+        # inputs at t = 2 to 6, layer 1 at t = 3 to 6, layer 2 at t = 4 to 6
+        activity={"macs": [[[5 * 3, 0], [4 * 3, 3]]]},
+    ),
+    HandCase(
+        name="maximum_pooling_answers_over_the_synapses_of_the_winner_in_the_map",
+        connections=[copied(2, 2), Conv2d((2, 2, 1), 1, kernel=2, padding=1, pool=MaxPool2d(3))],
+        weights=[kernel([1.0]), kernel([0.5, 0.75], [0.75, 0.25])],
+        x=[1, 0, 0, 0],
+        coding=plain("sigma-delta"),
+        phases=[Free(5)],
+        # unit 0 of layer 1 spikes from t = 2 on: the map is (.25 .75 0; .75 .5 0; 0 0 0), its
+        # winner place (0, 1), which has K10 = .75 to unit 0 and K11 = .25 to unit 1
+        # t = 3: s2 = .75, spike, phi = -.25;  t = 4: .5, none;  t = 5: 1.25, spike
+        # t = 4: s1 = 1 + .75 (clipped) .25 0 0;  t = 5: 1 0 0 0
+        bits={1: [[0] * 4] + [[1, 0, 0, 0]] * 4, 2: [[0], [0], [1], [0], [1]]},
+        potentials={
+            1: [[0] * 4] + [[1, 0, 0, 0]] * 2 + [[1, 0.25, 0, 0], [1, 0, 0, 0]],
+            2: column([0, 0, 0.75, 0.75, 0.75]),
+        },
+        # 3 spikes to 4 places of the map, one back
+        activity={"synaptic_events": [[[4, 0], [3 * 4, 2]]]},
+    ),
+    HandCase(
+        name="maximum_pooling_answers_the_winner_of_the_step_in_which_the_answer_arrives",
+        connections=[copied(2, 2), Conv2d((2, 2, 1), 1, kernel=1, pool=MaxPool2d(2))],
+        weights=[kernel([1.0]), kernel([0.75])],
+        x=[0.5] * 4,
+        coding=plain("bernoulli"),
+        phases=[Free(5)],
+        more={
+            "uniforms": [
+                # .5 > 0 yes, .5 > 1 no: unit 0 at t = 1, unit 3 at t = 2
+                np.array([[0, 1, 1, 1], [1, 1, 1, 0]] + [[1] * 4] * 3)[:, None],
+                # unit 3 is kept from spiking at t = 4
+                np.array([[0.5] * 4] * 3 + [[1] * 4] * 2)[:, None],
+                number_rows([0.5] * 5),
+            ]
+        },
+        # t = 2: s1 = 1 0 0 0;  t = 3: s1 = 0 0 0 1, s2 = .75 for unit 0, and spikes
+        # t = 4: s2 for unit 3, who hears the spike: s1 = 0 0 0 .75, and s2 spikes again
+        # t = 5: nobody spiked, all maxima are 0: the spike goes to the first place
+        bits={
+            1: [[0] * 4, [1, 0, 0, 0], [0, 0, 0, 1], [0] * 4, [0] * 4],
+            2: [[0], [0], [1], [1], [0]],
+        },
+        potentials={
+            1: [[0] * 4, [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0.75], [0.75, 0, 0, 0]],
+            2: column([0, 0, 0.75, 0.75, 0]),
+        },
+        activity={"synaptic_events": [[[2, 0], [2, 2]]]},
+    ),
+    HandCase(
+        name="current_over_maximum_pooling_is_the_maximum_of_each_channel",
+        connections=[Conv2d((2, 2, 1), 2, kernel=1, pool=MaxPool2d(2))],
+        weights=[[[[[0.5, -0.5]]]]],
+        biases=[np.full((1, 1, 2), 0.25)],
+        x=[0.5, 0.25, 0.125, 1],
+        coding=plain("none"),
+        phases=[Free(2)],
+        more={"input": "current"},
+        # .25 + .5 * 1, .25 - .5 * .125
+        potentials={1: [[0.75, 0.1875]] * 2},
+        # 4 inputs to 2 channels of the map
+        activity={"macs": [[[4 * 2, 0]]]},
     ),
 ]

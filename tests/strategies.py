@@ -6,6 +6,8 @@ two ways of drawing differ in the source alone.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
@@ -15,8 +17,9 @@ from hypothesis import strategies as st
 
 from eqchip.backends import reference
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import FixedPoint
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.problem import Problem, pose
@@ -76,17 +79,39 @@ def draw_problem(
     precision: str | None = None,
     max_width: int = 20,
     max_steps: int = 6,
+    convolutions: bool = True,
 ) -> Problem:
     """One random problem; bits and potentials are recorded."""
-    return _make(_RandomSource(rng), precision, max_width, max_steps)
+    return _make(_RandomSource(rng), precision, max_width, max_steps, convolutions, False)
 
 
 @st.composite
 def problems(
-    draw: Any, *, precision: str | None = None, max_width: int = 20, max_steps: int = 6
+    draw: Any,
+    *,
+    precision: str | None = None,
+    max_width: int = 20,
+    max_steps: int = 6,
+    convolutions: bool = True,
+    max_pooling: bool = False,
 ) -> Problem:
-    """Problems of every kind; bits and potentials are recorded."""
-    return _make(_HypothesisSource(draw), precision, max_width, max_steps)
+    """Problems of every kind; bits and potentials are recorded.
+
+    Without `convolutions` of dense layers alone, for what knows no others; with `max_pooling`
+    they start with a convolution, and convolutions may have it: in floating point alone.
+    """
+    source = _HypothesisSource(draw)
+    return _make(source, precision, max_width, max_steps, convolutions, max_pooling)
+
+
+@st.composite
+def convolutions(
+    draw: Any, *, max_side: int = 6, max_channels: int = 5, max_pooling: bool = True
+) -> Conv2d:
+    """Any small convolution."""
+    source = _HypothesisSource(draw)
+    shape = _map_shape(source, max_side, max_channels)
+    return _convolution(source, shape, max_side, max_channels, max_pooling)
 
 
 def with_phases(problem: Problem, phases: Sequence[Phase]) -> Problem:
@@ -126,15 +151,20 @@ def single_sample(problem: Problem, index: int) -> Problem:
 # --- the parts of a problem ---------------------------------------------------------------
 
 
-def _make(source: Source, precision: str | None, max_width: int, max_steps: int) -> Problem:
+def _make(
+    source: Source, precision: str | None, max_width: int, max_steps: int,
+    convolutions: bool, max_pooling: bool,
+) -> Problem:  # fmt: skip
     batch = source.integer(1, 4)
-    sizes = [source.integer(1, max_width) for _ in range(source.integer(2, 5))]
-    precision = precision or source.choice(["float64", "float32", "chip"])
+    network = _network(source, _connections(source, max_width, convolutions, max_pooling))
+    sizes = list(network.sizes)
+    floats = ["float64", "float32"]
+    precision = precision or source.choice(floats if max_pooling else [*floats, "chip"])
     chip = precision == "chip"
     coding = _coding(source, chip)
     phases = _phases(source, batch, sizes[-1], max_steps)
     problem = pose(
-        _network(source, sizes),
+        network,
         _unit_interval(source, (batch, sizes[0])),
         coding=coding,
         phases=phases,
@@ -151,7 +181,55 @@ def _make(source: Source, precision: str | None, max_width: int, max_steps: int)
     return problem
 
 
-def _network(source: Source, sizes: list[int]) -> Network:
+def _connections(
+    source: Source, max_width: int, convolutions: bool, max_pooling: bool
+) -> list[Connection]:
+    """One to four connections: dense ones, maybe after some convolutions."""
+    if not max_pooling and not (convolutions and source.choice([False, True])):
+        sizes = [source.integer(1, max_width) for _ in range(source.integer(2, 5))]
+        return [Dense(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+    # Small where layers shall be: a map has some more units than a dense layer may have.
+    side, channels = min(6, max(2, max_width // 2)), min(3, max(1, max_width // 3))
+    found: list[Connection] = []
+    shape = _map_shape(source, side, channels)
+    for _ in range(source.integer(1, 3)):
+        found.append(_convolution(source, shape, side, channels, max_pooling))
+        shape = found[-1].post_shape
+    width = math.prod(shape)
+    for _ in range(source.integer(0, 4 - len(found))):
+        found.append(Dense(width, source.integer(1, max_width)))
+        width = found[-1].n_post
+    return found
+
+
+def _map_shape(source: Source, max_side: int, max_channels: int) -> tuple[int, int, int]:
+    height, width = (source.integer(1, max_side) for _ in range(2))
+    return (height, width, source.integer(1, max_channels))
+
+
+def _convolution(
+    source: Source, shape: tuple[int, int, int], max_side: int, max_channels: int, max_pooling: bool
+) -> Conv2d:
+    """A convolution that fits to a layer; its map is not larger than `max_side`."""
+    channels = source.integer(1, max_channels)
+    kind: Any = source.choice([None, AvgPool2d, *([MaxPool2d] * 2 if max_pooling else [])])
+    pools = [None] if kind is None else [kind(1), kind(2), kind(3)]
+    fitting = []
+    for sizes in itertools.product((1, 2, 3), (1, 2), (0, 1, 2), pools):
+        try:
+            convolution = Conv2d(shape, channels, *sizes)
+        except InputError:
+            continue
+        if max(convolution.map_shape[:2]) <= max_side:
+            fitting.append(convolution)
+    # One after the other, so that what fits seldom is drawn often: a window of 3, a stride of 2.
+    for name in ("window", "stride", "kernel", "padding"):
+        size = source.choice(sorted({getattr(convolution, name) for convolution in fitting}))
+        fitting = [convolution for convolution in fitting if getattr(convolution, name) == size]
+    return fitting[0]
+
+
+def _network(source: Source, connections: list[Connection]) -> Network:
     rng = source.generator()
 
     def values(*shape: int) -> np.ndarray:
@@ -168,10 +246,10 @@ def _network(source: Source, sizes: list[int]) -> Network:
             return 20.0 * gaussian
         return gaussian.astype(np.float32) if kind == "single" else gaussian
 
-    return Network.dense(
-        sizes,
-        weights=[values(a, b) for a, b in zip(sizes, sizes[1:], strict=False)],
-        biases=[values(n) for n in sizes[1:]],
+    return Network.chain(
+        connections,
+        weights=[values(*connection.weight_shape) for connection in connections],
+        biases=[values(*connection.post_shape) for connection in connections],
     )
 
 

@@ -10,15 +10,17 @@ import numpy as np
 import pytest
 
 from eqchip.emulator import philox
+from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.network import Dense, Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, pose
 
 NET = Network.dense([2, 3, 1])
 ONE = np.ones((1, 1))
 BERNOULLI = Coding("bernoulli")
+MAX_POOLED = Network.chain([Conv2d((4, 4, 1), 1, kernel=1, pool=MaxPool2d(2))])
 
 
 def ask(**changes: Any) -> Problem:
@@ -99,6 +101,148 @@ REFUSED = {
         "Dense 1 (2 -> 2)",
         "(1,)",
         "(2,)",
+    ),
+    "kernel larger than its input": (
+        lambda: Conv2d((4, 9, 3), 2, kernel=5),
+        "Conv2d 4x9x3 -> 2 of 5x5: kernel",
+        "5 is larger than the height 4 with padding 0",
+        "at most 4",
+    ),
+    "kernel wider than its padded input": (
+        lambda: Conv2d((9, 2, 1), 2, kernel=5, padding=1),
+        "Conv2d 9x2x1 -> 2 of 5x5: kernel",
+        "5 is larger than the width 2 with padding 1",
+        "at most 4",
+    ),
+    "stride with a remainder": (
+        lambda: Conv2d((28, 28, 1), 8, kernel=5, stride=2),
+        "Conv2d 28x28x1 -> 8 of 5x5: stride",
+        "2 leaves a remainder of 1 of the height 28",
+        "a height of 27 or 29, or stride 1",
+    ),
+    "stride with a remainder of a padded width": (
+        lambda: Conv2d((3, 7, 2), 8, kernel=3, stride=4, padding=1),
+        "Conv2d 3x7x2 -> 8 of 3x3: stride",
+        "4 leaves a remainder of 2 of the height 3 with padding 1",
+        "a height of 1 or 5, or stride 1",
+    ),
+    "windows that do not divide the map": (
+        lambda: Conv2d((28, 28, 1), 8, kernel=5, pool=AvgPool2d(5)),
+        "Conv2d 28x28x1 -> 8 of 5x5: pooling windows",
+        "of 5 do not divide the height 24 of the map",
+        "one of 2, 3, 4, 6",
+    ),
+    "windows that do not divide the width of the map": (
+        lambda: Conv2d((8, 9, 1), 8, kernel=3, padding=1, pool=MaxPool2d(4)),
+        "Conv2d 8x9x1 -> 8 of 3x3: pooling windows",
+        "of 4 do not divide the width 9 of the map",
+        "no pooling",
+    ),
+    "padding as wide as the kernel": (
+        lambda: Conv2d((4, 4, 1), 2, kernel=3, padding=3),
+        "Conv2d 4x4x1 -> 2 of 3x3: padding",
+        "3 reaches",
+        "at most 2",
+    ),
+    "map without channels": (
+        lambda: Conv2d((4, 4), 2, kernel=3),  # type: ignore[arg-type]
+        "Conv2d: pre_shape",
+        "(4, 4)",
+        "(height, width, channels)",
+    ),
+    "map of no height": (
+        lambda: Conv2d((0, 4, 1), 2, kernel=1),
+        "Conv2d: height of pre_shape",
+        "0",
+        "at least 1",
+    ),
+    "half a channel below": (
+        lambda: Conv2d((4, 4, 0.5), 2, kernel=1),  # type: ignore[arg-type]
+        "Conv2d: channels of pre_shape",
+        "0.5",
+        "whole number",
+    ),
+    "no channels": (lambda: Conv2d((4, 4, 1), 0, 3), "Conv2d: channels", "0", "at least 1"),
+    "kernel of 0": (lambda: Conv2d((4, 4, 1), 2, 0), "Conv2d: kernel", "0", "at least 1"),
+    "kernel of two sizes": (
+        lambda: Conv2d((4, 4, 1), 2, (3, 3)),  # type: ignore[arg-type]
+        "Conv2d: kernel",
+        "(3, 3)",
+        "whole number",
+    ),
+    "stride of 0": (lambda: Conv2d((4, 4, 1), 2, 3, stride=0), "Conv2d: stride", "0", "at least 1"),
+    "negative padding": (
+        lambda: Conv2d((4, 4, 1), 2, 3, padding=-1),
+        "Conv2d: padding",
+        "-1",
+        "at least 0",
+    ),
+    "pooling of a number": (
+        lambda: Conv2d((4, 4, 1), 2, 3, pool=2),  # type: ignore[arg-type]
+        "Conv2d: pool",
+        "2",
+        "AvgPool2d, MaxPool2d or None",
+    ),
+    "average over no window": (lambda: AvgPool2d(0), "AvgPool2d: size", "0", "at least 1"),
+    "maximum over half a window": (
+        lambda: MaxPool2d(1.5),  # type: ignore[arg-type]
+        "MaxPool2d: size",
+        "1.5",
+        "whole number",
+    ),
+    "channels that do not meet": (
+        lambda: Network.chain([Conv2d((8, 8, 1), 4, 3), Conv2d((6, 6, 3), 2, 3)]),
+        "Conv2d 2 (6x6x3 -> 2 of 3x3)",
+        "(6, 6, 4)",
+        "(6, 6, 3)",
+    ),
+    "dense layer that does not meet a map": (
+        lambda: Network.chain([Conv2d((8, 8, 1), 4, 3), Dense(36, 10)]),
+        "Dense 2 (36 -> 10)",
+        "(6, 6, 4)",
+        "(36,)",
+    ),
+    "map after a row": (
+        lambda: Network.chain([Dense(5, 16), Conv2d((4, 4, 1), 2, 3)]),
+        "Conv2d 2 (4x4x1 -> 2 of 3x3)",
+        "(16,)",
+        "(4, 4, 1)",
+    ),
+    "kernels of wrong shape": (
+        lambda: Network.chain([Conv2d((8, 8, 1), 4, 3)], weights=[np.ones((4, 1, 3, 3))]),
+        "Conv2d 1 (8x8x1 -> 4 of 3x3): weights",
+        "(4, 1, 3, 3)",
+        "(3, 3, 1, 4)",
+    ),
+    "biases by channel": (
+        lambda: Network.chain([Conv2d((8, 8, 1), 4, 3)], biases=[np.ones(4)]),
+        "Layer 1: biases",
+        "(4,)",
+        "(6, 6, 4)",
+    ),
+    "chain of a number": (
+        lambda: Network.chain([3]),  # type: ignore[list-item]
+        "connection 1",
+        "3",
+        "Dense or Conv2d",
+    ),
+    "empty chain": (
+        lambda: Network.chain([]),
+        "Network",
+        "0 layer",
+        "an input and an output layer",
+    ),
+    "maximum pooling on a chip": (
+        lambda: ask(network=MAX_POOLED, x=np.zeros((1, 16)), precision="chip"),
+        "Conv2d 1 (4x4x1 -> 1 of 1x1)",
+        "MaxPool2d",
+        "AvgPool2d",
+    ),
+    "maximum pooling without a common clock": (
+        lambda: ask(network=MAX_POOLED, x=np.zeros((1, 16)), timing=Asynchronous()),
+        "Conv2d 1 (4x4x1 -> 1 of 1x1)",
+        "MaxPool2d",
+        "AvgPool2d",
     ),
     "schedule of 0": (lambda: Polynomial(0), "Polynomial: value", "0", "above 0"),
     "schedule above 1": (lambda: Polynomial(1.1), "Polynomial: value", "1.1", "at most 1"),

@@ -1,109 +1,225 @@
-"""What arrives over a connection, per kind of connection.
+"""What arrives over a connection.
 
-Messages are row numbers (int32, ascending), `count` of them, per layer from `at` plus
-the layer's offset on, and their values when they are not bits. A sum starts from what
-``u`` holds.
+Messages are row numbers (int32), and their values when they are not bits: units of the layer that
+sends. Those of one place stand together, and add the same segments of the rows of their channels
+(see `lowering`); of a dense layer all units are one place. A sum starts from what ``u`` holds,
+and every unit's terms are added in the order of the messages.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
 from eqchip.emulator.kernels.rows_fixed import (
+    LANES,
     add_code_rows,
     add_code_rows_at_bits,
+    add_scaled_code_rows,
     add_weighed_code_rows,
 )
+from eqchip.emulator.kernels.vectors import CACHE_LINE
 
 
 @inlined
-def arrive_forward(u, net, k, rows, values, at, count, valued):
-    """Add what layer k sends to layer k + 1 into u; returns the synapses crossed."""
-    post, n = net.offsets[k + 1], net.sizes[k + 1]
-    first = at + net.offsets[k]
-    if valued:
-        add_scaled_rows(
-            u,
-            post,
-            net.weights,
-            net.starts[k],
-            net.strides[k],
-            n,
-            rows,
-            values,
-            first,
-            first + count,
-        )
-    else:
-        add_rows(u, post, net.weights, net.starts[k], net.strides[k], n, rows, first, first + count)
-    return count * n
+def _same_place(rows, first, last, channels, single):
+    """One past the last of the messages from `first` on that come from the place of the first."""
+    if single:
+        return last
+    begin = rows[first] // channels * channels
+    end = first + 1
+    while end < last and begin <= rows[end] and rows[end] < begin + channels:
+        end += 1
+    return end
 
 
 @inlined
-def arrive_forward_block(sums, crossed, net, k, rows, masks, n_rows, sent, steps):
-    """What layer k sends to layer k + 1 in many steps: sums[t] (t, columns) and crossed[t].
+def _place_of(fan, k, rows, first, single):
+    return np.int64(0) if single else np.int64(rows[first]) // fan.channels[k]
 
-    rows: int32 units of layer k, ascending; masks: uint32, bit t of masks[i] is set when
-    rows[i] sends in step t; sent: (t,) the bits set per step.
+
+@inlined
+def spread(u, at, w, start, stride, fan, k, single, rows, values, first, last, valued):
+    """Add the rows of messages first ... last - 1 over connection k into u, from `at` on.
+
+    fan: Fan; single: whether the layer that sends is one place. Returns the synapses crossed.
     """
-    n = net.sizes[k + 1]
-    clear_rows(sums, steps, n)
-    add_rows_at_bits(sums, net.weights, net.starts[k], net.strides[k], n, rows, masks, n_rows)
-    for t in range(steps):
-        crossed[t] = sent[t] * n
+    crossed = 0
+    channels, places = fan.channels[k], fan.places[k]
+    while first < last:
+        end = _same_place(rows, first, last, channels, single)
+        place = _place_of(fan, k, rows, first, single)
+        origin = start - place * channels * stride
+        for s in range(fan.first[places + place], fan.first[places + place + 1]):
+            if valued:
+                add_scaled_rows(
+                    u, at + fan.to[s], w, origin + fan.source[s], stride, fan.length[s], rows,
+                    values, first, end,
+                )  # fmt: skip
+            else:
+                add_rows(
+                    u, at + fan.to[s], w, origin + fan.source[s], stride, fan.length[s], rows,
+                    first, end,
+                )  # fmt: skip
+        crossed += (end - first) * fan.reach[places + place]
+        first = end
+    return crossed
 
 
 @inlined
-def arrive_feedback(u, net, k, rows, values, at, count, valued):
-    """Add what layer k + 1 sends back to layer k into u; returns the synapses crossed."""
-    pre, n = net.offsets[k], net.sizes[k]
-    first = at + net.offsets[k + 1]
-    if valued:
-        add_scaled_rows(
-            u, pre, net.mirror, net.mirror_starts[k], net.mirror_strides[k], n,
-            rows, values, first, first + count,
-        )  # fmt: skip
-    else:
-        add_rows(
-            u, pre, net.mirror, net.mirror_starts[k], net.mirror_strides[k], n,
-            rows, first, first + count,
-        )  # fmt: skip
-    return count * n
+def spread_codes(u, at, w, start, stride, fan, k, single, rows, first, last):
+    """As `spread`, for spikes over weight codes: u is the sum of codes."""
+    crossed = 0
+    channels, places = fan.channels[k], fan.places[k]
+    while first < last:
+        end = _same_place(rows, first, last, channels, single)
+        place = _place_of(fan, k, rows, first, single)
+        origin = start - place * channels * stride
+        for s in range(fan.first[places + place], fan.first[places + place + 1]):
+            add_code_rows(
+                u, at + fan.to[s], w, origin + fan.source[s], stride, fan.length[s], rows, first,
+                end,
+            )  # fmt: skip
+        crossed += (end - first) * fan.reach[places + place]
+        first = end
+    return crossed
 
 
 @inlined
-def arrive_codes_forward(u, net, k, rows, at, count):
-    """As `arrive_forward`, for spikes over weight codes: u is the sum of codes."""
-    post, n = net.offsets[k + 1], net.sizes[k + 1]
-    first = at + net.offsets[k]
-    add_code_rows(
-        u, post, net.weights, net.starts[k], net.strides[k], n, rows, first, first + count
-    )
-    return count * n
+def arrive_forward(u, at, net, k, rows, values, first, count, valued):
+    """Add what layer k sends forward over connection k into u, from `at` on.
+
+    first: of its messages in `rows`. Returns the synapses crossed.
+    """
+    single = net.forward.channels[k] == net.sizes[k]
+    return spread(
+        u, at, net.weights, net.starts[k], net.strides[k], net.forward, k, single, rows, values,
+        first, first + count, valued,
+    )  # fmt: skip
 
 
 @inlined
-def arrive_codes_forward_block(sums, tile, crossed, net, k, rows, masks, n_rows, sent, steps):
-    """As `arrive_forward_block`, for weight codes; tile: (t, columns) int16, 0 before and after."""
-    n = net.sizes[k + 1]
-    clear_rows(sums, steps, n)
-    add_code_rows_at_bits(
-        sums, tile, net.weights, net.starts[k], net.strides[k], n, rows, masks, n_rows, steps
-    )
-    for t in range(steps):
-        crossed[t] = sent[t] * n
+def arrive_feedback(u, at, net, k, rows, values, first, count, valued):
+    """Add what is sent back over connection k into u, from `at` on.
+
+    The messages come from layer k + 1, or, after a maximum pooling, from the map before it.
+    """
+    single = net.back.channels[k] == net.sizes[k + 1] and net.pools[k, 0] == 0
+    return spread(
+        u, at, net.mirror, net.mirror_starts[k], net.mirror_strides[k], net.back, k, single, rows,
+        values, first, first + count, valued,
+    )  # fmt: skip
 
 
 @inlined
-def arrive_codes_feedback(u, net, k, rows, at, count):
-    """As `arrive_feedback`, for spikes over weight codes."""
-    pre, n = net.offsets[k], net.sizes[k]
-    first = at + net.offsets[k + 1]
-    add_code_rows(
-        u, pre, net.mirror, net.mirror_starts[k], net.mirror_strides[k], n,
+def arrive_codes_forward(u, net, k, rows, first, count):
+    """As `arrive_forward` into layer k + 1, for spikes over weight codes."""
+    single = net.forward.channels[k] == net.sizes[k]
+    return spread_codes(
+        u, net.offsets[k + 1], net.weights, net.starts[k], net.strides[k], net.forward, k, single,
         rows, first, first + count,
     )  # fmt: skip
-    return count * n
+
+
+@inlined
+def arrive_codes_feedback(u, net, k, rows, first, count):
+    """As `arrive_feedback` into layer k, for spikes over weight codes."""
+    single = net.back.channels[k] == net.sizes[k + 1]
+    return spread_codes(
+        u, net.offsets[k], net.mirror, net.mirror_starts[k], net.mirror_strides[k], net.back, k,
+        single, rows, first, first + count,
+    )  # fmt: skip
+
+
+@inlined
+def _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single):
+    """crossed[t] = the synapses that the messages of step t cross."""
+    fan, places = net.forward, net.forward.places[0]
+    if single:
+        for t in range(steps):
+            crossed[t] = sent[t] * fan.reach[places]
+        return
+    for t in range(steps):
+        crossed[t] = 0
+    for i in range(n_rows):
+        mask, reach = masks[i], fan.reach[places + np.int64(rows[i]) // fan.channels[0]]
+        for t in range(np.uint64(steps)):
+            crossed[t] += np.int64((mask >> np.uint32(t)) & np.uint32(1)) * reach
+
+
+@inlined
+def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
+    """What the clamped input sends in many steps: sums[t] (t, columns) and crossed[t].
+
+    n: numbers of a row of sums that are used; rows: int32 active units, ascending; masks:
+    uint32, bit t of masks[i] is set when rows[i] sends in step t; sent: (t,) the bits set per
+    step.
+    """
+    fan, start, stride = net.forward, net.starts[0], net.strides[0]
+    channels, places = fan.channels[0], fan.places[0]
+    single = channels == net.sizes[0]
+    clear_rows(sums, steps, n)
+    first = 0
+    while first < n_rows:
+        end = _same_place(rows, first, n_rows, channels, single)
+        place = _place_of(fan, 0, rows, first, single)
+        origin = start - place * channels * stride
+        for s in range(fan.first[places + place], fan.first[places + place + 1]):
+            add_rows_at_bits(
+                sums, fan.to[s], net.weights, origin + fan.source[s], stride, fan.length[s], rows,
+                masks, first, end,
+            )  # fmt: skip
+        first = end
+    _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single)
+
+
+@inlined
+def arrive_codes_block(sums, n, tile, crossed, net, rows, masks, n_rows, sent, steps):
+    """As `arrive_block`, for weight codes; tile: (t, columns) int16, 0 before and after."""
+    fan, start, stride = net.forward, net.starts[0], net.strides[0]
+    channels, places = fan.channels[0], fan.places[0]
+    single = channels == net.sizes[0]
+    clear_rows(sums, steps, n)
+    first = 0
+    while first < n_rows:
+        end = _same_place(rows, first, n_rows, channels, single)
+        place = _place_of(fan, 0, rows, first, single)
+        origin = start - place * channels * stride
+        for s in range(fan.first[places + place], fan.first[places + place + 1]):
+            add_code_rows_at_bits(
+                sums, fan.to[s], tile, net.weights, origin + fan.source[s], stride, fan.length[s],
+                rows, masks, first, end, steps,
+            )  # fmt: skip
+        first = end
+    _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single)
+
+
+@inlined
+def inject_codes(wide, net, rows, values, n_rows):
+    """The clamped input's states times weight codes, added to wide (int64); synapses crossed."""
+    fan, start, stride = net.forward, net.starts[0], net.strides[0]
+    channels, places = fan.channels[0], fan.places[0]
+    single = channels == net.sizes[0]
+    crossed = 0
+    first = 0
+    while first < n_rows:
+        end = _same_place(rows, first, n_rows, channels, single)
+        place = _place_of(fan, 0, rows, first, single)
+        origin = start - place * channels * stride
+        for s in range(fan.first[places + place], fan.first[places + place + 1]):
+            add_scaled_code_rows(
+                wide, fan.to[s], net.weights, origin + fan.source[s], stride, fan.length[s], rows,
+                values, first, end,
+            )  # fmt: skip
+        crossed += (end - first) * fan.reach[places + place]
+        first = end
+    return crossed
+
+
+@inlined
+def _whole(n, lanes):
+    return (n + lanes - 1) // lanes * lanes
 
 
 @inlined
@@ -112,7 +228,9 @@ def arrive_at_part(sums, at, net, part_layer, begin, n, rows, values, below, cou
 
     The part: units begin ... begin + n - 1 of its layer. rows: the first `below` of layer
     part_layer - 1, the rest, up to `count`, of layer part_layer + 1; values: their factors.
+    Whole cache lines are added: what stands behind the part's sums is not read.
     """
+    n = _whole(n, CACHE_LINE // sums.itemsize)
     if below:
         k = part_layer - 1
         start = net.starts[k] + begin
@@ -136,6 +254,7 @@ def arrive_codes_at_part(
     sums, back, at, net, part_layer, begin, n, rows, values, below, count, valued
 ):
     """As `arrive_at_part`, for weight codes; sums of feedback stand apart, in `back`."""
+    n = _whole(n, LANES)
     if below:
         k = part_layer - 1
         start = net.starts[k] + begin

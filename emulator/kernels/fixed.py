@@ -8,13 +8,13 @@ stand for multiples of 2**-fraction_bits.
 from __future__ import annotations
 
 from eqchip.emulator.kernels.connections import (
+    arrive_codes_block,
     arrive_codes_feedback,
     arrive_codes_forward,
-    arrive_codes_forward_block,
+    inject_codes,
 )
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import take_row
-from eqchip.emulator.kernels.rows_fixed import add_scaled_code_rows
 from eqchip.emulator.kernels.state import BERNOULLI
 from eqchip.emulator.kernels.units import bernoulli, clear, copy
 from eqchip.emulator.kernels.units_fixed import (
@@ -37,7 +37,9 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     """1. u = what the neighbours sent in the step before, scaled by the exponents."""
     layers, units = len(net.sizes), len(state.s)
     first, n = net.offsets[layer], net.sizes[layer]
-    at, first_count = now * units, now * layers
+    below = now * units + net.offsets[layer - 1]
+    above = now * units + net.offsets[layer + 1]
+    counts = now * layers
     forward, back = scratch.error, scratch.p  # not in use yet
     if layer == 1:
         forward = state.incoming
@@ -45,13 +47,13 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     else:
         clear(forward, first, n)
         record.arrivals[b, phase, layer - 1, 0] += arrive_codes_forward(
-            forward, net, layer - 1, state.rows, at, state.counts[first_count + layer - 1]
+            forward, net, layer - 1, state.rows, below, state.counts[counts + layer - 1]
         )
     clear(back, first, n)
     exponent_back = 0
     if layer < layers - 1:
         record.arrivals[b, phase, layer, 1] += arrive_codes_feedback(
-            back, net, layer, state.rows, at, state.counts[first_count + layer + 1]
+            back, net, layer, state.rows, above, state.counts[counts + layer + 1]
         )
         exponent_back = net.exponents[layer]
     exponent, low, high = net.exponents[layer - 1], rules.low, rules.high
@@ -110,11 +112,7 @@ def inject_states(net, rules, state, scratch, record, n_active, b):
     first, n = net.offsets[1], net.sizes[1]
     for j in range(n):
         scratch.wide[j] = 0
-    add_scaled_code_rows(
-        scratch.wide, 0, net.weights, net.starts[0], net.strides[0], n, scratch.active,
-        scratch.clamped, n_active,
-    )  # fmt: skip
-    record.injected[b] = n_active * n
+    record.injected[b] = inject_codes(scratch.wide, net, scratch.active, scratch.clamped, n_active)
     record.saturations[b, 0, 1] += load_current(
         scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[0], rules.low,
         rules.high,
@@ -124,9 +122,9 @@ def inject_states(net, rules, state, scratch, record, n_active, b):
 @inlined
 def arrive_block_codes(net, state, scratch, n_active, steps):
     """What the spikes of the clamped input bring to layer 1, for a block of steps."""
-    arrive_codes_forward_block(
-        scratch.sums, scratch.tile, scratch.sums_crossed, net, 0, scratch.active, scratch.masks,
-        n_active, scratch.sent, steps,
+    arrive_codes_block(
+        scratch.sums, net.sizes[1], scratch.tile, scratch.sums_crossed, net, scratch.active,
+        scratch.masks, n_active, scratch.sent, steps,
     )  # fmt: skip
 
 

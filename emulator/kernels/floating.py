@@ -5,12 +5,10 @@ Arguments as in `relax`. `fixed` holds the same functions in a chip's integers.
 
 from __future__ import annotations
 
-from eqchip.emulator.kernels.connections import (
-    arrive_feedback,
-    arrive_forward,
-    arrive_forward_block,
-)
+from eqchip.emulator.kernels.connections import arrive_block as arrive_bits_block
+from eqchip.emulator.kernels.connections import arrive_feedback, arrive_forward
 from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.pooling import largest, map_size, winners_of
 from eqchip.emulator.kernels.rows import take_row
 from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
 from eqchip.emulator.kernels.units import (
@@ -34,21 +32,39 @@ def receive(net, rules, state, scratch, record, now, layer, b, phase):
     layers, units = len(net.sizes), len(state.s)
     first, n = net.offsets[layer], net.sizes[layer]
     valued = rules.quantizer == REAL_VALUED
-    at, first_count = now * units, now * layers
+    below = now * units + net.offsets[layer - 1]
+    above = now * units + net.offsets[layer + 1]
+    counts = now * layers
     if layer == 1:
         copy(scratch.u, state.incoming, first, n)
         record.arrivals[b, phase, 0, 0] += state.crossed[0]
+    elif net.pools[layer - 1, 0]:  # pooled when the layer below received
+        copy(scratch.u, scratch.maxima, first, n)
     else:
         clear(scratch.u, first, n)
         record.arrivals[b, phase, layer - 1, 0] += arrive_forward(
-            scratch.u, net, layer - 1, state.rows, state.values, at,
-            state.counts[first_count + layer - 1], valued,
+            scratch.u, first, net, layer - 1, state.rows, state.values, below,
+            state.counts[counts + layer - 1], valued,
         )  # fmt: skip
-    if layer < layers - 1:
+    if layer == layers - 1:
+        return
+    sent_back = state.counts[counts + layer + 1]
+    if net.pools[layer, 0]:
+        # The winners of this step's maxima are where feedback enters the map.
+        clear(scratch.map, 0, map_size(net, layer))
+        record.arrivals[b, phase, layer, 0] += arrive_forward(
+            scratch.map, 0, net, layer, state.rows, state.values, now * units + first,
+            state.counts[counts + layer], valued,
+        )  # fmt: skip
+        largest(scratch.maxima, scratch.winners, net.offsets[layer + 1], scratch.map, net, layer)
+        winners_of(scratch.senders, above, state.rows, scratch.winners, net, layer, sent_back)
         record.arrivals[b, phase, layer, 1] += arrive_feedback(
-            scratch.u, net, layer, state.rows, state.values, at,
-            state.counts[first_count + layer + 1], valued,
-        )  # fmt: skip
+            scratch.u, first, net, layer, scratch.senders, state.values, above, sent_back, valued
+        )
+    else:
+        record.arrivals[b, phase, layer, 1] += arrive_feedback(
+            scratch.u, first, net, layer, state.rows, state.values, above, sent_back, valued
+        )
 
 
 @inlined
@@ -93,9 +109,16 @@ def inject(net, rules, state, scratch, record, n_active, b):
     """The input as a current, or its real-valued messages: layer 1 of scratch.clamped."""
     first, n = net.offsets[1], net.sizes[1]
     clear(scratch.clamped, first, n)
-    crossed = arrive_forward(
-        scratch.clamped, net, 0, scratch.active, scratch.clamped, 0, n_active, True
-    )
+    if net.pools[0, 0]:
+        clear(scratch.map, 0, map_size(net, 0))
+        crossed = arrive_forward(
+            scratch.map, 0, net, 0, scratch.active, scratch.clamped, 0, n_active, True
+        )
+        largest(scratch.clamped, scratch.winners, first, scratch.map, net, 0)
+    else:
+        crossed = arrive_forward(
+            scratch.clamped, first, net, 0, scratch.active, scratch.clamped, 0, n_active, True
+        )
     if rules.current:
         record.injected[b] = crossed
         for j in span(first, n):
@@ -107,8 +130,9 @@ def inject(net, rules, state, scratch, record, n_active, b):
 @inlined
 def arrive_block(net, state, scratch, n_active, steps):
     """What the spikes of the clamped input bring to layer 1, for a block of steps."""
-    arrive_forward_block(
-        scratch.sums, scratch.sums_crossed, net, 0, scratch.active, scratch.masks, n_active,
+    n = map_size(net, 0) if net.pools[0, 0] else net.sizes[1]
+    arrive_bits_block(
+        scratch.sums, n, scratch.sums_crossed, net, scratch.active, scratch.masks, n_active,
         scratch.sent, steps,
     )  # fmt: skip
 
@@ -116,4 +140,8 @@ def arrive_block(net, state, scratch, n_active, steps):
 @inlined
 def take_block(net, state, scratch, k):
     """state.incoming = what arrives of step k of the block."""
-    take_row(state.incoming, net.offsets[1], scratch.sums, k, net.sizes[1])
+    if net.pools[0, 0]:
+        take_row(scratch.map, 0, scratch.sums, k, map_size(net, 0))
+        largest(state.incoming, scratch.winners, net.offsets[1], scratch.map, net, 0)
+    else:
+        take_row(state.incoming, net.offsets[1], scratch.sums, k, net.sizes[1])

@@ -14,6 +14,7 @@ import numpy as np
 
 from eqchip.emulator.kernels.jit import kernel
 from eqchip.emulator.kernels.rows import add_rows
+from eqchip.emulator.kernels.vectors import CACHE_LINE
 
 
 @kernel
@@ -36,10 +37,12 @@ def add_listed_rows(sums, at, weights, start, stride, columns, rows, bounds):
     """For each list k, from 0: sums[at + j] = sum of the rows bounds[k] ... bounds[k + 1] - 1.
 
     The last list's sums stay in ``sums``. weights: flat, row r from start + r * stride on;
-    rows: (i,) int32; bounds: (lists + 1,) int64; the rest as for `rows.add_rows`.
+    rows: (i,) int32; bounds: (lists + 1,) int64; the rest as for `rows.add_rows`. All is
+    readable and writable up to the next whole cache line.
     """
-    zero = sums.dtype.type(0)
+    zero, line = sums.dtype.type(0), CACHE_LINE // sums.itemsize
+    whole = (columns + line - 1) // line * line
     for k in range(len(bounds) - 1):
         for j in range(columns):
             sums[at + j] = zero
-        add_rows(sums, at, weights, start, stride, columns, rows, bounds[k], bounds[k + 1])
+        add_rows(sums, at, weights, start, stride, whole, rows, bounds[k], bounds[k + 1])

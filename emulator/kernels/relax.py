@@ -14,7 +14,7 @@ from eqchip.emulator.kernels.encoder import encode, encode_input
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.state import BLOCK, REAL_VALUED, clear_state, copy_state
-from eqchip.emulator.kernels.units import copy
+from eqchip.emulator.kernels.units import add_states, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
 advance = by_number(floating.advance, fixed.advance_states)
@@ -84,7 +84,7 @@ def _block_length(steps):
 
 @inlined
 def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free, scratch):
-    layers, units = len(net.sizes), len(state.s)
+    layers = len(net.sizes)
     last = layers - 1
     first_out, n_out = net.offsets[last], net.sizes[last]
     clear_state(state, x, b, net.sizes[0])
@@ -122,10 +122,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             for layer in range(layers):
                 record.active[b, phase, layer] += state.counts[following * layers + layer]
             _record_step(net, rules, state, scratch, record, row, b, following, n_active, k)
+            if step_of_phase >= steps - rules.average:
+                add_states(record.ends, phase, b, state.s)
             now = following
             row += 1
-        for j in range(units):
-            record.ends[phase, b, j] = state.s[j]
         if two_beta == 0 and not rules.phase_from_free[phase]:
             copy_state(free, state)
             free_now, free_t = now, t

@@ -20,6 +20,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
+from eqchip.emulator.kernels.units import span
 from eqchip.emulator.kernels.vectors import (
     CACHE_LINE,
     INDEX,
@@ -123,11 +124,11 @@ _AT_BITS_8, _AT_BITS_4, _AT_BITS_2, _AT_BITS_1 = (_at_bits(n) for n in BLOCKS)
 def add_rows(out, o, w, w0, stride, n, rows, first, last):
     """out[o : o + n] += w[w0 + r * stride : + n] for r in rows[first:last], in this order.
 
-    out, w: flat float arrays of one type, readable and writable up to the next
-    whole cache line after n; rows: int32; all else int64.
+    out, w: flat float arrays of one type; rows: int32; all else int64. What n leaves of
+    whole cache lines is added one by one.
     """
     line = CACHE_LINE // out.itemsize
-    lines = (n + line - 1) // line
+    lines = n // line
     c = 0
     for _ in range(lines // 8):
         _SUM_8(out, o + c, w, w0 + c, stride, rows, first, last, out)
@@ -140,13 +141,19 @@ def add_rows(out, o, w, w0, stride, n, rows, first, last):
         c += 2 * line
     if lines & 1:
         _SUM_1(out, o + c, w, w0 + c, stride, rows, first, last, out)
+        c += line
+    if c < n:
+        for k in range(first, last):
+            start = w0 + rows[k] * stride
+            for j in span(c, n - c):
+                out[np.uint64(o) + j] += w[np.uint64(start) + j]
 
 
 @inlined
 def add_scaled_rows(out, o, w, w0, stride, n, rows, values, first, last):
     """out[o : o + n] += values[k] * w[w0 + rows[k] * stride : + n] for k in first ... last - 1."""
     line = CACHE_LINE // out.itemsize
-    lines = (n + line - 1) // line
+    lines = n // line
     c = 0
     for _ in range(lines // 8):
         _SCALED_8(out, o + c, w, w0 + c, stride, rows, first, last, values)
@@ -159,6 +166,12 @@ def add_scaled_rows(out, o, w, w0, stride, n, rows, values, first, last):
         c += 2 * line
     if lines & 1:
         _SCALED_1(out, o + c, w, w0 + c, stride, rows, first, last, values)
+        c += line
+    if c < n:
+        for k in range(first, last):
+            start, value = w0 + rows[k] * stride, values[k]
+            for j in span(c, n - c):
+                out[np.uint64(o) + j] += value * w[np.uint64(start) + j]
 
 
 @inlined
@@ -179,32 +192,42 @@ def take_row(to, first, out, t, n):
 
 
 @inlined
-def add_rows_at_bits(out, w, w0, stride, n, rows, masks, count):
-    """out[t, : n] += w[w0 + r * stride : + n] for each bit t of the mask of each of the rows.
+def add_rows_at_bits(out, o, w, w0, stride, n, rows, masks, first, last):
+    """out[t, o : o + n] += w[w0 + r * stride : + n] for each bit t of the mask of each of the rows.
 
     For every t the rows are added in their order, r = rows[i] and masks[i] for i in
-    0 ... count - 1. out: float (t, columns), with whole cache lines of columns; w: flat
+    first ... last - 1. out: float (t, columns), with whole cache lines of columns; w: flat
     float; rows: int32; masks: uint32; all else int64. A row is read once, whatever its bits,
     and the columns of a tile of all out[t] stay in the first-level cache.
     """
     line = CACHE_LINE // out.itemsize
-    lines = (n + line - 1) // line
+    lines = n // line
     c = 0
     for _ in range(lines // 8):
-        for i in range(np.uint64(count)):
-            _AT_BITS_8(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        for i in range(np.uint64(first), np.uint64(last)):
+            _AT_BITS_8(out, o + c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 8 * line
     if lines & 4:
-        for i in range(np.uint64(count)):
-            _AT_BITS_4(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        for i in range(np.uint64(first), np.uint64(last)):
+            _AT_BITS_4(out, o + c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 4 * line
     if lines & 2:
-        for i in range(np.uint64(count)):
-            _AT_BITS_2(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        for i in range(np.uint64(first), np.uint64(last)):
+            _AT_BITS_2(out, o + c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 2 * line
     if lines & 1:
-        for i in range(np.uint64(count)):
-            _AT_BITS_1(out, c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        for i in range(np.uint64(first), np.uint64(last)):
+            _AT_BITS_1(out, o + c, out.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        c += line
+    if c < n:
+        for i in range(first, last):
+            start, mask, t = w0 + rows[i] * stride, masks[i], 0
+            while mask:
+                if mask & np.uint32(1):
+                    for j in range(c, n):
+                        out[t, o + j] += w[start + j]
+                mask >>= np.uint32(1)
+                t += 1
 
 
 def _add_rows_plain(out, o, w, w0, stride, n, rows, first, last):
@@ -219,12 +242,12 @@ def _add_scaled_rows_plain(out, o, w, w0, stride, n, rows, values, first, last):
         out[o : o + n] += values[k] * w[start : start + n]
 
 
-def _add_rows_at_bits_plain(out, w, w0, stride, n, rows, masks, count):
-    for i in range(count):
+def _add_rows_at_bits_plain(out, o, w, w0, stride, n, rows, masks, first, last):
+    for i in range(first, last):
         start = w0 + int(rows[i]) * stride
         for t in range(len(out)):
             if int(masks[i]) >> t & 1:
-                out[t, :n] += w[start : start + n]
+                out[t, o : o + n] += w[start : start + n]
 
 
 if JIT_DISABLED:  # LLVM vectors have no plain Python form

@@ -15,6 +15,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
+from eqchip.emulator.kernels.units import span
 from eqchip.emulator.kernels.vectors import (
     INDEX,
     INT32,
@@ -104,7 +105,7 @@ _AT_16, _AT_8, _AT_4, _AT_2, _AT_1 = (_codes_at_bits(n) for n in BLOCKS)
 @inlined
 def _add_few_code_rows(out, o, w, w0, stride, n, rows, first, last):
     """As `add_code_rows`, for at most ROWS_AT_ONCE rows."""
-    vectors = (n + LANES - 1) // LANES
+    vectors = n // LANES
     c = 0
     for _ in range(vectors // 16):
         _SUM_16(out, o + c, w, w0 + c, stride, rows, first, last)
@@ -120,14 +121,20 @@ def _add_few_code_rows(out, o, w, w0, stride, n, rows, first, last):
         c += 2 * LANES
     if vectors & 1:
         _SUM_1(out, o + c, w, w0 + c, stride, rows, first, last)
+        c += LANES
+    if c < n:
+        for k in range(first, last):
+            start = w0 + rows[k] * stride
+            for j in span(c, n - c):
+                out[np.uint64(o) + j] += w[np.uint64(start) + j]
 
 
 @inlined
 def add_code_rows(out, o, w, w0, stride, n, rows, first, last):
     """out[o : o + n] += w[w0 + r * stride : + n] for r in rows[first:last].
 
-    out: flat int32; w: flat int8; both readable and writable up to the next whole cache line
-    of codes after n; rows: int32; all else int64.
+    out: flat int32; w: flat int8; rows: int32; all else int64. What n leaves of whole vectors
+    is added one by one.
     """
     while first < last:
         end = min(first + ROWS_AT_ONCE, last)
@@ -136,65 +143,74 @@ def add_code_rows(out, o, w, w0, stride, n, rows, first, last):
 
 
 @inlined
-def _add_few_at_bits(tile, w, w0, stride, n, rows, masks, first, last):
-    vectors = (n + LANES - 1) // LANES
+def _add_few_at_bits(tile, o, w, w0, stride, n, rows, masks, first, last):
+    vectors = n // LANES
     c = 0
     for _ in range(vectors // 16):
         for i in range(np.uint64(first), np.uint64(last)):
-            _AT_16(tile, c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+            _AT_16(tile, o + c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 16 * LANES
     if vectors & 8:
         for i in range(np.uint64(first), np.uint64(last)):
-            _AT_8(tile, c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+            _AT_8(tile, o + c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 8 * LANES
     if vectors & 4:
         for i in range(np.uint64(first), np.uint64(last)):
-            _AT_4(tile, c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+            _AT_4(tile, o + c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 4 * LANES
     if vectors & 2:
         for i in range(np.uint64(first), np.uint64(last)):
-            _AT_2(tile, c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+            _AT_2(tile, o + c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
         c += 2 * LANES
     if vectors & 1:
         for i in range(np.uint64(first), np.uint64(last)):
-            _AT_1(tile, c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+            _AT_1(tile, o + c, tile.shape[1], w, w0 + rows[i] * stride + c, masks[i])
+        c += LANES
+    if c < n:
+        for i in range(first, last):
+            start, mask, t = w0 + rows[i] * stride, masks[i], 0
+            while mask:
+                if mask & np.uint32(1):
+                    for j in range(c, n):
+                        tile[t, o + j] += w[start + j]
+                mask >>= np.uint32(1)
+                t += 1
 
 
 @inlined
-def widen(out, tile, steps, n):
-    """out[t, : n] += tile[t, : n], and tile[t, : n] = 0, for t in 0 ... steps - 1."""
+def widen(out, tile, o, steps, n):
+    """out[t, o : o + n] += tile[t, o : o + n], which becomes 0, for t in 0 ... steps - 1."""
     zero = np.int16(0)
     for t in range(np.uint64(steps)):
-        for j in range(np.uint64(n)):
+        for j in span(o, n):
             out[t, j] += tile[t, j]
-        for j in range(np.uint64(n)):
+        for j in span(o, n):
             tile[t, j] = zero
 
 
 @inlined
-def add_code_rows_at_bits(out, tile, w, w0, stride, n, rows, masks, count, steps):
-    """out[t, : n] += w[w0 + r * stride : + n] for each bit t of the mask of each of the rows.
+def add_code_rows_at_bits(out, o, tile, w, w0, stride, n, rows, masks, first, last, steps):
+    """out[t, o : o + n] += w[w0 + r * stride : + n] for each bit t of the mask of each of the rows.
 
-    r = rows[i] and masks[i] for i in 0 ... count - 1, bits below `steps`. out: int32 and
+    r = rows[i] and masks[i] for i in first ... last - 1, bits below `steps`. out: int32 and
     tile: int16, (t, columns) with whole cache lines of codes as columns; tile is 0 before
     and after; w: flat int8; rows: int32; masks: uint32; all else int64.
     """
-    first = 0
-    while first < count:
-        last = min(first + ROWS_AT_ONCE, count)
-        _add_few_at_bits(tile, w, w0, stride, n, rows, masks, first, last)
-        widen(out, tile, steps, n)
-        first = last
+    while first < last:
+        end = min(first + ROWS_AT_ONCE, last)
+        _add_few_at_bits(tile, o, w, w0, stride, n, rows, masks, first, end)
+        widen(out, tile, o, steps, n)
+        first = end
 
 
 @inlined
-def add_scaled_code_rows(out, o, w, w0, stride, n, rows, values, count):
-    """out[o : o + n] += values[k] * w[w0 + rows[k] * stride : + n] for k in 0 ... count - 1.
+def add_scaled_code_rows(out, o, w, w0, stride, n, rows, values, first, last):
+    """out[o : o + n] += values[k] * w[w0 + rows[k] * stride : + n] for k in first ... last - 1.
 
     out: flat int64; values: int32, at most 2**22; w: int8: exact for up to 2**33 rows.
     """
     start_out = np.uint64(o)
-    for k in range(np.uint64(count)):
+    for k in range(np.uint64(first), np.uint64(last)):
         start, value = np.uint64(w0 + rows[k] * stride), np.int64(values[k])
         for j in range(np.uint64(n)):
             place = np.uint64(j)
@@ -221,12 +237,12 @@ def _add_code_rows_plain(out, o, w, w0, stride, n, rows, first, last):
         out[o : o + n] += w[start : start + n]
 
 
-def _add_code_rows_at_bits_plain(out, tile, w, w0, stride, n, rows, masks, count, steps):
-    for i in range(count):
+def _add_code_rows_at_bits_plain(out, o, tile, w, w0, stride, n, rows, masks, first, last, steps):
+    for i in range(first, last):
         start = w0 + int(rows[i]) * stride
         for t in range(steps):
             if int(masks[i]) >> t & 1:
-                out[t, :n] += w[start : start + n]
+                out[t, o : o + n] += w[start : start + n]
 
 
 if JIT_DISABLED:  # LLVM vectors have no plain Python form

@@ -12,7 +12,7 @@ import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.units import clear, copy
-from eqchip.emulator.lowering import aligned_zeros
+from eqchip.emulator.lowering import CACHE_LINE, Lowered, aligned_zeros
 
 SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
@@ -24,7 +24,8 @@ class Rules(NamedTuple):
     quantizer: int; adaptive, predictive, current: bool; eps, eps_keep, lam, lam_keep:
     (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
     phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free;
-    seed: (2,) uint64; one: 1, the scale of uniform numbers.
+    seed: (2,) uint64; one: 1, the scale of uniform numbers; average: the last steps of a phase
+    over which its end is summed.
     """
 
     quantizer: int
@@ -42,6 +43,7 @@ class Rules(NamedTuple):
     two_beta: np.ndarray
     seed: np.ndarray
     one: int
+    average: int
 
 
 class FixedRules(NamedTuple):
@@ -49,7 +51,7 @@ class FixedRules(NamedTuple):
 
     eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
     2**coefficient_bits, as two_beta is; low, high: the range of a state; one: the state that
-    stands for 1.0, 2**fraction_bits; adaptive is False.
+    stands for 1.0, 2**fraction_bits; adaptive is False; average: as there.
     """
 
     quantizer: int
@@ -68,12 +70,13 @@ class FixedRules(NamedTuple):
     two_beta: np.ndarray
     seed: np.ndarray
     one: int
+    average: int
 
 
 class Record(NamedTuple):
     """Where results go.
 
-    ends: (k, b, j) numbers; active: (b, k, l) int64, messages other than 0; arrivals:
+    ends: (k, b, j) numbers, 0 before; active: (b, k, l) int64, messages other than 0; arrivals:
     (b, k, connection, 2) int64; injected: (b,) int64; saturations: (b, k, l) int64, states
     clipped; bits: (steps, b, j) uint8; potentials: (steps, b, j) numbers; part_spikes:
     (steps, b, parts) int32; the last three of length 0 when they are not wanted.
@@ -128,8 +131,11 @@ class Scratch(NamedTuple):
 
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
-    them in layer 1; sums_crossed: (t,) int64, synapses. For weight codes, tile: as sums, in
-    int16, and wide: (columns,) int64.
+    them in layer 1, or in the map before a maximum pooling; sums_crossed: (t,) int64, synapses.
+    For weight codes, tile: as sums, in int16, and wide: (columns,) int64.
+
+    Of maximum poolings: map: sums before one; maxima: what it leaves; winners: int32, where in
+    the map; senders: (2 j) int32, as `State.rows`, where messages back enter the map.
     """
 
     u: np.ndarray
@@ -149,6 +155,10 @@ class Scratch(NamedTuple):
     sums_crossed: np.ndarray
     tile: np.ndarray
     wide: np.ndarray
+    map: np.ndarray
+    maxima: np.ndarray
+    winners: np.ndarray
+    senders: np.ndarray
 
 
 def new_state(units: int, layers: int, dtype: np.dtype) -> State:
@@ -169,8 +179,13 @@ def new_state(units: int, layers: int, dtype: np.dtype) -> State:
     )
 
 
-def new_scratch(units: int, columns: int, dtype: np.dtype) -> Scratch:
-    """Memory for one thread's scratch; columns: the stride of a row of sums in layer 1."""
+def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
+    """Memory for one thread's scratch."""
+    units = int(net.offsets[-1])
+    maps = net.pools[:, 1:].prod(axis=1)
+    columns = -(-max(int(net.sizes[1]), int(maps[0])) // CACHE_LINE) * CACHE_LINE
+    fixed = np.dtype(dtype).kind == "i"
+    pooled = units if maps.any() else 0
     return Scratch._make(
         [
             *aligned_zeros((9, units), dtype),
@@ -180,8 +195,12 @@ def new_scratch(units: int, columns: int, dtype: np.dtype) -> Scratch:
             np.zeros(BLOCK, np.int64),
             aligned_zeros((BLOCK, columns), dtype),
             np.zeros(BLOCK, np.int64),
-            aligned_zeros((BLOCK, columns), np.dtype(np.int16)),
-            np.zeros(columns, np.int64),
+            aligned_zeros((BLOCK, columns if fixed else 0), np.dtype(np.int16)),
+            np.zeros(columns if fixed else 0, np.int64),
+            aligned_zeros(int(maps.max()), dtype),
+            aligned_zeros(pooled, dtype),
+            np.zeros(pooled, np.int32),
+            np.zeros(2 * pooled, np.int32),
         ]
     )
 

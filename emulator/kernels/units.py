@@ -35,6 +35,14 @@ def span(first, n):
 
 
 @inlined
+def add_states(out, phase, b, s):
+    """out[phase, b] += s."""
+    row = out[phase, b]
+    for j in span(0, len(s)):
+        row[j] += s[j]
+
+
+@inlined
 def clear(u, first, n):
     """u = 0."""
     zero = u.dtype.type(0)
