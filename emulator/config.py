@@ -48,6 +48,9 @@ class Descent(_Settings):
     input_dropout is the share of inputs silenced in each training sample, drawn anew every
     time; a silent input sends nothing and costs nothing. When the network classifies, every
     input is scaled by 1 - input_dropout instead (Srivastava et al., JMLR 15, 2014).
+
+    shift moves every training image by up to so many pixels along each axis, and flip mirrors
+    it left to right half of the time; both are drawn anew every time.
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
@@ -57,6 +60,8 @@ class Descent(_Settings):
     epochs: int = Field(default=25, ge=1, lt=2**31)
     minibatch: int = Field(default=20, ge=1, lt=2**31)
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    shift: int = Field(default=0, ge=0, lt=2**15)
+    flip: bool = False
 
     def rates(self, progress: float) -> list[float]:
         """The learning rates when this share of the run, in [0, 1], is done."""
@@ -123,8 +128,9 @@ class Config(_Settings):
             del settings["timing"]
         if self.learning.average_steps == 1:
             del settings["learning"]["average_steps"]
-        if self.descent.optimizer == "sgd":
-            del settings["descent"]["optimizer"]
+        for name, usual in (("optimizer", "sgd"), ("shift", 0), ("flip", False)):
+            if settings["descent"][name] == usual:
+                del settings["descent"][name]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

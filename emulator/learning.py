@@ -383,7 +383,7 @@ class Descent:
         self.updates += 1
         for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
             of_weights, of_biases = self._moments_of(k)
-            factors = self._factors(rate, scale / batch)
+            factors = self._factors(rate, scale, batch)
             if isinstance(connection, Dense):
                 self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule))
             else:
@@ -399,13 +399,13 @@ class Descent:
         half = len(self.moments[k]) // 2
         return self.moments[k][:half], self.moments[k][half:]
 
-    def _factors(self, rate: float, scale: float) -> np.ndarray:
+    def _factors(self, rate: float, scale: float, batch: int) -> np.ndarray:
         dtype = self.lowered.weights.dtype
         if self.optimizer == "sgd":
-            return np.array([rate * scale, self.momentum], dtype)
+            return np.array([rate * scale / batch, self.momentum], dtype)
         first, second, least = ADAM
         powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
-        return np.array([rate, scale, first, second, *powers, least], dtype)
+        return np.array([rate, scale / batch, first, second, *powers, least], dtype)
 
     def _apply(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from eqchip.emulator.config import Config, make_config
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.notation import Entry
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -16,10 +17,16 @@ else:
 
 ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 
+# Kinds of networks that a data set has settings for.
+KINDS = ("dense", "conv")
+
+_LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps")
+_DESCENT = ("optimizer", "epochs", "minibatch", "input_dropout", "shift", "flip")
+
 
 def preset(
     dataset: str,
-    layers: tuple[int, ...] | None = None,
+    layers: tuple[Entry, ...] | str | None = None,
     *,
     learning: dict[str, Any] | None = None,
     descent: dict[str, Any] | None = None,
@@ -30,7 +37,9 @@ def preset(
     Parameters
     ----------
     dataset : {"digits", "mnist", "fashion-mnist"}
-    layers : tuple of int, optional
+    layers : tuple of int or str, or {"dense", "conv"}, optional
+        A network as in :mod:`eqchip.emulator.notation`, or the kind whose network was chosen for
+        the data set. Settings are those of the kind. Default: dense.
     learning, descent : dict, optional
         Replaced settings of :class:`~eqchip.emulator.learning.Learning` and
         :class:`~eqchip.emulator.config.Descent`.
@@ -46,27 +55,35 @@ def preset(
     --------
     >>> preset("digits", descent={"epochs": 3}).descent.epochs
     3
+    >>> preset("digits", "conv").written
+    '8x8-16c3p2-10'
     """
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
     deep = known.pop("deep")
     if dataset not in known:
         raise InputError(f"data set {dataset!r} is unknown; expected one of {', '.join(known)}")
+    if isinstance(layers, str) and layers not in KINDS:
+        raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
     base = known[dataset]
-    layers = tuple(layers or base["layers"])
-    if len(layers) > len(ONE_HIDDEN_LAYER):
+    conv = base.pop("conv")
+    if layers == "conv" or any(isinstance(entry, str) for entry in layers or ()):
+        base = conv
+    entries = base["layers"] if layers is None or isinstance(layers, str) else layers
+    if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
         base = {**base, **deep}
-    rates = [base["first_rate"] * base["rate_ratio"] ** k for k in range(len(layers) - 1)]
+    rates = [base["first_rate"] * base["rate_ratio"] ** k for k in range(len(entries) - 1)]
+    plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     return make_config(
         dataset=dataset,
-        layers=layers,
+        layers=tuple(entries),
         learning={
-            **{name: base[name] for name in ("free_steps", "nudged_steps", "beta")},
+            **{name: base[name] for name in _LEARNING if name in base},
             **(learning or {}),
         },
         descent={
             "lr": rates,
-            **{name: base[name] for name in ("epochs", "minibatch", "input_dropout")},
+            **{name: base[name] for name in _DESCENT if name in base},
             **(descent or {}),
         },
-        **{"validation": base["validation"], **settings},
+        **{**plain, **settings},
     )

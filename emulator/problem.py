@@ -13,7 +13,7 @@ from eqchip.emulator.asynchronous import Asynchronous, Paths, Timed
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.fixedpoint import FixedPoint
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part, check_parts, whole_layers
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.timing_checks import check_timing
@@ -248,6 +248,7 @@ def pose(
 
     steps = sum(phase.steps for phase in phases)
     fixed = _arithmetic(precision, fixed, coding)
+    _check_pooling(network, precision)
     dtype = np.dtype(np.float64 if fixed else precision)
     problem = Problem(
         network,
@@ -272,6 +273,16 @@ def pose(
     return problem
 
 
+def _check_pooling(network: Network, precision: Precision) -> None:
+    """A maximum is no sum of weighted spikes, which is all that a chip's synapses do."""
+    for k, connection in enumerate(network.connections):
+        if precision == "chip" and isinstance(getattr(connection, "pool", None), MaxPool2d):
+            raise InputError(
+                f"run: connection {k + 1} ({connection}) has {connection.pool} in precision "
+                "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
+            )
+
+
 def _check_timing(problem: Problem) -> None:
     """Refuse a timing that does not suit the run, and what only a timing has without one."""
     timing = problem.timing
@@ -284,6 +295,12 @@ def _check_timing(problem: Problem) -> None:
         return
     if not isinstance(timing, Asynchronous):
         raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
+    for k, connection in enumerate(problem.network.connections):
+        if not isinstance(connection, Dense):
+            raise InputError(
+                f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
+                "has dense connections only; expected Dense, or timing=None"
+            )
     parts = problem.parts or whole_layers(problem.network.sizes)
     check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)
     if problem.uniforms is not None and timing.drawn_clocks:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.augmentation import augment
 from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.engine import resolve_threads, solve
@@ -171,6 +172,13 @@ class Trainer:
                 f"{expected[0]} inputs and {expected[1]} classes; "
                 f"expected {expected[0]}-...-{expected[1]}"
             )
+        descent = config.descent
+        if (descent.shift or descent.flip) and len(dataset.shape) < 2:
+            raise InputError(
+                f"descent: shift {descent.shift}, flip {descent.flip} with data set "
+                f"{dataset.name}, whose samples of shape {dataset.shape} are no images; expected 0 "
+                "and False"
+            )
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
         try:
@@ -314,9 +322,14 @@ class Trainer:
         return range(len(self.config.layers) - 1)
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
-        """The inputs of a minibatch, some of them silenced."""
+        """The inputs of a minibatch: moved, mirrored, and some of them silenced."""
+        descent = self.config.descent
         x = self.dataset.train_x[indices].astype(self.config.precision, copy=False)
-        share = self.config.descent.input_dropout
+        if descent.shift or descent.flip:
+            seed = stream_seed(self.config.seed, "augment", self.epoch)
+            rng = np.random.default_rng([seed, self.position])
+            x = augment(x, self.dataset.shape, descent.shift, descent.flip, rng)
+        share = descent.input_dropout
         if share == 0.0:
             return x
         rng = np.random.default_rng([self.config.seed, self.epoch, self.position])

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.errors import InputError
     from eqchip.emulator.fixedpoint import FixedPoint
     from eqchip.emulator.learning import Changes, Learning, contrast
-    from eqchip.emulator.network import Dense, Network
+    from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
     from eqchip.emulator.phases import Free, Nudged
     from eqchip.emulator.problem import Run
     from eqchip.mapping.chip import Chip, chip_names, load_chip
@@ -49,7 +49,10 @@ _HOMES = {
     "Changes": "eqchip.emulator.learning",
     "Learning": "eqchip.emulator.learning",
     "contrast": "eqchip.emulator.learning",
+    "AvgPool2d": "eqchip.emulator.network",
+    "Conv2d": "eqchip.emulator.network",
     "Dense": "eqchip.emulator.network",
+    "MaxPool2d": "eqchip.emulator.network",
     "Network": "eqchip.emulator.network",
     "Free": "eqchip.emulator.phases",
     "Nudged": "eqchip.emulator.phases",
@@ -64,10 +67,12 @@ _HOMES = {
 __all__ = [
     "Activity",
     "Asynchronous",
+    "AvgPool2d",
     "Changes",
     "Chip",
     "Clocks",
     "Coding",
+    "Conv2d",
     "Dataset",
     "Delays",
     "Dense",
@@ -77,6 +82,7 @@ __all__ = [
     "InputError",
     "Learning",
     "MappedNetwork",
+    "MaxPool2d",
     "Network",
     "Nudged",
     "OptimalStepSize",

@@ -9,6 +9,8 @@ import click
 
 from eqchip.emulator.coding import OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.notation import Entry, connections, parse
+from eqchip.emulator.presets import KINDS
 
 NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
 
@@ -25,6 +27,25 @@ class Layers(click.ParamType):
         if not re.fullmatch(r"[0-9]{1,9}(-[0-9]{1,9})+", value):
             self.fail(f"{value!r}; expected layer sizes such as 784-500-10", param, ctx)
         return tuple(int(size) for size in value.split("-"))
+
+
+class NetworkType(click.ParamType):
+    """``784-500-10``, ``28x28-32c5p2-10``, or the name of a preset: ``dense``, ``conv``."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Entry, ...] | str:
+        """The parsed value, or the name; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        if value in KINDS:
+            return str(value)
+        try:
+            entries = parse(value)
+            connections(entries)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        return entries
 
 
 class Chips(click.ParamType):

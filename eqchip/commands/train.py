@@ -11,7 +11,7 @@ from eqchip.emulator.coding import Coding
 from eqchip.emulator.datasets import NAMES
 from eqchip.emulator.errors import InputError
 from eqchip.output import Output, output_options
-from eqchip.parameters import Layers, Rates, Schedule
+from eqchip.parameters import NetworkType, Rates, Schedule
 from eqchip.timing_options import describe, timing_from, timing_options
 
 
@@ -21,7 +21,11 @@ from eqchip.timing_options import describe, timing_from, timing_options
     "--data", type=click.Path(path_type=Path),
     help="Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a download.",
 )  # fmt: skip
-@click.option("--layers", type=Layers(), help="Units per layer, e.g. 784-500-10.")
+@click.option(
+    "--network", "--layers", "layers", type=NetworkType(),
+    help="dense or conv, as chosen for the data set, or layer by layer: 784-500-10, "
+    "28x28-32c5p2-64c5p2-10 (32 channels, kernels of 5x5, averages over 2x2; m for maxima).",
+)  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path),
     help="Run directory to make. Default: runs/DATASET-LAYERS-sSEED, numbered if it exists.",
@@ -33,10 +37,17 @@ from eqchip.timing_options import describe, timing_from, timing_options
 @click.option("--epochs", type=int)
 @click.option("--minibatch", type=int, help="Samples per weight update; 1 is online.")
 @click.option("--lr", type=Rates(), help="Learning rate per connection, input side first.")
-@click.option("--momentum", type=float)
+@click.option(
+    "--optimizer", type=click.Choice(("sgd", "adam")), help="How weights follow the contrast."
+)
+@click.option("--momentum", type=float, help="Of sgd.")
 @click.option("--schedule", type=click.Choice(("cosine", "constant")), help="Of the learning rate.")
 @click.option(
     "--input-dropout", type=float, help="Share of inputs silenced in training, anew each time."
+)
+@click.option("--shift", type=int, help="Move training images by up to so many pixels.")
+@click.option(
+    "--flip/--no-flip", default=None, help="Mirror training images left to right, half of the time."
 )
 @click.option(
     "--rule", type=click.Choice(("symmetric", "full", "bidirectional", "one_sided")),
@@ -77,7 +88,7 @@ from eqchip.timing_options import describe, timing_from, timing_options
 def command(
     dataset: str,
     data: Path | None,
-    layers: tuple[int, ...] | None,
+    layers: tuple[int | str, ...] | str | None,
     out: Path | None,
     resume: Path | None,
     threads: int | None,
@@ -101,9 +112,7 @@ def command(
         run = RunDirectory(resume)
     else:
         config = _config(dataset, layers, settings)
-        path = out or free_path(
-            Path("runs") / f"{dataset}-{'-'.join(map(str, config.layers))}-s{config.seed}"
-        )
+        path = out or free_path(Path("runs") / f"{dataset}-{config.written}-s{config.seed}")
         # The data first: a run directory without data to train on helps nobody.
         run = None
     document = train_and_show(
@@ -141,7 +150,7 @@ def train_and_show(
     if callable(run):
         Trainer(config, dataset, threads)  # refuse what cannot train before making a directory
         run = run()
-    layers = "-".join(map(str, config.layers))
+    layers = config.written
     outcome = fit(
         run,
         dataset,
@@ -199,11 +208,16 @@ def free_path(path: Path) -> Path:
 _LEARNING = (
     "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream"
 )  # fmt: skip
-_DESCENT = ("epochs", "minibatch", "lr", "momentum", "schedule", "input_dropout")
+_DESCENT = (
+    "epochs", "minibatch", "lr", "optimizer", "momentum", "schedule", "input_dropout", "shift",
+    "flip"
+)  # fmt: skip
 _PLAIN = ("precision", "seed", "validation")
 
 
-def _config(dataset: str, layers: tuple[int, ...] | None, settings: dict[str, Any]) -> Any:
+def _config(
+    dataset: str, layers: tuple[int | str, ...] | str | None, settings: dict[str, Any]
+) -> Any:
     from eqchip.emulator.presets import preset
 
     def given(names: tuple[str, ...]) -> dict[str, Any]:
