@@ -72,10 +72,17 @@ class Descent(_Settings):
 
 
 class Config(_Settings):
-    """Everything that determines the weights at the end of a training run."""
+    """Everything that determines the weights at the end of a training run.
+
+    initial_gain multiplies the initial weights: one factor for all connections, or one for each.
+    Potentials are not negative, so in a layer of many inputs the initial weights act like a
+    bias that is the same for every sample; a gain below 1 keeps its units from starting at 0 or 1,
+    where they learn little.
+    """
 
     dataset: str = "digits"
     layers: tuple[notation.Entry, ...] = (64, 100, 10)
+    initial_gain: tuple[float, ...] = (1.0,)
     input: InputMode = "spikes"
     precision: Precision = "float32"
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -103,12 +110,26 @@ class Config(_Settings):
 
     @model_validator(mode="after")
     def _check_rates(self) -> Config:
-        learning_rates(self.descent.lr, len(self.layers) - 1)
+        count = len(self.layers) - 1
+        learning_rates(self.descent.lr, count)
+        if len(self.initial_gain) not in (1, count):
+            raise ValueError(
+                f"initial_gain holds {len(self.initial_gain)} factors for {count} connections; "
+                f"expected one, or {count}"
+            )
+        if not all(0 <= gain < math.inf for gain in self.initial_gain):
+            raise ValueError(
+                f"initial_gain is {self.initial_gain}; expected finite numbers of at least 0"
+            )
         return self
 
     def network(self) -> Network:
         """The network before training."""
-        return Network.chain(notation.connections(self.layers), seed=self.seed)
+        connections = notation.connections(self.layers)
+        network = Network.chain(connections, seed=self.seed)
+        gains = self.initial_gain * (len(connections) // len(self.initial_gain))
+        weights = [w * gain for w, gain in zip(network.weights, gains, strict=True)]
+        return Network.chain(connections, weights=weights)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -128,6 +149,8 @@ class Config(_Settings):
             del settings["timing"]
         if self.learning.average_steps == 1:
             del settings["learning"]["average_steps"]
+        if self.initial_gain == (1.0,):
+            del settings["initial_gain"]
         for name, usual in (("optimizer", "sgd"), ("shift", 0), ("flip", False)):
             if settings["descent"][name] == usual:
                 del settings["descent"][name]

@@ -73,6 +73,10 @@ def preset(
         base = {**base, **deep}
     rates = [base["first_rate"] * base["rate_ratio"] ** k for k in range(len(entries) - 1)]
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
+    if "dense_gain" in base:
+        plain["initial_gain"] = [
+            base["dense_gain"] if isinstance(entry, int) else 1.0 for entry in entries[1:]
+        ]
     return make_config(
         dataset=dataset,
         layers=tuple(entries),
