@@ -29,6 +29,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 REAL_VALUED = (
     "--quantizer", "none", "--free-steps", "20", "--nudged-steps", "8",
 )  # fmt: skip
+REAL_CONV = ("--quantizer", "none")
 STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
     "mnist-500-real-valued": ("--dataset", "mnist", "--layers", "784-500-10", *REAL_VALUED),
@@ -42,6 +43,16 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "current",
         "--epochs",
         "20",
+    ),
+    "mnist-conv": ("--dataset", "mnist", "--network", "conv"),
+    "fashion-mnist-conv": ("--dataset", "fashion-mnist", "--network", "conv"),
+    "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
+    "fashion-mnist-conv-real-valued": (
+        "--dataset",
+        "fashion-mnist",
+        "--network",
+        "conv",
+        *REAL_CONV,
     ),
 }
 # How the input is clamped, and the steps of the free phase and of each nudged phase; all else is
@@ -154,7 +165,7 @@ def _facts(name: str, config: Config, command: str) -> dict[str, Any]:
     return {
         "kind": "training",
         "name": name,
-        "network": "-".join(map(str, config.layers)),
+        "network": config.written,
         "coding": f"{coding.quantizer}, input as {config.input}",
         "steps": {"free": learning.free_steps, "nudged": nudged},
         "epochs": config.descent.epochs,
@@ -176,6 +187,13 @@ def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
             run["test_synaptic_events_per_sample"] + run["test_macs_per_sample"] for run in found
         ],
         "wall_seconds": [run["seconds"] for run in found],
+        "train_spikes_per_sample": [run["train_spikes_per_sample"] for run in found],
+        "test_spikes_per_sample": [run["test_spikes_per_sample"] for run in found],
+        "validation_curves": [
+            [row["validation_error"] for row in RunDirectory(Path(run["run"])).metrics()
+             if "train_error" in row]
+            for run in found
+        ],
     }
 
 

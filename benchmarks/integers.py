@@ -1,12 +1,12 @@
 """What a chip's integers cost: trained networks, in floating point and in fixed point.
 
-    python benchmarks/integers.py --data DIR RUN [RUN ...]
+    python benchmarks/integers.py --data DIR [--name NAME] RUN [RUN ...]
 
 RUN are directories of finished training runs that differ in their seed alone. For each the
 validation samples and the test set are classified in floating point, with 2 to 8 bits to a
 weight, and with fewer bits to a state: nothing is chosen by these figures. The distance to the
 fixed point, that of the continuous network in float64, is taken over the first samples.
-Results: ``benchmarks/results/integers.json`` and ``.png``.
+Results: ``benchmarks/results/NAME.json`` and ``.png``; NAME is "integers" unless given.
 """
 
 from __future__ import annotations
@@ -107,7 +107,11 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
             tested = Classifier(config, network, fixed=fixed)
             point["test_error"].append(tested.classify(dataset.test_x, dataset.test_y).error)
             point["saturations_per_sample"].append(tally.saturations / tally.samples)
-            clipped = sum(quantize(w, fixed).saturated for w in network.weights) if fixed else 0
+            held = [
+                connection.synapse_weights(weights)
+                for connection, weights in zip(network.connections, network.weights, strict=True)
+            ]
+            clipped = sum(quantize(w, fixed).saturated for w in held) if fixed else 0
             point["weights_clipped"].append(clipped)
             point["distance"].append(distances(config, network, x[:DISTANCE_SAMPLES], fixed))
             print(path.name, varies, fixed, f"{tally.error:.2f} %", flush=True)
@@ -115,7 +119,7 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
         "kind": "integers",
         "command": "python benchmarks/integers.py --data DIR "
         + " ".join(f"runs/{path.name}" for path in runs),
-        "network": "-".join(map(str, config.layers)),
+        "network": config.written,
         "free_steps": config.learning.free_steps,
         "validation_samples": config.validation,
         "seeds": [RunDirectory(path).config.seed for path in runs],
@@ -169,11 +173,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What a chip's integers cost.")
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     parser.add_argument("--data", required=True, type=Path, help="directory of the IDX files")
+    parser.add_argument("--name", default="integers", help="of the result's files")
     options = parser.parse_args()
     found = study(options.runs, options.data)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "integers.json").write_text(json.dumps(found, indent=1) + "\n")
-    draw(found, RESULTS / "integers.png")
+    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    draw(found, RESULTS / f"{options.name}.png")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the machine allows: sums of weight rows and nothing else, for `eqchip bench`.
+"""What the machine allows: sums of weight rows and nothing else, for benchmarks.
 
-Two limits that the engine is held against. ``add_chosen_rows`` is the plain loop that
+Three limits that the engine is held against. ``add_chosen_rows`` is the plain loop that
 anyone would write: for each spike, add its row to the sums. ``add_listed_rows`` takes the
 engine's own register kernel (`rows.add_rows`) through the rows of a whole run, without
-units, encoders or counters.
+units, encoders or counters; ``spread_lists`` is that for connections of any kind.
 
 Axes: i = place in a list of rows, j = column.
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from eqchip.emulator.kernels.connections import spread
 from eqchip.emulator.kernels.jit import kernel
 from eqchip.emulator.kernels.rows import add_rows
 from eqchip.emulator.kernels.vectors import CACHE_LINE
@@ -46,3 +47,21 @@ def add_listed_rows(sums, at, weights, start, stride, columns, rows, bounds):
         for j in range(columns):
             sums[at + j] = zero
         add_rows(sums, at, weights, start, stride, whole, rows, bounds[k], bounds[k + 1])
+
+
+@kernel
+def spread_lists(sums, at, n, weights, start, stride, fan, k, single, rows, bounds):
+    """For each list: sums[at : at + n] = what its messages bring over connection k.
+
+    rows: (i,) int32; bounds: (lists + 1,) int64; n: units that receive; the rest as for
+    `connections.spread`. Returns the synapses crossed.
+    """
+    zero, crossed = sums.dtype.type(0), 0
+    for i in range(len(bounds) - 1):
+        for j in range(np.uint64(at), np.uint64(at + n)):
+            sums[j] = zero
+        crossed += spread(
+            sums, at, weights, start, stride, fan, k, single, rows, sums, bounds[i], bounds[i + 1],
+            False,
+        )  # fmt: skip
+    return crossed
