@@ -330,5 +330,6 @@ def _pairs(
     """The synapses of connection k by ascending pre, then post: indices and weights."""
     connection, weights = problem.network.connections[k], problem.network.weights[k]
     pre, post = np.nonzero(reference.synapses(connection))
-    matrix = reference.rows(connection, weights.astype(problem.dtype))
+    held = connection.synapse_weights(weights.astype(problem.dtype))
+    matrix = reference.rows(connection, held)
     return pre + offsets[k], post + offsets[k + 1], matrix[pre, post]

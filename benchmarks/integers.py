@@ -108,7 +108,7 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
             point["test_error"].append(tested.classify(dataset.test_x, dataset.test_y).error)
             point["saturations_per_sample"].append(tally.saturations / tally.samples)
             held = [
-                connection.synapse_weights(weights)
+                connection.synapse_weights(weights.astype(np.float64))
                 for connection, weights in zip(network.connections, network.weights, strict=True)
             ]
             clipped = sum(quantize(w, fixed).saturated for w in held) if fixed else 0

@@ -144,7 +144,7 @@ def lower_fixed(network: Network, fixed: FixedPoint, parts: Sequence[Part] = ())
     """
     lowered = _allocate(network, np.dtype(np.int8), np.dtype(np.int32), parts)
     for k, connection in enumerate(network.connections):
-        found = quantize(connection.synapse_weights(network.weights[k]), fixed)
+        found = quantize(connection.synapse_weights(network.weights[k].astype(np.float64)), fixed)
         lowered.exponents[k] = found.exponent
         _write(lowered, k, connection, found.codes)
         layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()

@@ -155,18 +155,20 @@ class Conv2d:
                 )
             left = (padded - self.kernel) % self.stride
             if left:
+                fits = [n for n in (size - left, size + self.stride - left) if n > 0]
                 raise InputError(
                     f"Conv2d {self}: stride {self.stride} leaves a remainder of {left} of the "
                     f"{name} {size} with padding {self.padding} and kernel {self.kernel}; expected "
-                    f"a {name} of {size - left} or {size + self.stride - left}, or stride 1"
+                    f"a {name} of {' or '.join(map(str, fits))}, or stride 1"
                 )
-            places = (padded - self.kernel) // self.stride + 1
+        for name, places in zip(("height", "width"), self.map_shape, strict=False):
             if places % self.window:
-                fits = [n for n in range(2, places + 1) if places % n == 0]
-                shown = ", ".join(map(str, fits[:4])) or "no pooling"
+                both = math.gcd(*self.map_shape[:2])
+                fits = [n for n in range(2, both + 1) if both % n == 0]
+                shown = f"one of {', '.join(map(str, fits[:4]))}" if fits else "no pooling"
                 raise InputError(
                     f"Conv2d {self}: pooling windows of {self.window} do not divide the {name} "
-                    f"{places} of the map; expected one of {shown}"
+                    f"{places} of the map; expected {shown}"
                 )
 
     @property

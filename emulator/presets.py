@@ -75,7 +75,7 @@ def preset(
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     if "dense_gain" in base:
         plain["initial_gain"] = [
-            base["dense_gain"] if isinstance(entry, int) else 1.0 for entry in entries[1:]
+            base["dense_gain" if isinstance(entry, int) else "conv_gain"] for entry in entries[1:]
         ]
     return make_config(
         dataset=dataset,

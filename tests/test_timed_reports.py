@@ -129,7 +129,8 @@ BOTH_DEFINE = (
 )  # fmt: skip
 
 
-SPIKING = problems(max_width=12).filter(lambda problem: problem.coding.quantizer != "none")
+DENSE = problems(max_width=12, convolutions=False)
+SPIKING = DENSE.filter(lambda problem: problem.coding.quantizer != "none")
 
 
 @given(SPIKING, CHIPS)

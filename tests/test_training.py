@@ -26,7 +26,7 @@ from eqchip.emulator.engine import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fit import fit
 from eqchip.emulator.interrupts import uninterrupted
-from eqchip.emulator.learning import contrast
+from eqchip.emulator.learning import average_ends, contrast
 from eqchip.emulator.phases import Free
 from eqchip.emulator.presets import preset
 from eqchip.emulator.problem import pose
@@ -47,6 +47,15 @@ KINDS: dict[str, dict[str, Any]] = {
     "float64": {"precision": "float64"},
     "current": {"input": "current", "coding": Coding.real_valued()},
     "no validation": {"validation": 0},
+    "adam": {"descent": {"optimizer": "adam", "lr": (0.01, 0.01)}},
+    "convolution": {
+        "layers": ("8x8", "3c3p2", 10),
+        "input": "current",
+        "initial_gain": (1.0, 0.3),
+        "learning": {"average_steps": 3},
+        "descent": {"optimizer": "adam", "lr": (0.01, 0.01), "shift": 1, "flip": True},
+    },
+    "maximum pooling": {"layers": ("8x8", "3c3m2", 10), "descent": {"momentum": 0.5}},
     "averaged": {"learning": {"average_steps": 2}},
     "asynchronous": {
         "timing": Asynchronous(
@@ -107,6 +116,29 @@ def test_two_threads_train_the_weights_of_one(kind):
     assert every_weight(one) == every_weight(two)
     start = one.start.weights[0].astype(config.precision)
     assert not np.array_equal(start, one.network.weights[0])
+
+
+@pytest.mark.parametrize("layers", [(64, 7, 10), ("8x8", "3c3p2", 10)])
+@pytest.mark.parametrize("precision", ["float32", "float64", "chip"])
+def test_averages_of_the_engine_are_those_of_what_it_recorded(layers, precision):
+    config = small_config(layers=layers, learning={"average_steps": 3})
+    digits = few_digits()
+    target = np.eye(10)[digits.train_y[:5]]
+    problem = pose(
+        config.network(),
+        digits.train_x[:5],
+        coding=config.coding,
+        phases=config.learning.phases(target),
+        precision=precision,
+        record=["potentials"],
+    )
+    got = solve(problem, threads=2, average_steps=3)
+    expected = average_ends(got, 3)
+    plain = solve(problem)
+    for phase in range(3):
+        for layer in range(3):
+            np.testing.assert_array_equal(got.ends[phase][layer], expected.ends[phase][layer])
+        assert not np.array_equal(got.ends[phase][1], plain.ends[phase][1])
 
 
 @kinds
