@@ -51,11 +51,15 @@ class Descent(_Settings):
 
     shift moves every training image by up to so many pixels along each axis, and flip mirrors
     it left to right half of the time; both are drawn anew every time.
+
+    weight_decay shrinks every weight by that times the rate at every update, beside the
+    optimizer (Loshchilov and Hutter, ICLR 2019); a weight needs to know nothing for it but itself.
     """
 
     lr: tuple[float, ...] = (0.4, 0.2)
     optimizer: Optimizer = "sgd"
     momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     schedule: Schedule = "cosine"
     epochs: int = Field(default=25, ge=1, lt=2**31)
     minibatch: int = Field(default=20, ge=1, lt=2**31)
@@ -151,7 +155,12 @@ class Config(_Settings):
             del settings["learning"]["average_steps"]
         if self.initial_gain == (1.0,):
             del settings["initial_gain"]
-        for name, usual in (("optimizer", "sgd"), ("shift", 0), ("flip", False)):
+        for name, usual in (
+            ("optimizer", "sgd"),
+            ("weight_decay", 0.0),
+            ("shift", 0),
+            ("flip", False),
+        ):
             if settings["descent"][name] == usual:
                 del settings["descent"][name]
         text = json.dumps(settings, sort_keys=True)

@@ -300,6 +300,8 @@ class Descent:
         Stochastic gradient descent, or Adam (Kingma and Ba 2015).
     momentum : float
         Of stochastic gradient descent, in [0, 1); 0 for none.
+    weight_decay : float
+        Times the rate, the share that every weight loses at an update.
     threads : int, optional
 
     Attributes
@@ -323,6 +325,7 @@ class Descent:
         *,
         optimizer: Optimizer = "sgd",
         momentum: float = 0.0,
+        weight_decay: float = 0.0,
         threads: int | None = None,
     ) -> None:
         if optimizer not in get_args(Optimizer):
@@ -336,7 +339,7 @@ class Descent:
                 f"momentum is {momentum!r} with optimizer 'adam', which has its own; expected 0"
             )
         self.network, self.lowered, self.rule = network, lowered, rule
-        self.optimizer, self.momentum = optimizer, momentum
+        self.optimizer, self.momentum, self.weight_decay = optimizer, momentum, weight_decay
         self.threads = resolve_threads(threads)
         self.updates = 0
         dtype = lowered.weights.dtype
@@ -383,6 +386,9 @@ class Descent:
         self.updates += 1
         for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
             of_weights, of_biases = self._moments_of(k)
+            if self.weight_decay:
+                kept = 1.0 - rate * self.weight_decay
+                self.weights[k] *= self.weights[k].dtype.type(kept)
             factors = self._factors(rate, scale, batch)
             if isinstance(connection, Dense):
                 self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule))

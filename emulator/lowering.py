@@ -208,7 +208,10 @@ def _lay_out(rows: Sequence[Rows], line: int) -> tuple[np.ndarray, np.ndarray, i
 
 
 def _fan(rows: Sequence[Rows], network: Network, lanes: int) -> Fan:
-    segments, first, reach, places = [], [], [], []
+    segments: list[tuple[int, int, int]] = []
+    first: list[int] = []
+    reach: list[int] = []
+    places: list[int] = []
     for r, connection in zip(rows, network.connections, strict=True):
         places.append(len(first))
         for of_place in r.places:
@@ -218,14 +221,15 @@ def _fan(rows: Sequence[Rows], network: Network, lanes: int) -> Fan:
         first.append(len(segments))
         reach.append(0)
         if isinstance(connection, Dense) and r.places:
-            to, source, length = segments[-1]
-            segments[-1] = (to, source, -(-length // lanes) * lanes)
-    table = np.array(segments, np.int64).reshape(-1, 3).T
+            segments[-1] = (0, 0, -(-segments[-1][2] // lanes) * lanes)
+    to, source, length = np.array(segments, np.int64).reshape(-1, 3).T.copy()
     return Fan(
         np.array([max(r.count, 1) for r in rows], np.int64),
         np.array(places, np.int64),
         np.array(first, np.int64),
-        *(column.copy() for column in table),
+        to,
+        source,
+        length,
         np.array(reach, np.int64),
     )
 

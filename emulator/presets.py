@@ -21,7 +21,7 @@ ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 KINDS = ("dense", "conv")
 
 _LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps")
-_DESCENT = ("optimizer", "epochs", "minibatch", "input_dropout", "shift", "flip")
+_DESCENT = ("optimizer", "weight_decay", "epochs", "minibatch", "input_dropout", "shift", "flip")
 
 
 def preset(

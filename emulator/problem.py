@@ -13,7 +13,7 @@ from eqchip.emulator.asynchronous import Asynchronous, Paths, Timed
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.fixedpoint import FixedPoint
-from eqchip.emulator.network import Dense, MaxPool2d, Network
+from eqchip.emulator.network import Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part, check_parts, whole_layers
 from eqchip.emulator.phases import Free, Nudged, Phase
 from eqchip.emulator.timing_checks import check_timing
@@ -276,9 +276,10 @@ def pose(
 def _check_pooling(network: Network, precision: Precision) -> None:
     """A maximum is no sum of weighted spikes, which is all that a chip's synapses do."""
     for k, connection in enumerate(network.connections):
-        if precision == "chip" and isinstance(getattr(connection, "pool", None), MaxPool2d):
+        pooled = isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d)
+        if precision == "chip" and pooled:
             raise InputError(
-                f"run: connection {k + 1} ({connection}) has {connection.pool} in precision "
+                f"run: connection {k + 1} ({connection}) has MaxPool2d in precision "
                 "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
             )
 

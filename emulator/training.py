@@ -196,6 +196,7 @@ class Trainer:
             config.learning.rule,
             optimizer=config.descent.optimizer,
             momentum=config.descent.momentum,
+            weight_decay=config.descent.weight_decay,
             threads=self.threads,
         )
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)

@@ -143,7 +143,7 @@ def _event_cost(units: int, rounds: int, progress: Progress) -> EventCost:
         watch.time(lambda: solve(problem, threads=1, lowered=lowered))
 
     chip = chip_of(problem, lowered)
-    arrays = [chip.clockwork, *_arrays(Memory(chip)), lowered]
+    arrays = [chip.clockwork, *_arrays(Memory(chip, lowered)), lowered]
     engine = Watched(ENGINE, work, ticks + messages, watch=watch)
     queues = _queues(chip.clockwork.period, chip.slots, chip.shift)
     timings = _take_turns([engine, *queues], rounds, progress)

@@ -41,6 +41,9 @@ from eqchip.timing_options import describe, timing_from, timing_options
     "--optimizer", type=click.Choice(("sgd", "adam")), help="How weights follow the contrast."
 )
 @click.option("--momentum", type=float, help="Of sgd.")
+@click.option(
+    "--weight-decay", type=float, help="Times the rate, what a weight loses at an update."
+)
 @click.option("--schedule", type=click.Choice(("cosine", "constant")), help="Of the learning rate.")
 @click.option(
     "--input-dropout", type=float, help="Share of inputs silenced in training, anew each time."
@@ -209,8 +212,8 @@ _LEARNING = (
     "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream"
 )  # fmt: skip
 _DESCENT = (
-    "epochs", "minibatch", "lr", "optimizer", "momentum", "schedule", "input_dropout", "shift",
-    "flip"
+    "epochs", "minibatch", "lr", "optimizer", "momentum", "weight_decay", "schedule",
+    "input_dropout", "shift", "flip",
 )  # fmt: skip
 _PLAIN = ("precision", "seed", "validation")
 
