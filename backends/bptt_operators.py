@@ -91,7 +91,11 @@ class ConvOperator:
         """What each place above sees, a row each: (batch * height * width, m * m * channels)."""
         m, stride = len(self.kernel), self.stride
         height, width, _ = self.connection.synapse_shape
-        seen = np.lib.stride_tricks.sliding_window_view(self._padded(x), (m, m), axis=(1, 2))
+        seen = np.lib.stride_tricks.sliding_window_view(  # numpy's stubs know one axis only
+            self._padded(x),
+            (m, m),
+            axis=(1, 2),  # type: ignore[call-overload]
+        )
         seen = seen[:, : stride * height : stride, : stride * width : stride]
         return seen.transpose(0, 1, 2, 4, 5, 3).reshape(len(x) * height * width, -1)
 
@@ -105,11 +109,12 @@ class MaxPoolOperator:
 
     def winners(self, x: np.ndarray) -> Winners:
         """The place of the largest sum in each window, the first of equals in row order."""
-        return self._windows(self._ordered_sums(x)).argmax(axis=3)
+        return self._first_largest(self._windows(self.convolution.forward(x)))
 
     def forward(self, x: np.ndarray, winners: Winners) -> np.ndarray:
         """A x, shape (batch, n_post)."""
-        return self._pick(self._ordered_sums(x), winners)
+        windows = self._windows(self.convolution.forward(x))
+        return np.take_along_axis(windows, winners[:, :, :, None], axis=3).reshape(len(x), -1)
 
     def back(self, y: np.ndarray, winners: Winners) -> np.ndarray:
         """A^T y, shape (batch, n_pre)."""
@@ -119,22 +124,15 @@ class MaxPoolOperator:
         """Of <A x, y>, summed over the batch, by the kernel."""
         return self.convolution.gradient(x, self._place(y, winners))
 
-    def _ordered_sums(self, x: np.ndarray) -> np.ndarray:
-        """The map, each sum by ascending presynaptic unit.
+    def _first_largest(self, windows: np.ndarray) -> np.ndarray:
+        """Where each window has its maximum, shape (batch, height, width, channels).
 
-        Equal sums decide who wins. A matrix product may round them differently at different
-        places, and would let chance decide.
+        A matrix product rounds equal sums differently at different places; they are equal here.
         """
-        convolution = self.convolution
-        image, kernel = convolution._padded(x), convolution.kernel
-        stride, (height, width, channels) = convolution.stride, self.connection.map_shape
-        z = np.zeros((len(x), height, width, channels), x.dtype)
-        for a in range(kernel.shape[0]):
-            for b in range(kernel.shape[1]):
-                seen = image[:, a : a + stride * height : stride, b : b + stride * width : stride]
-                for c in range(kernel.shape[2]):
-                    z += seen[..., c, None] * kernel[a, b, c]
-        return z
+        rounding = len(self.convolution.kernel.reshape(-1, self.connection.channels))
+        slack = rounding * np.finfo(windows.dtype).eps * np.abs(windows).max(initial=0)
+        largest = windows.max(axis=3, keepdims=True)
+        return (windows >= largest - windows.dtype.type(slack)).argmax(axis=3)
 
     def _windows(self, z: np.ndarray) -> np.ndarray:
         """The map by window, shape (batch, height, width, places of a window, channels)."""
@@ -142,10 +140,6 @@ class MaxPoolOperator:
         size = self.connection.window
         parts = z.reshape(-1, height, size, width, size, channels).transpose(0, 1, 3, 2, 4, 5)
         return parts.reshape(-1, height, width, size * size, channels)
-
-    def _pick(self, z: np.ndarray, winners: Winners) -> np.ndarray:
-        found = np.take_along_axis(self._windows(z), winners[:, :, :, None], axis=3)
-        return found.reshape(len(z), -1)
 
     def _place(self, y: np.ndarray, winners: Winners) -> np.ndarray:
         """The inverse of the pooling: every value at its winner's place, 0 elsewhere."""

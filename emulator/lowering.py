@@ -107,11 +107,11 @@ class Lowered(NamedTuple):
 class Rows(NamedTuple):
     """How a connection stores its weights in one direction.
 
-    count rows, one per channel that sends; columns numbers each. places: for every place that
+    channels rows, one per channel that sends; columns numbers each. places: for every place that
     sends, its segments (to, source, length).
     """
 
-    count: int
+    channels: int
     columns: int
     places: list[list[tuple[int, int, int]]]
 
@@ -203,7 +203,7 @@ def _allocate(
 def _lay_out(rows: Sequence[Rows], line: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Where the rows of each connection start, how far apart they are, and what all take."""
     strides = np.array([(-(-r.columns // line) | 1) * line for r in rows], np.int64)
-    ends = np.cumsum([r.count * stride for r, stride in zip(rows, strides, strict=True)])
+    ends = np.cumsum([r.channels * stride for r, stride in zip(rows, strides, strict=True)])
     return np.concatenate([[0], ends[:-1]]).astype(np.int64), strides, int(ends[-1])
 
 
@@ -224,7 +224,7 @@ def _fan(rows: Sequence[Rows], network: Network, lanes: int) -> Fan:
             segments[-1] = (0, 0, -(-segments[-1][2] // lanes) * lanes)
     to, source, length = np.array(segments, np.int64).reshape(-1, 3).T.copy()
     return Fan(
-        np.array([max(r.count, 1) for r in rows], np.int64),
+        np.array([max(r.channels, 1) for r in rows], np.int64),
         np.array(places, np.int64),
         np.array(first, np.int64),
         to,

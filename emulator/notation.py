@@ -114,7 +114,9 @@ def _connection(shape: tuple[int, ...], entry: Entry) -> Connection:
             "units in a row; expected a dense layer, or an input such as 28x28"
         )
     channels, kernel, stride, zeros, kind, window = match.groups()
-    pool = None if kind is None else {"p": AvgPool2d, "m": MaxPool2d}[kind](int(window))
+    pool: AvgPool2d | MaxPool2d | None = None
+    if kind is not None:
+        pool = AvgPool2d(int(window)) if kind == "p" else MaxPool2d(int(window))
     height, width, below = shape
     return Conv2d(
         (height, width, below), int(channels), int(kernel), int(stride or 1), int(zeros or 0), pool

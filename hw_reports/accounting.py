@@ -36,6 +36,7 @@ from eqchip.mapping.activity import (
 )
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork
+from eqchip.mapping.wiring import synapse_count
 
 
 @dataclass(frozen=True, eq=False)
@@ -268,8 +269,8 @@ def _inject(replay: Replay, counts: dict[str, Counts], seconds: dict[str, Sum]) 
 
 
 def copies_written(network: Network, chip: Chip) -> int:
-    """Weights that one update writes: every copy of every synapse."""
-    sizes = [weights.size for weights in network.weights]
+    """Weights that one update writes: every copy of every synapse, as if none were shared."""
+    sizes = [synapse_count(connection) for connection in network.connections]
     return sum(sizes) + (sum(sizes[1:]) if chip.copies == 2 else 0)
 
 

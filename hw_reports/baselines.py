@@ -3,25 +3,31 @@
 The floor is that of the real-valued network, in 32-bit floating point, with nothing spent on
 instructions, scheduling or idle time:
 
-* the clamped input meets the first weights once per sample, x W_0, and every further
-  connection twice per step (forward and feedback): multiply-accumulates;
-* an update multiplies and adds once per weight of connection 0, whose input does not change
+* the clamped input meets the first synapses once per sample, x W_0, and every further
+  connection twice per step (forward and feedback): multiply-accumulates, one for each synapse;
+  of a convolution with average pooling, each of the merged kernel's;
+* an update multiplies and adds once per synapse of connection 0, whose input does not change
   between the phases, and twice for all others (``one_sided``: once);
-* weights are read from memory once per step in which they are used (both directions share the
-  reading), and once more and written for the update; the potentials of all units are read and
-  written in every step. Each stands in the smallest memory that the chip file prices and that
-  holds it. What fits into none is charged as if in the largest on the chip, since a larger one
-  costs no less: this is a floor. An access moves 64 bits.
+* weights, of a convolution those of the merged kernel, are read from memory once per step in
+  which they are used (both directions share the reading), and once more and written for the
+  update; the potentials of all units are read and written in every step. Each stands in the
+  smallest memory that the chip file prices and that holds it. What fits into none is charged as
+  if in the largest on the chip, since a larger one costs no less: this is a floor. An access
+  moves 64 bits.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from eqchip.emulator import notation
 from eqchip.emulator.config import Config
 from eqchip.emulator.phases import Nudged
 from eqchip.hw_reports.cost import FREE, INFERENCE, NUDGED, UPDATE, Counts
 from eqchip.mapping.chip import Chip, Kind
+from eqchip.mapping.wiring import synapse_count, synapse_weight_shape
 
 FLOAT_BITS, ACCESS_BITS = 32, 64
 # What a memory holds, in bytes, by the kind of its accesses.
@@ -37,21 +43,27 @@ NOTE = (
 
 
 def weight_sizes(config: Config) -> list[int]:
-    """Weights of every connection."""
-    return [a * b for a, b in zip(config.layers, config.layers[1:], strict=False)]
+    """Weights that the synapses of every connection hold; places share those of a kernel."""
+    connections = notation.connections(config.layers)
+    return [math.prod(synapse_weight_shape(connection)) for connection in connections]
+
+
+def synapses(config: Config) -> list[int]:
+    """Synapses of every connection."""
+    return [synapse_count(connection) for connection in notation.connections(config.layers)]
 
 
 def update_macs(config: Config) -> int:
     """Multiply-accumulates of one update of all weights."""
-    first, *others = weight_sizes(config)
+    first, *others = synapses(config)
     return first + sum(others) * (1 if config.learning.rule == "one_sided" else 2)
 
 
 def dense_counts(config: Config, chip: Chip) -> dict[str, Counts]:
     """Operations and memory accesses of one sample, by phase."""
-    sizes = weight_sizes(config)
-    units = sum(config.layers[1:])
-    target = np.zeros((1, config.layers[-1]))
+    sizes, products = weight_sizes(config), synapses(config)
+    units = sum(config.sizes[1:])
+    target = np.zeros((1, config.sizes[-1]))
     steps = {FREE: 0, NUDGED: 0}
     for one in config.learning.phases(target):
         steps[NUDGED if isinstance(one, Nudged) else FREE] += one.steps
@@ -60,12 +72,12 @@ def dense_counts(config: Config, chip: Chip) -> dict[str, Counts]:
     states_in = memory_for(units * FLOAT_BITS // 8, chip)
     found: dict[str, Counts] = {}
     for phase in (FREE, NUDGED, UPDATE, INFERENCE):
-        once = sizes[0] if phase in (FREE, INFERENCE) else 0
+        first = phase in (FREE, INFERENCE)
         if phase == UPDATE:
             macs, words, states = update_macs(config), 2 * sum(sizes), 0
         else:
-            macs = once + steps[phase] * 2 * sum(sizes[1:])
-            words = once + steps[phase] * sum(sizes[1:])
+            macs = first * products[0] + steps[phase] * 2 * sum(products[1:])
+            words = first * sizes[0] + steps[phase] * sum(sizes[1:])
             states = 2 * units * steps[phase]
         kinds: dict[str, float] = {"mac": float(macs)}
         for memory, moved in ((weights_in, words), (states_in, states)):

@@ -12,6 +12,7 @@ import numpy as np
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize
+from eqchip.emulator.network import Conv2d
 from eqchip.emulator.runs import RunDirectory
 from eqchip.hw_reports import asynchrony, costsections, memory, neurobench, sections
 from eqchip.hw_reports.accounting import Accounts
@@ -75,11 +76,10 @@ def report(
         config, replay.network, replay.chip, replay.mapped, state_bits, weight_bits
     )
     samples = sum(epoch.samples for epoch in found)
-    layers = "-".join(map(str, config.layers))
     simulated = None if accounts.simulated is None else asynchrony.section(replay, accounts)
     document = {
         "format": FORMAT,
-        "title": f"{layers} ({config.dataset}) on {replay.chip.name}",
+        "title": f"{config.written} ({config.dataset}) on {replay.chip.name}",
         "statement": STATEMENT,
         "labels": LABELS,
         "run": _run(run, rows),
@@ -111,6 +111,7 @@ def _run(run: RunDirectory, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "path": str(run.path),
         "dataset": config.dataset,
         "layers": list(config.layers),
+        "units": list(config.sizes),
         "input": config.input,
         "coding": describe(config.coding),
         "rule": config.learning.rule,
@@ -241,9 +242,34 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
         notes.append(
             "The run was trained without a global clock; its samples ran in time steps here."
         )
-    if replay.config.descent.momentum:
+    notes += _kernel_notes(replay)
+    if replay.config.descent.optimizer == "adam":
+        notes.append(
+            "Adam needs two moments for every weight, which are not accounted for; the share of "
+            "codes that change is that of plain steps at its rates."
+        )
+    elif replay.config.descent.momentum:
         notes.append("Momentum needs a velocity for every weight, which is not accounted for.")
     return [*notes, *replay.notes]
+
+
+def _kernel_notes(replay: Replay) -> list[str]:
+    """What is assumed where places of a layer have a kernel in common."""
+    if not any(isinstance(one, Conv2d) for one in replay.network.connections):
+        return []
+    if replay.chip.model == "arithmetic":
+        return ["Of a convolution with average pooling, the merged kernel is read and multiplied."]
+    if replay.chip.shares_kernels:
+        return [
+            "The chip file says that a core keeps each weight of a kernel once; an update writes "
+            "it once on each core that has it. That the changes of its places are summed up "
+            "before, on the core and between cores, is not accounted for."
+        ]
+    return [
+        "Kernels are not shared: every synapse of a convolution is stored, and written by an "
+        "update, in each of its places. That the changes of all places are summed up before is "
+        "not accounted for; without it the places would drift apart."
+    ]
 
 
 def _queues(replay: Replay) -> bool:
@@ -346,7 +372,11 @@ def _neurobench(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, 
     problem, run = replay.inference.problem, replay.inference.run
     assert run.bits is not None
     bits = [q.reshape(*q.shape[:2], -1) for q in run.bits]
-    weights = [np.asarray(w) for w in replay.network.weights]
+    connections = replay.network.connections
+    weights = [
+        one.synapse_weights(np.asarray(w, np.float64))
+        for one, w in zip(connections, replay.network.weights, strict=True)
+    ]
     if replay.precision == "chip":
         stored = replay.mapped.weights if replay.mapped is not None else None
         weights = [
@@ -355,6 +385,7 @@ def _neurobench(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, 
         ]
     return neurobench.metrics(
         bits=bits,
+        connections=connections,
         weights=weights,
         weight_bits=weight_bits,
         state_bits=state_bits,

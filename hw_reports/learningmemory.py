@@ -78,7 +78,7 @@ def terms(config: Config, state_bits: int) -> list[Term]:
     The clamped input is known throughout and needs no memory; nor do its bits, which can be
     computed from it again. That spares BPTT a bit for every input and step.
     """
-    units, coding, learning = sum(config.layers[1:]), config.coding, config.learning
+    units, coding, learning = sum(config.sizes[1:]), config.coding, config.learning
     states = sum(states_of_unit(coding).values())
     found = [
         Term("ep", "end states s- and s+", 2 * state_bits, units, False,
@@ -93,7 +93,7 @@ def terms(config: Config, state_bits: int) -> list[Term]:
         if config.input == "spikes" and coding.quantizer == "sigma-delta":
             found.append(
                 Term("ep", "input residues at the end of the free phase", state_bits,
-                     config.layers[0], False, "two phases start from them")
+                     config.sizes[0], False, "two phases start from them")
             )  # fmt: skip
     found.append(
         Term("bptt", "potential", state_bits, units, True,

@@ -15,6 +15,7 @@ from eqchip.hw_reports.learningmemory import compared, states_of_unit, terms
 from eqchip.hw_reports.totals import Sum, exactly, figure_dict, plus
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork
+from eqchip.mapping.wiring import synapse_count
 
 BYTES = "B"
 WEIGHTS, MIRRORED, ROUTING, BIASES, STATE, LEARNING = USES = (
@@ -31,7 +32,7 @@ def core_bits(
 
     ==================  ==============================================================
     weights, mirrored   the synapse memory that each copy takes, with its headers and
-                        padding; without a mapping, codes alone
+                        padding; without a mapping, the codes of all synapses alone
     routing             the core's routing memory times the share of its output axons
                         in use; None where no size is published
     biases              one of the state's width for every unit but the input's
@@ -99,7 +100,7 @@ def _learning_bits(config: Config, part: Part, state_bits: int) -> int:
 
 def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """Bits of the codes of both copies, at the layers that receive."""
-    sizes = [weights.size * weight_bits for weights in network.weights]
+    sizes = [synapse_count(connection) * weight_bits for connection in network.connections]
     forward = np.array([0, *sizes], np.int64)
     # The clamped input takes no feedback, so connection 0 is not mirrored.
     mirrored = np.array([0, *sizes[1:], 0], np.int64)

@@ -37,7 +37,7 @@ class DocumentedMapping:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._mapping = document["mapping"]
-        self.network = SimpleNamespace(sizes=document["run"]["layers"])
+        self.network = SimpleNamespace(sizes=document["run"]["units"])
         self.parts = [SimpleNamespace(layer=core["layer"]) for core in self._mapping["cores"]]
         ends = [
             Link(link["from"][0], link["from"][1], link["direction"])

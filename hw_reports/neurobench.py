@@ -3,22 +3,27 @@
 Definitions as in NeuroBench 2.x (``neurobench/metrics``; Yik et al., "The NeuroBench
 framework", Nature Communications 16, 2025). A layer here has one state of potentials and a
 connection works in both directions, so a time step executes every connection forward, and all
-but the one from the clamped input once more as feedback.
+but the one from the clamped input once more as feedback. The weights are those that the synapses
+hold: of a convolution with average pooling, the merged kernel.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.network import Connection
+from eqchip.mapping.wiring import FEEDBACK, FORWARD, fans, synapse_count
+
 SPARSITY_DECIMALS = 4  # NeuroBench rounds connection_sparsity to as many
 SOURCE = "NeuroBench 2.x, neurobench/metrics/{static,workload}; Yik et al., Nat. Commun. 16, 2025"
 DEFINITIONS = {
-    "footprint": "bytes of all parameters and buffers of the model; here each weight once, the "
-    "biases, and the state of every unit",
-    "parameter_count": "weights and biases, each symmetric weight once",
+    "footprint": "bytes of all parameters and buffers of the model; here each weight once, that of "
+    "a kernel as well, merged with its average pooling; the biases, and the state of every unit",
+    "parameter_count": "weights that are trained, and biases; each symmetric weight once",
     "connection_sparsity": "weights that are zero over all weights, rounded to 4 decimals",
     "activation_sparsity": "activations that are zero over all activations: over all units but "
     "the input's, all time steps and samples",
@@ -89,7 +94,10 @@ def activation_sparsity(bits: Sequence[np.ndarray]) -> float:
 
 
 def synaptic_operations(
-    bits: Sequence[np.ndarray], weights: Sequence[np.ndarray], current: np.ndarray | None = None
+    bits: Sequence[np.ndarray],
+    connections: Sequence[Connection],
+    weights: Sequence[np.ndarray],
+    current: np.ndarray | None = None,
 ) -> SynapticOperations:
     """Operations per sample.
 
@@ -99,31 +107,35 @@ def synaptic_operations(
         Per layer, shape (steps, batch, units), the input first. What a layer sends at a step is
         the input of a connection at the next, so the last row meets no synapse, and at the
         first step the inputs are all zero.
+    connections : sequence of Connection
     weights : sequence of ndarray
-        Per connection, shape (n_pre, n_post), as stored.
+        Per connection, what its synapses hold.
     current : ndarray, shape (batch, n_in), optional
         The input, if it is injected as a current: it meets the first connection once, with
         multiplications.
     """
     steps, batch = bits[0].shape[:2]
     macs, acs, dense = 0, 0, 0
-    for k, w in enumerate(weights):
-        present = w != 0
-        ways = [(bits[k], present.sum(axis=1))] if current is None or k else []
+    for k, (connection, w) in enumerate(zip(connections, weights, strict=True)):
+        present, synapses = w != 0, synapse_count(connection)
+        ways = [(bits[k], FORWARD)] if current is None or k else []
         if k:  # the clamped input takes no feedback
-            ways.append((bits[k + 1], present.sum(axis=0)))
-        for sent, fan_out in ways:
+            ways.append((bits[k + 1], FEEDBACK))
+        for sent, forward in ways:
+            fan_out = fans(connection, forward, present)
             acs += int(sent[:-1].sum(axis=(0, 1), dtype=np.int64) @ fan_out)
-            dense += steps * batch * w.size
+            dense += steps * batch * synapses
         if current is not None and k == 0:
-            macs += int(np.count_nonzero(current, axis=0) @ present.sum(axis=1))
-            dense += batch * w.size
+            fan_out = fans(connection, FORWARD, present)
+            macs += int(np.count_nonzero(current, axis=0) @ fan_out)
+            dense += batch * synapses
     return SynapticOperations(macs / batch, acs / batch, dense / batch)
 
 
 def metrics(
     *,
     bits: Sequence[np.ndarray],
+    connections: Sequence[Connection],
     weights: Sequence[np.ndarray],
     weight_bits: int,
     state_bits: int,
@@ -135,7 +147,7 @@ def metrics(
 
     Parameters
     ----------
-    bits, weights, current
+    bits, connections, weights, current
         As for :func:`synaptic_operations`.
     weight_bits, state_bits, states : int
         As for :func:`footprint`.
@@ -145,10 +157,10 @@ def metrics(
     units = sum(q.shape[2] for q in bits[1:])
     return {
         "footprint": footprint(weights, weight_bits, units, state_bits, states),
-        "parameter_count": sum(w.size for w in weights) + units,
+        "parameter_count": sum(math.prod(c.weight_shape) for c in connections) + units,
         "connection_sparsity": connection_sparsity(weights),
         "activation_sparsity": activation_sparsity(bits),
-        "synaptic_operations": synaptic_operations(bits, weights, current).to_dict(),
+        "synaptic_operations": synaptic_operations(bits, connections, weights, current).to_dict(),
         "classification_accuracy": accuracy,
         "definitions": DEFINITIONS,
         "source": SOURCE,

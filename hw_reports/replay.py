@@ -32,6 +32,7 @@ from eqchip.emulator.training import stream_seed
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork, map_network
 from eqchip.mapping.paths import paths
+from eqchip.mapping.wiring import check_kinds
 
 Split = Literal["validation", "test"]
 
@@ -140,14 +141,16 @@ def replay(
     Raises
     ------
     InputError
-        If there is no trained network or no activity, if the network sends no spikes, if it
-        does not fit the chip, or if the chip has no clocks that `timing` could be of.
+        If there is no trained network or no activity, if the network sends no spikes or has a
+        maximum pooling, if it does not fit the chip, or if the chip has no clocks that `timing`
+        could be of.
     """
     check_whole("report: samples", samples, 1)
     _check_timing(timing, chip)
     check_ready(run)
     progress = progress or Silent()
     config, network = run.config, run.network()
+    check_kinds(network)
     rates = firing_rates(run)
     mapped = None
     if chip.model == "cores":
@@ -251,7 +254,7 @@ def firing_rates(run: RunDirectory) -> list[float]:
 
 
 def _rates(path: Path, document: dict[str, Any], config: Config) -> list[float]:
-    target = np.zeros((1, config.layers[-1]))
+    target = np.zeros((1, config.sizes[-1]))
     steps = sum(phase.steps for phase in config.learning.phases(target))
     samples = document.get("samples")
     try:
@@ -265,7 +268,7 @@ def _rates(path: Path, document: dict[str, Any], config: Config) -> list[float]:
             f"{path}: spikes are no table of counts; expected a row per phase, "
             f"a column for each of {len(config.layers)} layers"
         )
-    return [float(n) for n in spikes.sum(0) / samples / steps / np.array(config.layers)]
+    return [float(n) for n in spikes.sum(0) / samples / steps / np.array(config.sizes)]
 
 
 def _counts(values: np.ndarray) -> bool:
@@ -305,7 +308,7 @@ def _settings(
         "precision": precision,
         "record": ("bits",),
         "fixed": chip.arithmetic if precision == "chip" else None,
-        "parts": mapped.parts if mapped is not None else (),
+        "parts": mapped.bundles if mapped is not None else (),
     }
     if timing is not None:
         settings |= {"timing": timing, "paths": None if mapped is None else paths(mapped)}
@@ -334,7 +337,10 @@ def _train(
         samples=indices,
         **settings,
     )
-    return Replayed(problem, solve(problem, threads=threads), indices, labels)
+    # As training does; without a clock the ends are those of the last moment.
+    average = config.learning.average_steps if problem.timing is None else 1
+    run = solve(problem, threads=threads, average_steps=average)
+    return Replayed(problem, run, indices, labels)
 
 
 def _infer(

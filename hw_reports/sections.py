@@ -126,7 +126,7 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
 def _by_layer(replay: Replay) -> list[dict[str, Any]]:
     found = []
     runs = {"training": replay.training.run, "inference": replay.inference.run}
-    for layer, units in enumerate(replay.config.layers):
+    for layer, units in enumerate(replay.config.sizes):
         spikes = {
             name: float(run.activity.spikes[:, layer].sum()) / run.activity.samples
             for name, run in runs.items()

@@ -1,4 +1,7 @@
-"""What every core and link did in a run: exact counts, made from the spikes of the parts.
+"""What every core and link did in a run: exact counts, made from the spikes of the bundles.
+
+All spikes of a bundle (:class:`eqchip.mapping.mapped.MappedNetwork`) go to the same cores and meet
+as many synapses there, so a count of spikes says all; places of a convolution differ in that.
 
 A spike of one time step is read by other cores in the next. What it causes is counted there,
 in the step and phase in which it **arrives**: its messages, the links that they cross and the
@@ -30,6 +33,7 @@ from eqchip.emulator.phases import Free, Phase
 from eqchip.emulator.problem import InputMode, Run
 from eqchip.mapping.mapped import MappedNetwork
 from eqchip.mapping.route import DIRECTIONS, Link
+from eqchip.mapping.wiring import FEEDBACK, FORWARD, wiring
 
 
 class WeightUpdates(NamedTuple):
@@ -163,30 +167,31 @@ def core_activity(
     ----------
     mapped : MappedNetwork
     run : Run
-        Of ``mapped.network``, with ``parts=mapped.parts``.
+        Of ``mapped.network``, with ``parts=mapped.bundles``.
     input_mode : {"spikes", "current"}
         As in the run.
 
     Raises
     ------
     InputError
-        If the run did not count the spikes of these parts.
+        If the run did not count the spikes of these bundles.
     """
-    emitted = _part_spikes(mapped, run)
+    emitted = _bundle_spikes(mapped, run)
     phase = phase_of_steps(run.phases)[: len(emitted)]
     starts = np.flatnonzero(np.diff(phase, prepend=-1))
 
     def by_phase(counts: np.ndarray) -> np.ndarray:
         return np.add.reduceat(counts.sum(axis=1, dtype=np.int64), starts, axis=0)
 
-    spikes = by_phase(emitted)
+    emitting = by_phase(emitted)
+    spikes = mapped.by_core(emitting)
     samples, routes = emitted.shape[1], mapped.routes
     if (timed := run.timed) is None:
         sent = by_phase(_arriving(emitted, run.phases))
         received, events = sent @ (mapped.synapses > 0), sent @ mapped.synapses
         updates = _updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None] * samples
     else:
-        sent, received = spikes, by_phase(_delivered(run, timed))
+        sent, received = emitting, by_phase(_delivered(run, timed))
         events = received * _synapses_met(mapped)
         updates = by_phase(timed.updates)
     none = np.zeros(len(mapped.parts), np.int64)
@@ -199,9 +204,9 @@ def core_activity(
         updates_active=spikes,
         updates_inactive=updates - spikes,
         synaptic_events=events,
-        messages_sent=sent * mapped.destinations,
+        messages_sent=mapped.by_core(sent * mapped.destinations),
         messages_received=received,
-        core_hops=sent[:, :, None] * mapped.hops_per_spike,
+        core_hops=mapped.by_core(sent[:, :, None] * mapped.hops_per_spike, axis=1),
         links=links,
         chip_crossings=links @ routes.crossing,
         updates=0,
@@ -217,7 +222,8 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
 
     A step of an asynchronous run is a nominal period.
     """
-    emitted = _part_spikes(mapped, run)
+    emitted = _bundle_spikes(mapped, run)
+    spikes = mapped.by_core(emitted)
     if (timed := run.timed) is None:
         sent = _arriving(emitted, run.phases)
         received, events = _product(sent, mapped.synapses > 0), _product(sent, mapped.synapses)
@@ -228,10 +234,10 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
         updates = timed.updates.astype(np.int64)
     return StepCounts(
         phase_of_steps(run.phases)[: len(emitted)],
-        emitted,
-        updates - emitted,
+        spikes,
+        updates - spikes,
         events,
-        sent * mapped.destinations,
+        mapped.by_core(sent * mapped.destinations),
         received,
         _product(sent, mapped.routes.crossed),
     )
@@ -240,13 +246,17 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
 def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
     """What one update writes, in both copies of every weight.
 
+    A weight of a kernel is written in each of its synapses, wherever its places stand; on a chip
+    that shares kernels, once on each core that has it.
+
     Parameters
     ----------
     mapped : MappedNetwork
         With the network as it was before the update.
     changes : Changes
         From :func:`eqchip.emulator.learning.contrast`. A change is added to the real weight
-        and the sum rounded to a code, at the exponent that the stored codes have.
+        and the sum rounded to a code, at the exponent that the stored codes have; weights and
+        changes that are stored as merged kernels are merged first.
 
     Raises
     ------
@@ -268,16 +278,17 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
                 f"weight_updates: change of connection {k} has shape {np.shape(change)}; "
                 f"expected {weights.shape}"
             )
-        wanted = weights.astype(np.float64) + change
+        merged = mapped.network.connections[k].synapse_weights
+        wanted = merged(weights.astype(np.float64)) + merged(np.asarray(change, np.float64))
         codes = quantize_at(wanted, stored.exponent, fixed).codes
         unclipped = np.rint(np.ldexp(wanted, fixed.fraction_bits - stored.exponent))
         written = np.stack([np.ones(codes.shape, bool), codes != stored.codes, codes != unclipped])
         copies = mapped.copies(k)
-        for cores, others in ((copies.forward, 1), (copies.mirrored, 2)):
-            if len(cores):  # the parts of a layer follow one another
-                firsts = [mapped.parts[core].first for core in cores]
-                of_units = np.count_nonzero(written, axis=others)
-                counts[:, cores] += np.add.reduceat(of_units, firsts, axis=1)
+        for cores, forward in ((copies.forward, FORWARD), (copies.mirrored, FEEDBACK)):
+            wires = wiring(mapped.network, k, forward)
+            if len(cores) and wires is not None:
+                parts = [mapped.parts[core] for core in cores]
+                counts[:, cores] += wires.stored(written, parts, mapped.chip.shares_kernels)
     return WeightUpdates(*counts)
 
 
@@ -298,7 +309,7 @@ def sources(phases: tuple[Phase, ...]) -> np.ndarray:
 
 
 def _arriving(emitted: np.ndarray, phases: tuple[Phase, ...]) -> np.ndarray:
-    """Spikes of each part that arrive in each step, (steps, batch, parts)."""
+    """Spikes of each bundle that arrive in each step, (steps, batch, bundles)."""
     source = sources(phases)
     return np.where(source[:, None, None] >= 0, emitted[source], 0)
 
@@ -320,8 +331,8 @@ def _delivered(run: Run, timed: Timed) -> np.ndarray:
 def _synapses_met(mapped: MappedNetwork) -> np.ndarray:
     """Synapses that a message meets on each core, int64, (cores,).
 
-    What a core received is not told apart by sender, nor need it be: all connections are dense,
-    and a message meets every unit of the core.
+    What a core received is not told apart by sender, nor need it be: without a clock all
+    connections are dense, and a message meets every unit of the core.
     """
     met = mapped.synapses.max(axis=0)
     assert ((mapped.synapses == 0) | (mapped.synapses == met)).all()
@@ -334,19 +345,19 @@ def _updates_per_step(mapped: MappedNetwork, input_mode: InputMode) -> np.ndarra
     return np.where(silent, 0, mapped.units)
 
 
-def _part_spikes(mapped: MappedNetwork, run: Run) -> np.ndarray:
-    """The spikes of the parts, int64, (steps, batch, parts)."""
+def _bundle_spikes(mapped: MappedNetwork, run: Run) -> np.ndarray:
+    """The spikes of the bundles, int64, (steps, batch, bundles)."""
     spikes = run.part_spikes
     steps = sum(phase.steps for phase in run.phases)
     if run.timed is not None:
         steps = len(run.timed.spikes)  # it may stop before its last phase is over
     if spikes is None:
         raise InputError(
-            "core_activity: the run has no part_spikes; expected a run with parts=mapped.parts"
+            "core_activity: the run has no part_spikes; expected a run with parts=mapped.bundles"
         )
-    if spikes.ndim != 3 or spikes.shape[::2] != (steps, len(mapped.parts)):
+    if spikes.ndim != 3 or spikes.shape[::2] != (steps, len(mapped.bundles)):
         raise InputError(
             f"core_activity: part_spikes has shape {spikes.shape}; expected {steps} steps and "
-            f"{len(mapped.parts)} parts, from a run with parts=mapped.parts"
+            f"{len(mapped.bundles)} parts, from a run with parts=mapped.bundles"
         )
     return spikes.astype(np.int64)

@@ -248,6 +248,11 @@ class Chip(Table):
                 yield f"cores.{name}", limit
 
     @property
+    def shares_kernels(self) -> bool:
+        """Whether a core keeps each weight of a kernel once, whatever the places it serves."""
+        return self.cores is not None and self.cores.shared_kernels is not None
+
+    @property
     def weakest(self) -> Status:
         """The weakest status among its powers, energies and times; limits are left out."""
         found = {figure.status for _, figure in self.figures() if isinstance(figure, Coefficient)}
@@ -259,7 +264,10 @@ class Chip(Table):
 
     def digest(self) -> str:
         """A short fingerprint of all that the file says."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        document = self.model_dump(mode="json")
+        if self.cores is not None and not self.shares_kernels:
+            del document["cores"]["shared_kernels"]  # as before there was this key
+        text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -80,19 +80,26 @@ def events_in_a_period(
     """What every core does in a nominal period: kind -> events, float64, shape (cores,).
 
     At the rates that the placement was given (:func:`eqchip.map_network`; 1 by default: every
-    unit spikes at every tick). A core whose spikes go nowhere counts as one without spikes.
+    unit spikes at every tick). Units whose spikes go nowhere count as if they had none.
     """
+    spikes = _spikes_sent(mapped, input)
+    messages = spikes[:, None] * (mapped.synapses > 0)
+    sent = mapped.by_core(spikes)
     injected = (mapped.layer_of == 0) & (input == "current")
-    traffic = np.where(injected[:, None], 0.0, mapped.traffic)
-    spikes = traffic.max(axis=1)
     return {
-        "update_active": spikes,
-        "update_inactive": np.where(injected, 0.0, np.maximum(mapped.units - spikes, 0.0)),
-        "synaptic_event": (traffic * mapped.synapses).sum(axis=0),
-        "spike": spikes,
-        "message": traffic.sum(axis=1),
-        "message_in": traffic.sum(axis=0),
+        "update_active": sent,
+        "update_inactive": np.where(injected, 0.0, np.maximum(mapped.units - sent, 0.0)),
+        "synaptic_event": (spikes[:, None] * mapped.synapses).sum(axis=0),
+        "spike": sent,
+        "message": mapped.by_core(messages, axis=0).sum(axis=1),
+        "message_in": messages.sum(axis=0),
     }
+
+
+def _spikes_sent(mapped: MappedNetwork, input: InputMode) -> np.ndarray:
+    """Spikes of each bundle in a nominal period that go anywhere, float64, shape (bundles,)."""
+    silent = (mapped.layer_of[mapped.core_of] == 0) & (input == "current")
+    return np.where(silent | (mapped.destinations == 0), 0.0, mapped.spikes)
 
 
 def nominal_period(mapped: MappedNetwork, input: InputMode = "spikes") -> Span:
@@ -129,7 +136,7 @@ def nominal_period(mapped: MappedNetwork, input: InputMode = "spikes") -> Span:
     """
     counts, chip = events_in_a_period(mapped, input), mapped.chip
     _check_times(chip, untimed(counts, chip))
-    over_links = counts["spike"] @ mapped.routes.crossed
+    over_links = _spikes_sent(mapped, input) @ mapped.routes.crossed
     found = []
     for level in LEVELS:
         links = over_links * link_seconds(mapped.routes, chip, level)
@@ -215,8 +222,7 @@ def on_chip(
 
 def _hop_seconds(mapped: MappedNetwork) -> float:
     """The mean time of a hop of the placement's traffic, nominal; of both axes if there is none."""
-    spikes = mapped.traffic.max(axis=1)
-    by_way = spikes @ mapped.hops_per_spike
+    by_way = mapped.spikes @ mapped.hops_per_spike
     across, along = (
         seconds_of(mapped.chip, kind).value for kind in ("hop_east_west", "hop_north_south")
     )

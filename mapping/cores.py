@@ -18,7 +18,8 @@ class Packing(Table):
         n (weight + delay_bits + tag_bits [+ index_bits]) + header_bits
 
     bits, rounded up to words. The format "sparse" stores an index with each synapse, "dense"
-    does without.
+    does without where an axon has synapses with neighbouring units only; those of a convolution
+    are in several rows of a map, and have an index in either format.
     """
 
     format: Literal["dense", "sparse"]
@@ -33,7 +34,7 @@ class Packing(Table):
     confidence: Mark
     note: str = ""
 
-    def axon_bits(self, synapses: int, weight_bits: int) -> int:
+    def axon_bits(self, synapses: int, weight_bits: int, neighbours: bool = True) -> int:
         """Bits that the synapses of one axon take.
 
         Parameters
@@ -41,6 +42,8 @@ class Packing(Table):
         synapses : int
             How many synapses the axon has on this core.
         weight_bits : int
+        neighbours : bool
+            Whether they are with units that follow one another.
 
         Examples
         --------
@@ -52,13 +55,23 @@ class Packing(Table):
         """
         check_whole("synapses of an axon", synapses, 0)
         whole, rest = divmod(synapses, self.block_synapses)
-        bits = whole * self._block_bits(self.block_synapses, weight_bits)
-        return bits + (self._block_bits(rest, weight_bits) if rest else 0)
+        indexed = self.format == "sparse" or not neighbours
+        bits = whole * self._block_bits(self.block_synapses, weight_bits, indexed)
+        return bits + (self._block_bits(rest, weight_bits, indexed) if rest else 0)
 
-    def _block_bits(self, synapses: int, weight_bits: int) -> int:
-        index = self.index_bits if self.format == "sparse" else 0
+    def _block_bits(self, synapses: int, weight_bits: int, indexed: bool) -> int:
+        index = self.index_bits if indexed else 0
         each = weight_bits + self.delay_bits + self.tag_bits + index
         return -(-(synapses * each + self.header_bits) // self.word_bits) * self.word_bits
+
+
+class Sharing(Table):
+    """That a core keeps a kernel once, for all places that it serves, and can learn it there."""
+
+    source: Text
+    status: Status
+    confidence: Mark
+    note: str = ""
 
 
 class Cores(Table):
@@ -79,6 +92,8 @@ class Cores(Table):
     state_per_unit : Limit, optional
         Bits of neuron state that the chip keeps for a unit, where published.
     packing : Packing
+    shared_kernels : Sharing, optional
+        Given if a convolution's weights stand once on a core; else every synapse has its own.
     """
 
     per_chip: Limit
@@ -95,6 +110,7 @@ class Cores(Table):
     total_memory: Limit | None = None
     state_per_unit: Limit | None = None
     packing: Packing
+    shared_kernels: Sharing | None = None
 
     @model_validator(mode="after")
     def _check_mesh(self) -> Cores:

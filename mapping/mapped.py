@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ from eqchip.mapping.partition import (
 )
 from eqchip.mapping.place import Placement, lower_bound, place, total_hops
 from eqchip.mapping.route import Routes, hops, routes
-from eqchip.mapping.wiring import outgoing
+from eqchip.mapping.wiring import check_kinds, outgoing, synapse_count
 
 MAPPING_FORMAT = "eqchip-mapping 1"
 
@@ -43,16 +43,18 @@ class Copies(NamedTuple):
 
     ``forward``: the cores of the layer above, where forward spikes arrive. ``mirrored``: those
     of the layer below, where feedback arrives; none for connection 0, whose layer below is
-    clamped, nor on a chip that stores one copy. ``synapses``: of one copy.
+    clamped, nor on a chip that stores one copy. ``synapses``: of one direction. ``weights``: how
+    many different ones they hold; fewer than synapses where places have a kernel in common.
     """
 
     forward: np.ndarray
     mirrored: np.ndarray
     synapses: int
+    weights: int
 
     @property
     def stored(self) -> int:
-        """How many times each weight is stored."""
+        """How many times the weight of a synapse is stored."""
         return 2 if len(self.mirrored) else 1
 
 
@@ -82,17 +84,21 @@ class MappedNetwork:
     network : Network
     chip : Chip
     weights : tuple of QuantizedWeights
-        Per connection: codes and the exponent that they share.
+        Per connection: codes of what the synapses hold, and the exponent that they share.
     parts : tuple of Part
         Part p stands alone on core p.
+    bundles : tuple of Part
+        The parts once more, cut where units next to each other differ in the cores that they
+        reach, or in the synapses that they meet there: the spikes of a bundle all cost the same.
+        A run counts them with ``parts=mapped.bundles``. In a dense network, the parts themselves.
     mesh : Mesh
         Of all chips used.
     sites : ndarray of int64, shape (cores,)
         Where on the mesh each core stands.
-    synapses : ndarray of int64, shape (cores, cores)
-        ``[p, c]``: synapses that one spike of a unit on core p meets on core c; 0: no message.
-    traffic : ndarray of float64, shape (cores, cores)
-        Messages per time step at the rates that the placement was given.
+    synapses : ndarray of int64, shape (bundles, cores)
+        ``[b, c]``: synapses that one spike of bundle b meets on core c; 0: no message.
+    spikes : ndarray of float64, shape (bundles,)
+        Spikes per time step at the rates that the placement was given.
     hops : Hops
     use : list of dict
         Per core: resource -> used (see :mod:`eqchip.mapping.partition`).
@@ -104,10 +110,11 @@ class MappedNetwork:
     chip: Chip
     weights: tuple[QuantizedWeights, ...]
     parts: tuple[Part, ...]
+    bundles: tuple[Part, ...]
     mesh: Mesh
     sites: np.ndarray
     synapses: np.ndarray
-    traffic: np.ndarray
+    spikes: np.ndarray
     hops: Hops
     use: list[dict[str, int]]
     synapse_bits: np.ndarray
@@ -156,24 +163,51 @@ class MappedNetwork:
         return np.array([part.units for part in self.parts])
 
     @cached_property
+    def first_bundle(self) -> np.ndarray:
+        """The first bundle of each core, int64; the bundles of a core follow one another."""
+        ends = np.cumsum([bundle.units for bundle in self.bundles])
+        return np.concatenate([[0], np.searchsorted(ends, np.cumsum(self.units))[:-1] + 1])
+
+    @cached_property
+    def core_of(self) -> np.ndarray:
+        """The core of each bundle, int64."""
+        counts = np.diff(self.first_bundle, append=len(self.bundles))
+        return np.repeat(np.arange(len(self.parts)), counts)
+
+    def by_core(self, of_bundles: np.ndarray, axis: int = -1) -> np.ndarray:
+        """Sums over the bundles of each core."""
+        return np.add.reduceat(of_bundles, self.first_bundle, axis=axis)
+
+    @cached_property
     def destinations(self) -> np.ndarray:
-        """Messages that one spike of each core sends: its destination cores, int64."""
+        """Messages that one spike of each bundle sends: its destination cores, int64."""
         return np.count_nonzero(self.synapses, axis=1)
 
     @cached_property
     def routes(self) -> Routes:
-        """The links that the messages of one spike of each core cross."""
-        return routes(self.x, self.y, self.synapses > 0, self.mesh.tiles_x)
+        """The links that the messages of one spike of each bundle cross."""
+        return routes(self.x, self.y, self.synapses > 0, self.core_of, self.mesh.tiles_x)
 
     @cached_property
     def hops_per_spike(self) -> np.ndarray:
-        """Hops of all messages of one spike, in each of DIRECTIONS, int64, (cores, 4)."""
-        return (hops(self.x, self.y) * (self.synapses > 0)[..., None]).sum(axis=1)
+        """Hops of all messages of one spike, in each of DIRECTIONS, int64, (bundles, 4)."""
+        between = hops(self.x, self.y)[self.core_of]
+        return (between * (self.synapses > 0)[..., None]).sum(axis=1)
+
+    @cached_property
+    def joined(self) -> np.ndarray:
+        """Whether any spike goes from one core to another, bool, shape (cores, cores)."""
+        return self.by_core(self.synapses, axis=0) > 0
+
+    @cached_property
+    def traffic(self) -> np.ndarray:
+        """Messages per time step between cores at the rates given, float64, (cores, cores)."""
+        return self.by_core(self.spikes[:, None] * (self.synapses > 0), axis=0)
 
     @cached_property
     def link_traffic(self) -> np.ndarray:
         """Messages per time step over each link at the rates given, float64, shape (links,)."""
-        return self.traffic.max(axis=1) @ self.routes.crossed
+        return self.spikes @ self.routes.crossed
 
     @cached_property
     def utilisation(self) -> np.ndarray:
@@ -217,6 +251,7 @@ class MappedNetwork:
         return Copies(
             self.cores_of(k + 1),
             self.cores_of(k) if mirrored else np.zeros(0, np.int64),
+            synapse_count(self.network.connections[k]),
             int(self.weights[k].codes.size),
         )
 
@@ -251,6 +286,7 @@ class MappedNetwork:
                     "forward_cores": found.forward.tolist(),
                     "mirrored_cores": found.mirrored.tolist(),
                     "synapses": found.synapses,
+                    "weights": found.weights,
                     "copies": found.stored,
                     "exponent": weights.exponent,
                     "saturated": weights.saturated,
@@ -292,7 +328,7 @@ def map_network(
     DoesNotFit
         An InputError that names every limit that is broken, and what would make it fit.
     InputError
-        If the chip has no cores, or an argument is wrong.
+        If the chip has no cores, the network a maximum pooling, or an argument is wrong.
 
     Examples
     --------
@@ -311,6 +347,7 @@ def map_network(
     if chips is not None:
         check_whole("map: chips", chips, 1)
     check_whole("map: spread", spread, 1)
+    check_kinds(network)
     weighed = _rates(rates, len(network.layers))
     parts, broken = partition(network, chip, spread)
     per_chip = cores.per_chip.amount
@@ -329,9 +366,8 @@ def map_network(
         reasons = "; ".join(str(one) for one in broken)
         raise DoesNotFit(f"{network!r} does not fit on {chip.name}: {reasons}", broken)
 
-    synapses = _synapses(network, parts)
-    units = np.array([part.units for part in parts])
-    traffic = (units * weighed[[part.layer for part in parts]])[:, None] * (synapses > 0)
+    bundles, synapses = _bundles(network, parts)
+    spikes = np.array([bundle.units * weighed[bundle.layer] for bundle in bundles])
     mesh = Mesh(
         needed,
         cores.tiles_x.amount,
@@ -339,26 +375,33 @@ def map_network(
         cores.cores_per_tile.amount,
         per_chip,
     )
-    sites = place(traffic, mesh, placement)
-    naive = place(traffic, mesh, "naive")
+    codes = (
+        quantize(connection.synapse_weights(weights.astype(np.float64)), chip.arithmetic)
+        for connection, weights in zip(network.connections, network.weights, strict=True)
+    )
     split = [[p for p in parts if p.layer == layer] for layer in range(len(network.layers))]
-    return MappedNetwork(
+    unplaced = MappedNetwork(
         network,
         chip,
-        tuple(quantize(weights, chip.arithmetic) for weights in network.weights),
+        tuple(codes),
         parts,
+        bundles,
         mesh,
-        sites,
+        np.arange(len(parts)),
         synapses,
-        traffic,
-        Hops(
-            total_hops(traffic, mesh, sites),
-            total_hops(traffic, mesh, naive),
-            lower_bound(traffic, mesh),
-        ),
+        spikes,
+        Hops(0.0, 0.0, 0.0),
         [used(network, chip, part, split) for part in parts],
         np.array([synapse_bits(network, chip, part) for part in parts], np.int64),
     )
+    traffic = unplaced.traffic
+    sites = place(traffic, mesh, placement)
+    found = Hops(
+        total_hops(traffic, mesh, sites),
+        total_hops(traffic, mesh, place(traffic, mesh, "naive")),
+        lower_bound(traffic, mesh),
+    )
+    return replace(unplaced, sites=sites, hops=found)
 
 
 def _rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
@@ -373,12 +416,27 @@ def _rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
     return found
 
 
-def _synapses(network: Network, parts: Sequence[Part]) -> np.ndarray:
-    """Synapses that one spike of each part meets on each, int64, shape (parts, parts)."""
-    found = np.zeros((len(parts), len(parts)), np.int64)
-    for p, source in enumerate(parts):
-        sent = outgoing(network, source.layer)
-        for c, target in enumerate(parts):
-            if target.layer in sent:
-                found[p, c] = sent[target.layer].synapses(source, target)
-    return found
+def _bundles(network: Network, parts: Sequence[Part]) -> tuple[tuple[Part, ...], np.ndarray]:
+    """The bundles of all parts, and the synapses that a spike of each meets on every core."""
+    layers = range(len(network.layers))
+    cores = [[c for c, part in enumerate(parts) if part.layer == layer] for layer in layers]
+    bundles: list[Part] = []
+    synapses: list[np.ndarray] = []
+    for layer in layers:
+        wired = [
+            (wires, cores[to], wires.reach([parts[c] for c in cores[to]]))
+            for to, wires in outgoing(network, layer).items()
+        ]
+        for p in cores[layer]:
+            part = parts[p]
+            met = np.zeros((len(parts), part.units), np.int64)
+            for wires, targets, reach in wired:
+                met[targets] = wires.of_units(reach, part)
+            starts = np.flatnonzero(np.append(True, (np.diff(met, axis=1) != 0).any(axis=0)))
+            ends = np.append(starts[1:], part.units)
+            bundles += [
+                Part(layer, part.first + a, b - a)
+                for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+            ]
+            synapses.append(met[:, starts].T)
+    return tuple(bundles), np.concatenate(synapses)

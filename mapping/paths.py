@@ -23,7 +23,7 @@ def paths(mapped: MappedNetwork) -> Paths:
     Returns
     -------
     Paths
-        Where no message goes (``mapped.synapses[p, c]`` is 0), 0 hops and no links.
+        Where no message goes (``mapped.joined[p, c]`` is false), 0 hops and no links.
 
     Examples
     --------
@@ -38,9 +38,9 @@ def paths(mapped: MappedNetwork) -> Paths:
     tiles = list(zip(mapped.x.tolist(), mapped.y.tolist(), strict=True))
     # Cores of one tile share their ways: far fewer than pairs of cores on a large chip.
     between: dict[tuple[tuple[int, int], tuple[int, int]], list[int]] = {}
-    lengths = np.zeros(mapped.synapses.shape, np.int64)
+    lengths = np.zeros(mapped.joined.shape, np.int64)
     ways: list[int] = []
-    for p, c in np.argwhere(mapped.synapses > 0).tolist():  # by source, then by destination
+    for p, c in np.argwhere(mapped.joined).tolist():  # by source, then by destination
         ends = tiles[p], tiles[c]
         if ends not in between:
             between[ends] = [number[link] for link in route(*ends)]

@@ -66,10 +66,10 @@ def hops(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 class Routes(NamedTuple):
-    """What one spike of each core puts on the mesh.
+    """What one spike of each sender puts on the mesh.
 
-    ``links``: every directed link that any message crosses. ``crossed``: int64, shape (cores,
-    links), how many messages of one spike of a core cross it. ``crossing``: bool, shape
+    ``links``: every directed link that any message crosses. ``crossed``: int64, shape (senders,
+    links), how many messages of one spike of a sender cross it. ``crossing``: bool, shape
     (links,), whether the link leads to another chip.
     """
 
@@ -78,33 +78,38 @@ class Routes(NamedTuple):
     crossing: np.ndarray
 
 
-def routes(x: np.ndarray, y: np.ndarray, sends: np.ndarray, tiles_x: int) -> Routes:
-    """The links that the messages of one spike cross, for every core that may send it.
+def routes(
+    x: np.ndarray, y: np.ndarray, sends: np.ndarray, on_core: np.ndarray, tiles_x: int
+) -> Routes:
+    """The links that the messages of one spike cross, for everyone who may send it.
 
     Parameters
     ----------
     x, y : ndarray of int, shape (cores,)
         The tile of each core, columns counted over all chips.
-    sends : ndarray of bool, shape (cores, cores)
-        ``[p, c]``: whether a spike of core p goes to core c.
+    sends : ndarray of bool, shape (senders, cores)
+        ``[p, c]``: whether a spike of sender p goes to core c.
+    on_core : ndarray of int, shape (senders,)
+        The core of each sender.
     tiles_x : int
         Columns of one chip.
     """
-    width, height, cores = int(x.max()) + 1, int(y.max()) + 1, np.arange(len(x))
-    messages = np.zeros((len(x), height, width), np.int64)  # [p, row, column]: to that tile
+    width, height = int(x.max()) + 1, int(y.max()) + 1
+    senders, from_x, from_y = np.arange(len(sends)), x[on_core], y[on_core]
+    messages = np.zeros((len(sends), height, width), np.int64)  # [p, row, column]: to that tile
     source, destination = np.nonzero(sends)
     np.add.at(messages, (source, y[destination], x[destination]), 1)
 
     # Before it turns, a message of p is in p's row: the link out of column i towards the east
     # is crossed by those that end further east, if i is not west of p. So for the west. After
     # the turn it is in its last column: so for north and south, column by column.
-    load = np.zeros((len(x), len(DIRECTIONS), height, width), np.int64)
+    load = np.zeros((len(sends), len(DIRECTIONS), height, width), np.int64)
     columns, rows = np.arange(width), np.arange(height)
     by_column = messages.sum(axis=1)
-    load[cores, EAST, y] = _beyond(by_column) * (columns >= x[:, None])
-    load[cores, WEST, y] = _before(by_column) * (columns <= x[:, None])
+    load[senders, EAST, from_y] = _beyond(by_column) * (columns >= from_x[:, None])
+    load[senders, WEST, from_y] = _before(by_column) * (columns <= from_x[:, None])
     by_row = messages.transpose(0, 2, 1)
-    above, below = rows <= y[:, None], rows >= y[:, None]
+    above, below = rows <= from_y[:, None], rows >= from_y[:, None]
     load[:, NORTH] = (_before(by_row) * above[:, None]).transpose(0, 2, 1)
     load[:, SOUTH] = (_beyond(by_row) * below[:, None]).transpose(0, 2, 1)
 

@@ -18,10 +18,12 @@ from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.coding import Coding, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Changes
-from eqchip.emulator.network import Network
+from eqchip.emulator.lowering import lower_fixed
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, Run, pose
 from eqchip.mapping.activity import core_activity, sources, step_counts, weight_updates
+from eqchip.mapping.cores import Sharing
 from eqchip.mapping.mapped import MappedNetwork, map_network
 from eqchip.mapping.route import DIRECTIONS, Link
 
@@ -163,7 +165,7 @@ CHIPS = st.builds(
 
 def solved(problem: Problem, chip) -> tuple[MappedNetwork, Run]:
     mapped = map_network(problem.network, chip, chips=None)
-    return mapped, reference.solve(replace(problem, parts=mapped.parts))
+    return mapped, reference.solve(replace(problem, parts=mapped.bundles))
 
 
 @given(problems(max_width=12), CHIPS)
@@ -185,6 +187,27 @@ def test_sums_over_cores_are_the_counts_of_the_engine(problem, chip):
     np.testing.assert_array_equal(events[:, 1:-1], forward[:, :-1] + feedback[:, 1:])
     np.testing.assert_array_equal(events[:, -1], forward[:, -1])
     assert not events[:, 0].any()
+
+
+@given(problems(max_width=12), CHIPS)
+def test_events_and_messages_are_those_of_every_spike_by_itself(problem, chip):
+    mapped, run = solved(problem, chip)
+    source, bits = sources(run.phases), [q.reshape(*q.shape[:2], -1) for q in run.bits]
+    events = np.zeros((len(source), len(problem.x), len(mapped.parts)), np.int64)
+    messages = np.zeros_like(events)
+    for k, connection in enumerate(problem.network.connections):
+        exists = reference.synapses(connection)
+        ways = [(bits[k], exists, k + 1)] + ([(bits[k + 1], exists.T, k)] if k else [])
+        for sent, joins, receiver in ways:
+            arriving = np.where(source[:, None, None] >= 0, sent[source], 0).astype(np.int64)
+            for core in mapped.cores_of(receiver):
+                part = mapped.parts[core]
+                met = joins[:, part.first : part.end].sum(axis=1)
+                events[:, :, core] += arriving @ met
+                messages[:, :, core] += arriving @ (met > 0)
+    found = step_counts(mapped, run, problem.input)
+    np.testing.assert_array_equal(found.synaptic_events, events)
+    np.testing.assert_array_equal(found.messages_received, messages)
 
 
 @given(problems(max_width=12), CHIPS)
@@ -226,7 +249,7 @@ def test_every_stored_synapse_is_attempted_once_per_copy(problem, seed):
         [],
     )
     found = weight_updates(mapped, changes)
-    sizes = [weights.codes.size for weights in mapped.weights]
+    sizes = [mapped.copies(k).synapses for k in range(len(mapped.weights))]
     assert found.attempted.sum() == sizes[0] + 2 * sum(sizes[1:])
     assert (found.applied <= found.attempted).all() and (found.saturated <= found.attempted).all()
     # The two copies of a weight are written alike.
@@ -238,6 +261,48 @@ def test_every_stored_synapse_is_attempted_once_per_copy(problem, seed):
         for count, before in zip(more[1:], none[1:], strict=True):
             change = count - before
             assert change[copies.forward].sum() == change[copies.mirrored].sum()
+
+
+def kernel_network() -> Network:
+    # A kernel of 3 x 3 over 4 x 4 places, padded: 4 x 4 places above, of one channel; then 2 units.
+    # In 1/128: 64 in the middle, 0 around it.
+    kernel = np.zeros((3, 3, 1, 1))
+    kernel[1, 1] = 0.5
+    joins = [Conv2d((4, 4, 1), 1, 3, padding=1), Dense(16, 2)]
+    return Network.chain(joins, weights=[kernel, np.full((16, 2), 0.5)])
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_change_of_a_kernel_is_written_wherever_it_is_stored(shared):
+    chip = small_chip(units=8)
+    if shared:
+        note = Sharing(source="a test", status="assumed", confidence="D")
+        cores = chip.cores.model_copy(update={"shared_kernels": note})
+        chip = chip.model_copy(update={"cores": cores})
+    mapped = map_network(kernel_network(), chip)
+    assert [(part.layer, part.units) for part in mapped.parts] == [
+        (0, 8), (0, 8), (1, 8), (1, 8), (2, 2)
+    ]  # fmt: skip
+    changes = Changes([np.zeros((3, 3, 1, 1)), np.zeros((16, 2))], [])
+    changes.weights[0][0, 0] = 0.25  # the corner: seen by 3 x 3 places, not by the first row
+    changes.weights[0][1, 1] = 0.75  # the middle, clipped: seen by all 16
+    found = weight_updates(mapped, changes)
+    # Two rows of places: 10 of 12 joins across (2 + 3 + 3 + 2), 5 of 6 down (2 + 3): 50 synapses.
+    stored = 9 if shared else 10 * 5
+    assert found.attempted.tolist() == [0, 0, stored + 16, stored + 16, 32]
+    assert found.applied.tolist() == [0, 0, 2, 2, 0] if shared else [0, 0, 3 + 8, 6 + 8, 0]
+    assert found.saturated.tolist() == [0, 0, 1, 1, 0] if shared else [0, 0, 8, 8, 0]
+
+
+def test_no_change_changes_no_code_of_a_merged_kernel():
+    rng = np.random.default_rng(0)
+    joins = [Conv2d((9, 9, 1), 4, 4, pool=AvgPool2d(3)), Dense(16, 2)]
+    drawn = [rng.normal(0, 0.3, join.weight_shape).astype(np.float32) for join in joins]
+    mapped = map_network(Network.chain(joins, weights=drawn), small_chip(units=40))
+    found = weight_updates(mapped, Changes([np.zeros(w.shape) for w in drawn], []))
+    assert not found.applied.any() and not (found.saturated > found.attempted).any()
+    codes = lower_fixed(mapped.network, mapped.chip.arithmetic)
+    assert [w.exponent for w in mapped.weights] == codes.exponents.tolist()
 
 
 # --- the record ---------------------------------------------------------------------------
@@ -279,7 +344,7 @@ def test_both_engines_give_the_same_core_activity():
         rng.random((3, 9)),
         coding=Coding("sigma-delta", step_size=Polynomial(0.5)),
         phases=[Free(6), Nudged(4, np.eye(3), 0.5, from_free=True), Nudged(4, np.eye(3), -0.5)],
-        parts=mapped.parts,
+        parts=mapped.bundles,
     )
     found = [core_activity(mapped, e.solve(problem)).to_dict() for e in (engine, reference)]
     assert found[0] == found[1] and sum(map(sum, found[0]["messages_sent"])) > 0

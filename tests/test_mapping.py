@@ -75,8 +75,8 @@ def test_output_axons_split_the_layer_that_sends():
 
 
 def test_parts_are_near_equal_and_the_larger_ones_come_first():
-    assert [part.units for part in split_layer(2, 11, 4)] == [3, 3, 3, 2]
-    assert split_layer(2, 11, 4)[1] == Part(2, 3, 3)
+    assert [part.units for part in split_layer(2, (11,), 4)] == [3, 3, 3, 2]
+    assert split_layer(2, (11,), 4)[1] == Part(2, 3, 3)
 
 
 def test_codes_are_those_of_the_chip():
@@ -164,7 +164,7 @@ def test_no_layer_could_do_with_one_part_less(sizes, chip):
     for layer, parts in enumerate(split):
         if len(parts) == 1:
             continue
-        fewer = split_layer(layer, sizes[layer], len(parts) - 1)
+        fewer = split_layer(layer, (sizes[layer],), len(parts) - 1)
         use = used(network, chip, fewer[0], [*split[:layer], fewer, *split[layer + 1 :]])
         allowed = limits(chip)
         assert any(allowed[name] is not None and use[name] > allowed[name] for name in RESOURCES)
@@ -370,10 +370,12 @@ def test_map_uses_several_chips_if_asked(capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], ["neither of RUN and --layers"]),
-        (["run", "--layers", "4-2"], ["both of RUN and --layers"]),
+        ([], ["neither of RUN and --network"]),
+        (["run", "--layers", "4-2"], ["both of RUN and --network"]),
         (["nothing"], ["nothing", "no run here"]),
         (["--layers", "4"], ["--layers", "'4'"]),
+        (["--network", "conv"], ["--network", "'conv'", "28x28-32c5p2-10"]),
+        (["--network", "8x8-4c3m2-10"], ["Conv2d 1", "maximum pooling", "AvgPool2d(2)"]),
         (["--layers", "4-2", "--chip", "loihi9"], ["loihi9"]),
         (["--layers", "4-2", "--chips", "0"], ["--chips", "'0'", "auto"]),
         (["--layers", "4-2", "--chips", "many"], ["--chips", "'many'", "auto"]),

@@ -59,7 +59,7 @@ def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x)
         assert [(link.x, link.y) for link in path] == ends[:-1] and ends[-1] == tiles[c]
         for link in path if sends[p, c] else []:
             loads[p, link] = loads.get((p, link), 0) + 1
-    found = routes(x, y, sends, tiles_x)
+    found = routes(x, y, sends, np.arange(len(x)), tiles_x)
     assert len(set(found.links)) == len(found.links)
     assert set(found.links) == {link for _, link in loads}
     for k, link in enumerate(found.links):

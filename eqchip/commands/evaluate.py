@@ -104,9 +104,9 @@ def command(
         [
             (
                 f"layer {k}" + (" (input)" if k == 0 else " (output)" if k == layers - 1 else ""),
-                config.layers[k],
+                config.sizes[k],
                 f"{activity.spikes[0, k] / n:,.1f}",
-                f"{activity.spikes[0, k] / n / config.layers[k] / config.learning.free_steps:.4f}",
+                f"{activity.spikes[0, k] / n / config.sizes[k] / config.learning.free_steps:.4f}",
                 f"{_arriving(activity.synaptic_events, k) / n:,.0f}",
             )
             for k in range(layers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from eqchip.output import Output, output_options
-from eqchip.parameters import Chips, Layers
+from eqchip.parameters import Chips, NetworkType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,10 @@ BITS_PER_KIB = 8 * 1024
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option("--layers", type=Layers(), help="Sizes of a network without a run, e.g. 784-500-10.")
+@click.option(
+    "--network", "--layers", "layers", type=NetworkType(),
+    help="A network without a run, e.g. 784-500-10 or 28x28-32c5p2-64c5p2-10.",
+)  # fmt: skip
 @click.option(
     "--chip", default="loihi1-davies", show_default=True, help="Name of a chip, or a chip file."
 )
@@ -50,7 +53,7 @@ BITS_PER_KIB = 8 * 1024
 @output_options
 def command(
     run: Path | None,
-    layers: tuple[int, ...] | None,
+    layers: tuple[int | str, ...] | str | None,
     chip: str,
     chips: int | str,
     placement: Any,
@@ -59,13 +62,14 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Map the network of a RUN directory, or one of given sizes, onto the cores of a chip.
+    """Map the network of a RUN directory, or one of given layers, onto the cores of a chip.
 
     The traffic that the placement minimises is weighed by the spikes that the run counted;
     without a run, every unit counts the same. Exit status 1: the network does not fit.
     """
     from eqchip.emulator.errors import InputError
     from eqchip.emulator.network import Network
+    from eqchip.emulator.notation import connections
     from eqchip.emulator.runs import RunDirectory
     from eqchip.hw_reports.mesh_plot import mesh_picture
     from eqchip.hw_reports.replay import firing_rates
@@ -75,7 +79,12 @@ def command(
     output = Output(as_json, quiet)
     if (run is None) == (layers is None):
         given = "neither" if run is None else "both"
-        raise InputError(f"map: {given} of RUN and --layers given; expected one of the two")
+        raise InputError(f"map: {given} of RUN and --network given; expected one of the two")
+    if isinstance(layers, str):
+        raise InputError(
+            f"map: --network is {layers!r}, which is another one for every data set; "
+            "expected layers such as 28x28-32c5p2-10"
+        )
     found = load_chip(chip)
     rates = None
     if run is not None:
@@ -87,7 +96,7 @@ def command(
             rates = None
     else:
         assert layers is not None
-        network = Network.dense(layers)
+        network = Network.chain(connections(layers))
     most = None if chips == "auto" else int(chips)
     try:
         mapped = map_network(
@@ -109,6 +118,8 @@ def command(
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     """The tables, the mesh, and what is tightest."""
+    from eqchip.emulator.network import Conv2d
+
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
     chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
@@ -127,15 +138,17 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
             ("limit", "in all", *map(_amount, named, in_all)),
         ],
     )
+    kernels = any(isinstance(one, Conv2d) for one in mapped.network.connections)
     output.table(
         "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
-        ("no.", "joins", "synapses", "forward on", "mirrored on",
-         "exponent", "clipped"),
+        ("no.", "joins", "synapses", *(["weights"] if kernels else []), "forward on",
+         "mirrored on", "exponent", "clipped"),
         [
             (
                 k + 1,
                 str(connection),
                 f"{copies.synapses:,}",
+                *([f"{copies.weights:,}"] if kernels else []),
                 _ranges(copies.forward.tolist()),
                 _ranges(copies.mirrored.tolist()) or ("none"),
                 weights.exponent,
