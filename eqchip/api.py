@@ -127,7 +127,7 @@ def run(
         samples=samples,
         fixed=fixed,
         strict=strict,
-        parts=mapped.parts if mapped else (),
+        parts=mapped.bundles if mapped else (),
         timing=timing,
         paths=paths(mapped) if mapped is not None and timing is not None else None,
     )
