@@ -344,7 +344,9 @@ def files(results: Results) -> str:
     rows = []
     for name, result in sorted(results.items()):
         parts = result if isinstance(result, list) else [result]
-        commands = dict.fromkeys(part.get("command", "") for part in parts)
+        commands = dict.fromkeys(
+            part.get("command") or part.get("provenance", {}).get("command", "") for part in parts
+        )
         rows.append([f"`{name}`", "<br>".join(f"`{c}`" for c in commands if c)])
     return table(["file", "made by"], rows)
 
