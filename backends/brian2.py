@@ -21,6 +21,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from eqchip.backends import brian2_model
+from eqchip.backends.pooling import check_pooling
 from eqchip.backends.recorded import run_of
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
@@ -40,7 +41,7 @@ def solve(problem: Problem, target: Target = "numpy") -> Run:
     Parameters
     ----------
     problem : Problem
-        In precision ``"float64"``.
+        In precision ``"float64"``, without maximum pooling.
     target : {"numpy", "cython", "cpp_standalone"}
         How Brian2 runs its code. The last two need a C++ compiler; Cython's result is kept
         and used again for every problem of the same shape, so weights may change freely.
@@ -52,12 +53,12 @@ def solve(problem: Problem, target: Target = "numpy") -> Run:
     Raises
     ------
     InputError
-        If Brian2 is not installed, or the precision is another.
+        If Brian2 is not installed, or the problem is another.
     """
     if target not in get_args(Target):
         known = ", ".join(get_args(Target))
         raise InputError(f"brian2: unknown target {target!r}; expected one of {known}")
-    _check_precision(problem)
+    _check(problem)
     b2 = require()
     if target == "cpp_standalone":
         with compiled(problem) as again:
@@ -83,7 +84,7 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         From a problem to a Run. What may differ from the first problem: weights, biases, inputs,
         targets, beta, schedules and random numbers; not the shapes, nor the kind of coding.
     """
-    _check_precision(problem)
+    _check(problem)
     b2 = require()
     with settings(b2, "cpp_standalone", strict=True), standalone(b2) as folder:
         model = brian2_model.build(problem)
@@ -92,7 +93,7 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         built = _program(problem)
 
         def again(problem: Problem) -> Run:
-            _check_precision(problem)
+            _check(problem)
             if _program(problem) != built:
                 raise InputError(
                     "brian2: the problem has other layers, samples, phases or coding than the one "
@@ -114,10 +115,12 @@ def _program(problem: Problem) -> tuple[Any, ...]:
     shapes = {name: values.shape for name, values in brian2_model.tables(problem).items()}
     adaptive = step_size if isinstance(step_size, OptimalStepSize) else None
     update = brian2_model.update(problem)
-    return update, shapes, adaptive, problem.coding.quantizer, problem.input, problem.network.sizes
+    coding, joined = problem.coding.quantizer, problem.network.connections
+    return update, shapes, adaptive, coding, problem.input, joined
 
 
-def _check_precision(problem: Problem) -> None:
+def _check(problem: Problem) -> None:
+    """Refuse what the model does not compute."""
     if problem.precision != "float64":
         why = (
             "saturating integers are no part of its equations"
@@ -127,6 +130,7 @@ def _check_precision(problem: Problem) -> None:
         raise InputError(
             f"brian2: precision is {problem.precision!r}, but {why}; expected precision='float64'"
         )
+    check_pooling(problem.network, "brian2", "what its synapses bring is added up")
 
 
 def require() -> Any:

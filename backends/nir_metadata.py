@@ -2,10 +2,13 @@
 
 ===============  ==============================================================================
 ``format``       ``"eqchip-nir 1"``
-``layers``       the shape of every layer, the input first
+``layers``       the shape of every layer, the input first; the units of a node are those of a
+                 layer in row-major order of its shape (height, width, channels)
 ``connections``  per connection ``kind``, and the nodes ``pre``, ``post``, ``up`` and ``dn``; the
                  weight of ``dn`` is the transpose of that of ``up``: one weight, shared. ``dn``
-                 is null where a clamped layer receives nothing
+                 is null where a clamped layer receives nothing. A ``Conv2d`` has ``channels``,
+                 ``kernel``, ``stride``, ``padding`` and ``average_pool`` (or null); its kernel
+                 before pooling is the array ``kernel`` of the metadata of ``up``
 ``clamped``      the layers whose potential is given from outside
 ``potentials``   the interval that potentials are clipped to
 ``coding``       as in ``config.toml``: quantizer, step size, prediction; or null
@@ -20,6 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -29,7 +33,7 @@ from pydantic import TypeAdapter, ValidationError
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Learning
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, Dense, Network
 from eqchip.emulator.phases import Nudged
 from eqchip.emulator.problem import InputMode
 
@@ -50,7 +54,7 @@ class Described:
 class Settings(NamedTuple):
     """What the text holds beside the weights."""
 
-    sizes: tuple[int, ...]
+    connections: tuple[Connection, ...]
     coding: Coding | None
     input: InputMode
     learning: Learning | None
@@ -63,10 +67,11 @@ _INPUT: TypeAdapter[InputMode] = TypeAdapter(InputMode)
 
 def to_text(described: Described) -> str:
     """The JSON text of a network."""
+    network = described.network
     document = _document(
-        Settings(described.network.sizes, described.coding, described.input, described.learning)
+        Settings(network.connections, described.coding, described.input, described.learning)
     )
-    return json.dumps({**document, "digest": _digest(document, described.network)})
+    return json.dumps({**document, "digest": _digest(document, network)})
 
 
 def parse(text: Any) -> Settings:
@@ -84,13 +89,15 @@ def parse(text: Any) -> Settings:
         not isinstance(layers, list)
         or len(layers) < 2
         or not all(
-            isinstance(shape, list) and len(shape) == 1 and type(shape[0]) is int and shape[0] > 0
+            isinstance(shape, list)
+            and len(shape) in (1, 3)
+            and all(type(n) is int and n > 0 for n in shape)
             for shape in layers
         )
     ):
-        raise InputError(f"metadata: layers are {str(layers)[:80]}; expected a list of sizes")
+        raise InputError(f"metadata: layers are {str(layers)[:80]}; expected a list of shapes")
     settings = Settings(
-        tuple(shape[0] for shape in layers),
+        _connections(document, [tuple(shape) for shape in layers]),
         _validated("coding", _CODING, document),
         _validated("input", _INPUT, document),
         _validated("learning", _LEARNING, document),
@@ -129,18 +136,19 @@ def _document(settings: Settings) -> dict[str, Any]:
             }
             for phase in settings.learning.phases(np.zeros((1, 1)))
         ]
+    shapes = [settings.connections[0].pre_shape, *(c.post_shape for c in settings.connections)]
     return {
         "format": FORMAT,
-        "layers": [[n] for n in settings.sizes],
+        "layers": [list(shape) for shape in shapes],
         "connections": [
             {
-                "kind": "Dense",
+                **_kind(connection),
                 "pre": f"layer_{k - 1}" if k > 1 else "input",
                 "post": f"layer_{k}",
                 "up": f"up_{k}",
                 "dn": f"dn_{k}" if k > 1 else None,
             }
-            for k in range(1, len(settings.sizes))
+            for k, connection in enumerate(settings.connections, start=1)
         ],
         "clamped": ["input"],
         "potentials": [0.0, 1.0],
@@ -149,6 +157,39 @@ def _document(settings: Settings) -> dict[str, Any]:
         "learning": _LEARNING.dump_python(settings.learning, mode="json"),
         "phases": phases,
     }
+
+
+def _kind(connection: Connection) -> dict[str, Any]:
+    """A connection but for the layers that it joins."""
+    if isinstance(connection, Dense):
+        return {"kind": "Dense"}
+    return {
+        "kind": "Conv2d",
+        "channels": connection.channels,
+        "kernel": connection.kernel,
+        "stride": connection.stride,
+        "padding": connection.padding,
+        "average_pool": None if connection.pool is None else connection.pool.size,
+    }
+
+
+def _connections(document: dict[str, Any], layers: list[tuple[int, ...]]) -> tuple[Connection, ...]:
+    """The connections; what is none is Dense, and then not what the document says."""
+    entries = document.get("connections")
+    found: list[Connection] = []
+    for k, (pre, post) in enumerate(zip(layers, layers[1:], strict=False)):
+        entry = entries[k] if isinstance(entries, list) and k < len(entries) else None
+        if not isinstance(entry, dict) or entry.get("kind") != "Conv2d":
+            found.append(Dense(math.prod(pre), math.prod(post)))
+            continue
+        numbers = [entry.get(name) for name in ("channels", "kernel", "stride", "padding")]
+        pool = entry.get("average_pool")
+        try:
+            average = None if pool is None else AvgPool2d(pool)
+            found.append(Conv2d(pre, *numbers, average))  # type: ignore[arg-type]
+        except InputError as error:
+            raise InputError(f"metadata: connection {k + 1}: {error}") from None
+    return tuple(found)
 
 
 def _loads(text: Any) -> dict[str, Any]:

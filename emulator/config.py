@@ -147,23 +147,7 @@ class Config(_Settings):
 
     def digest(self) -> str:
         """A short fingerprint of all settings."""
-        settings = self.model_dump(mode="json")
-        # As before there were these settings: old checkpoints stay valid.
-        if self.timing is None:
-            del settings["timing"]
-        if self.learning.average_steps == 1:
-            del settings["learning"]["average_steps"]
-        if self.initial_gain == (1.0,):
-            del settings["initial_gain"]
-        for name, usual in (
-            ("optimizer", "sgd"),
-            ("weight_decay", 0.0),
-            ("shift", 0),
-            ("flip", False),
-        ):
-            if settings["descent"][name] == usual:
-                del settings["descent"][name]
-        text = json.dumps(settings, sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -71,7 +71,7 @@ def preset(
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
         base = {**base, **deep}
-    rates = [base["first_rate"] * base["rate_ratio"] ** k for k in range(len(entries) - 1)]
+    rates = _rates(base, len(entries) - 1)
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     if "dense_gain" in base:
         plain["initial_gain"] = [
@@ -91,3 +91,12 @@ def preset(
         },
         **{**plain, **settings},
     )
+
+
+def _rates(base: dict[str, Any], connections: int) -> list[float]:
+    """Learning rates of so many connections: as listed, from both ends, or a geometric row."""
+    if "rates" not in base:
+        return [base["first_rate"] * base["rate_ratio"] ** k for k in range(connections)]
+    first, *between, last = base["rates"]
+    middle = between[0] if between else last
+    return [first, *[middle] * (connections - 2), last][:connections]

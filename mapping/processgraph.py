@@ -1,13 +1,16 @@
 """A problem as a graph of processes: what Lava is built from, as plain data that needs no Lava.
 
 Every layer becomes an ``EPLayer``, every connection a ``SymDense`` that holds its weights once
-and works both ways (:mod:`eqchip.backends.lava`). The phases of a sample become tables with a
-row per step run, so that a process knows all it needs from the number of its step.
+and works both ways (:mod:`eqchip.backends.lava`); a convolution becomes the matrix that it
+amounts to, with average pooling in it, and 0 where it has no synapse. The phases of a sample
+become tables with a row per step run, so that a process knows all it needs from the number of
+its step.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +21,13 @@ from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text
 from eqchip.emulator.fixedpoint import FixedPoint, quantize
+from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, MaxPool2d
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, two_beta
 
 GRAPH_FORMAT = "eqchip-process-graph 1"
 INPUTS_FORMAT = "eqchip-process-inputs 1"
+WIDEST = len("SymDense")  # of the names of processes
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +80,9 @@ class LayerNode:
 class ConnectionNode:
     """A SymDense: float64 weights (exponent 0), or int8 codes times ``2**exponent``.
 
-    ``process`` may name another kind, see :func:`eqchip.mapping.processstock.with_stock_dense`.
+    ``weights`` have shape (n_pre, n_post); those of a convolution are its matrix, and
+    ``convolution`` says of which one. ``process`` may name another kind, see
+    :func:`eqchip.mapping.processstock.with_stock_dense`.
     """
 
     name: str
@@ -84,6 +91,12 @@ class ConnectionNode:
     exponent: int
     feedback: bool
     process: str = "SymDense"
+    convolution: str | None = None
+
+    def __str__(self) -> str:
+        shape = "x".join(map(str, self.weights.shape))
+        of = f", matrix of {self.convolution}" if self.convolution else ""
+        return f"{self.name}: {shape}{of}, exponent {self.exponent}"
 
 
 class Edge(NamedTuple):
@@ -156,7 +169,7 @@ class ProcessGraph:
         }
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name: ``tables.eps``, ``layer_1.bias``, ``dense_1.weights``, ..."""
+        """Every array by name: ``tables.eps``, ``layer_1.bias``, ``dense_2.weights``, ..."""
         found = {f"tables.{name}": values for name, values in self.tables.arrays().items()}
         found |= {f"{node.name}.bias": node.bias for node in self.layers}
         dense = [*self.connections, *([self.current] if self.current else [])]
@@ -173,12 +186,11 @@ class ProcessGraph:
         for node in self.layers:
             kind = "clamped" if node.clamped else "output" if node.nudged else "hidden"
             lines.append(f"  EPLayer  {node.name}: {node.units} units, {kind}")
+        if self.current is not None:
+            lines.append(f"  {'current'.ljust(WIDEST)} {self.current}, by the host")
         for found in self.connections:
-            shape, way = "x".join(map(str, found.weights.shape)), "two ways"
-            if not found.feedback:
-                way = "one way"
-            kind = found.process.ljust(len("SymDense"))
-            lines.append(f"  {kind} {found.name}: {shape}, exponent {found.exponent}, {way}")
+            way = "two ways" if found.feedback else "one way"
+            lines.append(f"  {found.process.ljust(WIDEST)} {found}, {way}")
         lines += [f"  {e.source}.{e.out_port} -> {e.target}.{e.in_port}" for e in self.edges]
         return "\n".join(lines)
 
@@ -217,7 +229,7 @@ def process_graph(problem: Problem) -> ProcessGraph:
     Raises
     ------
     InputError
-        For what the processes do not compute: real-valued messages, and float32.
+        For what the processes do not compute: real-valued messages, float32, maximum pooling.
 
     Examples
     --------
@@ -246,6 +258,7 @@ def process_graph(problem: Problem) -> ProcessGraph:
             "its processes exchange bits"
         )
     network, rule = problem.network, problem.coding.step_size
+    _check_pooling(network.connections)
     adaptive = asdict(rule) if isinstance(rule, OptimalStepSize) else None
     sizes, last = network.sizes, len(network.sizes) - 1
     dense = tuple(_connection(problem, c) for c in range(last))
@@ -282,12 +295,65 @@ def process_inputs(problem: Problem) -> Inputs:
     )
 
 
+def matrix_of(connection: Connection, synapse_weights: np.ndarray) -> np.ndarray:
+    """The matrix that a connection without maximum pooling amounts to.
+
+    Parameters
+    ----------
+    connection : Dense or Conv2d
+    synapse_weights : ndarray
+        Of a convolution its merged kernel, shape (m, m, channels below, channels above).
+
+    Returns
+    -------
+    ndarray, shape (n_pre, n_post)
+        Of the same type; 0 where there is no synapse.
+    """
+    if not isinstance(connection, Conv2d):
+        return synapse_weights
+    m, stride = connection.synapse_kernel, connection.synapse_stride
+    bordered = np.pad(synapse_weights, ((0, 1), (0, 1), (0, 0), (0, 0)))  # row and column m: 0
+    seen = []
+    for below, above in zip(connection.pre_shape[:2], connection.post_shape[:2], strict=True):
+        # Place i below and place o above are joined by row i + padding - stride o of the kernel.
+        of = np.arange(below)[:, None] + connection.padding - stride * np.arange(above)
+        seen.append(np.where((of >= 0) & (of < m), of, m))
+    rows, columns = seen
+    matrix = bordered[rows[:, None, :, None], columns[None, :, None, :]]  # i j o p below above
+    sizes = math.prod(connection.pre_shape), math.prod(connection.post_shape)
+    return np.ascontiguousarray(matrix.transpose(0, 1, 4, 2, 3, 5)).reshape(sizes)
+
+
+def _check_pooling(connections: tuple[Connection, ...]) -> None:
+    for k, connection in enumerate(connections):
+        if isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d):
+            raise InputError(
+                f"process graph: connection {k + 1} ({connection}) has MaxPool2d, but its "
+                f"processes add what arrives; expected AvgPool2d({connection.pool.size})"
+            )
+
+
 def _connection(problem: Problem, c: int) -> ConnectionNode:
-    network, fixed = problem.network, problem.fixed
-    weights, exponent = np.asarray(network.weights[c], np.float64), 0
+    connection, fixed = problem.network.connections[c], problem.fixed
+    stored = np.asarray(problem.network.weights[c], np.float64)
+    weights, exponent = connection.synapse_weights(stored), 0
     if fixed is not None:
         weights, exponent, _ = quantize(weights, fixed)
-    return ConnectionNode(f"dense_{c + 1}", c, weights, exponent, feedback=c > 0)
+    name, convolution = f"dense_{c + 1}", None
+    if isinstance(connection, Conv2d):
+        name, convolution = f"conv_{c + 1}", _described(connection)
+    matrix = matrix_of(connection, weights)
+    return ConnectionNode(name, c, matrix, exponent, c > 0, convolution=convolution)
+
+
+def _described(connection: Conv2d) -> str:
+    """A convolution in a few words; what is as usual is left out."""
+    text = f"Conv2d {connection}"
+    text += f", stride {connection.stride}" if connection.stride > 1 else ""
+    text += f", padding {connection.padding}" if connection.padding else ""
+    if isinstance(connection.pool, AvgPool2d):
+        text += f", mean of {connection.pool.size}x{connection.pool.size}"
+    return text
 
 
 def _bias(problem: Problem, layer: int) -> np.ndarray:

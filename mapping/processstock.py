@@ -45,7 +45,10 @@ def with_stock_dense(graph: ProcessGraph) -> ProcessGraph:
             (names[-1], weights, above, below, back),
         )[: len(names)]:
             values = np.ascontiguousarray(matrix)
-            nodes.append(ConnectionNode(name, node.connection, values, exponent, False, "Dense"))
+            stock = replace(
+                node, name=name, weights=values, exponent=exponent, feedback=False, process="Dense"
+            )
+            nodes.append(stock)
             edges.append(Edge(source, "q_out", name, "s_in"))
             edges.append(Edge(name, "a_out", target, "a_in"))
     return replace(graph, connections=tuple(nodes), edges=(*forward, *back))

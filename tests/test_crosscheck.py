@@ -26,7 +26,7 @@ from eqchip.emulator import engine
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fit import fit
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, pose
 from eqchip.emulator.runs import RunDirectory
@@ -413,6 +413,57 @@ def test_no_drawn_problem_tells_brian2_from_the_emulator(brian2, data):
 def test_no_drawn_problem_tells_lava_from_the_emulator(lava, precision, data):
     problem = data.draw(strategies.problems(precision=precision, max_width=6, max_steps=4))
     assert_no_difference(problem, lava)
+
+
+CONVOLUTIONAL = ("8x8", "2c3p2", 10)
+
+
+@pytest.fixture(scope="module")
+def convolutional(tmp_path_factory):
+    """A run directory of a convolution, an average, and 10 outputs."""
+    path = tmp_path_factory.mktemp("crosscheck") / "convolutional"
+    config = small_config(layers=CONVOLUTIONAL, descent={"lr": (0.2, 0.1), "epochs": 1})
+    fit(RunDirectory.create(path, config, "eqchip train"), few_digits(), threads=1)
+    return path
+
+
+@pytest.mark.peer
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_trained_convolution_is_equal_on_every_engine(convolutional, brian2, lava, capsys):
+    assert main(["crosscheck", str(convolutional), "--samples", "2", "--json"]) == 0
+    compared = [
+        one for one in json.loads(capsys.readouterr().out)["engines"] if "equal" in one
+    ]  # fmt: skip
+    assert len(compared) == 5
+    for one in compared:
+        assert one["bits"] == 2 * (6 + 3 + 3) * (64 + 3 * 3 * 2 + 10)
+        assert one["mismatches"] == 0 and one["equal"]
+
+
+@pytest.mark.peer
+def test_maximum_pooling_leaves_out_all_but_the_reference(brian2, lava):
+    net = Network.chain([Conv2d((6, 6, 1), 2, kernel=3, pool=MaxPool2d(2)), Dense(8, 3)])
+    problem = pose(
+        net, np.linspace(0, 1, 36)[None], coding=Coding(), phases=[Free(4)],
+        precision="float64", record=("bits", "potentials"),
+    )  # fmt: skip
+    found = {one.engine: one for one in crosscheck(problem, threads=1)}
+    assert found["reference"].comparison.equal
+    for name in ("brian2", "lava"):
+        assert "connection 1 (6x6x1 -> 2 of 3x3) has MaxPool2d" in found[name].refusal
+        assert "\n" not in found[name].refusal
+
+
+@pytest.mark.parametrize("to", ["lava", pytest.param("nir", marks=pytest.mark.peer)])
+def test_a_convolution_is_exported(convolutional, to, tmp_path, capsys):
+    if to == "nir":
+        need("nir", "pip install 'eqchip[nir]'")
+    target = tmp_path / "out"
+    assert main(["export", str(convolutional), "--to", to, str(target), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"]
+    if to == "lava":
+        text = (target / "README.md").read_text()
+        assert "conv_1: 64x18, matrix of Conv2d 8x8x1 -> 2 of 3x3, mean of 2x2" in text
 
 
 @pytest.mark.peer

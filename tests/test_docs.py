@@ -162,7 +162,7 @@ def test_files_and_functions_that_pages_name_exist():
 def test_names_in_the_guide_to_extending_exist():
     sources = page_of("pyproject.toml") + "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("emulator", "backends", "eqchip", "tests")
+        for folder in ("emulator", "backends", "mapping", "eqchip", "tests")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".toml") and path.name != Path(__file__).name
     )

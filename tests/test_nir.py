@@ -14,12 +14,13 @@ from optional_packages import need
 from small_runs import small_config
 
 from eqchip.__main__ import main
+from eqchip.backends import reference
 from eqchip.backends.nir import edges, read_nir, write_nir
 from eqchip.backends.nir_metadata import FORMAT, KEY
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Learning
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.runs import RunDirectory
 
 pytestmark = pytest.mark.peer
@@ -44,6 +45,18 @@ def drawn_network(dtype: type = np.float64) -> Network:
             rng.normal(size=(a, b)).astype(dtype) for a, b in zip(SIZES, SIZES[1:], strict=False)
         ],
         biases=[rng.normal(size=n) for n in SIZES[1:]],
+    )
+
+
+def with_convolutions() -> Network:
+    """6x6x1, an average of 2x2 behind a convolution, one with padding, 3 outputs; all positive."""
+    first = Conv2d((6, 6, 1), 2, kernel=3, pool=AvgPool2d(2))
+    connections = [first, Conv2d((2, 2, 2), 3, 2, padding=1), Dense(27, 3)]
+    rng = np.random.default_rng(2)
+    return Network.chain(
+        connections,
+        weights=[0.05 * rng.random(c.weight_shape) for c in connections],
+        biases=[0.1 * rng.random(c.post_shape) for c in connections],
     )
 
 
@@ -102,12 +115,36 @@ def test_a_network_comes_back_to_the_bit(nir, tmp_path, dtype, coding):
 @settings(deadline=None, max_examples=30)
 @given(data=st.data())
 def test_drawn_networks_come_back_to_the_bit(nir, tmp_path_factory, data):
-    problem = data.draw(strategies.problems(max_width=6, convolutions=False))
+    problem = data.draw(strategies.problems(max_width=6))
     path = tmp_path_factory.mktemp("drawn") / "network.nir"
     write_nir(problem.network, path, coding=problem.coding, input=problem.input)
     found = read_nir(path)
     assert_same_network(found.network, problem.network)
     assert (found.coding, found.input, found.learning) == (problem.coding, problem.input, None)
+
+
+def test_convolutions_come_back_to_the_bit(nir, tmp_path):
+    path, network = tmp_path / "network.nir", with_convolutions()
+    write_nir(network, path, coding=Coding())
+    assert_same_network(read_nir(path).network, network)
+    graph = nir.read(path)
+    for k, (connection, kernel) in enumerate(
+        zip(network.connections[:2], network.weights, strict=False), start=1
+    ):
+        expected = reference.rows(connection, connection.synapse_weights(kernel))
+        np.testing.assert_array_equal(graph.nodes[f"up_{k}"].weight, expected.T)
+        np.testing.assert_array_equal(graph.nodes[f"up_{k}"].metadata["kernel"], kernel)
+    document = json.loads(graph.metadata[KEY])
+    assert document["layers"] == [[6, 6, 1], [2, 2, 2], [3, 3, 3], [3]]
+    kinds = {"kind": "Conv2d", "channels": 2, "kernel": 3, "stride": 1, "padding": 0}
+    assert document["connections"][0].items() >= {**kinds, "average_pool": 2}.items()
+
+
+def test_maximum_pooling_is_refused_by_name(nir, tmp_path):
+    net = Network.chain([Conv2d((6, 6, 1), 2, kernel=3, pool=MaxPool2d(2))])
+    with pytest.raises(InputError, match=r"nir: connection 1 \(6x6x1 -> 2 of 3x3\) has MaxPool2d"):
+        write_nir(net, tmp_path / "network.nir")
+    assert not list(tmp_path.iterdir())
 
 
 def test_another_tool_finds_leaky_integrators_and_both_directions(nir, path):
@@ -129,7 +166,8 @@ def test_another_tool_finds_leaky_integrators_and_both_directions(nir, path):
     assert [phase["kind"] for phase in document["phases"]] == ["free", "nudged", "free"]
 
 
-def test_the_graph_relaxes_to_the_free_fixed_point_of_the_network(nir, tmp_path):
+@pytest.mark.parametrize("kind", ["dense", "convolutions"])
+def test_the_graph_relaxes_to_the_free_fixed_point_of_the_network(nir, tmp_path, kind):
     """The equations of LI and Linear alone, run as a tool would that knows nothing of eqchip."""
     import eqchip as eq
 
@@ -139,7 +177,9 @@ def test_the_graph_relaxes_to_the_free_fixed_point_of_the_network(nir, tmp_path)
         weights=[0.2 * rng.random((a, b)) for a, b in zip(SIZES, SIZES[1:], strict=False)],
         biases=[0.1 * rng.random(n) for n in SIZES[1:]],
     )
-    path, x = tmp_path / "network.nir", rng.random(4)
+    if kind == "convolutions":
+        network = with_convolutions()
+    path, x = tmp_path / "network.nir", rng.random(network.sizes[0])
     write_nir(network, path)
     graph = nir.read(path)
     v = {name: np.zeros(len(node.r)) for name, node in graph.nodes.items() if hasattr(node, "r")}
@@ -161,7 +201,7 @@ def test_the_graph_relaxes_to_the_free_fixed_point_of_the_network(nir, tmp_path)
     )
     for k, s in enumerate(run.ends[0][1:], start=1):
         assert s.min() > 0 and s.max() < 1  # no unit is clipped: what NIR cannot say is not used
-        np.testing.assert_allclose(v[f"layer_{k}"], s[0], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(v[f"layer_{k}"], s[0].ravel(), rtol=0, atol=1e-9)
 
 
 # --- what is refused ----------------------------------------------------------------------
@@ -197,6 +237,55 @@ def test_a_change_of_both_directions_is_seen_unless_the_digest_is_taken_out(nir,
 def test_a_bias_that_was_changed_is_seen(nir, path):
     rewritten(nir, path, lambda graph: graph.nodes["layer_3"].v_leak.__setitem__(0, 9.0))
     assert "digest" in refusal(path)
+
+
+@pytest.fixture
+def convolutions(nir, tmp_path) -> Path:
+    """A written file of a network with convolutions, to be damaged."""
+    path = tmp_path / "convolutions.nir"
+    write_nir(with_convolutions(), path)
+    return path
+
+
+def test_a_matrix_that_is_not_of_its_kernel_is_refused_and_the_connection_is_named(
+    nir, convolutions
+):
+    def change(graph):
+        without_digest(graph)
+        graph.nodes["up_1"].weight[5, 8] += 1.0
+
+    rewritten(nir, convolutions, change)
+    text = refusal(convolutions)
+    assert "connection 1 (36 -> 8): the weight between units 8 and 5 is " in text
+    assert "in up_1" in text and "its kernel" in text
+
+
+def of_connection(k: int, **changes):
+    def change(graph):
+        document = json.loads(graph.metadata[KEY])
+        document["connections"][k].update(changes)
+        graph.metadata[KEY] = json.dumps(document)
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (of_connection(0, kernel=0), ["connection 1", "kernel is 0"]),
+        (of_connection(0, kernel=None), ["connection 1", "kernel is None"]),
+        (of_connection(0, average_pool=3), ["connection 1", "windows of 3"]),
+        (of_connection(0, average_pool=None), ["layers"]),
+        (of_connection(1, kind="Conv3d"), ["layers"]),
+        (of_connection(2, kind="Conv2d"), ["connection 3", "channels"]),
+        (of_connection(0, dilation=1), ["connections"]),
+        (lambda graph: graph.nodes["up_2"].metadata.clear(), ["kernel of up_2", "(2, 2, 2, 3)"]),
+    ],
+)
+def test_a_foreign_convolution_is_refused_in_one_line(nir, convolutions, change, words):
+    rewritten(nir, convolutions, change)
+    text = refusal(convolutions)
+    assert all(word in text for word in words), text
 
 
 def set_metadata(**changes):

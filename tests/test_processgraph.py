@@ -8,17 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import strategies
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from eqchip.backends import lava as backend
+from eqchip.backends import reference
 from eqchip.backends.lava import builder
 from eqchip.backends.lava.export import export_lava
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, pose
-from eqchip.mapping.processgraph import Edge, process_graph
+from eqchip.mapping.processgraph import Edge, matrix_of, process_graph
 from eqchip.mapping.processlearning import with_learning
 from eqchip.mapping.processstock import with_stock_dense
 
@@ -93,6 +97,68 @@ def test_adaptive_step_sizes_have_no_table():
     graph = process_graph(problem(coding=coding, precision="float64"))
     assert graph.tables.eps is None and graph.tables.lam is None
     assert graph.adaptive == {"nu_bar": 0.25, "regularizer": 1e-15}
+
+
+# --- convolutions -------------------------------------------------------------------------
+
+
+def with_convolutions(**changes) -> Problem:
+    """6x6x1, an average of 2x2 behind a convolution, one with padding, 3 outputs."""
+    first = Conv2d((6, 6, 1), 2, kernel=3, pool=AvgPool2d(2))
+    net = Network.chain([first, Conv2d((2, 2, 2), 3, 2, padding=1), Dense(27, 3)], seed=1)
+    asked = {"coding": Coding(), "phases": [Free(3)], "precision": "chip"}
+    return pose(net, np.linspace(0.0, 1.0, 36)[None], **(asked | changes))
+
+
+@settings(deadline=None)
+@given(connection=strategies.convolutions(max_pooling=False), seed=st.integers(0, 2**32 - 1))
+def test_the_matrix_of_a_convolution_is_that_of_the_reference(connection, seed):
+    stored = np.random.default_rng(seed).normal(size=connection.weight_shape)
+    weights = connection.synapse_weights(stored)
+    np.testing.assert_array_equal(
+        matrix_of(connection, weights), reference.rows(connection, weights)
+    )
+    codes = np.round(20 * weights).astype(np.int8)
+    assert matrix_of(connection, codes).dtype == np.int8
+
+
+def test_a_convolution_is_the_matrix_of_the_codes_of_its_merged_kernel():
+    given = with_convolutions()
+    connection, node = given.network.connections[0], process_graph(given).connections[0]
+    found = quantize(connection.synapse_weights(given.network.weights[0]), given.fixed)
+    np.testing.assert_array_equal(node.weights, reference.rows(connection, found.codes))
+    assert (node.exponent, node.weights.shape) == (found.exponent, (36, 8))
+
+
+def test_the_text_says_which_convolutions_the_matrices_are_of():
+    lines = str(process_graph(with_convolutions(precision="float64"))).splitlines()
+    assert lines[5:8] == [
+        "  SymDense conv_1: 36x8, matrix of Conv2d 6x6x1 -> 2 of 3x3, mean of 2x2, exponent 0, "
+        "one way",
+        "  SymDense conv_2: 8x27, matrix of Conv2d 2x2x2 -> 3 of 2x2, padding 1, exponent 0, "
+        "two ways",
+        "  SymDense dense_3: 27x3, exponent 0, two ways",
+    ]
+    graph = process_graph(with_convolutions(precision="float64", input="current"))
+    assert str(graph).splitlines()[4] == (
+        "  current  conv_1: 36x8, matrix of Conv2d 6x6x1 -> 2 of 3x3, mean of 2x2, exponent 0, "
+        "by the host"
+    )
+    written = graph.to_dict()
+    assert written["current"]["convolution"] == "Conv2d 6x6x1 -> 2 of 3x3, mean of 2x2"
+    assert [node["convolution"] is None for node in written["connections"]] == [False, True]
+
+
+def test_maximum_pooling_and_learning_with_a_kernel_are_refused_by_name(tmp_path):
+    net = Network.chain([Conv2d((6, 6, 1), 2, kernel=3, pool=MaxPool2d(2)), Dense(8, 3)])
+    asked = {"coding": Coding(), "phases": [Free(3)], "precision": "float64"}
+    with pytest.raises(InputError, match=r"connection 1 \(6x6x1 -> 2 of 3x3\) has MaxPool2d"):
+        process_graph(pose(net, np.ones((1, 36)), **asked))
+    learning = {"beta": 0.5, "lr": 0.1, "rule": "full"}
+    phases = [Free(3), Nudged(2, [[1.0, 0.0, 0.0]], beta=0.5)]
+    given = with_convolutions(precision="float64", phases=phases)
+    with pytest.raises(InputError, match=r"learning with connection 1 \(6x6x1 -> 2 of 3x3\)"):
+        export_lava(given, tmp_path, learning=learning)
 
 
 # --- refusals -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from eqchip.backends.lava import watch
 from eqchip.backends.lava.results import read_network, read_run
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Rule
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import Dense, Network
 from eqchip.emulator.problem import Problem, Run
 from eqchip.mapping.processgraph import ProcessGraph, process_graph, process_inputs
 from eqchip.mapping.processlearning import with_learning
@@ -50,13 +50,29 @@ def check_lava() -> None:
         )
 
 
+def check_learning(problem: Problem) -> None:
+    """Refuse to learn with shared weights.
+
+    Raises
+    ------
+    InputError
+        Naming the connection.
+    """
+    for k, connection in enumerate(problem.network.connections):
+        if not isinstance(connection, Dense):
+            raise InputError(
+                f"backend 'lava': learning with connection {k + 1} ({connection}), whose kernel "
+                "a SymDense holds written out, place by place; expected Dense"
+            )
+
+
 def solve(problem: Problem, *, limit: float | None = None, stock_dense: bool = False) -> Run:
     """Run a problem on Lava.
 
     Parameters
     ----------
     problem : Problem
-        Precision float64 or chip, quantizer sigma-delta or Bernoulli.
+        Precision float64 or chip, quantizer sigma-delta or Bernoulli, no maximum pooling.
     limit : float, optional
         Seconds after which Lava is given up. Default: 60, and 0.05 per step and sample.
     stock_dense : bool, default False
@@ -94,7 +110,7 @@ def train(
     Parameters
     ----------
     problem : Problem
-        Precision float64, input ``"spikes"``, the phases of one sample's training.
+        Precision float64, input ``"spikes"``, the phases of one sample's training; dense.
     beta, lr, rule
         As for :func:`eqchip.contrast`; a minibatch is one sample.
     limit : float, optional
@@ -106,6 +122,7 @@ def train(
         What was seen while learning, and what was learned.
     """
     check_lava()
+    check_learning(problem)
     graph = with_learning(process_graph(problem), problem, beta=beta, lr=lr, rule=rule)
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         _run(problem, graph, Path(name), limit)

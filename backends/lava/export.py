@@ -79,7 +79,9 @@ Keep scripts out of `{name}/processes/`: Lava executes every file there. A Proce
 prints its traceback behind `LAVA PROCESS FAILED`, and Lava then hangs; `run.py` ends it.
 
 A spike sent at step t arrives at step t + 1: each `SymDense` sends the sums of the step before,
-then takes the new bits. One matrix serves both directions. {learning}
+then takes the new bits. One matrix serves both directions; a convolution is the matrix that it
+amounts to, its average pooling included, and the units of its layers stand row by row, channels
+of a place together. {learning}
 """  # noqa: E501
 
 
@@ -103,7 +105,7 @@ def export_lava(
         Of the Python package in it.
     learning : dict, optional
         ``beta``, ``lr`` and ``rule`` of :func:`eqchip.contrast`: the weights then change after
-        every sample. Float64 only.
+        every sample. Float64 and dense connections only.
 
     Returns
     -------
@@ -121,6 +123,7 @@ def export_lava(
         raise InputError(f"export: {directory} is in use; expected a new or empty directory")
     graph = process_graph(problem)
     if learning is not None:
+        lava.check_learning(problem)
         graph = with_learning(graph, problem, **learning)
     package = directory / name
     (package / "processes").mkdir(parents=True, exist_ok=True)

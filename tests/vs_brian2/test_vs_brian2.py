@@ -16,7 +16,7 @@ from eqchip.emulator import engine
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import contrast
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, pose
 
@@ -82,6 +82,49 @@ def test_brian2_equals_the_emulator_through_every_kind_of_phase(coding):
     # Else the equality of nothing with nothing would be found.
     counted = run.activity.macs if coding.quantizer == "none" else run.activity.synaptic_events
     assert counted[:, 1:].all()
+
+
+def convolutional(first: Conv2d, **changes) -> Problem:
+    """6x6 places through a given convolution and one with padding, to 3 outputs."""
+    second = Conv2d(first.post_shape, 3, 2, padding=1)
+    units = int(np.prod(second.post_shape))
+    net = Network.chain([first, second, Dense(units, 3)], seed=1)
+    y = np.eye(3)[:2]
+    asked = {
+        "coding": PREDICTIVE,
+        "phases": [Free(15), Nudged(6, y, 0.5, from_free=True), Nudged(6, y, -0.5, from_free=True)],
+        "precision": "float64",
+        "record": ("bits", "potentials"),
+    }
+    x = np.random.default_rng(SEED).random((2, 36))
+    return pose(net, x, **(asked | changes))
+
+
+AVERAGED = Conv2d((6, 6, 1), 2, kernel=3, pool=AvgPool2d(2))
+
+
+@pytest.mark.parametrize("input", ["spikes", "current"])
+@pytest.mark.parametrize("coding", CODINGS.values(), ids=CODINGS)
+def test_convolutions_are_equal_to_the_last_bit_and_in_every_count(coding, input):
+    problem = convolutional(AVERAGED, coding=coding, input=input)
+    run = brian2.solve(problem)
+    assert_equal_runs(run, engine.solve(problem, threads=1))
+    counted = run.activity.macs if coding.quantizer == "none" else run.activity.synaptic_events
+    assert counted[:, 1:].all()
+
+
+def test_maximum_pooling_is_refused_by_name():
+    problem = convolutional(Conv2d((6, 6, 1), 2, kernel=3, pool=MaxPool2d(2)))
+    with pytest.raises(InputError, match=r"connection 1 \(6x6x1 -> 2 of 3x3\) has MaxPool2d"):
+        brian2.solve(problem)
+
+
+def test_a_compiled_program_refuses_another_convolution_between_the_same_layers():
+    compiled, asked = convolutional(AVERAGED), convolutional(Conv2d((6, 6, 1), 2, 3, stride=3))
+    assert asked.network.sizes == compiled.network.sizes
+    assert brian2._program(asked) != brian2._program(compiled)
+    moved = replace(compiled, x=compiled.x[::-1])
+    assert brian2._program(moved) == brian2._program(compiled)
 
 
 def test_recording_changes_no_result():

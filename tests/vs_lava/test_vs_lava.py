@@ -23,7 +23,7 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import contrast
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, Run, pose
 from eqchip.mapping.processgraph import process_inputs
@@ -130,6 +130,34 @@ def test_stock_dense_processes_of_lava_agree_in_integers_and_in_float64():
         problem = full_problem(phases=phases, precision=precision)
         got = backend.solve(problem, limit=LIMIT, stock_dense=True)
         assert_agree(got, engine.solve(problem), tolerance)
+
+
+def convolutional_problem(**changes) -> Problem:
+    """6x6 places through two convolutions, of which the first averages, to 3 outputs."""
+    first = Conv2d((6, 6, 1), 2, kernel=3, pool=AvgPool2d(2))
+    net = Network.chain([first, Conv2d((2, 2, 2), 3, 2, padding=1), Dense(27, 3)], seed=1)
+    x = np.random.default_rng(SEED).random((2, 36))
+    phases = [Free(15), Nudged(6, np.eye(3)[:2], beta=0.5)]
+    if not changes.pop("stock", False):
+        phases.append(Nudged(6, np.eye(3)[:2], beta=-0.5, from_free=True))
+    asked = {
+        "coding": Coding(),
+        "phases": phases,
+        "precision": "chip",
+        "record": ("bits", "potentials"),
+    }
+    return pose(net, x, **(asked | changes))
+
+
+@pytest.mark.parametrize("precision", ["chip", "float64"])
+@pytest.mark.parametrize("changes", [{}, {"input": "current"}, {"stock": True}], ids=str)
+def test_convolutions_agree_and_count_the_synapses_that_exist(precision, changes):
+    problem = convolutional_problem(precision=precision, **changes)
+    expected = engine.solve(problem)
+    assert expected.activity.synaptic_events[:, 1:].all()
+    tolerance = 0.0 if precision == "chip" else TOLERANCE
+    stock = changes.get("stock", False)
+    assert_agree(backend.solve(problem, limit=LIMIT, stock_dense=stock), expected, tolerance)
 
 
 # --- learning inside Lava -----------------------------------------------------------------
