@@ -103,12 +103,22 @@ def parse(text: Any) -> Settings:
         _validated("learning", _LEARNING, document),
     )
     expected = _document(settings)
-    for name in sorted(expected.keys() | document.keys()):
-        if document.get(name, "missing") != expected.get(name, "missing"):
-            shown = json.dumps(document.get(name, "missing"))[:80]
-            right = json.dumps(expected.get(name, "nothing"))[:80]
-            raise InputError(f"metadata: {name} is {shown}; expected {right}")
+    connections = document.get("connections")
+    if isinstance(connections, list):
+        for k, (found, right) in enumerate(zip(connections, expected["connections"], strict=False)):
+            if isinstance(found, dict):
+                _check_same(f"connection {k + 1}: ", found, right)
+    _check_same("", document, expected)
     return settings
+
+
+def _check_same(where: str, found: dict[str, Any], expected: dict[str, Any]) -> None:
+    """The fields of a document, or of a part of it, are as expected, no more and no fewer."""
+    for name in sorted(expected.keys() | found.keys(), key=lambda name: (name != "kind", name)):
+        if found.get(name, "missing") != expected.get(name, "missing"):
+            shown = json.dumps(found.get(name, "missing"))[:80]
+            right = json.dumps(expected.get(name, "nothing"))[:80]
+            raise InputError(f"metadata: {where}{name} is {shown}; expected {right}")
 
 
 def check_digest(text: Any, described: Described) -> None:

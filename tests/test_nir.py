@@ -276,9 +276,9 @@ def of_connection(k: int, **changes):
         (of_connection(0, kernel=None), ["connection 1", "kernel is None"]),
         (of_connection(0, average_pool=3), ["connection 1", "windows of 3"]),
         (of_connection(0, average_pool=None), ["layers"]),
-        (of_connection(1, kind="Conv3d"), ["layers"]),
+        (of_connection(1, kind="Conv3d"), ["connection 2: kind", "Conv3d"]),
         (of_connection(2, kind="Conv2d"), ["connection 3", "channels"]),
-        (of_connection(0, dilation=1), ["connections"]),
+        (of_connection(0, dilation=1), ["connection 1: dilation is 1"]),
         (lambda graph: graph.nodes["up_2"].metadata.clear(), ["kernel of up_2", "(2, 2, 2, 3)"]),
     ],
 )
