@@ -181,5 +181,7 @@ def test_scaled_code_rows_are_exact():
     w = rng.integers(-128, 128, (30, 128)).astype(np.int8)
     rows, values = np.arange(30, dtype=np.int32), np.full(30, 2**22, np.int32)
     out = np.zeros(100, np.int64)
-    from_python(rows_fixed.add_scaled_code_rows)(out, 0, w.ravel(), 0, 128, 100, rows, values, 0, 30)
+    from_python(rows_fixed.add_scaled_code_rows)(
+        out, 0, w.ravel(), 0, 128, 100, rows, values, 0, 30
+    )
     np.testing.assert_array_equal(out, 2**22 * w[:, :100].astype(np.int64).sum(0))

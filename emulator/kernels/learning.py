@@ -120,7 +120,8 @@ def _add_segments(row, fan, place, amounts, factor):
     """row[source ...] += factor * amounts[to ...] for the segments of a place."""
     for s in range(fan.first[place], fan.first[place + 1]):
         to, source = np.uint64(fan.to[s]), np.uint64(fan.source[s])
-        for j in range(np.uint64(fan.length[s])):
+        for i in range(np.uint64(fan.length[s])):
+            j = np.uint64(i)
             row[source + j] += factor * amounts[to + j]
 
 
