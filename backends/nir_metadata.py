@@ -39,6 +39,7 @@ from eqchip.emulator.problem import InputMode
 
 KEY = "eqchip"
 FORMAT = "eqchip-nir 1"
+CONV_SIZES = ("channels", "kernel", "stride", "padding")
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,10 +176,7 @@ def _kind(connection: Connection) -> dict[str, Any]:
         return {"kind": "Dense"}
     return {
         "kind": "Conv2d",
-        "channels": connection.channels,
-        "kernel": connection.kernel,
-        "stride": connection.stride,
-        "padding": connection.padding,
+        **{name: getattr(connection, name) for name in CONV_SIZES},
         "average_pool": None if connection.pool is None else connection.pool.size,
     }
 
@@ -192,11 +190,11 @@ def _connections(document: dict[str, Any], layers: list[tuple[int, ...]]) -> tup
         if not isinstance(entry, dict) or entry.get("kind") != "Conv2d":
             found.append(Dense(math.prod(pre), math.prod(post)))
             continue
-        numbers = [entry.get(name) for name in ("channels", "kernel", "stride", "padding")]
-        pool = entry.get("average_pool")
+        sizes: dict[str, Any] = {name: entry.get(name) for name in CONV_SIZES}
+        pool: Any = entry.get("average_pool")
         try:
             average = None if pool is None else AvgPool2d(pool)
-            found.append(Conv2d(pre, *numbers, average))  # type: ignore[arg-type]
+            found.append(Conv2d(pre, pool=average, **sizes))  # type: ignore[arg-type]
         except InputError as error:
             raise InputError(f"metadata: connection {k + 1}: {error}") from None
     return tuple(found)

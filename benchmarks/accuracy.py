@@ -190,8 +190,11 @@ def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
         "train_spikes_per_sample": [run["train_spikes_per_sample"] for run in found],
         "test_spikes_per_sample": [run["test_spikes_per_sample"] for run in found],
         "validation_curves": [
-            [row["validation_error"] for row in RunDirectory(Path(run["run"])).metrics()
-             if "train_error" in row]
+            [
+                row["validation_error"]
+                for row in RunDirectory(Path(run["run"])).metrics()
+                if "train_error" in row
+            ]
             for run in found
         ],
     }

@@ -34,9 +34,8 @@ class Dense:
             self.biases.append(bias.permute(2, 0, 1) if bias.ndim == 3 else bias)
         self.eps = [float(e) for e in file["eps"]]
         self.lam = [float(v) for v in file["lam"]]
-        self.phases = list(
-            zip(file["steps"].tolist(), file["two_beta"].tolist(), file["from_free"].tolist())
-        )
+        phases = (file[name].tolist() for name in ("steps", "two_beta", "from_free"))
+        self.phases = list(zip(*phases, strict=True))
 
     def forward(self, k, q):
         """What layer k sends to layer k + 1."""

@@ -60,7 +60,8 @@ def report(**changed: Any) -> dict[str, Any]:
             "weights": "weights", "state": "state",
         },
         "run": {
-            "path": "runs/toy", "dataset": "toy", "layers": [4, 3, 2], "units": [4, 3, 2], "input": "spikes",
+            "path": "runs/toy", "dataset": "toy", "layers": [4, 3, 2], "units": [4, 3, 2],
+            "input": "spikes",
             "coding": "sigma-delta", "rule": "symmetric", "beta": 0.5, "free_steps": 4,
             "nudged_steps": 1, "minibatch": 5, "epochs": 2, "epochs_trained": 2, "seed": 7,
             "train_error": 10.0, "validation_error": 12.5, "test_error": 11.25,

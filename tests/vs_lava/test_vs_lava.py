@@ -23,7 +23,7 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import contrast
-from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, Network
+from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, Run, pose
 from eqchip.mapping.processgraph import process_inputs
@@ -34,8 +34,13 @@ SEED = 20240718
 DRAWN = {"chip": 8, "float64": 8}
 LIMIT = 60.0
 TOLERANCE = 1e-12
-# One case of every kind of claim; those with real-valued messages are refused.
-HAND_CASES = [case for case in hand_cases.CASES if case.coding.quantizer != "none"]
+# One case of every kind of claim; those with real-valued messages or a maximum are refused.
+HAND_CASES = [
+    case
+    for case in hand_cases.CASES
+    if case.coding.quantizer != "none"
+    and not any(isinstance(getattr(c, "pool", None), MaxPool2d) for c in case.connections or ())
+]
 
 
 def drawn_problem(rng: np.random.Generator, precision: str) -> Problem:
