@@ -193,7 +193,8 @@ def read_config(path: Path) -> Config:
     found = document.pop("format", None)
     if found != FORMAT:
         raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")
-    document.pop("provenance", None)
+    if document.pop("provenance", None) is None:  # the last table that is written
+        raise InputError(f"{path}: its last table, [provenance], is missing; expected a whole file")
     try:
         return Config(**_replace(document, ABSENT, None, keep=("quantizer",)))
     except (ValidationError, TypeError) as error:

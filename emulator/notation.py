@@ -21,13 +21,16 @@ from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, Dense, MaxPoo
 Entry = int | str
 
 EXAMPLE = "784-500-10 or 28x28-32c5p2-64c5p2-10"
-_SHAPE = re.compile(r"(\d+)x(\d+)(?:x(\d+))?")
-_CONVOLUTION = re.compile(r"(\d+)c(\d+)(?:s(\d+))?(?:z(\d+))?(?:([pm])(\d+))?")
+_NUMBER = r"[0-9]{1,10}"
+_SHAPE = re.compile("(N)x(N)(?:x(N))?".replace("N", _NUMBER))
+_CONVOLUTION = re.compile("(N)c(N)(?:s(N))?(?:z(N))?(?:([pm])(N))?".replace("N", _NUMBER))
 
 
 def parse(text: str) -> tuple[Entry, ...]:
     """The entries of a network in one line; what they mean is checked by :func:`connections`."""
-    return tuple(int(entry) if entry.isdecimal() else entry for entry in text.lower().split("-"))
+    return tuple(
+        int(entry) if re.fullmatch(_NUMBER, entry) else entry for entry in text.lower().split("-")
+    )
 
 
 def written(layers: Sequence[Entry]) -> str:
@@ -103,7 +106,7 @@ def _input_shape(layers: Sequence[Entry]) -> tuple[int, ...]:
 def _connection(shape: tuple[int, ...], entry: Entry) -> Connection:
     if isinstance(entry, int):
         if entry < 1:
-            raise InputError("no units; expected at least 1")
+            raise InputError("expected at least one unit")
         return Dense(math.prod(shape), entry)
     match = _CONVOLUTION.fullmatch(entry)
     if match is None:

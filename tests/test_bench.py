@@ -157,7 +157,7 @@ def test_blocked_kernel_starts_every_list_from_0():
     rows, bounds = np.array([0, 8, 3, 3], np.int32), np.array([0, 2, 2, 4])
     at = int(lowered.offsets[1])
     limit.add_listed_rows(sums, at, lowered.weights, 0, int(lowered.strides[0]), 33, rows, bounds)
-    np.testing.assert_array_equal(sums[at : at + 33], 2 * weight_rows(lowered, 0)[3])
+    np.testing.assert_array_equal(sums[at : at + 33], 2 * weight_rows(lowered, 0)[3, :33])
 
 
 def test_blocked_kernel_is_given_every_event_of_the_run():

@@ -60,7 +60,7 @@ def test_poolings_are_read_again(kind):
     [
         ("784", "1 layers; expected at least two, e.g. 784-500-10"),
         ("28y28-10", "the input is '28y28'; expected a number of units or a shape such as 28x28"),
-        ("28x28-0", r"entry 2 \(0\): no units; expected at least 1"),
+        ("28x28-0", r"entry 2 \(0\): expected at least one unit"),
         (
             "28x28-c5-10",
             r"entry 2 \(c5\): not understood; expected a number of units or e.g. 32c5p2",
@@ -71,6 +71,7 @@ def test_poolings_are_read_again(kind):
             "8x8-4c3p4-10",
             r"entry 2 \(4c3p4\): .* windows of 4 do not divide the height 6 .* 2, 3, 6",
         ),
+        ("8x8-" + "9" * 5000 + "c3-10", "not understood; expected a number of units"),
         ("0x8-10", "the input is 0x8; expected units"),
     ],
 )
