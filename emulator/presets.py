@@ -56,7 +56,7 @@ def preset(
     >>> preset("digits", descent={"epochs": 3}).descent.epochs
     3
     >>> preset("digits", "conv").written
-    '8x8-16c3p2-10'
+    '8x8-16c3z1p2-10'
     """
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
     deep = known.pop("deep")
