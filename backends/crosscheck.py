@@ -123,6 +123,7 @@ def pose_run(
             f"samples is {samples}; expected at most the {len(dataset.test_x)} of the test set"
         )
     learning = config.learning
+    learning.check_all_in_dynamics("crosscheck")
     if free_steps is not None:
         learning = replace(learning, free_steps=free_steps)
     x = dataset.test_x[:samples]

@@ -16,6 +16,12 @@ Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1:
               q   = [a > uniform]                                bernoulli
               q   = s                                            none: real-valued messages
 
+Of readout ``"cross-entropy"`` the last layer is no part of this. It decodes, and sends no bits::
+
+    free      s   = r + b
+    nudged    s   = beta (y - softmax(z)),  z = s before the phase; held through it. The layer
+                    below adds s W^T to its b for as long; W is of the last connection.
+
 with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. W_l is the matrix that a connection
 amounts to, whatever its kind; under maximum pooling, for each step and sample another one, made
 of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
@@ -312,6 +318,58 @@ def encode(
         layer.q = a
 
 
+def read(layer: Layer, u: np.ndarray, b: np.ndarray, lam: Any, beta: float | None) -> None:
+    """A read-out's step: its potentials are what it decodes, but in a nudged phase."""
+    layer.r = decode(layer.r, u, lam)
+    if beta is None:
+        layer.s = layer.r + b
+
+
+def exponential(x: float) -> float:
+    """e**x for x <= 0, 0 below -700: x = n ln 2 + rest, and Taylor's series of the rest."""
+    if x < -700.0:
+        return 0.0
+    n = math.floor(x * 1.4426950408889634 + 0.5)
+    # ln 2 in two parts, the first short enough for n times it to be exact (Cody and Waite 1980).
+    rest = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10
+    total = 1.0
+    for k in range(13, 0, -1):
+        total = 1.0 + rest / k * total
+    return math.ldexp(total, n)
+
+
+def softmax_error(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """y - softmax(z), both of shape (batch, classes), in float64, summed by ascending class."""
+    errors = np.zeros(z.shape, np.float64)
+    for sample, logits in enumerate(z.astype(np.float64)):
+        powers = [exponential(float(logit - logits.max())) for logit in logits]
+        total = 0.0
+        for power in powers:
+            total = total + power
+        errors[sample] = [
+            float(wanted) - power / total for wanted, power in zip(y[sample], powers, strict=True)
+        ]
+    return errors
+
+
+def send_error(
+    state: State, fixed: Constants, target: np.ndarray, beta: float, activity: Activity, k: int
+) -> list[np.ndarray]:
+    """The beginning of nudged phase k of a read-out: what is then added to decoded inputs.
+
+    The read-out's potentials become its error, of which the layer below hears.
+    """
+    layer, scalar = state.layers[-1], fixed.problem.dtype.type
+    half = 0.5 * float(scalar(2) * scalar(beta))
+    layer.s = (half * softmax_error(layer.s, target)).astype(fixed.problem.dtype)
+    count_error(activity, k, layer.s, fixed.synapses[-1])
+    if len(fixed.offsets) == 1:  # below is the clamped input
+        return fixed.offsets
+    current = np.zeros_like(state.layers[-2].s)
+    add_messages(current, layer.s, fixed.matrices[-1].T)
+    return [*fixed.offsets[:-2], current + fixed.offsets[-2], fixed.offsets[-1]]
+
+
 def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:
     """The numbers that Bernoulli compares with, shape (batch, units): given, or drawn by t."""
     if problem.coding.quantizer != "bernoulli":
@@ -346,6 +404,9 @@ def time_step(
         s_previous = layer.s
         if index == 0:
             layer.s = problem.x
+        elif problem.readout == "cross-entropy" and index == len(layers) - 1:
+            read(layer, received[index - 1], fixed.offsets[index - 1], lam, beta)
+            continue
         else:
             is_output = index == len(layers) - 1
             layer.r = decode(layer.r, received[index - 1], lam)
@@ -386,6 +447,12 @@ def count_injection(activity: Activity, x: np.ndarray, fixed: Constants) -> None
     injected = np.count_nonzero(x, axis=0)
     fan_out = fixed.synapses[0].sum(axis=1)
     activity.macs[0, 0, FORWARD] += int(injected @ fan_out)
+
+
+def count_error(activity: Activity, phase: int, error: np.ndarray, exists: np.ndarray) -> None:
+    """Count a read-out's error on its way back: once, at the beginning of a nudged phase."""
+    if activity.macs.shape[1] > 1:  # the clamped input receives nothing
+        activity.macs[phase, -1, FEEDBACK] += int(np.count_nonzero(error, axis=0) @ exists.sum(0))
 
 
 def count_part_spikes(problem: Problem, state: State) -> np.ndarray:
@@ -452,13 +519,26 @@ def solve(problem: Problem) -> Run:
         if phase.from_free:
             state = copy.deepcopy(free_end)
         beta = phase.beta if isinstance(phase, Nudged) else None
+        now, codes = fixed, integers
+        if problem.readout == "cross-entropy" and isinstance(phase, Nudged):
+            target = problem.targets[k]
+            assert target is not None
+            assert beta is not None
+            if codes is None:
+                now = replace(fixed, offsets=send_error(state, fixed, target, beta, activity, k))
+            else:
+                offsets = reference_fixed.send_error(
+                    state, codes, two_beta(phase, codes.fixed), k, softmax_error
+                )
+                codes = replace(codes, offsets=offsets)
+                count_error(activity, k, state.layers[-1].s, fixed.synapses[-1])
         for _ in range(phase.steps):
             count_arrivals(activity, k, state, fixed)
-            if integers is None:
-                time_step(state, fixed, problem.targets[k], beta, row)
+            if codes is None:
+                time_step(state, now, problem.targets[k], beta, row)
             else:
-                nudge = two_beta(phase, integers.fixed) if isinstance(phase, Nudged) else None
-                reference_fixed.time_step(state, integers, nudge, k, row)
+                nudge = two_beta(phase, codes.fixed) if isinstance(phase, Nudged) else None
+                reference_fixed.time_step(state, codes, nudge, k, row)
             count_updates(activity, k, state, fixed)
             if problem.parts:
                 part_spikes.append(count_part_spikes(problem, state))
@@ -492,6 +572,7 @@ def solve(problem: Problem) -> Run:
         activity=replace(activity, samples=len(problem.x)),
         part_spikes=np.stack(part_spikes) if problem.parts else None,
         saturations=saturations,
+        readout=problem.readout,
     )
 
 

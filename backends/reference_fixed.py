@@ -13,6 +13,13 @@ of ``2**-coefficient_bits`` (a *gain*). The order of the step is that of
               phi = clip(phi + a),  q = [phi > 1/2],  phi = phi - q       sigma-delta
               q   = [a > uniform]                                         bernoulli
 
+Of readout ``"cross-entropy"``, the last layer is no part of this. A processor beside the cores
+computes its error in floating point, and rounds it to nearest, ties to even::
+
+    free      s   = clip(r + b)
+    nudged    s   = clip(beta (y - softmax(z))),  z = s before the phase; held through it. The layer
+                    below adds rescale(s W^T), clipped, to its b for as long.
+
 ``one`` is the gain ``2**coefficient_bits``; ``rescale(x)`` is x over it, rounded to nearest,
 ties up; ``clip`` keeps a state in its range, and what it changes is counted.
 """
@@ -158,6 +165,44 @@ def encode(
         layer.phi = phi - fixed.fixed.one * layer.q
 
 
+def read(
+    layer: Any, u: np.ndarray, two_beta: int | None, fixed: Constants, t: int, index: int,
+    phase: int,
+) -> None:  # fmt: skip
+    """A read-out's step: its potentials are what it decodes, but in a nudged phase."""
+    bits = fixed.fixed.coefficient_bits
+    if fixed.lam is None:
+        layer.r = u
+    else:
+        lam = int(fixed.lam[t - 1])
+        layer.r = rescale(((1 << bits) - lam) * layer.r + lam * u, bits)
+    if two_beta is None:
+        layer.s = fixed.range.clip(layer.r + fixed.offsets[index - 1], phase, index)
+
+
+def send_error(
+    state: Any, fixed: Constants, two_beta: int, phase: int, softmax_error: Any
+) -> list[np.ndarray]:
+    """The beginning of a nudged phase of a read-out: what is then added to decoded inputs.
+
+    The read-out's potentials become its error, of which the layer below hears.
+    """
+    layer, one, clip = state.layers[-1], fixed.fixed.one, fixed.range.clip
+    target = fixed.targets[phase]
+    assert target is not None
+    index = len(state.layers) - 1
+    beta = 0.5 * two_beta / (1 << fixed.fixed.coefficient_bits)
+    z, y = fixed.fixed.reals(layer.s), fixed.fixed.reals(target)
+    error = np.rint(beta * one * softmax_error(z, y)).astype(np.int64)
+    layer.s = clip(error, phase, index)
+    if index == 1:  # below is the clamped input
+        return fixed.offsets
+    shift = fixed.fixed.fraction_bits - fixed.exponents[-1]
+    current = rescale(layer.s @ fixed.codes[-1].T, shift)
+    below = clip(fixed.offsets[-2] + current, phase, index - 1)
+    return [*fixed.offsets[:-2], below, fixed.offsets[-1]]
+
+
 def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:
     """The numbers that Bernoulli compares with, shape (batch, units): given, or drawn by t."""
     if problem.coding.quantizer != "bernoulli":
@@ -177,6 +222,9 @@ def time_step(state: Any, fixed: Constants, two_beta: int | None, phase: int, ro
         s_previous = layer.s
         if index == 0:
             layer.s = fixed.x
+        elif problem.readout == "cross-entropy" and index == len(layers) - 1:
+            read(layer, received[index - 1], two_beta, fixed, state.t, index, phase)
+            continue
         else:
             target = fixed.targets[phase] if index == len(layers) - 1 else None
             advance(layer, received[index - 1], target, two_beta, fixed, state.t, index, phase)

@@ -82,6 +82,7 @@ def solve(
         np.zeros((batch, phases, layers - 1, 2), np.int64),
         np.zeros(batch, np.int64),
         np.zeros((batch, phases, layers), np.int64),
+        np.zeros((batch, phases), np.int64),
         np.zeros((steps if "bits" in problem.record else 0, batch, units), np.uint8),
         np.zeros((steps if "potentials" in problem.record else 0, batch, units), dtype),
         np.zeros((steps if problem.parts else 0, batch, len(lowered.part_ends)), np.int32),
@@ -164,6 +165,7 @@ def _answer(
         _activity(problem, record, updates),
         record.part_spikes if problem.parts else None,
         record.saturations.sum(0),
+        readout=problem.readout,
     )
 
 
@@ -228,6 +230,7 @@ def _rules(problem: Problem, average: int) -> arrays.Rules:
         np.array([low, high], np.uint64),
         1,
         average,
+        problem.readout == "cross-entropy",
     )
 
 
@@ -255,6 +258,7 @@ def _fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.Fi
         np.array([low, high], np.uint64),
         fixed.one,
         average,
+        problem.readout == "cross-entropy",
     )
 
 
@@ -311,4 +315,5 @@ def _activity(
     if problem.coding.quantizer == "none":  # messages, but no spikes
         spikes, events, macs = np.zeros_like(active), macs, arrivals
     macs[0, 0, 0] += record.injected.sum()
+    macs[:, -1, 1] += record.returned.sum(0)
     return Activity(problem.phase_names, batch, spikes, active, updates - active, events, macs)

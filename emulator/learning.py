@@ -51,7 +51,7 @@ from eqchip.emulator.lowering import (
 )
 from eqchip.emulator.network import Connection, Conv2d, Dense, Network
 from eqchip.emulator.phases import Free, Nudged, Phase
-from eqchip.emulator.problem import Run
+from eqchip.emulator.problem import Readout, Run
 
 MOST_STEPS = 2**24  # of a phase: tables hold a number for each; some hundred are usual
 
@@ -77,6 +77,9 @@ class Learning:
     average_steps : int
         Learn from potentials averaged over so many time steps at the end of each phase: less of
         the noise of bits, which a unit could average out by itself. 1: from the last.
+    readout : {"squared-error", "cross-entropy"}
+        What the last layer is: part of the dynamics and pulled towards the target, or, with rule
+        ``symmetric`` only, outside of them; see :func:`eqchip.run`.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -88,6 +91,7 @@ class Learning:
     random_sign: bool = False
     split_stream: bool = False
     average_steps: int = 1
+    readout: Readout = "squared-error"
 
     def __post_init__(self) -> None:
         _check_rule(self.rule)
@@ -99,6 +103,13 @@ class Learning:
                 "Learning: split_stream is set with rule 'symmetric', which needs none; "
                 "expected split_stream=False or another rule"
             )
+        if self.readout not in get_args(Readout):
+            raise InputError(
+                f"Learning: unknown readout {self.readout!r}; "
+                f"expected one of {', '.join(get_args(Readout))}"
+            )
+        if self.readout == "cross-entropy":
+            _check_read_out(self.rule)
         for name in ("free_steps", "nudged_steps"):
             check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
         check_whole("Learning: average_steps", self.average_steps, 1, MOST_STEPS)
@@ -107,6 +118,19 @@ class Learning:
             raise InputError(
                 f"Learning: average_steps is {self.average_steps}; "
                 f"expected at most the {shortest} steps of the shortest phase"
+            )
+
+    def check_all_in_dynamics(self, what: str) -> None:
+        """Refuse a read-out outside the dynamics, of which `what` knows nothing.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.readout != "squared-error":
+            raise InputError(
+                f"{what}: the run was trained with readout {self.readout!r}, a softmax beside the "
+                "cores, which is neither mapped nor priced; expected 'squared-error'"
             )
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
@@ -481,11 +505,21 @@ def _check_rule(rule: str) -> None:
         raise InputError(f"unknown rule {rule!r}; expected one of {', '.join(get_args(Rule))}")
 
 
+def _check_read_out(rule: str) -> None:
+    if rule != "symmetric":
+        raise InputError(
+            f"rule {rule!r} with readout 'cross-entropy', whose error is known in nudged phases "
+            "only; expected rule 'symmetric'"
+        )
+
+
 def _contrasted(
     run: Run, beta: float, rule: Rule
 ) -> tuple[tuple[list[np.ndarray], list[np.ndarray]], float]:
     """The potentials (s-, s+) that the rule contrasts, and 1 / beta or 1 / (2 beta)."""
     _check_rule(rule)
+    if run.readout == "cross-entropy":
+        _check_read_out(rule)
     nudged = {p.beta: run.ends[k] for k, p in enumerate(run.phases) if isinstance(p, Nudged)}
     free = [run.ends[k] for k, p in enumerate(run.phases) if isinstance(p, Free)]
     missing = [b for b in ((beta, -beta) if rule == "symmetric" else (beta,)) if b not in nudged]

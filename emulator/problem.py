@@ -20,6 +20,7 @@ from eqchip.emulator.timing_checks import check_timing
 
 Precision = Literal["float32", "float64", "chip"]
 InputMode = Literal["spikes", "current"]
+Readout = Literal["squared-error", "cross-entropy"]
 Recordable = Literal["bits", "potentials", "events"]
 
 
@@ -48,6 +49,8 @@ class Problem:
         The clocks, delays and faults of an asynchronous chip; None: one clock for all.
     paths : Paths or None
         Its ways between parts, where it has a mesh.
+    readout : {"squared-error", "cross-entropy"}
+        What the last layer is; see :func:`eqchip.run`.
     """
 
     network: Network
@@ -66,6 +69,7 @@ class Problem:
     parts: tuple[Part, ...] = ()
     timing: Asynchronous | None = None
     paths: Paths | None = None
+    readout: Readout = "squared-error"
 
     @property
     def dtype(self) -> np.dtype:
@@ -162,6 +166,9 @@ class Run:
         What an asynchronous run shows beside. There a row of `bits`, `potentials` and
         `part_spikes` is a nominal period: spikes emitted in it (0, 1, 2, ...), potentials at its
         end.
+    readout : {"squared-error", "cross-entropy"}
+        What the last layer is. Of cross-entropy, its potentials are logits in a free phase and the
+        error that it sends back in a nudged one.
     """
 
     phases: tuple[Phase, ...]
@@ -173,6 +180,7 @@ class Run:
     saturations: np.ndarray | None = None
     cores: Any = None
     timed: Timed | None = None
+    readout: Readout = "squared-error"
 
 
 def pose(
@@ -192,6 +200,7 @@ def pose(
     parts: Sequence[Part] = (),
     timing: Asynchronous | None = None,
     paths: Paths | None = None,
+    readout: Readout = "squared-error",
 ) -> Problem:
     """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
 
@@ -206,6 +215,7 @@ def pose(
         raise InputError(f"run: coding is {coding!r}; expected Coding")
     _check_choice("precision", precision, get_args(Precision))
     _check_choice("input", input, get_args(InputMode))
+    _check_choice("readout", readout, get_args(Readout))
     for name in _sequence("record", (record,) if isinstance(record, str) else record):
         _check_choice("record", name, get_args(Recordable))
     wanted: frozenset[Any] = frozenset({record} if isinstance(record, str) else record)
@@ -267,7 +277,9 @@ def pose(
         check_parts(parts, network.sizes) if parts else (),
         timing,
         paths,
+        readout,
     )
+    _check_readout(problem)
     _check_timing(problem)
     _check_precision(problem)
     return problem
@@ -282,6 +294,31 @@ def _check_pooling(network: Network, precision: Precision) -> None:
                 f"run: connection {k + 1} ({connection}) has MaxPool2d in precision "
                 "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
             )
+
+
+def _check_readout(problem: Problem) -> None:
+    """Refuse what a read-out outside the dynamics cannot be asked."""
+    if problem.readout != "cross-entropy":
+        return
+    connection = problem.network.connections[-1]
+    if not isinstance(connection, Dense):
+        raise InputError(
+            f"run: connection {len(problem.network.connections)} ({connection}) with readout "
+            "'cross-entropy', which reads a whole layer; expected Dense, or 'squared-error'"
+        )
+    if problem.timing is not None:
+        raise InputError(
+            "run: readout 'cross-entropy' with a timing: the asynchronous engine has no read-out "
+            "outside the dynamics; expected 'squared-error', or timing=None"
+        )
+    before: Phase | None = None
+    for k, phase in enumerate(problem.phases):
+        if isinstance(phase, Nudged) and not phase.from_free and not isinstance(before, Free):
+            raise InputError(
+                f"run: phase {k} is nudged with readout 'cross-entropy', but no free phase ends "
+                "where it begins; expected from_free=True, or a Free(...) before it"
+            )
+        before = phase
 
 
 def _check_timing(problem: Problem) -> None:

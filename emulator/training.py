@@ -135,6 +135,7 @@ class Classifier:
                 seed=stream_seed(self.config.seed, "classify"),
                 samples=np.arange(start, start + len(x[batch])),
                 timing=self.config.timing,
+                readout=self.config.learning.readout,
             )
             run = solve(problem, threads=self.threads, lowered=self.lowered)
             wrong = run.ends[0][-1].argmax(1) != labels[batch]
@@ -215,6 +216,7 @@ class Trainer:
             precision=config.precision,
             record=["potentials"] if self._averages_records else [],
             timing=config.timing,
+            readout=config.learning.readout,
         )
 
     @property

@@ -13,7 +13,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Phase
-from eqchip.emulator.problem import InputMode, Precision, Problem, Recordable, Run, pose
+from eqchip.emulator.problem import InputMode, Precision, Problem, Readout, Recordable, Run, pose
 from eqchip.mapping.activity import core_activity
 from eqchip.mapping.mapped import MappedNetwork
 from eqchip.mapping.paths import paths
@@ -27,6 +27,7 @@ BACKENDS = {
     "discrete": "eqchip.backends.discrete",
 }
 TIMED_BACKENDS = ("emulator", "discrete")  # those without a global clock
+READ_OUT_BACKENDS = ("emulator", "reference")  # those with a layer outside the dynamics
 
 
 def run(
@@ -45,6 +46,7 @@ def run(
     strict: bool = False,
     backend: str = "emulator",
     timing: Asynchronous | None = None,
+    readout: Readout = "squared-error",
     threads: int | None = None,
 ) -> Run:
     """Run a network through phases of relaxation.
@@ -88,6 +90,13 @@ def run(
         Clocks, delays, queues and faults of a chip without a global clock; see
         docs/asynchronous.md. Default: one clock for all. For the emulator, and for the slow
         backend ``"discrete"``, on SimPy.
+    readout : {"squared-error", "cross-entropy"}
+        What the last layer is. By default a part of the dynamics, which a nudge pulls towards its
+        target. Of cross-entropy it is outside of them (Laborieux et al., Frontiers in
+        Neuroscience 15, 2021): in a free phase its potentials are what it decodes, logits that
+        nothing clips, and it sends nothing; when a nudged phase begins, its potentials become
+        beta (y - softmax(logits)), a current into the layer below as long as the phase lasts. For
+        the backends emulator and reference, with a dense last connection, not for a mapped network.
     threads : int, optional
         For the emulator. Default: all processors. The result does not depend on it.
 
@@ -130,6 +139,7 @@ def run(
         parts=mapped.bundles if mapped else (),
         timing=timing,
         paths=paths(mapped) if mapped is not None and timing is not None else None,
+        readout=readout,
     )
     if backend not in BACKENDS:
         raise InputError(f"run: unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
@@ -137,6 +147,13 @@ def run(
         raise InputError(
             f"run: backend {backend!r} has one clock for all; "
             f"expected no timing, or one of {', '.join(TIMED_BACKENDS)}"
+        )
+    if readout == "cross-entropy" and (backend not in READ_OUT_BACKENDS or mapped is not None):
+        raise InputError(
+            "run: readout 'cross-entropy' "
+            + ("of a mapped network" if mapped is not None else f"on backend {backend!r}")
+            + ": a core has no softmax; expected 'squared-error', or a network that is not mapped, "
+            f"on one of {', '.join(READ_OUT_BACKENDS)}"
         )
     if timing is None and backend == "discrete":
         raise InputError("run: backend 'discrete' has no global clock; expected a timing")

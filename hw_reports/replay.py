@@ -146,6 +146,7 @@ def replay(
         could be of.
     """
     check_whole("report: samples", samples, 1)
+    run.config.learning.check_all_in_dynamics("report")
     _check_timing(timing, chip)
     check_ready(run)
     progress = progress or Silent()

@@ -22,7 +22,7 @@ from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.network import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part
 from eqchip.emulator.phases import Free, Nudged, Phase
-from eqchip.emulator.problem import Problem, pose
+from eqchip.emulator.problem import Problem, Readout, pose
 
 T = TypeVar("T")
 
@@ -114,7 +114,38 @@ def convolutions(
     return _convolution(source, shape, max_side, max_channels, max_pooling)
 
 
-def with_phases(problem: Problem, phases: Sequence[Phase]) -> Problem:
+@st.composite
+def read_out_problems(draw: Any, *, precision: str, max_width: int = 12) -> Problem:
+    """Problems whose last layer reads out by cross-entropy; everything is recorded."""
+    return with_read_out(draw(problems(precision=precision, max_width=max_width)))
+
+
+def with_read_out(problem: Problem) -> Problem:
+    """The problem with readout cross-entropy, and what it needs: a dense end, free phases first."""
+    network = problem.network
+    if not isinstance(network.connections[-1], Dense):
+        dense = Dense(network.sizes[-1], 3)
+        weights = np.resize(network.weights[0], dense.weight_shape)
+        network = Network.chain(
+            [*network.connections, dense],
+            weights=[*network.weights, weights],
+            biases=[*network.biases, np.zeros(3)],
+        )
+    phases: list[Phase] = []
+    for phase in problem.phases:
+        if isinstance(phase, Nudged):
+            target = np.resize(phase.target, (len(problem.x), network.sizes[-1]))
+            if not (phases and isinstance(phases[-1], Free)) and not phase.from_free:
+                phases.append(Free(2))
+            phase = replace(phase, target=target)
+        phases.append(phase)
+    problem = replace(problem, network=network, parts=())
+    return with_phases(problem, phases, "cross-entropy")
+
+
+def with_phases(
+    problem: Problem, phases: Sequence[Phase], readout: Readout = "squared-error"
+) -> Problem:
     """The same problem, with other phases and drawn random numbers; everything recorded."""
     return pose(
         problem.network,
@@ -128,6 +159,7 @@ def with_phases(problem: Problem, phases: Sequence[Phase]) -> Problem:
         samples=problem.samples,
         fixed=problem.fixed,
         parts=problem.parts,
+        readout=readout,
     )
 
 

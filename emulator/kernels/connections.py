@@ -218,6 +218,19 @@ def inject_codes(wide, net, rows, values, n_rows):
 
 
 @inlined
+def return_codes(wide, net, k, rows, values, first, count):
+    """A read-out's states times weight codes, added back over dense connection k to wide (int64).
+
+    Returns the synapses crossed.
+    """
+    add_scaled_code_rows(
+        wide, 0, net.mirror, net.mirror_starts[k], net.mirror_strides[k], net.sizes[k], rows,
+        values, first, first + count,
+    )  # fmt: skip
+    return count * net.sizes[k]
+
+
+@inlined
 def _whole(n, lanes):
     return (n + lanes - 1) // lanes * lanes
 

@@ -7,16 +7,20 @@ stand for multiples of 2**-fraction_bits.
 
 from __future__ import annotations
 
+import numpy as np
+
 from eqchip.emulator.kernels.connections import (
     arrive_codes_block,
     arrive_codes_feedback,
     arrive_codes_forward,
     inject_codes,
+    return_codes,
 )
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import take_row
+from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
 from eqchip.emulator.kernels.state import BERNOULLI
-from eqchip.emulator.kernels.units import bernoulli, clear, copy
+from eqchip.emulator.kernels.units import bernoulli, clear, copy, span
 from eqchip.emulator.kernels.units_fixed import (
     decode_states,
     drive_states,
@@ -85,6 +89,59 @@ def advance_states(rules, state, scratch, record, first, n, layer, t, two_beta, 
         clipped += nudge_states(p, scratch.y, state.s, first, n, two_beta, bits, low, high)
     record.saturations[b, phase, layer] += clipped
     step_states(state.s, scratch.previous, p, first, n, rules.eps[t - 1], bits, rules.one)
+
+
+@inlined
+def read_states(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
+    bits, low, high = rules.coefficient_bits, rules.low, rules.high
+    if rules.predictive:
+        decode_states(state.r, scratch.u, first, n, rules.lam[t - 1], bits)
+        v = state.r
+    else:
+        v = scratch.u
+    if two_beta == 0:
+        record.saturations[b, phase, layer] += drive_states(
+            state.s, v, scratch.b, first, n, low, high
+        )
+
+
+@inlined
+def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
+    """A nudged phase begins: the read-out's s = its error, which is a current into the layer below.
+
+    The processor beside the cores computes the error in floating point and rounds it to nearest,
+    ties to even. scratch.y: the target.
+    """
+    last = len(net.sizes) - 1
+    first, n = net.offsets[last], net.sizes[last]
+    unit = 1.0 / np.float64(rules.one)
+    largest, total = softmax_norm(state.s, first, n, unit)
+    coefficient = np.float64(np.int64(1) << np.int64(rules.coefficient_bits))
+    scale = 0.5 * np.float64(two_beta) / coefficient * np.float64(rules.one)
+    clipped, count = np.int64(0), 0
+    for j in span(first, n):
+        error = np.rint(scale * softmax_error(state.s[j], scratch.y[j], largest, total, unit))
+        kept = min(max(error, np.float64(rules.low)), np.float64(rules.high))
+        clipped += np.int64(kept != error)
+        state.s[j] = np.int32(kept)
+        if kept != 0.0:
+            state.rows[first + count] = np.int32(j - np.uint64(first))
+            scratch.clamped[first + count] = np.int32(kept)
+            count += 1
+    record.saturations[b, phase, last] += clipped
+    if last == 1:  # below is the clamped input
+        return
+    below, n_below = net.offsets[last - 1], net.sizes[last - 1]
+    for j in range(n_below):
+        scratch.wide[j] = 0
+    record.returned[b, phase] = return_codes(
+        scratch.wide, net, last - 1, state.rows, scratch.clamped, first, count
+    )
+    record.saturations[b, phase, last - 1] += load_current(
+        scratch.b, scratch.wide, below, n_below, rules.fraction_bits - net.exponents[last - 1],
+        rules.low, rules.high,
+    )  # fmt: skip
 
 
 @inlined

@@ -5,11 +5,15 @@ Arguments as in `relax`. `fixed` holds the same functions in a chip's integers.
 
 from __future__ import annotations
 
+import numpy as np
+
 from eqchip.emulator.kernels.connections import arrive_block as arrive_bits_block
 from eqchip.emulator.kernels.connections import arrive_feedback, arrive_forward
+from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.pooling import largest, map_size, winners_of
 from eqchip.emulator.kernels.rows import take_row
+from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
 from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
 from eqchip.emulator.kernels.units import (
     clear,
@@ -89,6 +93,38 @@ def advance(rules, state, scratch, record, first, n, layer, t, two_beta, b, phas
         step_each(state.s, scratch.previous, p, scratch.eps, first, n)
     else:
         step(state.s, scratch.previous, p, first, n, rules.eps_keep[t - 1], rules.eps[t - 1])
+
+
+@inlined
+def read(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
+    if rules.predictive:
+        decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
+    if two_beta == 0:
+        drive(state.s, state.r if rules.predictive else scratch.u, scratch.b, first, n)
+
+
+@inlined
+def send_error(net, rules, state, scratch, record, two_beta, b, phase):
+    """A nudged phase begins: the read-out's s = its error, which is a current into the layer below.
+
+    scratch.y: the target.
+    """
+    last = len(net.sizes) - 1
+    first, n = net.offsets[last], net.sizes[last]
+    largest, total = softmax_norm(state.s, first, n, 1.0)
+    beta = 0.5 * np.float64(two_beta)
+    for j in span(first, n):
+        state.s[j] = beta * softmax_error(state.s[j], scratch.y[j], largest, total, 1.0)
+    if last == 1:  # below is the clamped input
+        return
+    below, n_below = net.offsets[last - 1], net.sizes[last - 1]
+    count = gather_values(state.rows, state.values, first, state.s, first, n)
+    clear(scratch.u, below, n_below)
+    record.returned[b, phase] = arrive_feedback(
+        scratch.u, below, net, last - 1, state.rows, state.values, first, count, True
+    )
+    drive(scratch.b, scratch.u, scratch.offset, below, n_below)
 
 
 @inlined

@@ -20,6 +20,8 @@ receive = by_number(floating.receive, fixed.receive_codes)
 advance = by_number(floating.advance, fixed.advance_states)
 inject = by_number(floating.inject, fixed.inject_states)
 arrive_block = by_number(floating.arrive_block, fixed.arrive_block_codes)
+read = by_number(floating.read, fixed.read_states)
+send_error = by_number(floating.send_error, fixed.send_error_states)
 take_block = by_number(floating.take_block, fixed.take_block_codes)
 
 
@@ -30,6 +32,8 @@ def _clamp(net, rules, state, scratch, record, b):
     copy(scratch.b, net.biases, 0, len(state.s))
     if rules.current or rules.quantizer == REAL_VALUED:
         inject(net, rules, state, scratch, record, n_active, b)
+    if rules.cross_entropy:
+        copy(scratch.offset, scratch.b, 0, len(state.s))
     return n_active
 
 
@@ -99,6 +103,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
         two_beta = rules.two_beta[phase]
+        if rules.cross_entropy:
+            copy(scratch.b, scratch.offset, 0, len(state.s))
+            if two_beta != 0:
+                send_error(net, rules, state, scratch, record, two_beta, b, phase)
         steps = rules.phase_steps[phase]
         length = _block_length(steps)
         for step_of_phase in range(steps):
@@ -107,6 +115,13 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             following = 1 - now
             for layer in range(1, layers):
                 receive(net, rules, state, scratch, record, now, layer, b, phase)
+                if rules.cross_entropy and layer == last:
+                    read(
+                        rules, state, scratch, record, first_out, n_out, layer, t, two_beta, b,
+                        phase,
+                    )  # fmt: skip
+                    state.counts[following * layers + layer] = 0
+                    continue
                 advance(
                     rules, state, scratch, record, net.offsets[layer], net.sizes[layer], layer, t,
                     two_beta if layer == last else unnudged, b, phase,

@@ -25,7 +25,7 @@ class Rules(NamedTuple):
     (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
     phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free;
     seed: (2,) uint64; one: 1, the scale of uniform numbers; average: the last steps of a phase
-    over which its end is summed.
+    over which its end is summed; cross_entropy: whether the last layer is a read-out.
     """
 
     quantizer: int
@@ -44,6 +44,7 @@ class Rules(NamedTuple):
     seed: np.ndarray
     one: int
     average: int
+    cross_entropy: bool
 
 
 class FixedRules(NamedTuple):
@@ -51,7 +52,7 @@ class FixedRules(NamedTuple):
 
     eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
     2**coefficient_bits, as two_beta is; low, high: the range of a state; one: the state that
-    stands for 1.0, 2**fraction_bits; adaptive is False; average: as there.
+    stands for 1.0, 2**fraction_bits; adaptive is False; average, cross_entropy: as there.
     """
 
     quantizer: int
@@ -71,6 +72,7 @@ class FixedRules(NamedTuple):
     seed: np.ndarray
     one: int
     average: int
+    cross_entropy: bool
 
 
 class Record(NamedTuple):
@@ -78,8 +80,9 @@ class Record(NamedTuple):
 
     ends: (k, b, j) numbers, 0 before; active: (b, k, l) int64, messages other than 0; arrivals:
     (b, k, connection, 2) int64; injected: (b,) int64; saturations: (b, k, l) int64, states
-    clipped; bits: (steps, b, j) uint8; potentials: (steps, b, j) numbers; part_spikes:
-    (steps, b, parts) int32; the last three of length 0 when they are not wanted.
+    clipped; returned: (b, k) int64, synapses that a read-out's error crossed; bits:
+    (steps, b, j) uint8; potentials: (steps, b, j) numbers; part_spikes: (steps, b, parts) int32;
+    the last three of length 0 when they are not wanted.
     """
 
     ends: np.ndarray
@@ -87,6 +90,7 @@ class Record(NamedTuple):
     arrivals: np.ndarray
     injected: np.ndarray
     saturations: np.ndarray
+    returned: np.ndarray
     bits: np.ndarray
     potentials: np.ndarray
     part_spikes: np.ndarray
@@ -124,20 +128,22 @@ class State(NamedTuple):
 class Scratch(NamedTuple):
     """What a step needs and forgets, numbers over units (j) unless said.
 
-    u: sums that arrive; p: drive, then what the encoder quantizes; previous: potentials
-    of the step before; eps, error: of the optimal step size; uniforms; y: target; b:
-    biases with the injected current; clamped: the input's active units in layer 0, what
-    they send together in layer 1; q: bits, uint8; active: the input's active units, int32.
+    offset: b, before an error is sent back; u: sums that arrive; p: drive, then what the encoder
+    quantizes; previous: potentials of the step before; eps, error: of the optimal step size;
+    uniforms; y: target; b: biases with the injected current; clamped: the input's active units in
+    layer 0, what they send together in layer 1; q: bits, uint8; active: the input's active
+    units, int32.
 
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
     them in layer 1, or in the map before a maximum pooling; sums_crossed: (t,) int64, synapses.
-    For weight codes, tile: as sums, in int16, and wide: (columns,) int64.
+    For weight codes, tile: as sums, in int16, and wide: int64, sums of a layer.
 
     Of maximum poolings: map: sums before one; maxima: what it leaves; winners: int32, where in
     the map; senders: (2 j) int32, as `State.rows`, where messages back enter the map.
     """
 
+    offset: np.ndarray
     u: np.ndarray
     p: np.ndarray
     previous: np.ndarray
@@ -188,7 +194,7 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
     pooled = units if maps.any() else 0
     return Scratch._make(
         [
-            *aligned_zeros((9, units), dtype),
+            *aligned_zeros((10, units), dtype),
             np.zeros(units, np.uint8),
             np.zeros(units, np.int32),
             np.zeros(units, np.uint32),
@@ -196,7 +202,7 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
             aligned_zeros((BLOCK, columns), dtype),
             np.zeros(BLOCK, np.int64),
             aligned_zeros((BLOCK, columns if fixed else 0), np.dtype(np.int16)),
-            np.zeros(columns if fixed else 0, np.int64),
+            np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
             aligned_zeros(int(maps.max()), dtype),
             aligned_zeros(pooled, dtype),
             np.zeros(pooled, np.int32),

@@ -63,6 +63,10 @@ from eqchip.timing_options import describe, timing_from, timing_options
     "--average-steps", type=int,
     help="Learn from potentials averaged over so many steps at the end of each phase.",
 )  # fmt: skip
+@click.option(
+    "--readout", type=click.Choice(("squared-error", "cross-entropy")),
+    help="Output units that are pulled to the target, or, outside the dynamics, a softmax.",
+)  # fmt: skip
 @click.option("--random-sign", is_flag=True, default=None, help="Draw beta's sign per minibatch.")
 @click.option(
     "--split-stream", is_flag=True, default=None,
@@ -209,7 +213,8 @@ def free_path(path: Path) -> Path:
 
 # Command line option -> where it belongs in a configuration.
 _LEARNING = (
-    "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream"
+    "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream",
+    "readout",
 )  # fmt: skip
 _DESCENT = (
     "epochs", "minibatch", "lr", "optimizer", "momentum", "weight_decay", "schedule",

@@ -158,6 +158,7 @@ def watch(
     from eqchip.emulator.training import stream_seed
     from eqchip.hw_reports.watched import Watched
 
+    config.learning.check_all_in_dynamics("watch")
     x = (x * x.dtype.type(1.0 - config.descent.input_dropout))[None]
     target = one_hot([label], CLASSES)
     phases = config.learning.phases(target)
