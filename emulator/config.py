@@ -30,9 +30,6 @@ ABSENT = "none"  # TOML has no null
 
 Schedule = Literal["cosine", "constant"]
 
-# Large first steps can push every output unit below 0, where a nudge no longer moves it.
-WARM_UP = 0.02
-
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,8 +39,9 @@ class Descent(_Settings):
     """How weights follow the contrast.
 
     lr holds a rate per connection, the input side first. The schedule scales it over the
-    run: "cosine" rises in proportion over the first 2 % of the run, and falls to 0 as
-    (1 + cos(pi progress)) / 2.
+    run: "cosine" falls to 0 as (1 + cos(pi progress)) / 2, and rises in proportion over the first
+    warm_up of the run: large first steps can push every output unit below 0, where a nudge no
+    longer moves it.
 
     input_dropout is the share of inputs silenced in each training sample, drawn anew every
     time; a silent input sends nothing and costs nothing. When the network classifies, every
@@ -61,6 +59,7 @@ class Descent(_Settings):
     momentum: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     schedule: Schedule = "cosine"
+    warm_up: float = Field(default=0.02, ge=0, le=1)
     epochs: int = Field(default=25, ge=1, lt=2**31)
     minibatch: int = Field(default=20, ge=1, lt=2**31)
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -71,7 +70,8 @@ class Descent(_Settings):
         """The learning rates when this share of the run, in [0, 1], is done."""
         factor = 1.0
         if self.schedule == "cosine":
-            factor = min(progress / WARM_UP, 1.0) * 0.5 * (1.0 + math.cos(math.pi * progress))
+            rise = min(progress / self.warm_up, 1.0) if self.warm_up else 1.0
+            factor = rise * 0.5 * (1.0 + math.cos(math.pi * progress))
         return [rate * factor for rate in self.lr]
 
 

@@ -21,7 +21,9 @@ ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 KINDS = ("dense", "conv")
 
 _LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps")
-_DESCENT = ("optimizer", "weight_decay", "epochs", "minibatch", "input_dropout", "shift", "flip")
+_DESCENT = (
+    "optimizer", "weight_decay", "warm_up", "epochs", "minibatch", "input_dropout", "shift", "flip"
+)  # fmt: skip
 
 
 def preset(

@@ -46,6 +46,9 @@ from eqchip.timing_options import describe, timing_from, timing_options
 )
 @click.option("--schedule", type=click.Choice(("cosine", "constant")), help="Of the learning rate.")
 @click.option(
+    "--warm-up", type=float, help="Share of the run over which the cosine's rate rises."
+)  # fmt: skip
+@click.option(
     "--input-dropout", type=float, help="Share of inputs silenced in training, anew each time."
 )
 @click.option("--shift", type=int, help="Move training images by up to so many pixels.")
@@ -218,6 +221,7 @@ _LEARNING = (
 )  # fmt: skip
 _DESCENT = (
     "epochs", "minibatch", "lr", "optimizer", "momentum", "weight_decay", "schedule",
+    "warm_up",
     "input_dropout", "shift", "flip",
 )  # fmt: skip
 _PLAIN = ("precision", "seed", "validation")
