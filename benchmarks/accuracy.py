@@ -55,6 +55,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         *REAL_CONV,
     ),
 }
+# Convolutions on MNIST with less of everything, one seed each; all else is the preset's.
+CONV_FRONTIER: dict[str, tuple[str, ...]] = {
+    "mnist-conv-16": ("--network", "28x28-16c5p2-32c5p2-10"),
+    "mnist-conv-8": ("--network", "28x28-8c5p2-16c5p2-10"),
+    "mnist-conv-short": ("--network", "conv", "--free-steps", "12", "--nudged-steps", "6"),
+    "mnist-conv-fc": ("--network", "28x28-32c5p2-64c5p2-128-10"),
+}
 # How the input is clamped, and the steps of the free phase and of each nudged phase; all else is
 # the preset's.
 FRONTIER = (
@@ -62,21 +69,27 @@ FRONTIER = (
     *(("current", steps) for steps in ((10, 5), (30, 15))),
 )
 FRONTIER_EPOCHS = 3
+FRONTIERS = ("frontier", "conv-frontier")
 
 
 def main() -> int:
     """Run the studies that are asked for."""
     parser = argparse.ArgumentParser(description="Train the studies that the README quotes.")
-    parser.add_argument("study", nargs="*", help=f"of {', '.join([*STUDIES, 'frontier'])}")
+    parser.add_argument("study", nargs="*", help=f"of {', '.join([*STUDIES, *FRONTIERS])}")
     parser.add_argument("--data", required=True, help="directory of the IDX files")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--runs", default="runs", type=Path)
     options = parser.parse_args()
     seeds = [int(seed) for seed in options.seeds.split(",")]
-    for study in options.study or [*STUDIES, "frontier"]:
+    for study in options.study or [*STUDIES, *FRONTIERS]:
         if study == "frontier":
             results: Any = [_frontier_point(options, steps, mode) for mode, steps in FRONTIER]
+        elif study == "conv-frontier":
+            results = [
+                _study(options, name, ("--dataset", "mnist", *arguments), [0])
+                for name, arguments in CONV_FRONTIER.items()
+            ]
         else:
             results = _study(options, study, STUDIES[study], seeds)
         RESULTS.mkdir(exist_ok=True)

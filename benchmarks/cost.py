@@ -1,11 +1,11 @@
 """What training costs on a chip, against the number of cores that share the work.
 
-    python benchmarks/cost.py --data DIR RUN
+    python benchmarks/cost.py --data DIR [--name NAME] [--spreads 1,2,4] RUN
 
 The trained network of RUN is placed on chips with every layer split over 1, 2, 4, ... times
 the fewest cores, samples are replayed in the chip's integers, and counts are priced, as
 `eqchip report RUN --chip CHIP --spread N` does. Modelled, not measured on a chip. Results:
-``benchmarks/results/cost.json`` and ``cost.png``.
+``benchmarks/results/NAME.json`` and ``NAME.png``; NAME is "cost" unless given.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ SPREADS = (1, 2, 4, 6, 8, 10, 12, 16, 20)
 
 def point(run: RunDirectory, chip: str, spread: int, options: argparse.Namespace) -> dict[str, Any]:
     """One report, in short."""
-    request = Request(chip=chip, spread=spread, samples=options.samples, data=options.data)
+    request = Request(
+        chip=chip, chips=options.chips, spread=spread, samples=options.samples, data=options.data
+    )
     found = make_report(run, request, Output(quiet=True), True).document
     cost, energy, time = found["training_cost"], found["energy"], found["time"]
     print(chip, spread, cost["rows"][3]["energy"]["figure"], flush=True)
@@ -107,13 +109,24 @@ def main() -> None:
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--data", required=True, type=Path, help="directory of the IDX files")
     parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--name", default="cost", help="of the result's files")
+    parser.add_argument(
+        "--spreads", type=lambda text: [int(n) for n in text.split(",")], default=SPREADS,
+        help="times the fewest cores over which every layer is split",
+    )  # fmt: skip
+    parser.add_argument("--chips", type=int, default=1, help="that the network may use")
     options = parser.parse_args()
     run = RunDirectory(options.run)
-    points = [point(run, chip, spread, options) for chip in CHIPS for spread in SPREADS]
+    points = [point(run, chip, spread, options) for chip in CHIPS for spread in options.spreads]
+    given = "" if options.name == "cost" else f" --name {options.name}"
+    if tuple(options.spreads) != SPREADS:
+        given += f" --spreads {','.join(map(str, options.spreads))}"
+    if options.chips != 1:
+        given += f" --chips {options.chips}"
     found = {
         "kind": "cost",
-        "command": f"python benchmarks/cost.py --data DIR runs/{options.run.name}",
-        "network": "-".join(map(str, run.config.layers)),
+        "command": f"python benchmarks/cost.py --data DIR{given} runs/{options.run.name}",
+        "network": run.config.written,
         "dataset": run.config.dataset,
         "steps": {"free": run.config.learning.free_steps,
                   "nudged": run.config.learning.nudged_steps},
@@ -125,8 +138,8 @@ def main() -> None:
         "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
     }  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "cost.json").write_text(json.dumps(found, indent=1) + "\n")
-    draw(found, RESULTS / "cost.png")
+    (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+    draw(found, RESULTS / f"{options.name}.png")
 
 
 def anchors() -> list[dict[str, Any]]:

@@ -176,6 +176,8 @@ def main() -> None:
     parser.add_argument("--name", default="integers", help="of the result's files")
     options = parser.parse_args()
     found = study(options.runs, options.data)
+    if options.name != "integers":
+        found["command"] = found["command"].replace("DIR ", f"DIR --name {options.name} ")
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     draw(found, RESULTS / f"{options.name}.png")

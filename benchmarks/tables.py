@@ -12,6 +12,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -24,8 +25,9 @@ from cells import NOTHING, between, spread, table, thousands
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md",
-    "docs/asynchronous.md",
+    "docs/asynchronous.md", "docs/convolution.md",
 )  # fmt: skip
+CONVOLUTIONS = ("mnist-conv", "mnist-conv-real-valued")  # studies on MNIST
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
 Result = dict[str, Any]
@@ -147,9 +149,37 @@ def frontier(results: Results) -> str:
     return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
 
 
-def integers(results: Results) -> str:
+def conv_frontier(results: Results) -> str:
+    """Test error against events, of convolutions: ``conv-frontier.json`` and the studies."""
+    studies = [results[f"{name}.json"] for name in CONVOLUTIONS if f"{name}.json" in results]
+    points = [*studies, *results.get("conv-frontier.json", [])]
+    if not points:
+        return NOTHING
+    rows = table(
+        ["network", "messages", "steps", "events per training sample >",
+         "events per classification >", "spikes per classification >", "test error, % >",
+         "validation error, % >", "seeds >"],
+        [
+            [
+                point["network"],
+                "real values" if point["coding"].startswith("none") else "bits",
+                _steps(point["steps"]),
+                thousands(_mean(point["events_per_sample"])),
+                thousands(_mean(point["test_events_per_sample"])),
+                thousands(_mean(point["test_spikes_per_sample"])),
+                spread(point["test_error"]),
+                spread(point["validation_error"]),
+                len(point["seeds"]),
+            ]
+            for point in sorted(points, key=lambda p: _mean(p["test_events_per_sample"]))
+        ],
+    )  # fmt: skip
+    return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
+
+
+def integers(results: Results, file: str = "integers.json") -> str:
     """Error and distance to the fixed point over bits: ``integers.json``."""
-    found = results.get("integers.json")
+    found = results.get(file)
     if found is None:
         return NOTHING
     real = next(p for p in found["points"] if p["varies"] == "floating point")
@@ -216,9 +246,9 @@ def chip_speed(results: Results) -> str:
     )
 
 
-def cost(results: Results) -> str:
+def cost(results: Results, file: str = "cost.json") -> str:
     """What training costs on a chip, on the fewest cores and on the cheapest: ``cost.json``."""
-    found = results.get("cost.json")
+    found = results.get(file)
     if found is None:
         return NOTHING
     points = [p for p in found["points"] if p["chip"] == "loihi1-davies"]
@@ -227,7 +257,7 @@ def cost(results: Results) -> str:
     other = next(
         p for p in found["points"] if p["chip"] == "loihi1-sanafe" and p["spread"] == best["spread"]
     )
-    columns = [fewest, best, other]
+    columns = [fewest, *([best] if best is not fewest else []), other]
     rows = []
     for phase, label in (
         ("free", "free phase"), ("nudged", "two nudged phases"), ("update", "weight update"),
@@ -355,8 +385,11 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "speed": speed,
     "training": training,
     "frontier": frontier,
+    "conv-frontier": conv_frontier,
     "integers": integers,
+    "conv-integers": partial(integers, file="conv-integers.json"),
     "cost": cost,
+    "conv-cost": partial(cost, file="conv-cost.json"),
     "chip-speed": chip_speed,
     "crosscheck": crosscheck,
     "peer-speed": peer_speed,

@@ -32,18 +32,24 @@ def _fill_uniforms(out, first, n, rules, given, row, b, sample, layer, t):
 
 
 @inlined
-def encode(net, rules, state, scratch, record, following, given, row, b, sample, layer, t, phase):
-    """5. The messages of the new potentials; returns how many."""
+def encode(
+    net, rules, state, scratch, record, following, given, row, b, sample, layer, t, phase, encoded
+):
+    """5. The messages of the new potentials; returns how many.
+
+    encoded: whether scratch.q holds their bits.
+    """
     first, n = net.offsets[layer], net.sizes[layer]
     at = following * len(state.s) + first
     if rules.quantizer == REAL_VALUED:
         return gather_values(state.rows, state.values, at, state.s, first, n)
     if rules.quantizer == BERNOULLI:
         _fill_uniforms(scratch.uniforms, first, n, rules, given, row, b, sample, layer, t)
-    emit(
-        rules, state, scratch, record, scratch.p, state.s, scratch.previous, scratch.uniforms,
-        first, n, layer, t, b, phase,
-    )  # fmt: skip
+    if not encoded:
+        emit(
+            rules, state, scratch, record, scratch.p, state.s, scratch.previous, scratch.uniforms,
+            first, n, layer, t, b, phase,
+        )  # fmt: skip
     if record.part_spikes.shape[0]:
         begin = 0
         for part in range(net.part_starts[layer], net.part_starts[layer + 1]):

@@ -74,6 +74,12 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
+def advance_states_at_once(rules, state, scratch, first, n, t, two_beta):
+    """As `floating.advance_at_once`: there is no such pass."""
+    return False
+
+
+@inlined
 def advance_states(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
     """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_block as arrive_bits_block
 from eqchip.emulator.kernels.connections import arrive_feedback, arrive_forward
+from eqchip.emulator.kernels.fused import AVAILABLE, step_lines
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.pooling import largest, map_size, winners_of
 from eqchip.emulator.kernels.rows import take_row
 from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
-from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
+from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED, SIGMA_DELTA
 from eqchip.emulator.kernels.units import (
     clear,
     copy,
@@ -69,6 +70,24 @@ def receive(net, rules, state, scratch, record, now, layer, b, phase):
         record.arrivals[b, phase, layer, 1] += arrive_feedback(
             scratch.u, first, net, layer, state.rows, state.values, above, sent_back, valued
         )
+
+
+@inlined
+def advance_at_once(rules, state, scratch, first, n, t, two_beta):
+    """`advance` and the bits of these units in one pass, where there is one; returns whether."""
+    if not (
+        AVAILABLE
+        and rules.quantizer == SIGMA_DELTA
+        and rules.predictive
+        and not rules.adaptive
+        and two_beta == 0
+    ):
+        return False
+    step_lines(
+        scratch.u, state.r, scratch.b, state.s, state.phi, scratch.q, first, n,
+        rules.lam_keep[t - 1], rules.lam[t - 1], rules.eps_keep[t - 1], rules.eps[t - 1],
+    )  # fmt: skip
+    return True
 
 
 @inlined

@@ -17,6 +17,7 @@ from eqchip.emulator.kernels.state import BLOCK, REAL_VALUED, clear_state, copy_
 from eqchip.emulator.kernels.units import add_states, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
+advance_at_once = by_number(floating.advance_at_once, fixed.advance_states_at_once)
 advance = by_number(floating.advance, fixed.advance_states)
 inject = by_number(floating.inject, fixed.inject_states)
 arrive_block = by_number(floating.arrive_block, fixed.arrive_block_codes)
@@ -122,13 +123,14 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                     )  # fmt: skip
                     state.counts[following * layers + layer] = 0
                     continue
-                advance(
-                    rules, state, scratch, record, net.offsets[layer], net.sizes[layer], layer, t,
-                    two_beta if layer == last else unnudged, b, phase,
-                )  # fmt: skip
+                first, n = net.offsets[layer], net.sizes[layer]
+                pull = two_beta if layer == last else unnudged
+                encoded = advance_at_once(rules, state, scratch, first, n, t, pull)
+                if not encoded:
+                    advance(rules, state, scratch, record, first, n, layer, t, pull, b, phase)
                 state.counts[following * layers + layer] = encode(
                     net, rules, state, scratch, record, following, given, row, b, sample,
-                    layer, t, phase,
+                    layer, t, phase, encoded,
                 )  # fmt: skip
             state.counts[following * layers] = _send_input(
                 net, rules, state, scratch, record, given, row, b, sample, t, n_active,
