@@ -35,9 +35,7 @@ def _step_line(
         u_p, r_p, b_p, s_p, phi_p, q_p = (
             pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)
         )
-        keep, gain, old_share, new_share = (
-            splat(builder, scalar, vector) for scalar in args[7:11]
-        )
+        keep, gain, old_share, new_share = (splat(builder, scalar, vector) for scalar in args[7:11])
         zero, half, one = (ir.Constant(vector, [x] * vector.count) for x in (0.0, 0.5, 1.0))
 
         decoded = builder.fadd(
