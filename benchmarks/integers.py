@@ -26,7 +26,7 @@ from eqchip.emulator.engine import solve
 from eqchip.emulator.fixedpoint import FixedPoint, quantize
 from eqchip.emulator.network import Network
 from eqchip.emulator.phases import Free
-from eqchip.emulator.problem import pose
+from eqchip.emulator.problem import Run, pose
 from eqchip.emulator.runs import RunDirectory, provenance
 from eqchip.emulator.training import Classifier
 from eqchip.hw_reports.curves import BLUE, GREEN, ORANGE
@@ -59,24 +59,32 @@ def narrow(fraction_bits: int) -> FixedPoint:
     )
 
 
-def distances(
-    config: Config, network: Network, x: np.ndarray, fixed: FixedPoint | None
-) -> dict[str, float]:
-    """Mean distance of potentials behind the input from the fixed point, by steps."""
+def rest(config: Config, network: Network, x: np.ndarray) -> np.ndarray:
+    """The potentials behind the input at the fixed point, shape (batch, units)."""
     settled = pose(
         network, x, coding=Coding.real_valued(0.5), phases=[Free(SETTLED_STEPS)],
         input=config.input, precision="float64",
     )  # fmt: skip
-    goal = np.concatenate(solve(settled).ends[0][1:], axis=1)
+    return _flat(solve(settled))
+
+
+def distances(
+    config: Config, network: Network, x: np.ndarray, fixed: FixedPoint | None, goal: np.ndarray
+) -> dict[str, float]:
+    """Mean distance of potentials behind the input from the fixed point, by steps."""
     found = {}
     for steps in DISTANCE_STEPS:
         problem = pose(
             network, x, coding=config.coding, phases=[Free(steps)], input=config.input,
             precision="chip" if fixed else "float64", fixed=fixed,
         )  # fmt: skip
-        ends = np.concatenate(solve(problem).ends[0][1:], axis=1)
-        found[str(steps)] = float(np.abs(ends - goal).mean())
+        found[str(steps)] = float(np.abs(_flat(solve(problem)) - goal).mean())
     return found
+
+
+def _flat(run: Run) -> np.ndarray:
+    """The potentials behind the input at the end of the free phase, shape (batch, units)."""
+    return np.concatenate([end.reshape(len(end), -1) for end in run.ends[0][1:]], axis=1)
 
 
 def study(runs: list[Path], data: Path) -> dict[str, Any]:
@@ -89,6 +97,7 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
         dataset = dataset or load(config.dataset, data)
         _, held_out = split_validation(dataset, config.validation)
         x, labels = dataset.train_x[held_out], dataset.train_y[held_out]
+        goal = rest(config, network, x[:DISTANCE_SAMPLES])
         for k, (varies, fixed) in enumerate(settings()):
             tally = Classifier(config, network, fixed=fixed).classify(x, labels)
             point = points.setdefault(
@@ -113,7 +122,7 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
             ]
             clipped = sum(quantize(w, fixed).saturated for w in held) if fixed else 0
             point["weights_clipped"].append(clipped)
-            point["distance"].append(distances(config, network, x[:DISTANCE_SAMPLES], fixed))
+            point["distance"].append(distances(config, network, x[:DISTANCE_SAMPLES], fixed, goal))
             print(path.name, varies, fixed, f"{tally.error:.2f} %", flush=True)
     return {
         "kind": "integers",

@@ -47,17 +47,27 @@ def fit(
     Raises
     ------
     InputError
-        If the checkpoint is damaged or belongs to other settings.
+        If the checkpoint is damaged or belongs to other settings, or another process trains the
+        run.
     KeyboardInterrupt
         After the checkpoint is written.
     """
-    progress = progress or Silent()
+    with run.claim():
+        return _fit(run, dataset, threads, checkpoint_minutes, progress or Silent())
+
+
+def _fit(
+    run: RunDirectory,
+    dataset: Dataset,
+    threads: int | None,
+    checkpoint_minutes: float,
+    progress: Progress,
+) -> Outcome:
     run.remove_leftovers()
     trainer = Trainer(run.config, dataset, threads)
     spent = _resume(run, trainer)
-    layers = "-".join(map(str, run.config.layers))
     progress.message(
-        f"Training {layers} on {run.config.dataset} into {run.path} "
+        f"Training {run.config.written} on {run.config.dataset} into {run.path} "
         "(the first run on a machine compiles for about 20 s)"
     )
     if trainer.epoch or trainer.position:

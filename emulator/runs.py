@@ -16,6 +16,8 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +31,11 @@ from eqchip.emulator.config import Config, read_config, to_toml
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
 from eqchip.emulator.network import Network
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
 NETWORK_FORMAT = "eqchip-network 2"
@@ -96,6 +103,30 @@ class RunDirectory:
         path.mkdir(parents=True, exist_ok=True)
         write_text(path / "config.toml", to_toml(config, provenance(command)))
         return cls(path)
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Keep other processes from training this run meanwhile; a kill ends the claim, too.
+
+        Where the system has no such locks (Windows), nothing is kept.
+
+        Raises
+        ------
+        InputError
+            If another process trains it.
+        """
+        with open(self.path / "config.toml", "rb") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(
+                        f"{self.path}: another process is training this run; "
+                        "expected it to end first"
+                    ) from None
+                except OSError:  # some network file systems have no locks
+                    pass
+            yield
 
     @property
     def report(self) -> Path:

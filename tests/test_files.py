@@ -518,3 +518,13 @@ def test_a_file_that_may_not_grow_is_one_line_and_the_checkpoint_stays_whole(run
     assert after["checkpoint.npz"] == before["checkpoint.npz"]
     assert after.keys() == before.keys()
     assert refusal(run, lambda: RunDirectory(run).load_checkpoint()) is None
+
+
+def test_a_run_that_another_process_trains_is_left_alone(tmp_path):
+    run = RunDirectory.create(tmp_path / "run", small_config())
+    with run.claim():
+        with pytest.raises(InputError, match="another process is training this run"):
+            fit(RunDirectory(run.path), few_digits(), threads=1)
+        assert run.metrics() == []
+    with run.claim():  # given back
+        pass
