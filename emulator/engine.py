@@ -99,14 +99,15 @@ def solve(
     )
     if problem.timing is not None:
         return _solve_timed(problem, asked, record, workers)
+    adaptive = isinstance(problem.coding.step_size, OptimalStepSize)
     share(
         lambda first, last: relax(
             lowered,
             asked.rules,
             record,
             *asked[2:],
-            arrays.new_state(units, layers, dtype),
-            arrays.new_state(units, layers, dtype),
+            arrays.new_state(units, layers, dtype, adaptive),
+            arrays.new_state(units, layers, dtype, adaptive),
             arrays.new_scratch(lowered, dtype),
             first,
             last,

@@ -13,7 +13,13 @@ from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.encoder import encode, encode_input
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
-from eqchip.emulator.kernels.state import BLOCK, REAL_VALUED, clear_state, copy_state
+from eqchip.emulator.kernels.state import (
+    BLOCK,
+    REAL_VALUED,
+    clear_state,
+    copy_messages,
+    copy_state,
+)
 from eqchip.emulator.kernels.units import add_states, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
@@ -95,11 +101,13 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     clear_state(state, x, b, net.sizes[0])
     n_active = _clamp(net, rules, state, scratch, record, b)
 
+    valued = rules.quantizer == REAL_VALUED
     unnudged = rules.two_beta.dtype.type(0)
     now, t, free_now, free_t, row = 0, 0, 0, 0, 0
     for phase in range(len(rules.phase_steps)):
         if rules.phase_from_free[phase]:
             copy_state(state, free)
+            copy_messages(state, free, net, free_now, valued)
             now, t = free_now, free_t
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
@@ -145,6 +153,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             row += 1
         if two_beta == 0 and not rules.phase_from_free[phase]:
             copy_state(free, state)
+            copy_messages(free, state, net, now, valued)
             free_now, free_t = now, t
 
 

@@ -99,7 +99,8 @@ class Record(NamedTuple):
 class State(NamedTuple):
     """One sample at one step; numbers over units (j) unless said.
 
-    In a chip's integers, what only the adaptive step size and real values need is empty.
+    What only the adaptive step size needs is empty without it, and what only real values need in a
+    chip's integers.
 
     s: potentials; phi: residues of sigma-delta (the input's are those of its active
     units, see `encode_input`); r: decoders; nu ... spread: statistics of the optimal
@@ -167,11 +168,11 @@ class Scratch(NamedTuple):
     senders: np.ndarray
 
 
-def new_state(units: int, layers: int, dtype: np.dtype) -> State:
-    """Memory for one state: kernels allocate nothing."""
+def new_state(units: int, layers: int, dtype: np.dtype, adaptive: bool = True) -> State:
+    """Memory for one state: kernels allocate nothing. adaptive: with the optimal step size."""
     numbers = aligned_zeros((9, units), dtype)  # a layer is whole cache lines, so rows are, too
     fixed = np.dtype(dtype).kind == "i"
-    statistics = numbers[3:8, :0] if fixed else numbers[3:8]
+    statistics = numbers[3:8] if adaptive and not fixed else numbers[3:8, :0]
     return State._make(
         [
             *numbers[:3],
@@ -213,8 +214,8 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
 
 @inlined
 def copy_state(to, state):
-    """to = state."""
-    units, layers = len(state.s), len(state.counts)
+    """to = state, but for messages."""
+    units = len(state.s)
     copy(to.s, state.s, 0, units)
     copy(to.phi, state.phi, 0, units)
     copy(to.r, state.r, 0, units)
@@ -223,11 +224,22 @@ def copy_state(to, state):
     copy(to.bias, state.bias, 0, len(to.bias))
     copy(to.square, state.square, 0, len(to.square))
     copy(to.spread, state.spread, 0, len(to.spread))
-    copy(to.incoming, state.incoming, 0, units)
-    copy(to.rows, state.rows, 0, 2 * units)
-    copy(to.values, state.values, 0, len(to.values))
-    copy(to.counts, state.counts, 0, layers)
+
+
+@inlined
+def copy_messages(to, state, net, now, valued):
+    """The messages at `now`, and their counts, in to = those in state. valued: not bits."""
+    units, layers = len(state.s), len(net.sizes)
+    copy(to.incoming, state.incoming, net.offsets[1], net.sizes[1])
     copy(to.crossed, state.crossed, 0, 1)
+    for layer in range(layers):
+        count = state.counts[now * layers + layer]
+        to.counts[now * layers + layer] = count
+        if layer > 0:
+            at = now * units + net.offsets[layer]
+            copy(to.rows, state.rows, at, count)
+            if valued:
+                copy(to.values, state.values, at, count)
 
 
 @inlined
