@@ -348,7 +348,10 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     (results / "frontier.json").write_text(json.dumps(points))
     chip = ["--chip", "loihi1-davies", "--out", str(results / "chip-speed.json")]
     assert main([*TINY, "--quiet", *chip]) == 0
-    kept = ("integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed")
+    kept = (
+        "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
+        "mnist-conv", "conv-integers", "conv-cost",
+    )  # fmt: skip
     studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
     for path in (*studies, *(BENCHMARKS / "results").glob("asynchrony-*.json")):
         shutil.copy(path, results)  # studies of minutes: as they are kept
