@@ -17,6 +17,7 @@ from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Learning, Optimizer, learning_rates
 from eqchip.emulator.network import Network
+from eqchip.emulator.onchip import OnChip
 from eqchip.emulator.problem import InputMode, Precision
 
 if sys.version_info >= (3, 11):
@@ -93,6 +94,7 @@ class Config(_Settings):
     validation: int = Field(default=0, ge=0)
     coding: Coding = Coding()
     timing: Asynchronous | None = None
+    on_chip: OnChip | None = None
     learning: Learning = Learning()
     descent: Descent = Descent()
 
@@ -127,6 +129,12 @@ class Config(_Settings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _check_on_chip(self) -> Config:
+        if self.on_chip is not None:
+            check_on_chip(self)
+        return self
+
     def network(self) -> Network:
         """The network before training."""
         connections = notation.connections(self.layers)
@@ -149,6 +157,44 @@ class Config(_Settings):
         """A short fingerprint of all settings."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_on_chip(config: Config) -> None:
+    """Refuse what a core that learns after every sample cannot do.
+
+    Raises
+    ------
+    InputError
+    """
+    descent, learning, coding = config.descent, config.learning, config.coding
+    assert config.on_chip is not None
+    for what, value, wanted in (
+        ("minibatch", descent.minibatch, 1),
+        ("optimizer", descent.optimizer, "sgd"),
+        ("momentum", descent.momentum, 0.0),
+        ("weight_decay", descent.weight_decay, 0.0),
+        ("rule", learning.rule, "symmetric"),
+        ("readout", learning.readout, "squared-error"),
+        ("timing", config.timing, None),
+    ):
+        if value != wanted:
+            raise InputError(f"on_chip: {what} is {value!r}; expected {wanted!r}")
+    if coding.quantizer == "none":
+        raise InputError(
+            "on_chip: quantizer 'none' sends real values; expected 'sigma-delta' or 'bernoulli'"
+        )
+    if config.input != "spikes" and config.on_chip.records_spikes:
+        raise InputError(
+            f"on_chip: input {config.input!r} sends no spikes that sees "
+            f"{config.on_chip.sees!r} could count; expected input 'spikes', or sees 'potentials'"
+        )
+    for entry in config.layers[1:]:
+        if not isinstance(entry, int):
+            raise InputError(
+                f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
+                "up alone; expected dense layers"
+            )
+    config.on_chip.exponents(len(config.layers) - 1)
 
 
 def make_config(**settings: Any) -> Config:

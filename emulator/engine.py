@@ -91,10 +91,10 @@ def solve(
         lowered,
         _rules(problem, average_steps)
         if problem.fixed is None
-        else _fixed_rules(problem, problem.fixed, average_steps),
+        else fixed_rules(problem, problem.fixed, average_steps),
         _given_uniforms(problem, lowered),
-        _numbers(problem, problem.x),
-        _targets(problem, int(lowered.sizes[-1])),
+        numbers_of(problem, problem.x),
+        targets_of(problem, int(lowered.sizes[-1])),
         problem.samples.astype(np.uint64),
     )
     if problem.timing is not None:
@@ -163,7 +163,7 @@ def _answer(
         _by_layer(record.bits, problem, lowered) if "bits" in problem.record else None,
         _by_layer(record.potentials, problem, lowered) if "potentials" in problem.record else None,
         ends,
-        _activity(problem, record, updates),
+        activity_of(problem, record, updates),
         record.part_spikes if problem.parts else None,
         record.saturations.sum(0),
         readout=problem.readout,
@@ -235,7 +235,8 @@ def _rules(problem: Problem, average: int) -> arrays.Rules:
     )
 
 
-def _fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.FixedRules:
+def fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.FixedRules:
+    """The problem's coding and phases as kernels of a chip's integers take them."""
     coding = problem.coding
     low, high = philox.split_seed(problem.seed)
     lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
@@ -263,17 +264,18 @@ def _fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.Fi
     )
 
 
-def _numbers(problem: Problem, values: np.ndarray) -> np.ndarray:
+def numbers_of(problem: Problem, values: np.ndarray) -> np.ndarray:
     """Real values as the run computes with them."""
     return values if problem.fixed is None else problem.fixed.states(values).astype(np.int32)
 
 
-def _targets(problem: Problem, n_out: int) -> np.ndarray:
+def targets_of(problem: Problem, n_out: int) -> np.ndarray:
+    """The targets of all phases, shape (phases, batch, n_out), as the run computes with them."""
     targets = np.zeros((len(problem.phases), len(problem.x), n_out), problem.dtype)
     for k, target in enumerate(problem.targets):
         if target is not None:
             targets[k] = target
-    return _numbers(problem, targets)
+    return numbers_of(problem, targets)
 
 
 def _given_uniforms(problem: Problem, lowered: Lowered) -> np.ndarray:
@@ -301,9 +303,10 @@ def _by_layer(array: np.ndarray, problem: Problem, lowered: Lowered) -> list[np.
     ]
 
 
-def _activity(
+def activity_of(
     problem: Problem, record: arrays.Record, updates: np.ndarray | None = None
 ) -> Activity:
+    """The counts of a run; updates: neuron updates, (phases, layers), if counted."""
     batch = len(problem.x)
     if updates is None:  # every unit, at every step
         steps = np.array([phase.steps for phase in problem.phases], np.int64)

@@ -11,6 +11,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import RunDirectory
+from eqchip.emulator.onchip_training import make_trainer
 from eqchip.emulator.training import Tally, Trainer
 
 CHECKPOINT_MINUTES = 5.0
@@ -64,7 +65,7 @@ def _fit(
     progress: Progress,
 ) -> Outcome:
     run.remove_leftovers()
-    trainer = Trainer(run.config, dataset, threads)
+    trainer = make_trainer(run.config, dataset, threads)
     spent = _resume(run, trainer)
     progress.message(
         f"Training {run.config.written} on {run.config.dataset} into {run.path} "
@@ -123,7 +124,7 @@ def _train_epoch(
     checkpoint_minutes: float,
     progress: Progress,
 ) -> None:
-    epochs, size = trainer.config.descent.epochs, trainer.config.descent.minibatch
+    epochs, size = trainer.config.descent.epochs, trainer.stride
     samples = len(trainer.train_indices)
     began, done = clock.seconds, trainer.tally.samples
     progress.start(f"Epoch {trainer.epoch + 1}/{epochs}", samples, trainer.position * size)
@@ -159,6 +160,7 @@ def _close_epoch(
     validation: Tally | None,
     speed: float,
 ) -> dict[str, Any]:
+    measures = trainer.measures()
     tally = trainer.end_epoch()
     row = {
         "epoch": trainer.epoch,
@@ -170,6 +172,7 @@ def _close_epoch(
         "macs_per_sample": tally.macs_per_sample,
         "samples_per_second": speed,
         "seconds": clock.seconds,
+        **measures,
     }
     # In this order a kill between any two of them loses nothing: the line of an epoch
     # that no checkpoint holds is dropped when the run is resumed.

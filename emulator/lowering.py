@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.fixedpoint import FixedPoint, quantize
+from eqchip.emulator.fixedpoint import FixedPoint, quantize, quantize_at
 from eqchip.emulator.network import Connection, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part, bounds, whole_layers
 
@@ -137,14 +137,24 @@ def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowe
     return lowered
 
 
-def lower_fixed(network: Network, fixed: FixedPoint, parts: Sequence[Part] = ()) -> Lowered:
+def lower_fixed(
+    network: Network,
+    fixed: FixedPoint,
+    parts: Sequence[Part] = (),
+    exponents: Sequence[int] | None = None,
+) -> Lowered:
     """Lower a network into a chip's integers: weights int8 codes, biases int32 states.
 
-    The codes are those of what the synapses hold, so of merged kernels.
+    The codes are those of what the synapses hold, so of merged kernels. exponents: one per
+    connection; by default each is chosen for its weights.
     """
     lowered = _allocate(network, np.dtype(np.int8), np.dtype(np.int32), parts)
     for k, connection in enumerate(network.connections):
-        found = quantize(connection.synapse_weights(network.weights[k].astype(np.float64)), fixed)
+        synapses = connection.synapse_weights(network.weights[k].astype(np.float64))
+        if exponents is None:
+            found = quantize(synapses, fixed)
+        else:
+            found = quantize_at(synapses, exponents[k], fixed)
         lowered.exponents[k] = found.exponent
         _write(lowered, k, connection, found.codes)
         layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()
@@ -253,10 +263,10 @@ def weight_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.
     )
 
 
-def mirror_rows(lowered: Lowered, k: int) -> np.ndarray:
-    """The rows of connection k > 0 by postsynaptic channel, a view."""
+def mirror_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.ndarray:
+    """The rows of connection k > 0 by postsynaptic channel, a view; `flat`: of one like mirror."""
     return _rows(
-        lowered.mirror,
+        lowered.mirror if flat is None else flat,
         lowered.mirror_starts[k],
         lowered.mirror_strides[k],
         lowered.back.channels[k],

@@ -182,14 +182,30 @@ class Trainer:
             )
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
+        self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
+        self.targets = one_hot(dataset.train_y, dataset.classes).astype(config.precision)
+        self.minibatches = -(-len(self.train_indices) // self.stride)
+        self.epoch = 0
+        self.position = 0  # minibatches done in this epoch
         try:
             self.start = config.network()
-            self.lowered = lower(self.start, np.dtype(config.precision))
+            self._lower()
         except MemoryError:
             raise InputError(
                 f"layers {config.written}: the weights do not fit into memory; "
                 "expected smaller layers"
             ) from None
+        self.tally = self._new_tally()
+
+    @property
+    def stride(self) -> int:
+        """Samples between two moments at which training can stop."""
+        return self.config.descent.minibatch
+
+    def _lower(self) -> None:
+        """Lower the network, and what trains and classifies it."""
+        config = self.config
+        self.lowered = lower(self.start, np.dtype(config.precision))
         self._classifier = Classifier(config, self.start, self.threads, self.lowered)
         self.descent = Descent(
             self.start,
@@ -200,23 +216,21 @@ class Trainer:
             weight_decay=config.descent.weight_decay,
             threads=self.threads,
         )
-        self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
-        self.targets = one_hot(dataset.train_y, dataset.classes).astype(config.precision)
-        self.minibatches = -(-len(self.train_indices) // config.descent.minibatch)
-        self.epoch = 0
-        self.position = 0  # minibatches done in this epoch
-        self.tally = self._new_tally()
         # Checked and lowered once; a minibatch only exchanges the samples.
-        self._template = pose(
+        self._template = self._pose(record=["potentials"] if self._averages_records else [])
+
+    def _pose(self, **settings: Any) -> Problem:
+        """The problem of a minibatch, with a sample in place of it."""
+        config = self.config
+        return pose(
             self.start,
-            dataset.train_x[:1],
+            self.dataset.train_x[:1],
             coding=config.coding,
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
-            precision=config.precision,
-            record=["potentials"] if self._averages_records else [],
             timing=config.timing,
             readout=config.learning.readout,
+            **{"precision": config.precision, **settings},
         )
 
     @property
@@ -236,7 +250,7 @@ class Trainer:
 
     def train_epoch(self) -> Iterator[Tally]:
         """Train what is left of this epoch; yields the epoch's tally after each minibatch."""
-        config, size = self.config, self.config.descent.minibatch
+        config, size = self.config, self.stride
         rng = np.random.default_rng([config.seed, self.epoch])
         seed = stream_seed(config.seed, "train", self.epoch)
         order = rng.permutation(self.train_indices)
@@ -271,12 +285,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed run needs, as arrays and numbers; see :meth:`restore`."""
-        arrays: dict[str, Any] = {}
-        for k in self._connections():
-            arrays[f"weights_{k}"] = self.descent.weights[k]
-            arrays[f"biases_{k}"] = self.descent.biases[k]
-            for n, moment in enumerate(self.descent.moments[k]):
-                arrays[f"moment_{k}_{n}"] = moment
+        arrays = self._learned()
         for name, value in self.tally.activity.to_arrays().items():
             arrays[f"activity_{name}"] = value
         numbers = np.array([self.epoch, self.position, self.tally.samples, self.tally.errors])
@@ -303,13 +312,9 @@ class Trainer:
         epoch, position, samples, errors = (int(n) for n in state["numbers"])
         if not (0 <= epoch <= self.config.descent.epochs and 0 <= position <= self.minibatches):
             raise InputError(f"it stands at epoch {epoch}, minibatch {position}: out of range")
-        for k in self._connections():
-            self.descent.weights[k][...] = state[f"weights_{k}"]
-            self.descent.biases[k][...] = state[f"biases_{k}"]
-            for n, moment in enumerate(self.descent.moments[k]):
-                moment[...] = state[f"moment_{k}_{n}"]
-            self.descent.write(k)
-        self.descent.updates = epoch * self.minibatches + position
+        for name, array in self._learned().items():
+            array[...] = state[name]
+        self._take_up(epoch * self.minibatches + position)
         activity = self.tally.activity.from_arrays(
             {
                 name.removeprefix("activity_"): state[name]
@@ -321,8 +326,25 @@ class Trainer:
         self.epoch, self.position = epoch, position
         self.tally = Tally(samples, errors, activity)
 
-    def _connections(self) -> range:
-        return range(len(self.config.layers) - 1)
+    def _learned(self) -> dict[str, np.ndarray]:
+        """What training changes, by name: views."""
+        arrays: dict[str, np.ndarray] = {}
+        for k in range(len(self.config.layers) - 1):
+            arrays[f"weights_{k}"] = self.descent.weights[k]
+            arrays[f"biases_{k}"] = self.descent.biases[k]
+            for n, moment in enumerate(self.descent.moments[k]):
+                arrays[f"moment_{k}_{n}"] = moment
+        return arrays
+
+    def _take_up(self, updates: int) -> None:
+        """Bring all else up to date with what `_learned` shows, after so many minibatches."""
+        for k in range(len(self.config.layers) - 1):
+            self.descent.write(k)
+        self.descent.updates = updates
+
+    def measures(self) -> dict[str, Any]:
+        """What else an epoch's line of metrics holds, of the epoch so far."""
+        return {}
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
         """The inputs of a minibatch: moved, mirrored, and some of them silenced."""
