@@ -66,13 +66,15 @@ class Range:
 class Constants:
     """What a run reads and never changes.
 
-    ``codes[c]`` (n_pre, n_post) and ``exponents[c]`` belong to connection c; ``offsets[l - 1]``
-    is what is added to the decoded input of layer l; ``x`` and ``targets`` are states.
+    ``codes[c]`` (n_pre, n_post) and ``exponents[c]`` belong to connection c, ``back[c]``, of the
+    same shape, is the copy of these codes that feedback crosses; ``offsets[l - 1]`` is what is
+    added to the decoded input of layer l; ``x`` and ``targets`` are states.
     """
 
     problem: Problem
     fixed: FixedPoint
     codes: list[np.ndarray]
+    back: list[np.ndarray]
     exponents: list[int]
     offsets: list[np.ndarray]
     x: np.ndarray
@@ -97,17 +99,33 @@ def constants(problem: Problem, matrix_of: Any) -> Constants:
         matrix_of(connection, found.codes.astype(np.int64))
         for connection, found in zip(network.connections, quantized, strict=True)
     ]
-    states = Range(fixed, len(problem.phases), len(network.layers))
+    exponents = [found.exponent for found in quantized]
+    biases = [fixed.states(b).reshape(-1) for b in network.biases]
+    return stored_constants(problem, codes, codes, exponents, biases)
+
+
+def stored_constants(
+    problem: Problem,
+    codes: list[np.ndarray],
+    back: list[np.ndarray],
+    exponents: list[int],
+    biases: list[np.ndarray],
+) -> Constants:
+    """As `constants`, of what is stored, whatever the network's weights: both copies and biases."""
+    fixed = problem.fixed
+    assert fixed is not None
+    states = Range(fixed, len(problem.phases), len(problem.network.layers))
     x = fixed.states(problem.x)
-    offsets = [fixed.states(b).reshape(-1) for b in network.biases]
+    offsets = list(biases)
     if problem.input == "current":
-        current = rescale(x @ codes[0], fixed.fraction_bits - quantized[0].exponent)
+        current = rescale(x @ codes[0], fixed.fraction_bits - exponents[0])
         offsets[0] = states.clip(offsets[0] + current, 0, 1)
     return Constants(
         problem,
         fixed,
         codes,
-        [found.exponent for found in quantized],
+        back,
+        exponents,
         offsets,
         x,
         [None if y is None else fixed.states(y) for y in problem.targets],
@@ -122,7 +140,7 @@ def receive(layers: list[Any], fixed: Constants, index: int, phase: int) -> np.n
     below = layers[index - 1].q @ fixed.codes[index - 1]
     u = scale(below, fixed.exponents[index - 1])
     if index + 1 < len(layers):
-        above = layers[index + 1].q @ fixed.codes[index].T
+        above = layers[index + 1].q @ fixed.back[index].T
         u = u + scale(above, fixed.exponents[index])
     return fixed.range.clip(u, phase, index)
 
@@ -198,7 +216,7 @@ def send_error(
     if index == 1:  # below is the clamped input
         return fixed.offsets
     shift = fixed.fixed.fraction_bits - fixed.exponents[-1]
-    current = rescale(layer.s @ fixed.codes[-1].T, shift)
+    current = rescale(layer.s @ fixed.back[-1].T, shift)
     below = clip(fixed.offsets[-2] + current, phase, index - 1)
     return [*fixed.offsets[:-2], below, fixed.offsets[-1]]
 

@@ -168,14 +168,22 @@ def check_on_chip(config: Config) -> None:
     """
     descent, learning, coding = config.descent, config.learning, config.coding
     assert config.on_chip is not None
+    for entry in config.layers[1:]:
+        if not isinstance(entry, int):
+            raise InputError(
+                f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
+                "up alone; expected dense layers"
+            )
+    if config.timing is not None:
+        raise InputError("on_chip: timing is asynchronous; expected one clock for all")
     for what, value, wanted in (
         ("minibatch", descent.minibatch, 1),
         ("optimizer", descent.optimizer, "sgd"),
         ("momentum", descent.momentum, 0.0),
         ("weight_decay", descent.weight_decay, 0.0),
         ("rule", learning.rule, "symmetric"),
+        ("random_sign", learning.random_sign, False),
         ("readout", learning.readout, "squared-error"),
-        ("timing", config.timing, None),
     ):
         if value != wanted:
             raise InputError(f"on_chip: {what} is {value!r}; expected {wanted!r}")
@@ -188,12 +196,6 @@ def check_on_chip(config: Config) -> None:
             f"on_chip: input {config.input!r} sends no spikes that sees "
             f"{config.on_chip.sees!r} could count; expected input 'spikes', or sees 'potentials'"
         )
-    for entry in config.layers[1:]:
-        if not isinstance(entry, int):
-            raise InputError(
-                f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
-                "up alone; expected dense layers"
-            )
     config.on_chip.exponents(len(config.layers) - 1)
 
 

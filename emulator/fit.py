@@ -9,9 +9,9 @@ from typing import Any
 from eqchip.emulator.datasets import Dataset
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
+from eqchip.emulator.onchip_training import make_trainer
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import RunDirectory
-from eqchip.emulator.onchip_training import make_trainer
 from eqchip.emulator.training import Tally, Trainer
 
 CHECKPOINT_MINUTES = 5.0

@@ -87,6 +87,11 @@ class OnChip:
                 raise InputError(
                     f"OnChip: {name} is {value!r}; expected one in [{low:g}, {high:g})"
                 )
+        if self.copies == "decay" and self.decay_rate * 2**TRACE_SHIFT < 1:
+            raise InputError(
+                f"OnChip: decay_rate is {self.decay_rate!r}; "
+                f"expected at least 2**-{TRACE_SHIFT}, the least that is not nothing"
+            )
         for largest in self.weight_range:
             check_number("OnChip: weight_range", largest)
             if not 0 < largest < math.inf:

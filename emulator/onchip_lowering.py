@@ -30,7 +30,6 @@ def units(onchip: OnChip, learning: Learning) -> dict[int, float]:
         kernels.ACTIVITY: state / 2,
         kernels.CHANGE: state,
         kernels.TRACE: spike / 2,
-        kernels.TRACE_CHANGE: spike,
         kernels.PLUS_TRACE: largest,
         kernels.MINUS_TRACE: largest,
     }
@@ -70,7 +69,7 @@ def terms_of(onchip: OnChip, connections: int) -> list[Term]:
             elif copy == known.FORWARD or onchip.copies == "errors":
                 found.append(Term(k, copy, known.TRACE, known.CHANGE, stream))
             else:
-                found.append(Term(k, copy, known.ACTIVITY, known.TRACE_CHANGE, stream))
+                found.append(Term(k, copy, known.CHANGE, known.TRACE, stream))
     return found
 
 
@@ -90,17 +89,39 @@ def lower_terms(
     rates: Sequence[float],
 ) -> kernels.Terms:
     """The terms at these learning rates, one per connection."""
-    one = units(onchip, learning)
     table = np.zeros((len(kernels.Terms._fields), len(terms)), np.int64)
     for n, term in enumerate(terms):
         k = term.connection
-        step = math.ldexp(1.0, exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
-        per_product = rates[k] / (2 * learning.beta) * one[term.pre] * one[term.post] / step
-        mantissa, shift = integer_rate(per_product)
+        mantissa, shift = integer_rate(
+            _rate_of_product(term, onchip, learning, exponents[k], rates[k])
+        )
         table[:, n] = (
             k, term.copy, term.pre, term.post, term.sign * mantissa, shift, term.stream
         )  # fmt: skip
     return kernels.Terms(*table)
+
+
+def _rate_of_product(
+    term: Term, onchip: OnChip, learning: Learning, exponent: int, rate: float
+) -> float:
+    """What is added to a stored number where the product is 1."""
+    one = units(onchip, learning)
+    step = math.ldexp(1.0, exponent - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+    return rate / (2 * learning.beta) * one[term.pre] * one[term.post] / step
+
+
+def initial_store(
+    weights: np.ndarray, exponent: int, onchip: OnChip, seed: int, k: int
+) -> np.ndarray:
+    """The weights of connection k as they are stored, rounded up or down at random; int16.
+
+    At random, since with few bits most initial weights are nearer to 0 than to any other code.
+    """
+    scale = onchip.fixed.fraction_bits - exponent + onchip.accumulator_bits
+    drawn = np.random.default_rng([seed, k]).random(weights.shape)
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    rounded = np.floor(np.ldexp(weights.astype(np.float64), scale) + drawn)
+    return np.clip(rounded, -limit, limit).astype(np.int16)
 
 
 def lower_bias_rates(
@@ -122,17 +143,21 @@ def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> N
         Naming the connection and the smallest rate that would do.
     """
     exponents = onchip.exponents(len(rates))
-    lowered = lower_terms(terms_of(onchip, len(rates)), onchip, learning, exponents, rates)
-    for n, mantissa in enumerate(lowered.mantissa):
-        k = int(lowered.connection[n])
+    terms = terms_of(onchip, len(rates))
+    lowered = lower_terms(terms, onchip, learning, exponents, rates)
+    for term, mantissa in zip(terms, lowered.mantissa, strict=True):
+        k = term.connection
         if mantissa == 0 and rates[k] > 0:
-            unit = lower_terms(
-                terms_of(onchip, len(rates)), onchip, learning, exponents, [1.0] * len(rates)
-            )
-            one = float(unit.mantissa[n]) / 2.0 ** float(unit.shift[n])
-            least = 2.0 ** -(kernels.ROUNDING_BITS + 1) / one
+            of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
+            least = _above(2.0 ** -(kernels.ROUNDING_BITS + 1) / of_one)
             raise InputError(
                 f"lr {rates[k]:g} of connection {k + 1} rounds every update to zero in weights of "
                 f"{onchip.fixed.weight_bits} bits and exponent {exponents[k]}; "
                 f"expected at least {least:.2g}"
             )
+
+
+def _above(number: float) -> float:
+    """The next number of two digits above a positive one: what is printed shall do."""
+    digit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return (math.floor(number / digit) + 1) * digit

@@ -17,9 +17,10 @@ from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.lowering import Lowered, layer_units, lower_fixed, mirror_rows, weight_rows
 from eqchip.emulator.network import Network
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import TRACE_SHIFT, OnChip
 from eqchip.emulator.onchip_lowering import (
     check_rates,
+    initial_store,
     lower_bias_rates,
     lower_terms,
     terms_of,
@@ -78,16 +79,22 @@ class OnChipTrainer(Trainer):
         self.told = np.zeros((2, connections + 1), np.int64)
         self.learned_from = np.zeros(1, np.int64)  # samples, over all epochs
         self._learner = self._new_learner()
+        self._read_codes()
 
     def _new_learner(self) -> kernels.Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
         units = int(lowered.offsets[-1])
-        codes = (lowered.weights, lowered.mirror)
-        stored = [c.astype(np.int16) << onchip.accumulator_bits for c in codes]
+        stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
+        for k, weights in enumerate(self.start.weights):
+            values = initial_store(weights, self.exponents[k], onchip, self.config.seed, k)
+            weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
+            if k > 0:
+                mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
         mantissas, shifts = lower_bias_rates(onchip, learning, self.config.descent.lr)
         decay, impulse = onchip.trace_gains(learning.nudged_steps)
         return kernels.Learner(
-            *stored,
+            stored,
+            mirror,
             onchip.accumulator_bits,
             onchip.fixed.highest_code,
             mantissas,
@@ -100,7 +107,10 @@ class OnChipTrainer(Trainer):
             int(onchip.threshold * onchip.fixed.one * learning.average_steps),
             np.array([self.config.seed], np.uint64),
             np.zeros((kernels.SOURCES, units), np.int32),
-            *np.zeros((4, units), np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
         )
 
     @property
@@ -193,7 +203,8 @@ class OnChipTrainer(Trainer):
             np.zeros((samples, connections + 1), np.int64),
         )
         plus, minus = _nudges(problem)
-        with uninterrupted():  # weights and position change together, or not at all
+        # The random numbers are taken modulo 2**64, of which plain Python would warn.
+        with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
             kernels.learn_online(
                 lowered,
                 fixed_rules(problem, onchip.fixed, config.learning.average_steps),
@@ -231,11 +242,11 @@ class OnChipTrainer(Trainer):
             back = mirror_rows(self.lowered, k, self._learner.stored_mirror)[:, :n_pre]
             copies = self.onchip.copies
             if copies == "decay":
+                share = int(self.onchip.decay_rate * 2**TRACE_SHIFT)
+                number = int(self.learned_from[0])
                 for copy, values in enumerate((forward, back)):
-                    kernels.shrink(
-                        values, int(self.onchip.decay_rate * 2**kernels.TRACE_SHIFT),
-                        self._learner.seed, int(self.learned_from[0]), k, kernels.DECAY_STREAM + copy,
-                    )  # fmt: skip
+                    stream = kernels.DECAY_STREAM + copy
+                    kernels.shrink(values, share, self._learner.seed, number, k, stream)
                     self.written[k, copy, 0] += values.size
             elif copies == "periodic":
                 back[...] = forward.T

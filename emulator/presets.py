@@ -46,7 +46,8 @@ def preset(
         Replaced settings of :class:`~eqchip.emulator.learning.Learning` and
         :class:`~eqchip.emulator.config.Descent`.
     **settings
-        Replaced settings of :class:`~eqchip.emulator.config.Config`.
+        Replaced settings of :class:`~eqchip.emulator.config.Config`; ``on_chip`` as a dictionary
+        of what is not as chosen for the data set.
 
     Raises
     ------
@@ -68,12 +69,18 @@ def preset(
         raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
     base = known[dataset]
     conv = base.pop("conv")
+    online = base.pop("on-chip")
     if layers == "conv" or any(isinstance(entry, str) for entry in layers or ()):
         base = conv
+    elif settings.get("on_chip") is not None:
+        base = {**base, **online}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
         base = {**base, **deep}
     rates = _rates(base, len(entries) - 1)
+    if isinstance(settings.get("on_chip"), dict) and "ranges" in base:
+        ranges = _from_both_ends(base["ranges"], len(entries) - 1)
+        settings["on_chip"] = {"weight_range": ranges, **settings["on_chip"]}
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     if "dense_gain" in base:
         plain["initial_gain"] = [
@@ -99,6 +106,11 @@ def _rates(base: dict[str, Any], connections: int) -> list[float]:
     """Learning rates of so many connections: as listed, from both ends, or a geometric row."""
     if "rates" not in base:
         return [base["first_rate"] * base["rate_ratio"] ** k for k in range(connections)]
-    first, *between, last = base["rates"]
+    return _from_both_ends(base["rates"], connections)
+
+
+def _from_both_ends(values: list[float], connections: int) -> list[float]:
+    """As many of (first, those between, last) as there are connections."""
+    first, *between, last = values
     middle = between[0] if between else last
     return [first, *[middle] * (connections - 2), last][:connections]

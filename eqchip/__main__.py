@@ -21,6 +21,7 @@ COMMANDS = {
     "chips": "The chips that are known, and every figure about one with its source.",
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
     "report": "What training costs on a chip: energy, time and memory, modelled.",
+    "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
     "crosscheck": "Run a trained network on other engines, and compare step by step.",
     "export": "Write a trained network for other tools: NIR, or Lava.",

@@ -91,6 +91,8 @@ class Cores(Table):
         Of a core, where published, for the memory report.
     state_per_unit : Limit, optional
         Bits of neuron state that the chip keeps for a unit, where published.
+    trace : Limit, optional
+        Bits of a trace of its learning engine, where published.
     packing : Packing
     shared_kernels : Sharing, optional
         Given if a convolution's weights stand once on a core; else every synapse has its own.
@@ -109,6 +111,7 @@ class Cores(Table):
     routing_memory: Limit | None = None
     total_memory: Limit | None = None
     state_per_unit: Limit | None = None
+    trace: Limit | None = None
     packing: Packing
     shared_kernels: Sharing | None = None
 

@@ -22,8 +22,8 @@ from eqchip.emulator.kernels.state import Record
 from eqchip.emulator.onchip import TRACE_SHIFT
 
 # What a core can know of a unit, as whole numbers: rows of `Learner.known`.
-ACTIVITY, CHANGE, TRACE, TRACE_CHANGE, PLUS_TRACE, MINUS_TRACE = range(6)
-SOURCES = 6
+ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)
+SOURCES = 5
 FORWARD, MIRROR = 0, 1
 ATTEMPTED, APPLIED, SATURATED = range(3)
 
@@ -202,9 +202,10 @@ def _decay_spikes(learner, bits, first_row, steps, out, units, key):
         of_step = bits[first_row + step, 0]
         for j in range(units):
             total = np.int64(trace[j]) * learner.decay + np.int64(of_step[j]) * learner.impulse
+            value = np.int64(0)
             if total != 0:
                 value = round_at_random(total, np.int64(TRACE_SHIFT), key, step * units + j)
-                trace[j] = np.int32(min(value, np.int64(learner.most)))
+            trace[j] = np.int32(min(value, np.int64(learner.most)))
 
 
 @inlined
@@ -234,25 +235,25 @@ def _know_traces(net, rules, learner, bits, plus, minus, sample):
     )  # fmt: skip
     most = np.int32(learner.most)
     for j in range(np.uint64(units)):
-        up, down = known[PLUS_TRACE, j], known[MINUS_TRACE, j]
-        known[TRACE, j] = min(up + down, most)
-        known[TRACE_CHANGE, j] = min(up, most) - min(down, most)
+        known[TRACE, j] = min(known[PLUS_TRACE, j] + known[MINUS_TRACE, j], most)
 
 
 @inlined
-def _learn_biases(net, learner, k, sample):
-    """biases += CHANGE mantissa / 2**shift: of its own units every core knows all."""
+def _learn_biases(net, rules, learner, k, sample):
+    """biases += CHANGE mantissa / 2**shift, in the range of a state: a core knows its own units."""
     first, n = net.offsets[k + 1], net.sizes[k + 1]
     key = stream_key(learner.seed[0], sample, k, BIAS_STREAM)
     mantissa, shift = learner.bias_mantissa[k], learner.bias_shift[k]
     for j in range(n):
         change = np.int64(learner.known[CHANGE, first + j])
         if change != 0:
-            net.biases[first + j] += np.int32(round_at_random(change * mantissa, shift, key, j))
+            total = np.int64(net.biases[first + j])
+            total += round_at_random(change * mantissa, shift, key, j)
+            net.biases[first + j] = np.int32(min(max(total, rules.low), rules.high))
 
 
 @inlined
-def _learn(net, learner, terms, written, b, sample):
+def _learn(net, rules, learner, terms, written, b, sample):
     """Write every copy of every connection, term by term, and the biases."""
     known = learner.known
     for term in range(len(terms.connection)):
@@ -284,7 +285,7 @@ def _learn(net, learner, terms, written, b, sample):
                 learner.highest, counts,
             )  # fmt: skip
     for k in range(len(net.sizes) - 1):
-        _learn_biases(net, learner, k, sample)
+        _learn_biases(net, rules, learner, k, sample)
 
 
 @kernel
@@ -327,7 +328,7 @@ def learn_online(
         _know_potentials(net, learner, record.ends, plus, minus, written, b)
         if len(record.bits) > 0:
             _know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
-        _learn(net, learner, terms, written, b, first_number + b)
+        _learn(net, rules, learner, terms, written, b, first_number + b)
 
 
 @kernel

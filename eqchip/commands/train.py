@@ -10,6 +10,7 @@ import click
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.datasets import NAMES
 from eqchip.emulator.errors import InputError
+from eqchip.onchip_options import check_fits, onchip_from, onchip_options
 from eqchip.output import Output, output_options
 from eqchip.parameters import NetworkType, Rates, Schedule
 from eqchip.timing_options import describe, timing_from, timing_options
@@ -86,6 +87,7 @@ from eqchip.timing_options import describe, timing_from, timing_options
     help="Encode the input into spikes, or inject it as a constant current.",
 )  # fmt: skip
 @timing_options()
+@onchip_options
 @click.option("--precision", type=click.Choice(("float32", "float64")))
 @click.option("--seed", type=int)
 @click.option("--validation", type=int, help="Training samples set aside to choose settings on.")
@@ -152,13 +154,13 @@ def train_and_show(
     from eqchip.emulator.datasets import load
     from eqchip.emulator.engine import resolve_threads
     from eqchip.emulator.fit import fit
-    from eqchip.emulator.training import Trainer
+    from eqchip.emulator.onchip_training import make_trainer
     from eqchip.hw_reports.curves import learning_curves
 
     threads = resolve_threads(threads)
     dataset = load(config.dataset, data, progress=not output.quiet)
     if callable(run):
-        Trainer(config, dataset, threads)  # refuse what cannot train before making a directory
+        make_trainer(config, dataset, threads)  # refuse what cannot train before making a directory
         run = run()
     layers = config.written
     outcome = fit(
@@ -186,6 +188,12 @@ def train_and_show(
              f"{test.spikes_per_sample:,.0f}", f"{test.events_per_sample:,.0f}"),
         ],
     )  # fmt: skip
+    if config.on_chip is not None:
+        output.text(
+            f"Learned on the chip: {last['weights_attempted_per_sample']:,.0f} weights written a "
+            f"sample in the last epoch, drift of the copies "
+            + ", ".join(f"{100 * drift:.1f} %" for drift in last["drift"])
+        )
     output.text(f"{outcome.seconds:.0f} s of training. Run: {run.path}  Curves: {curves}")
     return {
         "run": str(run.path),
@@ -202,6 +210,7 @@ def train_and_show(
         "test_macs_per_sample": test.macs_per_sample,
         "test_spikes_per_sample": test.spikes_per_sample,
         "seconds": outcome.seconds,
+        **({"drift": last["drift"]} if config.on_chip is not None else {}),
     }
 
 
@@ -237,6 +246,9 @@ def _config(
 
     plain = given(_PLAIN)
     plain["timing"] = timing_from(settings)
+    learns = onchip_from(settings)
+    if learns is not None:
+        plain["on_chip"] = learns[1]
     if settings["input_mode"] is not None:
         plain["input"] = settings["input_mode"]
     coding = _coding(settings["quantizer"], settings["step_size"], settings["prediction"])
@@ -246,7 +258,10 @@ def _config(
     config = preset(dataset, layers, learning=given(_LEARNING), **plain)
     if len(descent.get("lr", ())) == 1:
         descent["lr"] *= len(config.layers) - 1
-    return preset(dataset, layers, learning=given(_LEARNING), descent=descent, **plain)
+    config = preset(dataset, layers, learning=given(_LEARNING), descent=descent, **plain)
+    if learns is not None:
+        check_fits(config, learns[0])
+    return config
 
 
 def _coding(quantizer: str | None, step_size: Any, prediction: Any) -> Coding | None:
