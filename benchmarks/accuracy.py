@@ -54,6 +54,15 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "conv",
         *REAL_CONV,
     ),
+    "mnist-on-chip": ("--dataset", "mnist", "--on-chip", "loihi1-davies"),
+    "mnist-on-chip-deep": (
+        "--dataset",
+        "mnist",
+        "--layers",
+        "784-500-500-10",
+        "--on-chip",
+        "loihi1-davies",
+    ),
 }
 # Convolutions on MNIST with less of everything, one seed each; all else is the preset's.
 CONV_FRONTIER: dict[str, tuple[str, ...]] = {

@@ -63,6 +63,7 @@ def preset(
     """
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
     deep = known.pop("deep")
+    deep_online = deep.pop("on-chip")
     if dataset not in known:
         raise InputError(f"data set {dataset!r} is unknown; expected one of {', '.join(known)}")
     if isinstance(layers, str) and layers not in KINDS:
@@ -76,7 +77,7 @@ def preset(
         base = {**base, **online}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
-        base = {**base, **deep}
+        base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
     rates = _rates(base, len(entries) - 1)
     if isinstance(settings.get("on_chip"), dict) and "ranges" in base:
         ranges = _from_both_ends(base["ranges"], len(entries) - 1)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.kernels.onchip import FORWARD
 from eqchip.emulator.network import Network
+from eqchip.emulator.onchip_writes import messages_of, reach_of, upkeep_of, writes_of
 from eqchip.hw_reports import baselines, simulated, timing
 from eqchip.hw_reports.cost import (
+    EAST_WEST,
     FREE,
     INFERENCE,
+    NORTH_SOUTH,
     NUDGED,
     UPDATE,
     Counts,
@@ -21,17 +26,21 @@ from eqchip.hw_reports.cost import (
     entries,
     layer_counts,
 )
+from eqchip.hw_reports.energy import Figure, price
 from eqchip.hw_reports.replay import Replay
 from eqchip.hw_reports.simulated import PERIOD, PERIOD_TIME, Period, Work
 from eqchip.hw_reports.timing import TIME, PhaseTime
-from eqchip.hw_reports.totals import Sum
+from eqchip.hw_reports.totals import Sum, plus, total
+from eqchip.hw_reports.trainingcost import Learned
 from eqchip.mapping.activity import (
     CoreActivity,
     StepCounts,
     WeightUpdates,
     core_activity,
+    exchange,
     phase_of_steps,
     step_counts,
+    synapse_writes,
     weight_updates,
 )
 from eqchip.mapping.chip import Chip
@@ -47,7 +56,9 @@ class Cores:
     ----------
     training, inference : CoreActivity
     updates : WeightUpdates
-        Of all training samples together, one update of all weights for each.
+        Of all training samples together, one update of all weights for each. Where the chip
+        learned, the synapses that its products are written to; those applied and saturated are
+        shares of them, as counted in the last epoch.
     times : dict of phase to PhaseTime
     """
 
@@ -97,6 +108,8 @@ class Accounts:
     cores : Cores or None
     simulated : Simulated or None
         Of an asynchronous run.
+    learned : Learned or None
+        Of a run that learned on the chip.
     """
 
     counts: dict[str, Counts]
@@ -105,6 +118,7 @@ class Accounts:
     critical: dict[str, dict[str, float]]
     cores: Cores | None
     simulated: Simulated | None = None
+    learned: Learned | None = None
 
 
 def account(replay: Replay) -> Accounts:
@@ -120,28 +134,24 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
     mode = replay.config.input
     training = core_activity(mapped, replay.training.run, mode)
     inference = core_activity(mapped, replay.inference.run, mode)
-    written = [weight_updates(mapped, changes) for changes in replay.changes]
-    updates = reduce(
-        lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
-    )
-    attempted = updates.attempted / len(written)
+    update = _update(replay, mapped) if replay.written is None else _learning(replay, mapped)
     cores, barriers = len(mapped.parts), _barriers(replay)
     counts: dict[str, Counts] = {
         FREE: core_counts(training, FREE),
         NUDGED: core_counts(training, NUDGED),
-        UPDATE: {"weight_update": attempted},
+        UPDATE: update.counts,
         INFERENCE: core_counts(inference),
     }
     for phase, kinds in counts.items():
-        kinds["barrier"] = np.array([float(barriers[phase])])
+        more = update.barriers if phase == UPDATE else 0.0
+        kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
     if replay.timing is None:
         relaxing, told = _step_times(replay, mapped), None
     else:
         relaxing, told = _simulated_times(replay, mapped, replay.timing.period)
-    update = timing.update(attempted, replay.chip, len(np.unique(mapped.tile)))
-    times = {phase: update if phase == UPDATE else relaxing[phase] for phase in counts}
+    times = {phase: update.time if phase == UPDATE else relaxing[phase] for phase in counts}
     before = timing.reset(replay.chip)
     seconds = {
         phase: time.total + before if phase in (FREE, INFERENCE) else time.total
@@ -156,8 +166,140 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         entries(counts, seconds, replay.chip, mapped.chips),
         seconds,
         critical,
-        Cores(training, inference, updates, times),
+        Cores(training, inference, update.updates, times),
         told,
+        update.learned,
+    )
+
+
+class _Update(NamedTuple):
+    """What writing the weights takes: `counts` and `time` of one sample, `updates` of all.
+
+    ``barriers``: more than the one that ends it.
+    """
+
+    updates: WeightUpdates
+    counts: Counts
+    time: PhaseTime
+    barriers: float = 0.0
+    learned: Learned | None = None
+
+
+def _update(replay: Replay, mapped: MappedNetwork) -> _Update:
+    """Every synapse is written, in every copy."""
+    written = [weight_updates(mapped, changes) for changes in replay.changes]
+    updates = reduce(
+        lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
+    )
+    attempted = updates.attempted / len(written)
+    time = timing.update(attempted, replay.chip, len(np.unique(mapped.tile)))
+    return _Update(updates, {"weight_update": attempted}, time)
+
+
+def _learning(replay: Replay, mapped: MappedNetwork) -> _Update:
+    """What learning on the chip writes and sends.
+
+    Messages are exchanged first, as in a step of their own with its barrier; then every core
+    writes, its synapses one by one. Left out: the biases, the global signals of phases and
+    writing, and whatever it takes a core to keep its traces.
+    """
+    config, chip, tiles = replay.config, replay.chip, len(np.unique(mapped.tile))
+    assert config.on_chip is not None and replay.written is not None
+    attempted = _attempted(replay, mapped)
+    per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
+    counts: Counts = {"weight_update": per_sample}
+    time = _together([timing.update(one, chip, tiles) for one in attempted], 1.0 / len(attempted))
+    source, ways = reach_of(config)
+    # How often messages are exchanged: after every sample, or when the codes of a copy travel.
+    periodic = 1.0 / config.on_chip.every if config.on_chip.copies == "periodic" else 0.0
+    share = periodic if source is None else 1.0
+    if share:
+        sent, exchanging = _exchanged(replay, mapped, share)
+        counts |= sent
+        time = _together([time, exchanging], 1.0)
+    reach = np.zeros(len(config.sizes))
+    for sender, receiver, each in ways:
+        reach[sender] += each * len(mapped.cores_of(receiver))
+    one = price({"weight_update": 1.0}, chip)["weight_update"]
+    learned = Learned(
+        attempted=float(per_sample.sum()),
+        one_write=Sum(one, () if one is not None else ("weight update energy",)),
+        messages=float(counts["message"].sum()) if share else 0.0,
+        always=periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
+        source=source,
+        reach=tuple(reach.tolist()),
+    )
+    shares = replay.written
+    return _Update(
+        WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),
+        counts, time, share, learned,
+    )  # fmt: skip
+
+
+def _attempted(replay: Replay, mapped: MappedNetwork) -> np.ndarray:
+    """Synapses that each core writes after each sample, float64, shape (samples, cores)."""
+    config, run, samples = replay.config, replay.training.run, len(replay.training.indices)
+    upkeep = np.zeros(len(mapped.parts))
+    for (k, copy), share in upkeep_of(config).items():
+        everything = np.ones(mapped.weights[k].codes.shape, np.int64)
+        upkeep += share * synapse_writes(mapped, k, copy == FORWARD, everything)
+    attempted = np.tile(upkeep, (samples, 1))
+    for sample in range(samples):
+        for (k, copy), times in writes_of(config, run, sample).items():
+            attempted[sample] += synapse_writes(mapped, k, copy == FORWARD, times)
+    return attempted
+
+
+def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Counts, PhaseTime]:
+    """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
+    samples = range(len(replay.training.indices))
+    sent = exchange(
+        mapped, [messages_of(replay.config, replay.training.run, sample) for sample in samples]
+    )
+    steps, hops = sent.steps, sent.hops.mean(axis=0)
+    counts: Counts = {
+        "message": steps.messages_sent[0].mean(axis=0),
+        "message_in": steps.messages_received[0].mean(axis=0),
+        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
+        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
+        "chip_crossing": np.array([sent.crossings.mean()]),
+    }
+    at_once = steps._replace(
+        messages_sent=steps.messages_sent / share,
+        messages_received=steps.messages_received / share,
+        links=steps.links / share,
+    )
+    tiles = len(np.unique(mapped.tile))
+    time = timing.relaxation(at_once, sent.routes, replay.chip, tiles, np.ones(1, bool))
+    return counts, _together([time], share)
+
+
+def _together(times: Sequence[PhaseTime], share: float) -> PhaseTime:
+    """Times of one phase after another, so many times as long each; its steps are not told."""
+
+    def added(name: str) -> Figure | None:
+        figure = plus(getattr(time, name) for time in times)
+        return None if figure is None else figure * share
+
+    critical: dict[str, float] = {}
+    for time in times:
+        for kind, seconds in time.critical.items():
+            critical[kind] = critical.get(kind, 0.0) + seconds * share
+    told = [time.decided for time in times if time.decided]
+    cores = np.sum([time.cores for time in times], axis=0) * share
+    return PhaseTime(
+        total(time.total for time in times) * share,
+        added("core"),
+        added("mesh"),
+        added("barrier"),
+        {name: sum(one[name] for one in told) / len(told) for name in timing.RESOURCES}
+        if told
+        else {},
+        critical,
+        int(cores.argmax()) if cores.any() else None,
+        cores,
+        {},
+        np.zeros(0, np.int64),
     )
 
 

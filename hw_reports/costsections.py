@@ -11,7 +11,7 @@ from eqchip.hw_reports.cost import INFERENCE, TRAINING, energy_of, kinds_of
 from eqchip.hw_reports.replay import Replay
 from eqchip.hw_reports.sections import GROUPS
 from eqchip.hw_reports.totals import Sum, exactly, figure_dict, total
-from eqchip.hw_reports.trainingcost import EXPLANATION, Epoch
+from eqchip.hw_reports.trainingcost import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
 from eqchip.mapping.anchors import load_anchors
 from eqchip.mapping.chip import chip_names, load_chip
 
@@ -45,12 +45,15 @@ def training_cost(
             "samples": samples,
         },
         "reached": reached,
-        "whole_minibatch": {
+        # What the chip learned by, it wrote after every sample.
+        "whole_minibatch": None
+        if replay.written is not None
+        else {
             "energy": total(e.minibatch_energy for e in epochs).to_dict(),
             "time": total(e.minibatch_seconds for e in epochs).to_dict(),
             "label": f"if changes were accumulated and written once per minibatch of {size}",
         },
-        "explanation": list(EXPLANATION),
+        "explanation": list(EXPLANATION if replay.written is None else EXPLANATION_ON_CHIP),
     }
 
 

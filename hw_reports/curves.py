@@ -11,7 +11,7 @@ BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:
-    """Draw error and spikes per sample over the epochs of a run.
+    """Draw error and spikes per sample over the epochs of a run; weights, where a chip learned.
 
     Parameters
     ----------
@@ -33,8 +33,10 @@ def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> N
 
     epochs = [row for row in rows if "train_error" in row]
     number = [row["epoch"] for row in epochs]
-    figure = Figure(figsize=(7, 5.6), layout="constrained")
-    error, activity = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
+    on_chip = bool(epochs) and "drift" in epochs[0]
+    figure = Figure(figsize=(7, 9 if on_chip else 5.6), layout="constrained")
+    ratios = (2, 1, 1, 1) if on_chip else (2, 1)
+    error, activity, *more = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     marker = "o" if len(epochs) < 30 else None
     for name, label, colour in (
         ("train_error", "training (running)", ORANGE),
@@ -64,10 +66,41 @@ def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> N
     activity.set_ylabel("spikes per\ntraining sample")
     activity.set_ylim(0, 1.15 * max(spikes, default=1.0) or 1.0)
     activity.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    activity.set_xlabel("epoch")
-    activity.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for axes in (error, activity):
+    if on_chip:
+        _writes(more[0], epochs, marker)
+        _drift(more[1], epochs, marker)
+    lowest = [error, activity, *more][-1]
+    lowest.set_xlabel("epoch")
+    lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for axes in (error, activity, *more):
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
     with replacing(path) as file:
         figure.savefig(file, dpi=150, format="png")
+
+
+def _writes(axes: Any, epochs: Sequence[dict[str, Any]], marker: str | None) -> None:
+    """How many weights a sample tried to change, and how many it changed."""
+    number = [row["epoch"] for row in epochs]
+    for name, label, colour in (
+        ("weights_attempted_per_sample", "attempted", BLUE),
+        ("weights_applied_per_sample", "applied", ORANGE),
+    ):
+        axes.plot(number, [row[name] for row in epochs], color=colour, marker=marker, ms=4,
+                  label=label)  # fmt: skip
+    axes.set_yscale("symlog", linthresh=1.0)
+    axes.set_ylim(0)
+    axes.set_ylabel("weights written\nper sample")
+    axes.legend(frameon=False)
+
+
+def _drift(axes: Any, epochs: Sequence[dict[str, Any]], marker: str | None) -> None:
+    """How far the two copies of every connection have come apart."""
+    number = [row["epoch"] for row in epochs]
+    for k, colour in zip(range(len(epochs[0]["drift"])), (BLUE, ORANGE, GREEN), strict=False):
+        drifts = [100 * row["drift"][k] for row in epochs]
+        axes.plot(number, drifts, color=colour, marker=marker, ms=4, label=f"connection {k + 2}")
+    axes.set_ylim(0, max(5.0, 1.1 * max(100 * d for row in epochs for d in row["drift"] or [0.0])))
+    axes.set_ylabel("drift of the\ncopies (%)")
+    if epochs[0]["drift"]:
+        axes.legend(frameon=False)

@@ -15,7 +15,7 @@ from eqchip.emulator.fixedpoint import quantize
 from eqchip.emulator.network import Conv2d
 from eqchip.emulator.runs import RunDirectory
 from eqchip.hw_reports import asynchrony, costsections, memory, neurobench, sections
-from eqchip.hw_reports.accounting import Accounts
+from eqchip.hw_reports.accounting import Accounts, copies_written
 from eqchip.hw_reports.cost import STATIC, TRAINING, energy_of, kinds_of
 from eqchip.hw_reports.labels import LABELS
 from eqchip.hw_reports.learningmemory import states_of_unit
@@ -71,7 +71,14 @@ def report(
     weight_bits = FLOAT_BITS if floating else replay.fixed.weight_bits
     # Simulated time does not follow the spikes: a nominal period takes what it takes.
     critical = accounts.critical if accounts.simulated is None else None
-    found = epochs(rows, accounts.entries, accounts.seconds, critical, config.descent.minibatch)
+    found = epochs(
+        rows,
+        accounts.entries,
+        accounts.seconds,
+        critical,
+        config.descent.minibatch,
+        accounts.learned,
+    )
     kept = memory.report(
         config, replay.network, replay.chip, replay.mapped, state_bits, weight_bits
     )
@@ -222,6 +229,8 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
     if accounts.cores is not None:
         updates = accounts.cores.updates
         share = updates.applied.sum() / max(updates.attempted.sum(), 1)
+        notes += _learning_notes(replay, accounts, share)
+    if accounts.cores is not None and replay.written is None:
         notes.append(
             f"{percent(share, 2)} of the weights written for a sample change their stored code of "
             f"{replay.fixed.weight_bits} bits, rounded to nearest at the rate of the start of "
@@ -251,6 +260,28 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
     elif replay.config.descent.momentum:
         notes.append("Momentum needs a velocity for every weight, which is not accounted for.")
     return [*notes, *replay.notes]
+
+
+def _learning_notes(replay: Replay, accounts: Accounts, share: float) -> list[str]:
+    """What is counted where the chip itself learned, and what is not."""
+    onchip, learned = replay.config.on_chip, accounts.learned
+    if onchip is None or learned is None:
+        return []
+    whole = copies_written(replay.network, replay.chip)
+    notes = [
+        f"Learning on the chip attempts {learned.attempted:,.0f} writes for a sample, where all "
+        f"copies of all weights are {whole:,}; in the last epoch, {percent(share, 2)} of those "
+        f"attempted changed their stored code of {replay.fixed.weight_bits} bits.",
+        f"Learning sends {learned.messages:,.0f} graded messages for a sample, each priced as a "
+        "spike's. Not priced: the global signals of phases and writing, biases, and keeping traces "
+        "while spikes arrive.",
+    ]
+    if onchip.copies not in ("errors", "same-noise"):
+        notes.append(
+            "The samples ran with the copy of each weight that feed-forward spikes read in both "
+            "directions: of the two, which may have drifted apart, a run keeps that one."
+        )
+    return notes
 
 
 def _kernel_notes(replay: Replay) -> list[str]:
@@ -286,7 +317,7 @@ def _chip(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:
         "description": " ".join(chip.description.split()),
         "model": chip.model,
         "file": chip_file,
-        "digest": chip.digest(),
+        "digest": replay.digest,
         "chips": 1 if replay.mapped is None else replay.mapped.chips,
         "learning": chip.learning,
         "copies": chip.copies,

@@ -13,10 +13,15 @@ derivatives; Chen et al., arXiv 1604.06174 (2016), for checkpoints.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from eqchip.emulator.coding import Coding, OptimalStepSize
 from eqchip.emulator.config import Config
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip_lowering import terms_of
+from eqchip.emulator.parts import Part, whole_layers
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
 FURTHEST = 1000  # steps on the plot's axis, at least
@@ -72,11 +77,14 @@ def states_of_unit(coding: Coding) -> dict[str, int]:
     return states
 
 
-def terms(config: Config, state_bits: int) -> list[Term]:
+def terms(config: Config, state_bits: int, parts: Sequence[Part] | None = None) -> list[Term]:
     """All that EP and BPTT remember beside the weights and the state of now.
 
     The clamped input is known throughout and needs no memory; nor do its bits, which can be
     computed from it again. That spares BPTT a bit for every input and step.
+
+    Of a network that learned on the chip EP's are those of its cores as well: `parts`, or its
+    layers where nothing is mapped.
     """
     units, coding, learning = sum(config.sizes[1:]), config.coding, config.learning
     states = sum(states_of_unit(coding).values())
@@ -95,6 +103,7 @@ def terms(config: Config, state_bits: int) -> list[Term]:
                 Term("ep", "input residues at the end of the free phase", state_bits,
                      config.sizes[0], False, "two phases start from them")
             )  # fmt: skip
+    found += on_chip_terms(config, whole_layers(config.sizes) if parts is None else parts)
     found.append(
         Term("bptt", "potential", state_bits, units, True,
              "whether the clip to [0, 1] lets the adjoint through")
@@ -112,6 +121,60 @@ def terms(config: Config, state_bits: int) -> list[Term]:
             Term("bptt", "step size", state_bits, units, True, "it scales the adjoint")
         )  # fmt: skip
     return found
+
+
+def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
+    """What cores that learn keep of spikes, and of weights below those that spikes read.
+
+    Every core counts by itself: the spikes of each unit that reaches it, and of each of its own,
+    where a product that it writes takes them. Potentials and changes that arrive as messages are
+    used as they come, and need no memory.
+    """
+    onchip = config.on_chip
+    if onchip is None:
+        return []
+    below, above, hidden, upper_units, synapses = 0, 0, 0, 0, 0
+    sizes, last = config.sizes, len(config.sizes) - 1
+    for part in (part for part in parts if part.layer > 0):
+        fed_back = part.layer < last
+        lower, upper = sizes[part.layer - 1], sizes[part.layer + 1] if fed_back else 0
+        below, above = below + lower, above + upper
+        hidden, upper_units = hidden + part.units * fed_back, upper_units + part.units
+        synapses += part.units * (lower + upper)
+    forward, mirrored = (_trace_bits(onchip, copy) for copy in (kernels.FORWARD, kernels.MIRROR))
+    own = (forward.own, upper_units) if forward.own else (mirrored.own, hidden)
+    found = [
+        Term("ep", "traces of input axons from below", forward.axon, below, False,
+             "each core counts the spikes of every unit that reaches it"),
+        Term("ep", "traces of input axons from above", mirrored.axon, above, False,
+             "the copy that feedback crosses is written from the spikes above"),
+        Term("ep", "traces of own units", *own, False, "a product takes the spikes of both ends"),
+        Term("ep", "accumulators", onchip.accumulator_bits, synapses, False,
+             "bits of every copy of a weight below those that a spike reads"),
+    ]  # fmt: skip
+    return [term for term in found if term.total_bits]
+
+
+class _Traces(NamedTuple):
+    """Bits of the trace of a unit that reaches a core, and of one of its own."""
+
+    axon: int
+    own: int
+
+
+def _trace_bits(onchip: OnChip, copy: int) -> _Traces:
+    """Which traces the products of a copy take; one is kept at a time."""
+    bits = {
+        kernels.TRACE: onchip.trace_bits,
+        kernels.PLUS_TRACE: onchip.trace_bits,
+        kernels.MINUS_TRACE: onchip.trace_bits,
+    }
+    axon, own = 0, 0
+    for term in terms_of(onchip, 2):  # the second connection has both copies
+        if (term.connection, term.copy) == (1, copy):
+            ends = (term.pre, term.post) if copy == kernels.FORWARD else (term.post, term.pre)
+            axon, own = max(axon, bits.get(ends[0], 0)), max(own, bits.get(ends[1], 0))
+    return _Traces(axon, own)
 
 
 def ep_bytes(found: list[Term]) -> int:
@@ -141,9 +204,11 @@ def crossover(found: list[Term]) -> int:
     return ep // _bits_per_step(found) + 1
 
 
-def compared(config: Config, state_bits: int) -> dict[str, Any]:
-    """The comparison over the number of steps, as a plain dictionary."""
-    found = terms(config, state_bits)
+def compared(
+    config: Config, state_bits: int, parts: Sequence[Part] | None = None
+) -> dict[str, Any]:
+    """The comparison over the number of steps, as a plain dictionary; `parts` as for `terms`."""
+    found = terms(config, state_bits, parts)
     at = config.learning.free_steps
     steps = _steps_shown(at)
     ep, bptt = ep_bytes(found), bptt_bytes(found, at)

@@ -11,7 +11,7 @@ from eqchip.emulator.config import Config
 from eqchip.emulator.network import Network
 from eqchip.emulator.parts import Part, whole_layers
 from eqchip.hw_reports.energy import Figure
-from eqchip.hw_reports.learningmemory import compared, states_of_unit, terms
+from eqchip.hw_reports.learningmemory import compared, on_chip_terms, states_of_unit, terms
 from eqchip.hw_reports.totals import Sum, exactly, figure_dict, plus
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork
@@ -41,6 +41,9 @@ def core_bits(
     learning            what Equilibrium Propagation keeps beside it, see
                         :mod:`eqchip.hw_reports.learningmemory`
     ==================  ==============================================================
+
+    Accumulators of a network that learned on the chip lie in synapse memory; they are told as
+    learning, and no part of the weights here.
     """
     parts = whole_layers(network.sizes) if mapped is None else mapped.parts
     units = np.array([part.units for part in parts], np.int64)
@@ -53,6 +56,9 @@ def core_bits(
         if mapped is None
         else (mapped.synapse_bits[:, FORWARD_COPY], mapped.synapse_bits[:, MIRRORED_COPY])
     )
+    if mapped is not None:
+        of_forward, of_mirrored = _accumulators(config, mapped)
+        forward, mirrored = forward - of_forward, mirrored - of_mirrored
     return {
         WEIGHTS: forward,
         MIRRORED: mirrored,
@@ -75,7 +81,7 @@ def report(
         "by_use": {use: figure_dict(figure) for use, figure in figures.items()},
         "total": Sum(plus(figures.values()), lacks).to_dict(),
         "by_core": None if mapped is None else _rows(bits, len(mapped.parts)),
-        **compared(config, state_bits),
+        **compared(config, state_bits, None if mapped is None else mapped.parts),
     }
 
 
@@ -89,13 +95,26 @@ def _states(config: Config, part: Part) -> int:
 
 
 def _learning_bits(config: Config, part: Part, state_bits: int) -> int:
-    """What EP keeps for the units of a part."""
+    """What EP keeps for the units of a part, and on its core."""
+    of_units = config.model_copy(update={"on_chip": None})
     each = 0
-    for term in terms(config, state_bits):
+    for term in terms(of_units, state_bits):
         of_input = term.name.startswith("input")
         if term.method == "ep" and of_input == (part.layer == 0):
             each += term.bits
-    return each * part.units
+    of_core = sum(term.total_bits for term in on_chip_terms(config, [part]))
+    return each * part.units + of_core
+
+
+def _accumulators(config: Config, mapped: MappedNetwork) -> tuple[np.ndarray, np.ndarray]:
+    """Bits of the accumulators of both copies on every core, int64."""
+    bits = 0 if config.on_chip is None else config.on_chip.accumulator_bits
+    sizes, last = config.sizes, len(config.sizes) - 1
+    forward = [part.units * sizes[part.layer - 1] if part.layer else 0 for part in mapped.parts]
+    mirrored = [
+        part.units * sizes[part.layer + 1] if 0 < part.layer < last else 0 for part in mapped.parts
+    ]
+    return np.array(forward, np.int64) * bits, np.array(mirrored, np.int64) * bits
 
 
 def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -29,7 +29,9 @@ from eqchip.emulator.problem import Precision, Problem, Run, pose
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import ACTIVITY_FORMAT, RunDirectory
 from eqchip.emulator.training import stream_seed
+from eqchip.hw_reports.trainingcost import metric
 from eqchip.mapping.chip import Chip
+from eqchip.mapping.learning import learning_chip
 from eqchip.mapping.mapped import MappedNetwork, map_network
 from eqchip.mapping.paths import paths
 from eqchip.mapping.wiring import check_kinds
@@ -56,6 +58,13 @@ class Replayed(NamedTuple):
         return self.run.timed
 
 
+class Written(NamedTuple):
+    """Of the weights attempted in the last epoch, the shares whose code changed, or was clipped."""
+
+    applied: float
+    saturated: float
+
+
 @dataclass(frozen=True, eq=False)
 class Replay:
     """A network, its chip, and the samples that ran on it.
@@ -73,12 +82,17 @@ class Replay:
     split : {"validation", "test"}
         Where the inference samples are from.
     changes : list of Changes
-        Of each training sample by itself.
+        Of each training sample by itself; empty if the run learned on the chip, which writes what
+        :mod:`eqchip.emulator.onchip_writes` counts.
     notes : tuple of str
     timing : Asynchronous or None
         The clocks, delays, queues and faults that the samples ran with; None: in time steps.
     step_time : Replay or None
         With `timing`: the same samples in time steps.
+    digest : str
+        Of the chip as its file describes it; `chip` may hold the integers of the run instead.
+    written : Written or None
+        Of a run that learned on the chip, what came of the weights that it attempted to write.
     """
 
     config: Config
@@ -93,6 +107,8 @@ class Replay:
     notes: tuple[str, ...]
     timing: Asynchronous | None = None
     step_time: Replay | None = None
+    digest: str = ""
+    written: Written | None = None
 
     @property
     def error(self) -> float:
@@ -143,7 +159,7 @@ def replay(
     InputError
         If there is no trained network or no activity, if the network sends no spikes or has a
         maximum pooling, if it does not fit the chip, or if the chip has no clocks that `timing`
-        could be of.
+        could be of. Of a run that learned on the chip, if this one cannot learn.
     """
     check_whole("report: samples", samples, 1)
     run.config.learning.check_all_in_dynamics("report")
@@ -152,6 +168,19 @@ def replay(
     progress = progress or Silent()
     config, network = run.config, run.network()
     check_kinds(network)
+    digest, written = chip.digest(), None
+    if config.on_chip is not None:
+        chip, written = learning_chip(chip, config.on_chip), _written(run)
+        if chip.copies != 2:
+            raise InputError(
+                f"report: chip {chip.name} stores one copy of each weight, but the run learned in "
+                "two; expected a chip with copies = 2"
+            )
+        if timing is not None:
+            raise InputError(
+                "report: timing is given, but the run learned on the chip, in time steps; "
+                "expected no timing"
+            )
     rates = firing_rates(run)
     mapped = None
     if chip.model == "cores":
@@ -174,7 +203,9 @@ def replay(
         progress.advance(len(chosen.training))
         inference = _infer(config, network, dataset, chosen, settings, threads)
         progress.advance(len(chosen.inference))
-        changes = sample_changes(config, network, training.run)
+        changes = []
+        if config.on_chip is None:
+            changes = sample_changes(config, network, training.run)
         found = Replay(
             config,
             network,
@@ -188,6 +219,8 @@ def replay(
             tuple(notes),
             timing=one,
             step_time=found,
+            digest=digest,
+            written=written,
         )
     progress.stop()
     assert found is not None
@@ -252,6 +285,19 @@ def firing_rates(run: RunDirectory) -> list[float]:
     if found != ACTIVITY_FORMAT:
         raise InputError(f"{path}: format is {found!r}; expected {ACTIVITY_FORMAT!r}")
     return _rates(path, document, run.config)
+
+
+def _written(run: RunDirectory) -> Written:
+    """What came of the weights attempted in the last epoch; nothing before the first."""
+    rows = [row for row in run.metrics() if "train_error" in row]
+    if not rows:
+        return Written(0.0, 0.0)
+    attempted, applied, saturated = (
+        metric(rows[-1], f"weights_{what}_per_sample")
+        for what in ("attempted", "applied", "saturated")
+    )
+    most = max(attempted, 1.0)
+    return Written(applied / most, saturated / most)
 
 
 def _rates(path: Path, document: dict[str, Any], config: Config) -> list[float]:

@@ -98,7 +98,7 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """What was counted, per sample."""
     cores, written = accounts.cores, None
     if cores is not None:
-        updates = len(replay.changes)
+        updates = len(replay.training.indices)
         written = {name: float(n.sum()) / updates for name, n in cores.updates._asdict().items()}
     return {
         "by_phase": {
@@ -117,7 +117,7 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
                 name: _per_sample(cores.training, name).tolist()
                 for name in ("spikes", "synaptic_events", "messages_sent", "messages_received")
             },
-            "weight_updates": (cores.updates.attempted / len(replay.changes)).tolist(),
+            "weight_updates": (cores.updates.attempted / len(replay.training.indices)).tolist(),
         },
         "raster": _raster(replay),
     }
@@ -228,15 +228,15 @@ def _alternatives(replay: Replay, accounts: Accounts) -> dict[str, Any] | None:
     if "weight_update" not in accounts.counts[UPDATE]:
         return None
     attempted = float(accounts.counts[UPDATE]["weight_update"].sum())
-    found: dict[str, Any] = {
-        "minibatch": {
+    found: dict[str, Any] = {}
+    if replay.written is None:
+        found["minibatch"] = {
             "size": size,
             "figure": figure_dict(None if written is None else written * (1 / size)),
             "label": f"if changes were accumulated and written once per minibatch of {size}",
         }
-    }
     if accounts.cores is not None:
-        applied = float(accounts.cores.updates.applied.sum()) / len(replay.changes)
+        applied = float(accounts.cores.updates.applied.sum()) / len(replay.training.indices)
         share = applied / attempted if attempted else 0.0
         found["applied"] = {
             "figure": figure_dict(None if written is None else written * share),

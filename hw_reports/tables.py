@@ -39,10 +39,11 @@ def training(document: Mapping[str, Any]) -> Table:
                 ["  without static power", short_total(dynamic), band(dynamic["figure"]), "", ""]
             )
     seldom = cost["whole_minibatch"]
-    rows.append(
-        _cost_row(f"  if written once per {run['minibatch']}", seldom["energy"],
-                  seldom["time"])
-    )  # fmt: skip
+    if seldom is not None:
+        rows.append(
+            _cost_row(f"  if written once per {run['minibatch']}", seldom["energy"],
+                      seldom["time"])
+        )  # fmt: skip
     inference = document["energy"]["inference"], document["time"]["inference"]
     rows.append(_cost_row("inference, one sample", *inference))
     return Table(

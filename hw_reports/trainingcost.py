@@ -9,16 +9,21 @@ spikes and synaptic events while it trained (``metrics.jsonl``), and these are t
 * every unit is updated in every step, so the rest of the updates are inactive ones;
 * weight updates, barriers and resets are the same for every sample;
 * of the time, what the deciding core or link spends on each kind follows the same factors.
+
+A network that learned on the chip counted what it wrote as well, and for whom it sent messages:
+of its epochs, weight updates are their own, and messages of learning follow the units that
+changed, or were active, as the epoch counted them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eqchip.emulator.errors import InputError
-from eqchip.hw_reports.cost import STATIC, TRAINING, Entry
+from eqchip.hw_reports.cost import STATIC, TRAINING, UPDATE, Entry
 from eqchip.hw_reports.energy import Figure
 from eqchip.hw_reports.totals import Sum, total
 
@@ -34,6 +39,78 @@ EXPLANATION = (
     "after every sample, in every copy.",
     "Validation and test samples are not charged to the training.",
 )
+EXPLANATION_ON_CHIP = (
+    EXPLANATION[0],
+    "Weight updates of each epoch are the writes that the chip attempted while it trained, in "
+    "every copy; graded messages of learning follow the units that it counted as changed or "
+    "active; barriers and resets cost the same in every epoch.",
+    EXPLANATION[2],
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning on the chip does after a sample, for pricing epochs that counted their own.
+
+    Attributes
+    ----------
+    attempted : float
+        Weights that a sample of the replay attempted to write.
+    one_write : Sum
+        The energy of one.
+    messages : float
+        Graded messages that a sample of the replay sent.
+    always : float
+        Those of them that do not depend on the sample.
+    source : {"changed", "active", None}
+        Which units of the metrics the others follow.
+    reach : tuple of float
+        Messages that such a unit of each layer sends.
+    """
+
+    attempted: float
+    one_write: Sum
+    messages: float
+    always: float
+    source: str | None
+    reach: tuple[float, ...]
+
+    def factors(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """By kind, how many times the replay's update an epoch's was."""
+        sent = self.always
+        if self.source is not None:
+            units = _units(row, f"units_{self.source}_per_sample", len(self.reach))
+            sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
+        writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
+        messages = _ratio(sent, self.messages)
+        return {"weight_update": writes, **dict.fromkeys(FOLLOW_SPIKES, messages)}
+
+
+def metric(row: Mapping[str, Any], name: str) -> float:
+    """A number of a line of metrics, at least 0.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found: Any = row.get(name)
+    if type(found) not in (int, float) or not 0 <= found < math.inf:
+        raise InputError(
+            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
+            "expected a number of at least 0, as training on the chip writes it"
+        )
+    return float(found)
+
+
+def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:
+    found = row.get(name)
+    if not isinstance(found, list) or len(found) != layers:
+        raise InputError(
+            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
+            f"expected {layers} numbers, one a layer"
+        )
+    return [metric({**row, name: units}, name) for units in found]
 
 
 @dataclass(frozen=True)
@@ -58,6 +135,7 @@ def epochs(
     times: Mapping[str, Sum],
     critical: Mapping[str, Mapping[str, float]] | None,
     minibatch: int,
+    learned: Learned | None = None,
 ) -> list[Epoch]:
     """Every epoch of ``metrics.jsonl``.
 
@@ -74,11 +152,13 @@ def epochs(
         or follows the synaptic events (see `times`).
     minibatch : int
         Were the weights written once per so many samples, as the last two fields tell.
+    learned : Learned, optional
+        Of a network that learned on the chip.
 
     Raises
     ------
     InputError
-        If a line does not say how many samples its epoch had.
+        If a line does not say how many samples its epoch had, or, with `learned`, what it wrote.
     """
     counted = _counted(found)
     result = []
@@ -90,11 +170,18 @@ def epochs(
                 "expected a whole number of at least 1"
             )
         factors = _factors(row, counted)
+        updating = None if learned is None else learned.factors(row)
         costs = []
         for writes in (1.0, 1.0 / minibatch):
             scale = {**factors, "weight_update": writes}
             seconds = {p: _time(p, times[p], critical, scale, writes) for p in TRAINING}
-            energy = _energy(found, times, seconds, scale)
+            if updating is None or critical is None or learned is None:
+                energy = _energy(found, times, seconds, scale)
+            else:
+                seconds[UPDATE] = _scaled(times[UPDATE], critical[UPDATE], updating)
+                relaxing = [entry for entry in found if entry.phase != UPDATE]
+                energy = _energy(relaxing, times, seconds, scale)
+                energy += _update(found, learned, row, updating, times, seconds)
             costs += [energy * samples, total(seconds.values()) * samples]
         result.append(
             Epoch(
@@ -147,11 +234,35 @@ def _time(
     """The time of a phase, its deciding parts scaled by their kinds' factors."""
     if phase == "update":
         return time * writes  # as often as weights are written, with its barrier
-    if critical is None:
-        return time
-    before = sum(critical[phase].values())
-    after = sum(s * factors.get(kind, 1.0) for kind, s in critical[phase].items())
+    return time if critical is None else _scaled(time, critical[phase], factors)
+
+
+def _scaled(time: Sum, critical: Mapping[str, float], factors: Mapping[str, float]) -> Sum:
+    """The time of a phase whose deciding parts take so many times as long."""
+    before = sum(critical.values())
+    after = sum(s * factors.get(kind, 1.0) for kind, s in critical.items())
     return time * (after / before if before else 1.0)
+
+
+def _update(
+    found: Sequence[Entry],
+    learned: Learned,
+    row: Mapping[str, Any],
+    factors: Mapping[str, float],
+    times: Mapping[str, Sum],
+    seconds: Mapping[str, Sum],
+) -> Sum:
+    """The energy of an update that the chip learned by: its own writes, and messages as many."""
+    terms = []
+    for entry in (entry for entry in found if entry.phase == UPDATE):
+        if entry.kind == "weight_update":
+            terms.append(learned.one_write * metric(row, "weights_attempted_per_sample"))
+        elif entry.kind in FOLLOW_TIME:
+            factor = _longer(times[UPDATE].figure, seconds[UPDATE].figure)
+            terms.append(entry.energy * factor)
+        else:
+            terms.append(entry.energy * factors.get(entry.kind, 1.0))
+    return total(terms)
 
 
 def _energy(

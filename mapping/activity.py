@@ -20,6 +20,7 @@ phase is delivered again in every phase that goes on from there, but sent once.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -29,10 +30,11 @@ from eqchip.emulator.asynchronous import Timed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize_at
 from eqchip.emulator.learning import Changes
+from eqchip.emulator.onchip_writes import Messages
 from eqchip.emulator.phases import Free, Phase
 from eqchip.emulator.problem import InputMode, Run
 from eqchip.mapping.mapped import MappedNetwork
-from eqchip.mapping.route import DIRECTIONS, Link
+from eqchip.mapping.route import DIRECTIONS, Link, Routes, hops, routes
 from eqchip.mapping.wiring import FEEDBACK, FORWARD, wiring
 
 
@@ -290,6 +292,84 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
                 parts = [mapped.parts[core] for core in cores]
                 counts[:, cores] += wires.stored(written, parts, mapped.chip.shares_kernels)
     return WeightUpdates(*counts)
+
+
+def synapse_writes(mapped: MappedNetwork, k: int, forward: bool, counts: np.ndarray) -> np.ndarray:
+    """How often each core writes a synapse of one copy of connection k, int64, shape (cores,).
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+    k : int
+    forward : bool
+        The forward copy, or the mirrored one; a chip that stores no mirrored copy writes none.
+    counts : ndarray of int
+        How often each synapse is written, in the shape of the synapse weights.
+    """
+    found = np.zeros(len(mapped.parts), np.int64)
+    copies, wires = mapped.copies(k), wiring(mapped.network, k, forward)
+    cores = copies.forward if forward else copies.mirrored
+    if len(cores) == 0 or wires is None:
+        return found
+    parts = [mapped.parts[core] for core in cores]
+    for times in range(int(counts.max(initial=0))):
+        flags = (counts > times)[None]
+        found[cores] += wires.stored(flags, parts, mapped.chip.shares_kernels)[0]
+    return found
+
+
+class Exchange(NamedTuple):
+    """Graded messages between cores, which carry no spikes.
+
+    ``steps``: as of one step, float64, with the samples as its batch and the links of ``routes``.
+    ``hops``: float64, shape (samples, cores, 4), of each sender in each of DIRECTIONS.
+    ``crossings``: float64, shape (samples,), links to another chip crossed.
+    """
+
+    steps: StepCounts
+    routes: Routes
+    hops: np.ndarray
+    crossings: np.ndarray
+
+
+def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> Exchange:
+    """Route messages from units to cores, as spikes are routed: once for every destination core.
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+    messages : sequence of sequence of Messages
+        Of each sample.
+    """
+    samples, cores = len(messages), len(mapped.parts)
+    between = np.zeros((samples, cores, cores))
+    for sample, found in enumerate(messages):
+        for one in found:
+            senders, receivers = mapped.cores_of(one.sender), mapped.cores_of(one.receiver)
+            of_units = np.asarray(one.each, np.float64)
+            sent = np.add.reduceat(of_units, [mapped.parts[core].first for core in senders])
+            heard = mapped.units[receivers] if one.per_unit else np.ones(len(receivers))
+            between[sample][np.ix_(senders, receivers)] += np.outer(sent, heard)
+    # A sender of its own for each pair of cores: who hears how many differs.
+    source, destination = np.nonzero(between.any(axis=0))
+    sends = destination[:, None] == np.arange(cores)
+    ways = routes(mapped.x, mapped.y, sends, source, mapped.mesh.tiles_x)
+    links = between[:, source, destination] @ ways.crossed
+    nothing = np.zeros((1, samples, cores))
+    return Exchange(
+        StepCounts(
+            np.zeros(1, np.int64),
+            nothing,
+            nothing,
+            nothing,
+            between.sum(axis=2)[None],
+            between.sum(axis=1)[None],
+            links[None],
+        ),
+        ways,
+        np.einsum("sab,abd->sad", between, hops(mapped.x, mapped.y)),
+        links @ ways.crossing,
+    )
 
 
 def phase_of_steps(phases: tuple[Phase, ...]) -> np.ndarray:

@@ -164,7 +164,7 @@ def write_outer(
 
 
 @inlined
-def _know_potentials(net, learner, ends, plus, minus, written, b):
+def know_potentials(net, learner, ends, plus, minus, written, b):
     """ACTIVITY = s+ + s-, CHANGE = s+ - s-, of every layer; the input's never changes."""
     known, threshold = learner.known, learner.threshold
     for layer in range(len(net.sizes)):
@@ -209,7 +209,7 @@ def _decay_spikes(learner, bits, first_row, steps, out, units, key):
 
 
 @inlined
-def _know_traces(net, rules, learner, bits, plus, minus, sample):
+def know_traces(net, rules, learner, bits, plus, minus, sample):
     """The traces of the two nudged phases."""
     units = net.offsets[-1]
     first_plus = np.int64(0)
@@ -325,9 +325,9 @@ def learn_online(
             if record.ends[0, 0, first + j] > record.ends[0, 0, first + best]:
                 best = j
         written.classes[b] = best
-        _know_potentials(net, learner, record.ends, plus, minus, written, b)
+        know_potentials(net, learner, record.ends, plus, minus, written, b)
         if len(record.bits) > 0:
-            _know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
+            know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
         _learn(net, rules, learner, terms, written, b, first_number + b)
 
 

@@ -26,19 +26,20 @@ CHECKED_SAMPLES = 5
 )
 @output_options
 def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -> int:
-    """Train a small network on handwritten digits, and put it on a chip, in about a minute.
+    """Train a small network on handwritten digits on an emulated chip, in about a minute.
 
-    Every neuron sends only bits, in training and at test time. The trained network is placed
-    on the cores of a Loihi chip, run there in the chip's integers, and what training it costs
-    is reported: modelled, not measured. In the end other engines run it too: the plain
+    Every neuron sends only bits, in training and at test time, and every core learns after every
+    sample, in the integers of a Loihi chip, writing its own copies of the weights. What that
+    costs is reported: modelled, not measured. In the end other engines run it too: the plain
     reference, and Brian2 and Lava where they are installed. Exit status 1 if the test error,
-    in floating point or in integers, is not below 5 %, or if another engine finds other bits.
+    there or with the weights mapped anew, is not below 5 %, or if another engine finds other bits.
     """
     from eqchip.emulator.presets import preset
     from eqchip.emulator.runs import RunDirectory, command_line
+    from eqchip.mapping.chip import load_chip
 
     output = Output(as_json, quiet)
-    config = preset("digits")
+    config = preset("digits", on_chip={"fixed": load_chip(CHIP).arithmetic})
     path = out or free_path(Path("runs/demo"))
     trained = train_and_show(
         output,
