@@ -76,9 +76,10 @@ def main() -> int:
         for _ in range(options.rounds)
     ]
     found = {
-        "command": "python benchmarks/onchip_speed.py --data DIR"
-        f" --samples {options.samples} --rounds {options.rounds} --threads {options.threads}",
-        **provenance(),
+        **provenance(
+            "python benchmarks/onchip_speed.py --data DIR"
+            f" --samples {options.samples} --rounds {options.rounds} --threads {options.threads}"
+        ),
         "samples": options.samples,
         "threads": options.threads,
         "seconds": rounds,

@@ -21,11 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from asynchrony_speed_table import asynchrony_speed
 from asynchrony_tables import TABLES as ASYNCHRONY
 from cells import NOTHING, between, spread, table, thousands
+from onchip_tables import TABLES as ON_CHIP
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md",
-    "docs/asynchronous.md", "docs/convolution.md",
+    "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md",
 )  # fmt: skip
 CONVOLUTIONS = ("mnist-conv", "mnist-conv-real-valued")  # studies on MNIST
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
@@ -396,6 +397,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "files": files,
     "asynchrony-speed": asynchrony_speed,
     **ASYNCHRONY,
+    **ON_CHIP,
 }
 
 
