@@ -69,6 +69,8 @@ COSTS = {
     ),
 }  # fmt: skip
 
+CROWDED = 12  # points between two numbers on the page, at least
+
 
 def pareto(costs: Sequence[float], errors: Sequence[float]) -> list[int]:
     """The points that no other beats, cheapest first.
@@ -125,8 +127,9 @@ def figure(document: Document, cost: Cost) -> Figure:
         say(ax, f"The {cost.key} is unknown: the chip file lacks every figure of it.")
         return drawn
     _marks(ax, rows, cost, document["varied"])
-    _front(ax, [document["rows"][n] for n in front], cost, len(listed))
+    _front(ax, [document["rows"][n] for n in front], cost)
     _axes(ax, rows, cost)
+    _number(ax, [document["rows"][n] for n in listed], cost)
     _key(below, [document["rows"][n] for n in listed], cost, document["varied"], len(front), key)
     return drawn
 
@@ -145,19 +148,30 @@ def _marks(ax: Axes, rows: list[Any], cost: Cost, varied: Sequence[str]) -> None
         )  # fmt: skip
 
 
-def _front(ax: Axes, front: list[Any], cost: Cost, listed: int) -> None:
-    """The front as steps, its points ringed and numbered.
+def _front(ax: Axes, front: list[Any], cost: Cost) -> None:
+    """The front as steps, its points ringed.
 
     No whiskers: a figure of the chip file that is wrong moves all points alike.
     """
     x, y = [row[cost.key]["value"] for row in front], [row["error"] for row in front]
     ax.step(x, y, where="post", color=INK, lw=1.0, zorder=2, label="Pareto front")
     ax.plot(x, y, "o", ms=9, mfc="none", mec=INK, mew=1.0, zorder=4)
-    places = list(zip(x, y, strict=True))[:listed]
-    for place in dict.fromkeys(places):  # points that are equal in both share a number
-        first, last = places.index(place) + 1, places.index(place) + places.count(place)
+
+
+def _number(ax: Axes, listed: list[Any], cost: Cost) -> None:
+    """Number the points of the front; neighbours whose numbers would run into one share them."""
+    places = [(row[cost.key]["value"], row["error"]) for row in listed]
+    on_page = ax.transData.transform(places) * 72 / ax.figure.dpi  # points, once the axes are set
+    groups: list[list[int]] = []
+    for n, place in enumerate(on_page):
+        if groups and abs(place - on_page[groups[-1][0]]).max() < CROWDED:
+            groups[-1].append(n)
+        else:
+            groups.append([n])
+    for group in groups:
+        first, last = group[0] + 1, group[-1] + 1
         ax.annotate(
-            str(first) if first == last else f"{first}–{last}", place, xytext=(-5, -5),
+            str(first) if first == last else f"{first}–{last}", places[group[0]], xytext=(-5, -5),
             textcoords="offset points", ha="right", va="top", fontsize=SMALL, color=INK, zorder=5,
         )  # fmt: skip
 
