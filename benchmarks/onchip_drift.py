@@ -69,7 +69,7 @@ def draw(curves: list[dict[str, Any]], path: Path) -> None:
         line = {"color": colour, "marker": "o", "ms": 4, "label": label}
         drift.plot(number, [100 * row["drift"][0] for row in one["epochs"]], **line)
         error.plot(number, [row["validation_error"] for row in one["epochs"]], **line)
-    drift.set_ylabel("drift of the first two-way connection (% of its norm)")
+    drift.set_ylabel("drift of connection 2 (% of its norm)")
     drift.set_ylim(-2)
     error.set_ylabel("validation error (%)")
     error.set_yscale("log")
