@@ -165,6 +165,7 @@ class _Unrolled:
 
     def __init__(self, problem: Problem, ops: list[Operator]) -> None:
         self.x, self.ops, self.dtype = problem.x, ops, problem.dtype
+        self.gains = [self.dtype.type(gain) for gain in problem.network.feedback_gains]
         self.sizes = problem.network.sizes[1:]
         self.biases = [b.astype(self.dtype).reshape(-1) for b in problem.network.biases]
         table = problem.step_table
@@ -196,7 +197,7 @@ class _Unrolled:
             else:
                 u = self.brought if t >= self.arrival else np.zeros_like(s)
             if k + 1 < len(before):
-                u = u + self.ops[k + 1].back(before[k + 1], winners[k + 1])
+                u = u + self.gains[k + 1] * self.ops[k + 1].back(before[k + 1], winners[k + 1])
             moved = (dtype(1) - eps) * s + eps * (u + self.biases[k])
             through.append((moved >= 0) & (moved <= 1))
             states.append(np.clip(moved, dtype(0), dtype(1)))
@@ -231,10 +232,10 @@ class _Unrolled:
             for k in range(1, len(self.ops)):
                 op, s = self.ops[k], step.before
                 weights[k] = weights[k] + op.gradient(s[k - 1], d[k], winners[k])
-                weights[k] += op.gradient(d[k - 1], s[k], winners[k])
+                weights[k] += self.gains[k] * op.gradient(d[k - 1], s[k], winners[k])
             adjoints = [
                 (one - eps) / eps * d[k]
-                + (self.ops[k].forward(d[k - 1], winners[k]) if k > 0 else 0)
+                + (self.gains[k] * self.ops[k].forward(d[k - 1], winners[k]) if k > 0 else 0)
                 + (self.ops[k + 1].back(d[k + 1], winners[k + 1]) if k + 1 < len(d) else 0)
                 for k in range(len(d))
             ]

@@ -98,7 +98,12 @@ def with_pooling(network: Network, pooling: str) -> Network:
         else connection
         for connection in network.connections
     ]
-    return Network.chain(connections, weights=network.weights, biases=network.biases)
+    return Network.chain(
+        connections,
+        weights=network.weights,
+        biases=network.biases,
+        feedback_shifts=network.feedback_shifts,
+    )
 
 
 def pool_of(connection: Any) -> Any:

@@ -130,6 +130,7 @@ def _check(problem: Problem) -> None:
         raise InputError(
             f"brian2: precision is {problem.precision!r}, but {why}; expected precision='float64'"
         )
+    problem.network.check_full_feedback("brian2")
     check_pooling(problem.network, "brian2", "what its synapses bring is added up")
 
 

@@ -76,7 +76,10 @@ class _Relaxation:
                 )
         self.problem = problem
         self.weights = [np.ascontiguousarray(w, dtype) for w in network.weights]
-        self.transposed = [np.ascontiguousarray(w.T) for w in self.weights]
+        self.transposed = [
+            np.ascontiguousarray(w.T) * dtype.type(gain)
+            for w, gain in zip(self.weights, network.feedback_gains, strict=True)
+        ]
         self.eps, self.lam = problem.step_table, problem.prediction_table
         self.rule = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
         self.sends_input = problem.input != "current"

@@ -82,6 +82,8 @@ class FloatUnits:
         """Add a message to the accumulators of a core."""
         scalar = self.problem.dtype.type
         gain = scalar(1) if self.periods is None else scalar(self.periods[source.number] / QUANTA)
+        if source.layer > part.layer:
+            gain *= scalar(self.problem.network.feedback_gains[part.layer])
         sums += (gain * scalar(value)) * weights(self.fixed.matrices, part, source)
 
     def read(self, sums: np.ndarray, unit: Unit, part: Part, moment: Moment) -> np.ndarray:
@@ -177,7 +179,7 @@ class ChipUnits(FloatUnits):
         point = 0 if self.periods is None else CHIP_GAIN_BITS
         u = reference_fixed.scale(below, exponents[unit.layer - 1] - point)
         if unit.layer < len(exponents):
-            u = u + reference_fixed.scale(above, exponents[unit.layer] - point)
+            u = u + reference_fixed.scale(above, self.fixed.back_exponents[unit.layer] - point)
         u = self.fixed.range.clip(u, moment.phase, unit.layer)
         if self.periods is not None:
             bits = self.fixed.fixed.coefficient_bits

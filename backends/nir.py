@@ -68,11 +68,12 @@ def write_nir(
     Raises
     ------
     InputError
-        If nir is not installed, and for maximum pooling.
+        If nir is not installed, and for maximum pooling or shifted feedback.
     OSError
         If the file cannot be written.
     """
     nir = _nir()
+    network.check_full_feedback("nir")
     check_pooling(network, "nir", "its graphs add what arrives")
     described = Described(network, coding, input, learning)
     sizes = network.sizes

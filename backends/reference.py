@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -242,12 +242,19 @@ def add_messages(u: np.ndarray, q: np.ndarray, matrix: np.ndarray) -> None:
                 u[sample] = u[sample] + q[sample, i] * of_sample[sample, i]
 
 
-def receive(layers: list[Layer], matrices: list[np.ndarray], index: int) -> np.ndarray:
-    """Point 1: u of one layer, from the messages that its neighbours sent at the last step."""
+def receive(
+    layers: list[Layer], matrices: list[np.ndarray], gains: Sequence[float], index: int
+) -> np.ndarray:
+    """Point 1: u of one layer, from the messages that its neighbours sent at the last step.
+
+    gains: of feedback, per connection.
+    """
     u = np.zeros_like(layers[index].s)
     add_messages(u, layers[index - 1].q, matrices[index - 1])
     if index + 1 < len(layers):
-        add_messages(u, layers[index + 1].q, np.swapaxes(matrices[index], -1, -2))
+        # Times a power of two, which is exact: as if the mirrored weights had been.
+        heard = layers[index + 1].q * u.dtype.type(gains[index])
+        add_messages(u, heard, np.swapaxes(matrices[index], -1, -2))
     return u
 
 
@@ -366,7 +373,8 @@ def send_error(
     if len(fixed.offsets) == 1:  # below is the clamped input
         return fixed.offsets
     current = np.zeros_like(state.layers[-2].s)
-    add_messages(current, layer.s, fixed.matrices[-1].T)
+    gain = current.dtype.type(fixed.problem.network.feedback_gains[-1])
+    add_messages(current, gain * layer.s, fixed.matrices[-1].T)
     return [*fixed.offsets[:-2], current + fixed.offsets[-2], fixed.offsets[-1]]
 
 
@@ -398,7 +406,8 @@ def time_step(
         effective_matrix(connection, layers[c].q, fixed.matrices[c])
         for c, connection in enumerate(problem.network.connections)
     ]
-    received = [receive(layers, matrices, index) for index in range(1, len(layers))]
+    gains = problem.network.feedback_gains
+    received = [receive(layers, matrices, gains, index) for index in range(1, len(layers))]
 
     for index, layer in enumerate(layers):
         s_previous = layer.s

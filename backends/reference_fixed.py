@@ -67,7 +67,8 @@ class Constants:
     """What a run reads and never changes.
 
     ``codes[c]`` (n_pre, n_post) and ``exponents[c]`` belong to connection c, ``back[c]``, of the
-    same shape, is the copy of these codes that feedback crosses; ``offsets[l - 1]`` is what is
+    same shape, is the copy of these codes that feedback crosses, and ``back_exponents[c]`` its
+    exponent, less by the connection's shift; ``offsets[l - 1]`` is what is
     added to the decoded input of layer l; ``x`` and ``targets`` are states.
     """
 
@@ -76,6 +77,7 @@ class Constants:
     codes: list[np.ndarray]
     back: list[np.ndarray]
     exponents: list[int]
+    back_exponents: list[int]
     offsets: list[np.ndarray]
     x: np.ndarray
     targets: list[np.ndarray | None]
@@ -126,6 +128,7 @@ def stored_constants(
         codes,
         back,
         exponents,
+        [e - s for e, s in zip(exponents, problem.network.feedback_shifts, strict=True)],
         offsets,
         x,
         [None if y is None else fixed.states(y) for y in problem.targets],
@@ -141,7 +144,7 @@ def receive(layers: list[Any], fixed: Constants, index: int, phase: int) -> np.n
     u = scale(below, fixed.exponents[index - 1])
     if index + 1 < len(layers):
         above = layers[index + 1].q @ fixed.back[index].T
-        u = u + scale(above, fixed.exponents[index])
+        u = u + scale(above, fixed.back_exponents[index])
     return fixed.range.clip(u, phase, index)
 
 
@@ -215,7 +218,7 @@ def send_error(
     layer.s = clip(error, phase, index)
     if index == 1:  # below is the clamped input
         return fixed.offsets
-    shift = fixed.fixed.fraction_bits - fixed.exponents[-1]
+    shift = fixed.fixed.fraction_bits - fixed.back_exponents[-1]
     current = rescale(layer.s @ fixed.back[-1].T, shift)
     below = clip(fixed.offsets[-2] + current, phase, index - 1)
     return [*fixed.offsets[:-2], below, fixed.offsets[-1]]

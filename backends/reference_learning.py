@@ -30,6 +30,18 @@ sees              copy                 products
 
 ``round(x / 2**n)`` is x plus a random number of n bits, over 2**n, rounded down. The first
 connection has one copy, since nothing is fed back to the input.
+
+After every stretch of samples copies may be tended (:func:`tend_copies`). In a mirror mode a few
+units i of the layer below fire in each of PRESENTATIONS turns, at random, in one of two steps:
+x_i = 1 or -1, and 0 of all others. Those write their row of the mirror B of W, in whole numbers::
+
+    y   = x W               of codes: what the units above add up, less that of the second step
+    r_i = floor(gain (B y)_i / |y|**2)                      what comes back over the mirror, or 0
+    B_i = clip(B_i + round(((2**8 x_i - r_i) y 2**accumulator_bits - (2**8 - null) B_i)
+                           mantissa / 2**shift))
+
+with null = 0 for ``weight-mirror``, and gain = floor(null n_post (2**7 - 1 + n_pre) / (2**7 n_post
++ n_pre)), where a unit fires once in 2**7.
 """
 
 from __future__ import annotations
@@ -45,7 +57,7 @@ from eqchip.backends import reference, reference_fixed
 from eqchip.emulator.config import Config
 from eqchip.emulator.learning import Learning
 from eqchip.emulator.network import Network
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import FIRING_BITS, MIRROR_SHARE, MIRRORED, NULL, PRESENTATIONS, OnChip
 from eqchip.emulator.phases import Free, Nudged
 from eqchip.emulator.problem import Problem, pose, two_beta
 
@@ -62,6 +74,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # What random numbers of a connection are for. The second product of a copy has SECOND more.
 STREAMS = 8
 OF_BIASES, OF_TRACES, OF_DECAY, SECOND = 2, 3, 6, 4
+OF_BITS, OF_MIRROR = 6, 7  # of mirror modes, where no copy decays
 
 
 def mix(states: np.ndarray) -> np.ndarray:
@@ -364,8 +377,9 @@ def learn(
     return writes
 
 
-def tend_copies(memory: Memory, onchip: OnChip, seed: int) -> np.ndarray:
+def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarray:
     """What is done to the copies now and then; returns counts, shape (connections, 2, 3)."""
+    onchip, seed, highest = on_chip(config), config.seed, sum(config.descent.lr)
     writes = np.zeros((len(memory.stored), 2, 3), np.int64)
     for k, copies in enumerate(memory.stored[1:], start=1):
         if onchip.copies == "decay":
@@ -380,7 +394,68 @@ def tend_copies(memory: Memory, onchip: OnChip, seed: int) -> np.ndarray:
         elif onchip.copies == "periodic":
             copies[MIRROR][...] = copies[FORWARD]
             writes[k, MIRROR, ATTEMPTED] += copies[MIRROR].size
+        elif onchip.copies in MIRRORED:
+            starts = [stream(seed, memory.learned_from, k, which) for which in (OF_BITS, OF_MIRROR)]
+            anew = MIRROR_SHARE * (sum(rates) / highest if highest > 0 else 1.0)
+            writes[k, MIRROR] += mirror_mode(
+                copies[FORWARD], copies[MIRROR], onchip, anew, starts[0], starts[1]
+            )
     return writes
+
+
+def mirror_mode(
+    forward: np.ndarray,
+    mirror: np.ndarray,
+    onchip: OnChip,
+    share: float,
+    of_bits: np.ndarray,
+    of_rounding: np.ndarray,
+) -> np.ndarray:
+    """Have random units fire and write their rows of the mirror, in place; counts, shape (3,).
+
+    forward, mirror: what is stored, (n_pre, n_post); share: of the mirror that is learned anew, in
+    the mean; of_bits, of_rounding: states that the random
+    numbers of the bits and of the rounding start from.
+    """
+    n_pre, n_post = mirror.shape
+    null = NULL if onchip.copies == "information-alignment" else 0
+    once_in = 2 ** (FIRING_BITS - 1)
+    gain = null * n_post * (once_in - 1 + n_pre) // (once_in * n_post + n_pre)
+    rate = whole_rate(share / (PRESENTATIONS / once_in) / 2**8)
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    numbers = np.arange(mirror.size).reshape(mirror.shape)
+    writes = np.zeros(3, np.int64)
+    for turn in range(PRESENTATIONS):
+        words = mix(of_bits + GOLDEN * (turn * n_pre + np.arange(n_pre)).astype(np.uint64))
+        first_bits = (words >> np.uint64(64 - FIRING_BITS)).astype(np.int64)
+        x = np.where(first_bits == 0, 1, np.where(first_bits == 1, -1, 0))
+        fires = np.flatnonzero(x)
+        y = x @ codes_of(forward, onchip)
+        before, power = mirror[fires], int(y @ y)
+        residue = x[fires] << 8
+        if power > 0:
+            residue -= (codes_of(before, onchip) @ y) * gain // power
+        pull = np.outer(residue, y << onchip.accumulator_bits) - (2**8 - null) * before
+        total = before + round_at_random(
+            pull * rate[0], rate[1], of_rounding, turn * mirror.size + numbers[fires]
+        )
+        kept = np.clip(total, -limit, limit)
+        mirror[fires] = kept
+        applied = np.count_nonzero(codes_of(kept, onchip) != codes_of(before, onchip))
+        writes += [kept.size, applied, np.count_nonzero(kept != total)]
+    return writes
+
+
+def changed_codes(
+    memory: Memory, onchip: OnChip, codes: list[np.ndarray], back: list[np.ndarray]
+) -> np.ndarray:
+    """How many codes of either copy are no longer these; shape (connections, 2)."""
+    changed = np.zeros((len(codes), 2), np.int64)
+    for k, copies in enumerate(memory.stored):
+        for which in range(len(copies)):
+            before = (codes, back)[which][k]
+            changed[k, which] = np.count_nonzero(memory.codes(k, which, onchip) != before)
+    return changed
 
 
 # --- samples ------------------------------------------------------------------------------
@@ -417,6 +492,9 @@ def learn_samples(
 ) -> Learned:
     """Learn from samples, one after another, and then tend the copies.
 
+    With a minibatch of more than one, every sample is learned from at that part of the rates, and
+    spikes read the codes that were there before the minibatch. Biases change at once all the same.
+
     Parameters
     ----------
     config : Config
@@ -442,7 +520,14 @@ def learn_samples(
     classes, writes = [], np.zeros((connections, 2, 3), np.int64)
     changed, active = np.zeros((2, connections + 1), np.int64)
     spikes, saturations = np.zeros((3, connections + 1), np.int64), 0
+    size = config.descent.minibatch
+    of_a_sample = [rate / size for rate in rates]
     for b in range(len(x)):
+        if b % size == 0:  # what spikes read until the minibatch is over
+            codes, back = (
+                [memory.codes(k, which, onchip) for k in range(connections)]
+                for which in (FORWARD, MIRROR)
+            )
         problem = pose(
             network,
             x[b : b + 1],
@@ -454,21 +539,22 @@ def learn_samples(
             seed=seed,
             samples=samples[b : b + 1],
         )
-        codes, back = (
-            [memory.codes(k, which, onchip) for k in range(connections)]
-            for which in (FORWARD, MIRROR)
-        )
         integers = reference_fixed.stored_constants(
             problem, codes, back, memory.exponents, memory.biases
         )
         shown = show(problem, integers)
         known = know(shown, onchip, learning, config.seed, memory.learned_from)
         classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
-        writes += learn(memory, known, onchip, learning, rates, config.seed)
+        written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
+        if size > 1:
+            written[..., APPLIED] = 0
+            if (b + 1) % size == 0 or b == len(x) - 1:
+                written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
+        writes += written
         changed += [np.count_nonzero(layer) for layer in known["change"]]
         active += [np.count_nonzero(layer) for layer in known["activity"]]
         spikes += [[int(layer.sum()) for layer in phase] for phase in shown.bits]
         saturations += shown.saturations
         memory.learned_from += 1
-    writes += tend_copies(memory, onchip, config.seed)
+    writes += tend_copies(memory, config, rates)
     return Learned(np.array(classes), writes, changed, active, spikes, saturations)

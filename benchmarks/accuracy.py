@@ -55,6 +55,22 @@ STUDIES: dict[str, tuple[str, ...]] = {
         *REAL_CONV,
     ),
     "mnist-on-chip": ("--dataset", "mnist", "--on-chip", "loihi1-davies"),
+    "mnist-on-chip-periodic": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--copies",
+        "periodic",
+    ),
+    "mnist-on-chip-independent": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--copies",
+        "independent",
+    ),
     "mnist-on-chip-deep": (
         "--dataset",
         "mnist",

@@ -27,6 +27,9 @@ LAYERS = (784, 500, 500, 10)
 WAYS = (
     ("errors", "traces", 0),
     ("periodic", "traces", 0),
+    ("weight-mirror", "traces", 0),
+    ("information-alignment", "traces", 0),
+    ("same-noise", "traces", 0),
     ("independent", "traces", 0),
     ("independent", "traces", 8),
     ("decay", "traces", 0),
@@ -60,7 +63,10 @@ def draw(curves: list[dict[str, Any]], path: Path) -> None:
 
     figure = Figure(figsize=(10, 4.4), layout="constrained")
     drift, error = figure.subplots(1, 2)
-    colours = ("#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#CC79A7", "#009E73", "#000000")
+    colours = (
+        "#0072B2", "#56B4E9", "#7B3294", "#B399D4", "#999999", "#D55E00", "#E69F00", "#CC79A7",
+        "#009E73", "#000000",
+    )  # fmt: skip
     for one, colour in zip(curves, colours, strict=True):
         number = range(1, len(one["epochs"]) + 1)
         label = f"{one['copies']}, {one['sees']}"

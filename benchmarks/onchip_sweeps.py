@@ -21,8 +21,8 @@ RESULTS = Path(__file__).resolve().parent / "results"
 FIGURES = ("accuracy-energy", "accuracy-memory")
 KEPT = (
     "train_error", "validation_error", "samples", "spikes", "synaptic_events",
-    "weights_attempted", "weights_applied", "weights_saturated", "drift", "seconds", "energy",
-    "memory_bytes",
+    "weights_attempted", "weights_applied", "weights_saturated", "units_changed", "drift",
+    "seconds", "energy", "memory_bytes",
 )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def keep(name: str, out: Path) -> dict[str, Any]:
         "points": [
             {
                 **{k: v for k, v in point["settings"].items() if k not in shared},
-                **{k: point[k] for k in KEPT},
+                **{k: point[k] for k in KEPT if k in point},  # older sweeps lack some
             }
             for point in points
         ],

@@ -134,9 +134,54 @@ def levels(results: Results) -> str:
     return table(["sees", *heads, "weights attempted a sample >"], rows)
 
 
+def threshold(results: Results) -> str:
+    """Validation error and writes by the change that is too small: ``onchip-threshold.json``."""
+    found = results.get("onchip-threshold.json")
+    if found is None:
+        return NOTHING
+    rows = [
+        [
+            f"{found['settings']['weight_bits']} + {point['accumulator_bits']}",
+            f"{point['threshold']:g}",
+            f"{point['validation_error']:.2f}",
+            thousands(point["weights_attempted"]), thousands(point["weights_applied"]),
+            *(f"{units:.1f}" for units in point["units_changed"][1:]),
+        ]
+        for point in found["points"]
+    ]  # fmt: skip
+    return table(
+        ["bits of a weight + accumulator", "threshold >", "validation error, % >",
+         "weights attempted a sample >", "changed >", "hidden units changed a sample >",
+         "outputs >"],
+        rows,
+    )  # fmt: skip
+
+
+def minibatches(results: Results) -> str:
+    """Validation error and writes by the size of a minibatch: ``onchip-minibatches.json``."""
+    found = results.get("onchip-minibatches.json")
+    if found is None:
+        return NOTHING
+    rows = [
+        [
+            str(point["minibatch"]), f"{point['rates_times']:g}",
+            f"{point['validation_error']:.2f}",
+            thousands(point["attempted"]), thousands(point["applied"]),
+        ]
+        for point in found["points"]
+    ]  # fmt: skip
+    return table(
+        ["minibatch >", "rates x >", "validation error, % >", "weights attempted a sample >",
+         "changed >"],
+        rows,
+    )  # fmt: skip
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "on-chip": headline,
     "on-chip-bits": partial(bits, files=("onchip-bits.json", "onchip-few-bits.json")),
     "on-chip-copies": copies,
     "on-chip-levels": levels,
+    "on-chip-threshold": threshold,
+    "on-chip-minibatches": minibatches,
 }

@@ -16,7 +16,7 @@ from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.coding import Coding
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Learning, Optimizer, learning_rates
-from eqchip.emulator.network import Network
+from eqchip.emulator.network import Network, check_feedback_shifts
 from eqchip.emulator.onchip import OnChip
 from eqchip.emulator.problem import InputMode, Precision
 
@@ -83,11 +83,15 @@ class Config(_Settings):
     Potentials are not negative, so in a layer of many inputs the initial weights act like a
     bias that is the same for every sample; a gain below 1 keeps its units from starting at 0 or 1,
     where they learn little.
+
+    feedback_shifts: what a connection sends back arrives times 2 to minus this, one per connection;
+    empty for 0 everywhere. See :class:`~eqchip.emulator.network.Network`.
     """
 
     dataset: str = "digits"
     layers: tuple[notation.Entry, ...] = (64, 100, 10)
     initial_gain: tuple[float, ...] = (1.0,)
+    feedback_shifts: tuple[int, ...] = ()
     input: InputMode = "spikes"
     precision: Precision = "float32"
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -127,6 +131,8 @@ class Config(_Settings):
             raise ValueError(
                 f"initial_gain is {self.initial_gain}; expected finite numbers of at least 0"
             )
+        if self.feedback_shifts:
+            check_feedback_shifts(self.feedback_shifts, count)
         return self
 
     @model_validator(mode="after")
@@ -141,7 +147,7 @@ class Config(_Settings):
         network = Network.chain(connections, seed=self.seed)
         gains = self.initial_gain * (len(connections) // len(self.initial_gain))
         weights = [w * gain for w, gain in zip(network.weights, gains, strict=True)]
-        return Network.chain(connections, weights=weights)
+        return Network.chain(connections, weights=weights, feedback_shifts=self.feedback_shifts)
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -174,10 +180,14 @@ def check_on_chip(config: Config) -> None:
                 f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
                 "up alone; expected dense layers"
             )
+    if any(config.feedback_shifts):
+        raise InputError(
+            f"on_chip: feedback_shifts are {config.feedback_shifts}; expected 0 everywhere: a core "
+            "that learns keeps one exponent for both copies"
+        )
     if config.timing is not None:
         raise InputError("on_chip: timing is asynchronous; expected one clock for all")
     for what, value, wanted in (
-        ("minibatch", descent.minibatch, 1),
         ("optimizer", descent.optimizer, "sgd"),
         ("momentum", descent.momentum, 0.0),
         ("weight_decay", descent.weight_decay, 0.0),
@@ -187,6 +197,11 @@ def check_on_chip(config: Config) -> None:
     ):
         if value != wanted:
             raise InputError(f"on_chip: {what} is {value!r}; expected {wanted!r}")
+    if descent.minibatch > 1 and not config.on_chip.accumulator_bits:
+        raise InputError(
+            f"on_chip: minibatch is {descent.minibatch} with accumulator_bits 0, so nothing could "
+            "remember its sum; expected minibatch 1, or accumulator_bits above 0"
+        )
     if coding.quantizer == "none":
         raise InputError(
             "on_chip: quantizer 'none' sends real values; expected 'sigma-delta' or 'bernoulli'"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
@@ -170,10 +170,13 @@ def _answer(
     )
 
 
-def lower_problem(problem: Problem) -> Lowered:
-    """The problem's network with its parts, in the numbers that it is run in."""
+def lower_problem(problem: Problem, mirror: Sequence[np.ndarray] | None = None) -> Lowered:
+    """The problem's network with its parts, in the numbers that it is run in.
+
+    mirror: in a chip's integers, the weights that feedback spikes read (:func:`lower_fixed`).
+    """
     if problem.fixed is not None:
-        return lower_fixed(problem.network, problem.fixed, problem.parts)
+        return lower_fixed(problem.network, problem.fixed, problem.parts, mirror=mirror)
     return lower(problem.network, problem.dtype, problem.parts)
 
 

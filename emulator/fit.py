@@ -6,10 +6,13 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eqchip.emulator.datasets import Dataset
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
-from eqchip.emulator.onchip_training import make_trainer
+from eqchip.emulator.lowering import mirrored_weights
+from eqchip.emulator.onchip_training import OnChipTrainer, make_trainer
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import RunDirectory
 from eqchip.emulator.training import Tally, Trainer
@@ -177,10 +180,17 @@ def _close_epoch(
     # In this order a kill between any two of them loses nothing: the line of an epoch
     # that no checkpoint holds is dropped when the run is resumed.
     run.append_metrics(row)
-    run.save_network(trainer.network)
+    run.save_network(trainer.network, _mirror(trainer))
     run.save_activity(tally.activity)
     run.save_checkpoint(trainer.state(), clock.seconds)
     return row
+
+
+def _mirror(trainer: Trainer) -> tuple[np.ndarray, ...]:
+    """The weights that feedback spikes read, where they are copies of their own."""
+    if not isinstance(trainer, OnChipTrainer):
+        return ()
+    return mirrored_weights(trainer.lowered, trainer.start, trainer.onchip.fixed)
 
 
 def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progress) -> Outcome:

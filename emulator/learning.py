@@ -15,6 +15,9 @@ and a bias by lr / beta times the mean of D (over 2 beta when symmetric). beta k
 its sign. s- is the end of the free phase, or of its continuation beside the nudged
 phase (the split stream).
 
+Where feedback is shifted (``Network.feedback_shifts``), the signal falls from layer to layer on its
+way down, and the change is divided by what is left of it.
+
 Synapses that share a weight, as those of a convolution, add their changes up, and so do the
 biases of a channel: the contrast is formed for the synapse weights and folded into the stored
 ones. Over a maximum pooling a potential above belongs to the place of its window where the
@@ -121,7 +124,7 @@ class Learning:
             )
 
     def check_all_in_dynamics(self, what: str) -> None:
-        """Refuse a read-out outside the dynamics, of which `what` knows nothing.
+        """Refuse a read-out outside the dynamics, which `what` cannot show or compare.
 
         Raises
         ------
@@ -130,7 +133,7 @@ class Learning:
         if self.readout != "squared-error":
             raise InputError(
                 f"{what}: the run was trained with readout {self.readout!r}, a softmax beside the "
-                "cores, which is neither mapped nor priced; expected 'squared-error'"
+                f"cores, of which {what} knows nothing; expected 'squared-error'"
             )
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
@@ -219,7 +222,7 @@ def contrast(
         else:
             assert lowered is not None
             gradient = shared_contrast(lowered, k, connection, flat, rule, workers)
-        factor = gradient.dtype.type(rate * scale / batch)
+        factor = gradient.dtype.type(rate * scale / (batch * network.share_of_signal(k)))
         weights.append(factor * gradient)
         change = _bias_contrast(connection, flat, k).reshape(network.layers[k + 1])
         biases.append(factor * change)
@@ -392,15 +395,17 @@ class Descent:
                 biases.reshape(shape).copy()
                 for biases, shape in zip(self.biases, self.network.layers[1:], strict=True)
             ),
+            self.network.feedback_shifts,
         )
 
     def write(self, k: int) -> None:
         """Bring the lowered rows of connection k up to date with its stored weights."""
-        connection = self.network.connections[k]
+        connection, gain = self.network.connections[k], self.network.feedback_gains[k]
         if not isinstance(connection, Dense):
-            write_weights(self.lowered, k, connection, self.weights[k])
+            write_weights(self.lowered, k, connection, self.weights[k], gain)
         elif k > 0:
-            mirror_rows(self.lowered, k)[:, : connection.n_pre] = self.weights[k].T
+            mirrored = mirror_rows(self.lowered, k)[:, : connection.n_pre]
+            np.multiply(self.weights[k].T, self.weights[k].dtype.type(gain), out=mirrored)
 
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
         """Learn from the run of one minibatch, with one rate per connection."""
@@ -413,7 +418,7 @@ class Descent:
             if self.weight_decay:
                 kept = 1.0 - rate * self.weight_decay
                 self.weights[k] *= self.weights[k].dtype.type(kept)
-            factors = self._factors(rate, scale, batch)
+            factors = self._factors(rate, scale / self.network.share_of_signal(k), batch)
             if isinstance(connection, Dense):
                 self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule))
             else:

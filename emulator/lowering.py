@@ -24,7 +24,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.fixedpoint import FixedPoint, quantize, quantize_at
+from eqchip.emulator.fixedpoint import (
+    FixedPoint,
+    QuantizedWeights,
+    quantize,
+    quantize_at,
+    real_weights,
+)
 from eqchip.emulator.network import Connection, Conv2d, Dense, MaxPool2d, Network
 from eqchip.emulator.parts import Part, bounds, whole_layers
 
@@ -79,8 +85,9 @@ class Lowered(NamedTuple):
         Of a maximum pooling: window, height, width and channels of the map that is pooled, which
         `forward` leads to and `back` comes from; 0 where there is none.
     biases : ndarray, flat over units
-    exponents : ndarray of int64, shape (connections,)
-        Of a chip's weight codes; 0 for floating-point weights.
+    exponents, back_exponents : ndarray of int64, shape (connections,)
+        Of a chip's weight codes, forward and as feedback reads them: less by the connection's
+        shift. 0 for floating-point weights, whose mirror holds the shifted ones.
     part_starts : ndarray of int64, shape (layers + 1,)
         Where the parts of each layer start in the list of parts.
     part_ends : ndarray of int64, shape (parts,)
@@ -100,6 +107,7 @@ class Lowered(NamedTuple):
     pools: np.ndarray
     biases: np.ndarray
     exponents: np.ndarray
+    back_exponents: np.ndarray
     part_starts: np.ndarray
     part_ends: np.ndarray
 
@@ -132,7 +140,8 @@ def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowe
     """
     lowered = _allocate(network, np.dtype(dtype), np.dtype(dtype), parts)
     for k, connection in enumerate(network.connections):
-        write_weights(lowered, k, connection, network.weights[k].astype(dtype))
+        gain = network.feedback_gains[k]
+        write_weights(lowered, k, connection, network.weights[k].astype(dtype), gain)
         layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
     return lowered
 
@@ -142,35 +151,76 @@ def lower_fixed(
     fixed: FixedPoint,
     parts: Sequence[Part] = (),
     exponents: Sequence[int] | None = None,
+    mirror: Sequence[np.ndarray] | None = None,
 ) -> Lowered:
     """Lower a network into a chip's integers: weights int8 codes, biases int32 states.
 
     The codes are those of what the synapses hold, so of merged kernels. exponents: one per
-    connection; by default each is chosen for its weights.
+    connection; by default each is chosen for its weights. mirror: the weights that feedback
+    spikes read, in the shapes of the network's, of every connection but the first; by default
+    the network's own. Both copies of a connection have one exponent.
     """
     lowered = _allocate(network, np.dtype(np.int8), np.dtype(np.int32), parts)
     for k, connection in enumerate(network.connections):
         synapses = connection.synapse_weights(network.weights[k].astype(np.float64))
+        own = mirror[k - 1] if mirror is not None and k > 0 else None
+        if own is not None:
+            synapses = np.stack([synapses, connection.synapse_weights(own.astype(np.float64))])
         if exponents is None:
             found = quantize(synapses, fixed)
         else:
             found = quantize_at(synapses, exponents[k], fixed)
         lowered.exponents[k] = found.exponent
-        _write(lowered, k, connection, found.codes)
+        lowered.back_exponents[k] = found.exponent - network.feedback_shifts[k]
+        _write(lowered, k, connection, *((found.codes,) if own is None else found.codes))
         layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()
     return lowered
 
 
-def write_weights(lowered: Lowered, k: int, connection: Connection, weights: np.ndarray) -> None:
-    """Write the stored weights of connection k into its rows, in both directions."""
+def write_weights(
+    lowered: Lowered, k: int, connection: Connection, weights: np.ndarray, feedback_gain: float
+) -> None:
+    """Write the stored weights of connection k into its rows, in both directions.
+
+    feedback_gain: what the mirror holds is times this, a power of two, so exact.
+    """
     _write(lowered, k, connection, connection.synapse_weights(weights))
+    if k > 0 and feedback_gain != 1.0:
+        rows = mirror_rows(lowered, k)
+        rows *= rows.dtype.type(feedback_gain)
 
 
-def _write(lowered: Lowered, k: int, connection: Connection, synapses: np.ndarray) -> None:
+def _write(
+    lowered: Lowered,
+    k: int,
+    connection: Connection,
+    synapses: np.ndarray,
+    mirrored: np.ndarray | None = None,
+) -> None:
+    """Write both copies; mirrored: that of feedback, by default the same."""
     forward, back = _SPREAD[type(connection)](connection, synapses)
     weight_rows(lowered, k)[:, : forward.shape[1]] = forward
+    if mirrored is not None:
+        _, back = _SPREAD[type(connection)](connection, mirrored)
     if k > 0:
         mirror_rows(lowered, k)[:, : back.shape[1]] = back
+
+
+def mirrored_weights(
+    lowered: Lowered, network: Network, fixed: FixedPoint
+) -> tuple[np.ndarray, ...]:
+    """The weights that feedback spikes read of a network of dense layers in a chip's integers.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (n_pre, n_post)
+        Of every connection but the first: the clamped input hears nothing.
+    """
+    found = []
+    for k, connection in enumerate(network.connections[1:], start=1):
+        rows = mirror_rows(lowered, k)[:, : connection.weight_shape[0]].T
+        found.append(real_weights(QuantizedWeights(rows, int(lowered.exponents[k]), 0), fixed))
+    return tuple(found)
 
 
 def gather_weights(
@@ -205,6 +255,7 @@ def _allocate(
         _fan(back_rows, network, min(line, MOST_LANES)),
         np.array([_pool(connection) for connection in network.connections], np.int64),
         aligned_zeros(int(offsets[-1]), state_dtype),
+        np.zeros(len(sizes) - 1, np.int64),
         np.zeros(len(sizes) - 1, np.int64),
         *bounds(parts or whole_layers(network.sizes), len(sizes)),
     )

@@ -1,7 +1,8 @@
 """The network: layers of units, joined by symmetric connections.
 
 A connection is a linear operator A with stored weights: what arrives above is ``A q_pre``, what
-arrives below, over the same weights, its exact transpose ``A^T q_post``. Its *synapse weights*
+arrives below, over the same weights, its exact transpose ``A^T q_post``, if wanted weaker by a
+power of two. Its *synapse weights*
 are what the synapses hold: the stored weights of a :class:`Dense` connection, the merged kernel
 of a :class:`Conv2d` with average pooling. Maximum pooling alone is not linear.
 """
@@ -278,17 +279,24 @@ class Network:
         One array per connection, of its ``weight_shape``.
     biases : tuple of ndarray
         One array per layer but the input, of the layer's shape.
+    feedback_shifts : tuple of int, optional
+        What connection k sends back arrives times ``2**-feedback_shifts[k]``; that of the first
+        is nothing, for the clamped input hears no feedback. Default: 0 everywhere. All gains g_k
+        leave the dynamics the descent of one energy, in which layer l weighs g_1 ... g_{l-1}; as
+        they fall, the fixed point nears that of the forward network, and EP backpropagation (Xie
+        and Seung, Neural Computation 15, 2003).
 
     Raises
     ------
     InputError
-        For a wrong shape, or for weights or biases that are not finite.
+        For a wrong shape, weights or biases that are not finite, or a negative shift.
     """
 
     layers: tuple[tuple[int, ...], ...]
     connections: tuple[Connection, ...]
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
+    feedback_shifts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("layers", "connections", "weights", "biases"):
@@ -319,6 +327,34 @@ class Network:
                 )
             _check_array(f"{kind}: weights", self.weights[k], connection.weight_shape)
             _check_array(f"Layer {k + 1}: biases", self.biases[k], self.layers[k + 1])
+        shifts = self.feedback_shifts or (0,) * len(self.connections)
+        check_feedback_shifts(shifts, len(self.connections))
+        object.__setattr__(self, "feedback_shifts", shifts)
+
+    @property
+    def feedback_gains(self) -> tuple[float, ...]:
+        """What the messages that connection k sends back are multiplied by, per connection."""
+        return tuple(2.0**-shift for shift in self.feedback_shifts)
+
+    def share_of_signal(self, k: int) -> float:
+        """How much weaker an error reaches layer k + 1 than it would with full feedback.
+
+        The product of the feedback gains of all connections above.
+        """
+        return 2.0 ** -sum(self.feedback_shifts[k + 1 :])
+
+    def check_full_feedback(self, what: str) -> None:
+        """Refuse shifted feedback, of which `what` knows nothing.
+
+        Raises
+        ------
+        InputError
+        """
+        if any(self.feedback_shifts):
+            raise InputError(
+                f"{what}: the network's feedback_shifts are {self.feedback_shifts}; expected 0 "
+                "everywhere, since both copies of a weight are one here"
+            )
 
     @classmethod
     def dense(
@@ -368,6 +404,7 @@ class Network:
         *,
         weights: Sequence[Any] | None = None,
         biases: Sequence[Any] | None = None,
+        feedback_shifts: Sequence[int] = (),
         seed: int = 0,
     ) -> Network:
         """A network of connections, one after the other.
@@ -383,6 +420,8 @@ class Network:
             +-``initial_limit()``.
         biases : sequence of array_like, optional
             One per layer but the input, of its shape. Default: 0.
+        feedback_shifts : sequence of int, optional
+            One per connection. Default: 0.
         seed : int
             Seed of the initial weights.
 
@@ -423,6 +462,7 @@ class Network:
             if len(weights) == len(connections)
             else tuple(weights),
             tuple(_as_float(f"Layer {k + 1}: biases", b) for k, b in enumerate(biases)),
+            tuple(feedback_shifts),
         )
 
     @property
@@ -432,6 +472,25 @@ class Network:
 
     def __repr__(self) -> str:
         return f"Network({'-'.join('x'.join(map(str, shape)) for shape in self.layers)})"
+
+
+SHIFTS = 16  # so many, from 0; a chip's sums of codes have not more bits to lose
+
+
+def check_feedback_shifts(shifts: Sequence[int], connections: int) -> None:
+    """Refuse shifts that are not one whole number from 0 to 15 per connection.
+
+    Raises
+    ------
+    InputError
+    """
+    if len(shifts) != connections:
+        raise InputError(
+            f"Network: {len(shifts)} feedback_shifts for {connections} connections; "
+            f"expected {connections}"
+        )
+    for k, shift in enumerate(shifts):
+        check_whole(f"Network: feedback shift {k + 1}", shift, 0, SHIFTS)
 
 
 def _kind(connection: Connection) -> str:

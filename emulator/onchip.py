@@ -16,11 +16,28 @@ from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.fixedpoint import FixedPoint
 
 Sees = Literal["potentials", "traces", "loihi-engine"]
-Copies = Literal["independent", "same-noise", "decay", "periodic", "errors"]
+Copies = Literal[
+    "independent",
+    "same-noise",
+    "decay",
+    "periodic",
+    "errors",
+    "weight-mirror",
+    "information-alignment",
+]
 
 MOST_ACCUMULATOR_BITS = 8  # beside a code of 8 in the 16 that kernels keep
 MOST_TRACE_BITS = 12
 TRACE_SHIFT = 12  # bits below the point of a trace's decay
+
+# Of mirror modes; see OnChip. Chosen by the noise that they leave in a mirror, and the share by
+# validation error (docs/on-chip-learning.md).
+MIRRORED = ("weight-mirror", "information-alignment")  # the copies that have them
+PRESENTATIONS = 128
+FIRING_BITS = 8  # of a random word: in a presentation, a unit fires in two cases of 2**8
+MIRROR_SHARE = 2.0**-5  # of the mirror that is learned anew, in the mean; falls with the rates
+ALIGN_BITS = 8  # below the point of what is written with
+NULL = 128  # the share of decay that null takes in information alignment, over 2**ALIGN_BITS
 
 
 @dataclass(frozen=True)
@@ -40,26 +57,53 @@ class OnChip:
         Bits of a trace. A larger count stays at the largest.
     accumulator_bits : int, default 0
         Bits that a weight is remembered with below those that a spike reads.
-    copies : {"errors", "independent", "same-noise", "decay", "periodic"}
+    copies : {"errors", "periodic", "same-noise", "decay", "independent", "weight-mirror", ...}
         What keeps the copy of a weight that feedback crosses like the other. ``independent``:
         nothing, each is written from what its core knows, with its own random numbers.
         ``same-noise``: both round with the same random numbers. ``decay``: as independent, and
         both shrink (Kolen and Pollack 1994). ``periodic``: as independent, and now and then one
         is sent to the other. ``errors``: a unit above sends its change to the cores below, as a
-        graded message, so that both copies are written alike.
+        graded message, so that both copies are written alike. ``weight-mirror`` and
+        ``information-alignment``: as independent, and now and then, in a mirror mode, the mirrored
+        copy is learned from what random spikes do over the forward one; see below.
     weight_range : tuple of float
         The largest weight that must be held, one for all connections or one for each: it sets
         their exponents.
     threshold : float, default 0
         A unit whose potential changed by at most so much writes nothing.
     every : int, default 500
-        Samples after which rates are set anew, and copies decay or are sent.
+        Samples after which rates are set anew, and copies decay, are sent or are mirrored.
     decay_rate : float, default 0.01
         The share that ``decay`` takes every time.
 
     Raises
     ------
     InputError
+
+    Notes
+    -----
+    In a mirror mode every connection that has a mirror B of its weights W is shown PRESENTATIONS
+    patterns x. Each unit below fires once in 2**(FIRING_BITS - 1) of them, at random, in one of two
+    time steps: x_i = 1 or -1, else 0. A unit above adds up what arrives, less that of the second
+    step, y = x W, and sends it to the cores below as a graded message. They write the rows of the
+    units that fired, at a rate that falls as the learning rates do::
+
+        B_i += rate (x_i y - B_i)                                       weight-mirror
+        B_i += rate ((x_i - null (B y)_i / g) y - (1 - null) B_i)       information-alignment
+
+    These are the descents on the primitives of Kunin et al. (2020), amp + decay (their weight
+    mirror, of Akrout et al. 2019) and amp + null + decay, with (B y)_i what unit i receives over
+    the mirror. They depart from the paper in this:
+
+    - Noise is sparse and only who fires writes, so that a row is rounded as seldom as can be: with
+      a random sign of every unit in every pattern, what 8-bit rounding adds up to is as large as
+      the weights themselves.
+    - amp and decay have one rate. Where it writes, x has the variance 1, and both copies have one
+      exponent: so the mean of the first rule vanishes at B = W, norm included.
+    - null is divided by a gain, g = (y . y) (1 + p n_pre / n_post) / (1 - p + p n_pre), with p the
+      probability to fire: with it, the norm of random weights is kept at B = W. The rule's fixed
+      point is not W all the same: of W's singular values, the large are smaller in it and the small
+      larger, the more so the larger null. With null = 1 it is much like a pseudoinverse.
     """
 
     __pydantic_config__ = FORBID_EXTRA

@@ -11,7 +11,7 @@ import numpy as np
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.learning import Learning
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import ALIGN_BITS, FIRING_BITS, MIRROR_SHARE, PRESENTATIONS, OnChip
 
 MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
 
@@ -132,6 +132,16 @@ def lower_bias_rates(
     pairs = [integer_rate(rate / (2 * learning.beta) * unit) for rate in rates]
     mantissas, shifts = np.array(pairs, np.int64).T
     return mantissas.copy(), shifts.copy()
+
+
+def lower_mirror_rate(rates: Sequence[float], highest: Sequence[float]) -> tuple[int, int]:
+    """Mantissa and shift of what a unit that fires in a mirror mode writes.
+
+    It falls with the learning rates, from `highest` on: the noise of a mirror ends with learning.
+    """
+    follows = sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
+    times = PRESENTATIONS * 2.0 ** (1 - FIRING_BITS)  # that a unit fires in a mirror mode
+    return integer_rate(MIRROR_SHARE * follows / times / (1 << ALIGN_BITS))
 
 
 def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,12 @@ from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.lowering import Lowered, layer_units, lower_fixed, mirror_rows, weight_rows
 from eqchip.emulator.network import Network
-from eqchip.emulator.onchip import TRACE_SHIFT, OnChip
+from eqchip.emulator.onchip import MIRRORED, NULL, PRESENTATIONS, TRACE_SHIFT, OnChip
 from eqchip.emulator.onchip_lowering import (
     check_rates,
     initial_store,
     lower_bias_rates,
+    lower_mirror_rate,
     lower_terms,
     terms_of,
     window,
@@ -41,7 +43,9 @@ def make_trainer(config: Config, dataset: Dataset, threads: int | None = None) -
 class OnChipTrainer(Trainer):
     """A training run on the chip; see :class:`~eqchip.emulator.onchip.OnChip`.
 
-    A sample is learned from before the next is shown, so one thread trains.
+    A sample is learned from before the next is shown, so one thread trains. With a minibatch of
+    more than one, spikes read what is stored as it was before the minibatch; biases change after
+    every sample all the same.
 
     Attributes
     ----------
@@ -67,7 +71,7 @@ class OnChipTrainer(Trainer):
     def _lower(self) -> None:
         config, onchip = self.config, self.onchip
         connections = len(config.layers) - 1
-        check_rates(onchip, config.learning, config.descent.lr)
+        check_rates(onchip, config.learning, self._of_a_sample(config.descent.lr))
         self.exponents = onchip.exponents(connections)
         self.terms = terms_of(onchip, connections)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
@@ -81,6 +85,10 @@ class OnChipTrainer(Trainer):
         self._learner = self._new_learner()
         self._read_codes()
 
+    def _of_a_sample(self, rates: Sequence[float]) -> list[float]:
+        """The rates that a sample is learned at: a minibatch has the mean of its samples."""
+        return [rate / self.config.descent.minibatch for rate in rates]
+
     def _new_learner(self) -> kernels.Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
         units = int(lowered.offsets[-1])
@@ -90,7 +98,8 @@ class OnChipTrainer(Trainer):
             weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
             if k > 0:
                 mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
-        mantissas, shifts = lower_bias_rates(onchip, learning, self.config.descent.lr)
+        rates = self._of_a_sample(self.config.descent.lr)
+        mantissas, shifts = lower_bias_rates(onchip, learning, rates)
         decay, impulse = onchip.trace_gains(learning.nudged_steps)
         return kernels.Learner(
             stored,
@@ -191,10 +200,11 @@ class OnChipTrainer(Trainer):
             samples=indices,
         )
         record = _new_record(problem, lowered, onchip.records_spikes)
-        mantissas, shifts = lower_bias_rates(onchip, config.learning, rates)
+        per_sample = self._of_a_sample(rates)
+        mantissas, shifts = lower_bias_rates(onchip, config.learning, per_sample)
         self._learner.bias_mantissa[...] = mantissas
         self._learner.bias_shift[...] = shifts
-        terms = lower_terms(self.terms, onchip, config.learning, self.exponents, rates)
+        terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
         samples, connections = len(indices), len(lowered.sizes) - 1
         written = kernels.Written(
             np.zeros(samples, np.int64),
@@ -222,17 +232,18 @@ class OnChipTrainer(Trainer):
                 plus,
                 minus,
                 int(self.learned_from[0]),
+                config.descent.minibatch,
             )
             self.learned_from += samples
             self.written += written.writes.sum(0)
             self.told += np.stack([written.changed.sum(0), written.sent.sum(0)])
-            self._tend_copies()
+            self._tend_copies(rates)
             self.position += 1
             wrong = int((written.classes != self.dataset.train_y[indices]).sum())
             activity: Activity = activity_of(problem, record)
             self.tally += Tally(samples, wrong, activity, int(record.saturations.sum()))
 
-    def _tend_copies(self) -> None:
+    def _tend_copies(self, rates: Sequence[float]) -> None:
         """What is done to the two copies now and then; every weight is a write."""
         for k, connection in enumerate(self.start.connections):
             if k == 0:
@@ -251,6 +262,24 @@ class OnChipTrainer(Trainer):
             elif copies == "periodic":
                 back[...] = forward.T
                 self.written[k, 1, 0] += back.size
+            elif copies in MIRRORED:
+                kernels.mirror_mode(
+                    weight_rows(self.lowered, k)[:, :n_post],
+                    mirror_rows(self.lowered, k)[:, :n_pre],
+                    back,
+                    PRESENTATIONS,
+                    NULL if copies == "information-alignment" else 0,
+                    *lower_mirror_rate(rates, self.config.descent.lr),
+                    self.onchip.accumulator_bits,
+                    self.onchip.fixed.highest_code,
+                    self._learner.seed,
+                    int(self.learned_from[0]),
+                    k,
+                    np.zeros(n_pre, np.int64),
+                    np.zeros(n_pre, np.int64),
+                    np.zeros(n_post, np.int64),
+                    self.written[k, 1],
+                )
         if self.onchip.copies in ("decay", "periodic"):
             self._read_codes()
 

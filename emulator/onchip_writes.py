@@ -4,12 +4,13 @@ A core's two inputs to a product are vectors of whole numbers (`kernels.onchip`)
 attempted where neither of them is 0. Both are formed here by the kernels that train, from a
 :class:`~eqchip.emulator.problem.Run`, which knows nothing of learning.
 
-Two things beside are no messages on a mesh and are counted nowhere here: a global signal at the
-start of each phase, which all cores wait for as for a barrier, and the signal to write.
+Cores are told beside when a phase starts, when to write, and now and then their rates: as often
+as :func:`signals_of` says, whatever the sample.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels.jit import kernel
 from eqchip.emulator.kernels.onchip import know_potentials, know_traces
 from eqchip.emulator.lowering import CACHE_LINE
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import FIRING_BITS, MIRRORED, PRESENTATIONS, OnChip
 from eqchip.emulator.onchip_lowering import terms_of, window
 from eqchip.emulator.phases import Nudged
 from eqchip.emulator.problem import Run
@@ -168,15 +169,68 @@ def upkeep_of(config: Config) -> dict[tuple[int, int], float]:
     """How often each copy is written whole to keep it like the other, per sample.
 
     `decay` writes every weight of both copies once in `every` samples, `periodic` those of the
-    mirrored one.
+    mirrored one; a mirror mode writes those whose unit below fires, and here its mean is told.
     """
-    onchip = onchip_of(config)
-    copies = {"decay": (kernels.FORWARD, kernels.MIRROR), "periodic": (kernels.MIRROR,)}
-    return {
-        (k, copy): 1.0 / onchip.every
-        for k in range(1, len(config.sizes) - 1)
-        for copy in copies.get(onchip.copies, ())
-    }
+    onchip, modes = onchip_of(config), mirror_modes(config)
+    share = 1.0 / onchip.every if modes is None else modes.firings
+    copies: tuple[int, ...] = ()
+    if modes is not None or onchip.copies == "periodic":
+        copies = (kernels.MIRROR,)
+    elif onchip.copies == "decay":
+        copies = (kernels.FORWARD, kernels.MIRROR)
+    return {(k, copy): share for k in range(1, len(config.sizes) - 1) for copy in copies}
+
+
+class MirrorModes(NamedTuple):
+    """What mirror modes do, per sample and in the mean over the random units that fire.
+
+    ``presentations``: each of two time steps, in which all units but the input's are updated, and
+    one of graded messages. ``firings``: of each unit that is neither the input's nor an output;
+    its spike crosses the forward copy. ``told``: by connection, presentations in which anyone
+    fires below, so that each unit above tells all cores below what it added up; none for the
+    input's. ``returns``: whether that crosses the mirrored copy as well, to be added up by the
+    units below.
+    """
+
+    presentations: float
+    firings: float
+    told: tuple[float, ...]
+    returns: bool
+
+    def messages(self, sizes: Sequence[int]) -> list[Messages]:
+        """Spikes, and what is told."""
+        found = []
+        for k in range(1, len(sizes) - 1):
+            found.append(Messages(k, k + 1, np.full(sizes[k], self.firings)))
+            found.append(Messages(k + 1, k, np.full(sizes[k + 1], self.told[k])))
+        return found
+
+    def activity(self, sizes: Sequence[int]) -> dict[str, float]:
+        """Over all units and synapses: spikes, synaptic_events, updates_active and _inactive."""
+        spikes = self.firings * sum(sizes[1:-1])
+        crossing = [self.firings + self.returns * told for told in self.told]
+        return {
+            "spikes": spikes,
+            "synaptic_events": sum(
+                crossing[k] * sizes[k] * sizes[k + 1] for k in range(1, len(sizes) - 1)
+            ),
+            "updates_active": spikes,
+            "updates_inactive": 2 * self.presentations * sum(sizes[1:]) - spikes,
+        }
+
+
+def mirror_modes(config: Config) -> MirrorModes | None:
+    """What a sample's share of the mirror modes does; None where copies are kept otherwise."""
+    onchip, sizes = onchip_of(config), config.sizes
+    if onchip.copies not in MIRRORED:
+        return None
+    presentations, fires = PRESENTATIONS / onchip.every, 2.0 ** (1 - FIRING_BITS)
+    return MirrorModes(
+        presentations,
+        presentations * fires,
+        (0.0, *(presentations * (1 - (1 - fires) ** units) for units in sizes[1:-1])),
+        onchip.copies == "information-alignment",
+    )
 
 
 def reach_of(config: Config) -> tuple[str | None, list[tuple[int, int, int]]]:
@@ -210,7 +264,8 @@ def messages_of(config: Config, run: Run, sample: int) -> list[Messages]:
     ``sees`` "potentials": a unit that is not at 0 sends its two potentials to every core of both
     neighbouring layers; of the clamped input, which never changes, one, upward. ``copies``
     "periodic": every weight of a connection is sent by its forward copy once in `every` samples,
-    one code a message (an assumption), spread evenly over the samples here. Nothing else sends.
+    one code a message (an assumption), spread evenly over the samples here. Nothing else sends,
+    but for mirror modes (:func:`mirror_modes`).
 
     Parameters
     ----------
@@ -235,6 +290,31 @@ def messages_of(config: Config, run: Run, sample: int) -> list[Messages]:
             each = np.full(config.sizes[k + 1], 1.0 / onchip.every)
             found.append(Messages(k + 1, k, each, per_unit=True))
     return found
+
+
+def signals_of(config: Config) -> dict[str, float]:
+    """How many signals a sample takes to every core, by the phase that they start.
+
+    One at the start of each phase, which tells the sign of its nudge, one to write, and once in
+    `every` samples the rates, with which cores are told to tend their copies where they do.
+
+    Returns
+    -------
+    dict of {"free", "nudged", "update"} to float
+
+    Raises
+    ------
+    InputError
+        If the run does not learn on the chip.
+    """
+    onchip = onchip_of(config)
+    phases = config.learning.phases(np.zeros((1, config.sizes[-1])))
+    nudged = sum(isinstance(phase, Nudged) for phase in phases)
+    return {
+        "free": float(len(phases) - nudged),
+        "nudged": float(nudged),
+        "update": 1.0 + 1.0 / onchip.every,
+    }
 
 
 class _Layers(NamedTuple):

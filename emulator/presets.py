@@ -20,7 +20,7 @@ ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 # Kinds of networks that a data set has settings for.
 KINDS = ("dense", "conv")
 
-_LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps")
+_LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps", "readout")
 _DESCENT = (
     "optimizer", "weight_decay", "warm_up", "epochs", "minibatch", "input_dropout", "shift", "flip"
 )  # fmt: skip
@@ -87,6 +87,8 @@ def preset(
         plain["initial_gain"] = [
             base["dense_gain" if isinstance(entry, int) else "conv_gain"] for entry in entries[1:]
         ]
+    if "feedback_shifts" in base:
+        plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
     return make_config(
         dataset=dataset,
         layers=tuple(entries),

@@ -4,7 +4,8 @@
 ``config.toml``               all settings, versions and seed
 ``metrics.jsonl``             append-only: a line an epoch, a last line for the test
 ``checkpoint.npz``            where training stands; replaced as a whole
-``network.npz``               the network as of the last whole epoch
+``network.npz``               the network as of the last whole epoch, with the mirrored copy of
+                              its weights where the chip learned
 ``activity.json``             what the last epoch did: counts per phase and layer
 ``report/``                   plots
 ============================  ================================================
@@ -16,7 +17,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -233,9 +234,9 @@ class RunDirectory:
         for name in ("metrics.jsonl", "checkpoint.npz", "network.npz", "activity.json"):
             remove_leftovers(self.path / name)
 
-    def save_network(self, network: Network) -> None:
-        """Replace ``network.npz``."""
-        save_network(self.path / "network.npz", network)
+    def save_network(self, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
+        """Replace ``network.npz``; `mirror` as for :func:`save_network`."""
+        save_network(self.path / "network.npz", network, mirror)
 
     def network(self) -> Network:
         """The trained network, of the shape that the configuration names.
@@ -254,6 +255,34 @@ class RunDirectory:
                 f"expected those of config.toml, {self.config.written}"
             )
         return network
+
+    def mirror(self) -> tuple[np.ndarray, ...] | None:
+        """The weights that feedback spikes read, of every connection but the first.
+
+        None where the file has none: the weights are the network's own, or an older version
+        trained the run on a chip and kept only these.
+
+        Raises
+        ------
+        InputError
+            As :meth:`network`, or if a weight is missing, of another shape, or not finite.
+        """
+        path = self.path / "network.npz"
+        network, arrays = self.network(), _read_network(path)
+        if not any(name.startswith("mirror_") for name in arrays):
+            return None
+        found = []
+        for k, weights in enumerate(network.weights[1:], start=1):
+            one = arrays.get(f"mirror_{k}")
+            if one is None:
+                raise InputError(f"{path}: mirror_{k} missing; expected one for each from 1")
+            if one.shape != weights.shape or one.dtype.kind != "f" or not np.isfinite(one).all():
+                raise InputError(
+                    f"{path}: mirror_{k} is {one.dtype} of shape {one.shape}; expected finite "
+                    f"numbers of shape {weights.shape}, as weights_{k}"
+                )
+            found.append(one)
+        return tuple(found)
 
     def save_activity(self, activity: Activity) -> None:
         """Replace ``activity.json``."""
@@ -277,11 +306,20 @@ def _wrong_fact(row: dict[str, Any]) -> str | None:
     return None
 
 
-def save_network(path: Path, network: Network) -> None:
-    """Write a network: ``network`` in one line, ``weights_k`` and ``biases_k`` (k from 0)."""
+def save_network(path: Path, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
+    """Write a network: ``network`` in one line, ``weights_k`` and ``biases_k`` (k from 0).
+
+    ``feedback_shifts``, one per connection, where one is not 0.
+
+    Where a chip learned, `mirror` is what feedback spikes read of every connection but the first:
+    ``mirror_k`` (k from 1).
+    """
     arrays = {"network": np.array(notation.written(notation.of_network(network)))}
     for k, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
         arrays[f"weights_{k}"], arrays[f"biases_{k}"] = weights, biases
+    if any(network.feedback_shifts):
+        arrays["feedback_shifts"] = np.array(network.feedback_shifts)
+    arrays |= {f"mirror_{k}": weights for k, weights in enumerate(mirror, start=1)}
     write_arrays(path, NETWORK_FORMAT, arrays)
 
 
@@ -293,7 +331,7 @@ def load_network(path: Path) -> Network:
     InputError
         If the file is missing, damaged, foreign, or holds no network.
     """
-    arrays = read_arrays(Path(path), NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
+    arrays = _read_network(Path(path))
     try:
         chain = notation.connections(_layers_in(arrays))
         names = [f"{kind}_{k}" for kind in ("weights", "biases") for k in range(len(chain))]
@@ -304,9 +342,14 @@ def load_network(path: Path) -> Network:
             chain,
             weights=[arrays[f"weights_{k}"] for k in range(len(chain))],
             biases=[arrays[f"biases_{k}"] for k in range(len(chain))],
+            feedback_shifts=_shifts_in(arrays),
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _read_network(path: Path) -> dict[str, np.ndarray]:
+    return read_arrays(path, NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
 
 
 def _layers_in(arrays: dict[str, np.ndarray]) -> tuple[notation.Entry, ...]:
@@ -318,6 +361,13 @@ def _layers_in(arrays: dict[str, np.ndarray]) -> tuple[notation.Entry, ...]:
     if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
         raise InputError("network is missing or no text, and layers no table of sizes")
     return tuple(int(n) for n in layers[:, 0])
+
+
+def _shifts_in(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+    shifts = arrays.get("feedback_shifts", np.zeros(0, np.int64))
+    if shifts.ndim != 1 or shifts.dtype.kind != "i":
+        raise InputError("feedback_shifts is no row of whole numbers")
+    return tuple(int(shift) for shift in shifts)
 
 
 def command_line() -> str:

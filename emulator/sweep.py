@@ -29,6 +29,7 @@ from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.onchip import OnChip
 from eqchip.emulator.onchip_lowering import check_rates
 from eqchip.emulator.onchip_training import make_trainer
+from eqchip.emulator.onchip_writes import mirror_modes
 from eqchip.emulator.presets import preset
 from eqchip.emulator.training import Tally, Trainer
 
@@ -415,8 +416,9 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
         ``settings``; ``train_error`` of the last epoch and ``validation_error`` after it, in
         percent; ``samples`` trained; per training sample over all epochs ``spikes``,
         ``synaptic_events``, ``updates_active``, ``updates_inactive``, ``weights_attempted``,
-        ``weights_applied`` and ``weights_saturated``; ``drift`` at the end, per connection that
-        has two copies; ``seconds``.
+        ``weights_applied`` and ``weights_saturated``, those of mirror modes included; per sample
+        and layer ``units_changed``; ``drift`` at the end, per connection that has two copies;
+        ``seconds``.
 
     Raises
     ------
@@ -428,6 +430,7 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
     _shorten(trainer, settings["samples"])
     tallies: list[Tally] = []
     written: dict[str, float] = {}
+    changed = np.zeros(len(config.layers))
     while not trainer.done:
         for _ in trainer.train_epoch():
             pass
@@ -435,19 +438,27 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
         for name in ("attempted", "applied", "saturated"):
             share = measures[f"weights_{name}_per_sample"] / config.descent.epochs
             written[f"weights_{name}"] = written.get(f"weights_{name}", 0.0) + share
+        changed += np.array(measures["units_changed_per_sample"]) / config.descent.epochs
         tallies.append(trainer.end_epoch())
     whole = reduce(lambda a, b: a + b, tallies)
     counts = whole.activity
+    done = {
+        "spikes": whole.spikes_per_sample,
+        "synaptic_events": whole.events_per_sample,
+        "updates_active": float(counts.updates_active.sum()) / whole.samples,
+        "updates_inactive": float(counts.updates_inactive.sum()) / whole.samples,
+    }
+    modes = mirror_modes(config)
+    if modes is not None:
+        done = {name: n + modes.activity(config.sizes)[name] for name, n in done.items()}
     return {
         "settings": settings,
         "train_error": tallies[-1].error,
         "validation_error": trainer.validate().error,
         "samples": whole.samples,
-        "spikes": whole.spikes_per_sample,
-        "synaptic_events": whole.events_per_sample,
-        "updates_active": float(counts.updates_active.sum()) / whole.samples,
-        "updates_inactive": float(counts.updates_inactive.sum()) / whole.samples,
+        **done,
         **written,
+        "units_changed": changed.tolist(),
         "drift": measures["drift"],
         "seconds": time.perf_counter() - began,
     }

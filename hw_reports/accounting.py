@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import NamedTuple
 
@@ -11,14 +11,23 @@ import numpy as np
 
 from eqchip.emulator.kernels.onchip import FORWARD
 from eqchip.emulator.network import Network
-from eqchip.emulator.onchip_writes import messages_of, reach_of, upkeep_of, writes_of
-from eqchip.hw_reports import baselines, simulated, timing
+from eqchip.emulator.onchip_writes import (
+    MirrorModes,
+    messages_of,
+    mirror_modes,
+    reach_of,
+    upkeep_of,
+    writes_of,
+)
+from eqchip.hw_reports import baselines, readout, simulated, timing
 from eqchip.hw_reports.cost import (
     EAST_WEST,
     FREE,
     INFERENCE,
     NORTH_SOUTH,
     NUDGED,
+    READ_OUT_MESSAGE,
+    SIGNAL,
     UPDATE,
     Counts,
     Entry,
@@ -27,13 +36,16 @@ from eqchip.hw_reports.cost import (
     layer_counts,
 )
 from eqchip.hw_reports.energy import Figure, price
+from eqchip.hw_reports.readout import Told
 from eqchip.hw_reports.replay import Replay
+from eqchip.hw_reports.signals import Signals, signals
 from eqchip.hw_reports.simulated import PERIOD, PERIOD_TIME, Period, Work
 from eqchip.hw_reports.timing import TIME, PhaseTime
 from eqchip.hw_reports.totals import Sum, plus, total
 from eqchip.hw_reports.trainingcost import Learned
 from eqchip.mapping.activity import (
     CoreActivity,
+    Exchange,
     StepCounts,
     WeightUpdates,
     core_activity,
@@ -46,6 +58,8 @@ from eqchip.mapping.activity import (
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.mapped import MappedNetwork
 from eqchip.mapping.wiring import synapse_count
+
+STEPS_OF_PRESENTATION = 3  # in a mirror mode: two of spikes, one of what the units above tell
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +124,10 @@ class Accounts:
         Of an asynchronous run.
     learned : Learned or None
         Of a run that learned on the chip.
+    signals : Signals or None
+        Of such a run, too.
+    readout : dict of phase to Told
+        What a read-out outside the dynamics exchanges; empty if there is none.
     """
 
     counts: dict[str, Counts]
@@ -119,6 +137,8 @@ class Accounts:
     cores: Cores | None
     simulated: Simulated | None = None
     learned: Learned | None = None
+    signals: Signals | None = None
+    readout: dict[str, Told] = field(default_factory=dict)
 
 
 def account(replay: Replay) -> Accounts:
@@ -142,8 +162,10 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         UPDATE: update.counts,
         INFERENCE: core_counts(inference),
     }
+    exchanged = readout.on_cores(replay, mapped)
     for phase, kinds in counts.items():
         more = update.barriers if phase == UPDATE else 0.0
+        more += exchanged[phase].steps if phase in exchanged else 0
         kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
@@ -161,15 +183,38 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
     critical = {phase: dict(time.critical) for phase, time in times.items()}
     if before.figure is not None:
         critical[FREE]["reset"] = critical[INFERENCE]["reset"] = before.figure.value
+    found = None if replay.written is None else signals(replay.config, mapped)
+    told_of: list[Entry] = []
+    if found is not None:
+        for phase, rounds in found.rounds.items():
+            seconds[phase] += found.time * rounds
+            if found.time.figure is not None:
+                critical[phase][SIGNAL] = found.time.figure.value * rounds
+            told_of.append(found.entry(phase))
+    for phase, one in exchanged.items():
+        seconds[phase] += one.time
+        if one.time.figure is not None:
+            critical[phase][READ_OUT_MESSAGE] = one.time.figure.value
+        told_of += one.entries(phase)
+    listed = entries(counts, seconds, replay.chip, mapped.chips, told_of)
+    _count(told_of, counts)
     return Accounts(
         counts,
-        entries(counts, seconds, replay.chip, mapped.chips),
+        listed,
         seconds,
         critical,
         Cores(training, inference, update.updates, times),
         told,
         update.learned,
+        found,
+        exchanged,
     )
+
+
+def _count(told: Sequence[Entry], counts: dict[str, Counts]) -> None:
+    """Add what came with its energy to the counts that had to be priced."""
+    for entry in told:
+        counts[entry.phase][entry.kind] = np.array([entry.count])
 
 
 class _Update(NamedTuple):
@@ -200,8 +245,9 @@ def _learning(replay: Replay, mapped: MappedNetwork) -> _Update:
     """What learning on the chip writes and sends.
 
     Messages are exchanged first, as in a step of their own with its barrier; then every core
-    writes, its synapses one by one. Left out: the biases, the global signals of phases and
-    writing, and whatever it takes a core to keep its traces.
+    writes, its synapses one by one; of mirror modes, see `_mirror_modes`. Left out: the biases, and
+    whatever it takes a core to keep its traces. Signals are counted apart (`signals`), since they
+    are part of every phase.
     """
     config, chip, tiles = replay.config, replay.chip, len(np.unique(mapped.tile))
     assert config.on_chip is not None and replay.written is not None
@@ -217,6 +263,13 @@ def _learning(replay: Replay, mapped: MappedNetwork) -> _Update:
         sent, exchanging = _exchanged(replay, mapped, share)
         counts |= sent
         time = _together([time, exchanging], 1.0)
+    modes, mirroring = mirror_modes(config), 0.0
+    if modes is not None:
+        found, lasting = _mirror_modes(modes, replay, mapped)
+        counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
+        time = _together([time, lasting], 1.0)
+        mirroring = float(found["message"].sum())
+        share += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
     for sender, receiver, each in ways:
         reach[sender] += each * len(mapped.cores_of(receiver))
@@ -225,7 +278,7 @@ def _learning(replay: Replay, mapped: MappedNetwork) -> _Update:
         attempted=float(per_sample.sum()),
         one_write=Sum(one, () if one is not None else ("weight update energy",)),
         messages=float(counts["message"].sum()) if share else 0.0,
-        always=periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
+        always=mirroring + periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
         source=source,
         reach=tuple(reach.tolist()),
     )
@@ -256,14 +309,7 @@ def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Cou
     sent = exchange(
         mapped, [messages_of(replay.config, replay.training.run, sample) for sample in samples]
     )
-    steps, hops = sent.steps, sent.hops.mean(axis=0)
-    counts: Counts = {
-        "message": steps.messages_sent[0].mean(axis=0),
-        "message_in": steps.messages_received[0].mean(axis=0),
-        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
-        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
-        "chip_crossing": np.array([sent.crossings.mean()]),
-    }
+    steps = sent.steps
     at_once = steps._replace(
         messages_sent=steps.messages_sent / share,
         messages_received=steps.messages_received / share,
@@ -271,7 +317,65 @@ def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Cou
     )
     tiles = len(np.unique(mapped.tile))
     time = timing.relaxation(at_once, sent.routes, replay.chip, tiles, np.ones(1, bool))
-    return counts, _together([time], share)
+    return _message_counts(sent), _together([time], share)
+
+
+def _message_counts(sent: Exchange) -> Counts:
+    """Messages of an exchange, and their hops, per sample."""
+    steps, hops = sent.steps, sent.hops.mean(axis=0)
+    return {
+        "message": steps.messages_sent[0].mean(axis=0),
+        "message_in": steps.messages_received[0].mean(axis=0),
+        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
+        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
+        "chip_crossing": np.array([sent.crossings.mean()]),
+    }
+
+
+def _mirror_modes(
+    modes: MirrorModes, replay: Replay, mapped: MappedNetwork
+) -> tuple[Counts, PhaseTime]:
+    """A sample's share of the mirror modes but for their writes, and its time.
+
+    All connections are mirrored at once. A graded message that crosses a synapse is an event as a
+    spike's is. The steps of a presentation are taken to be alike.
+    """
+    sizes, layer = replay.config.sizes, mapped.layer_of
+    sent = exchange(mapped, [modes.messages(sizes)])
+    fires = (layer > 0) & (layer < len(sizes) - 1)
+    spikes = np.where(fires, modes.firings * mapped.units, 0.0)
+    updates = np.where(layer > 0, 2 * modes.presentations * mapped.units, 0.0)
+    events = np.zeros(len(mapped.parts))
+    for k in range(1, len(sizes) - 1):
+        synapses = np.ones(mapped.weights[k].codes.shape, np.int64)
+        events += modes.firings * synapse_writes(mapped, k, True, synapses)
+        if modes.returns:
+            events += modes.told[k] * synapse_writes(mapped, k, False, synapses)
+    steps = STEPS_OF_PRESENTATION * modes.presentations
+    of_step = StepCounts(
+        sent.steps.phase,
+        *(
+            count.reshape(1, 1, -1) / steps
+            for count in (
+                spikes,
+                updates - spikes,
+                events,
+                sent.steps.messages_sent,
+                sent.steps.messages_received,
+                sent.steps.links,
+            )
+        ),
+    )
+    tiles = len(np.unique(mapped.tile))
+    time = timing.relaxation(of_step, sent.routes, replay.chip, tiles, np.ones(1, bool))
+    counts = {
+        "synaptic_event": events,
+        "update_active": spikes,
+        "update_inactive": updates - spikes,
+        "spike": spikes,
+        **_message_counts(sent),
+    }
+    return counts, _together([time], steps)
 
 
 def _together(times: Sequence[PhaseTime], share: float) -> PhaseTime:
@@ -358,12 +462,14 @@ def _by_events(replay: Replay) -> Accounts:
         UPDATE: {"weight_update": np.array([written])},
         INFERENCE: layer_counts(inference),
     }
-    steps = _steps(replay)
-    seconds = {
-        phase: timing.by_events(replay.chip, steps[phase], float(kinds["synaptic_event"].sum()))
-        for phase, kinds in counts.items()
-        if phase != UPDATE
-    }
+    exchanged, seconds = readout.by_events(replay), {}
+    for phase, steps in _steps(replay).items():
+        if phase == UPDATE:
+            continue
+        events = float(counts[phase]["synaptic_event"].sum())
+        if phase in exchanged:
+            steps, events = steps + exchanged[phase].steps, events + exchanged[phase].events
+        seconds[phase] = timing.by_events(replay.chip, steps, events)
     seconds[UPDATE] = timing.serial_update(replay.chip, written)
     decides = "step" if "step" in replay.chip.time else "synaptic_event"
     told = None
@@ -377,7 +483,10 @@ def _by_events(replay: Replay) -> Accounts:
         told = Simulated(period, periods, {}, {}, account(replay.step_time))
     _inject(replay, counts, seconds)
     critical = _all_by(decides, seconds)
-    return Accounts(counts, entries(counts, seconds, replay.chip), seconds, critical, None, told)
+    told_of = [entry for phase, one in exchanged.items() for entry in one.entries(phase)]
+    listed = entries(counts, seconds, replay.chip, priced=told_of)
+    _count(told_of, counts)
+    return Accounts(counts, listed, seconds, critical, None, told, readout=exchanged)
 
 
 def _period_of_events(chip: Chip, given: float | None) -> Period:
@@ -404,7 +513,7 @@ def _inject(replay: Replay, counts: dict[str, Counts], seconds: dict[str, Sum]) 
     """Add the products of an input current, x W_0, which somebody has to compute."""
     runs = {FREE: replay.training.run, INFERENCE: replay.inference.run}
     for phase, run in runs.items():
-        macs = float(run.activity.macs.sum()) / run.activity.samples
+        macs = float(run.activity.macs[:, 0].sum()) / run.activity.samples
         if macs:
             counts[phase]["mac"] = np.array([macs])
             seconds[phase] += timing.time_of_one(replay.chip, "mac") * macs

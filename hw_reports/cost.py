@@ -29,13 +29,16 @@ from eqchip.mapping.chip import Chip, Kind
 FREE, NUDGED, UPDATE, INFERENCE = "free", "nudged", "update", "inference"
 TRAINING = (FREE, NUDGED, UPDATE)
 PHASES = (*TRAINING, INFERENCE)
-STATIC = "static"
+STATIC, SIGNAL = "static", "signal"
+# Of a read-out outside the dynamics: graded messages, and synapses that its errors cross.
+READ_OUT_MESSAGE, READ_OUT_EVENT = "readout_message", "readout_event"
 EAST_WEST, NORTH_SOUTH = slice(0, 2), slice(2, 4)  # of mapping.route.DIRECTIONS
 # The order of tables.
 ORDER = (
     "synaptic_event", "update_active", "update_inactive", "spike", "message", "message_in",
-    "hop_east_west", "hop_north_south", "chip_crossing", "weight_update", "barrier", "reset",
-    "clock_cycle", "mac", "access_8_kib", "access_32_kib", "access_1_mib", "access_dram", STATIC,
+    "hop_east_west", "hop_north_south", "chip_crossing", SIGNAL, READ_OUT_MESSAGE, READ_OUT_EVENT,
+    "weight_update", "barrier", "reset", "clock_cycle", "mac", "access_8_kib", "access_32_kib",
+    "access_1_mib", "access_dram", STATIC,
 )  # fmt: skip
 
 Counts = dict[str, np.ndarray]
@@ -107,6 +110,7 @@ def entries(
     times: Mapping[str, Sum],
     chip: Chip,
     chips: int = 1,
+    priced: Iterable[Entry] = (),
 ) -> list[Entry]:
     """The energy of every kind in every phase.
 
@@ -119,8 +123,10 @@ def entries(
     chip : Chip
     chips : int
         All of them draw static power.
+    priced : iterable of Entry
+        What has its energy already, to be listed with the rest.
     """
-    found = []
+    found = list(priced)
     for phase, kinds in counts.items():
         for kind, count in kinds.items():
             found.append(_marginal(kind, phase, count, chip))

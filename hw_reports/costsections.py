@@ -122,7 +122,7 @@ def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
                     for kind in kinds_of(accounts.entries)
                 },
                 "time": None,
-                "note": baselines.NOTE,
+                "note": baselines.note(replay.config),
                 "statement": "modelled, not measured",
             }
         )

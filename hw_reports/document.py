@@ -13,10 +13,11 @@ from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fixedpoint import quantize
 from eqchip.emulator.network import Conv2d
+from eqchip.emulator.onchip_writes import mirror_modes
 from eqchip.emulator.runs import RunDirectory
 from eqchip.hw_reports import asynchrony, costsections, memory, neurobench, sections
 from eqchip.hw_reports.accounting import Accounts, copies_written
-from eqchip.hw_reports.cost import STATIC, TRAINING, energy_of, kinds_of
+from eqchip.hw_reports.cost import FREE, NUDGED, STATIC, TRAINING, energy_of, kinds_of
 from eqchip.hw_reports.labels import LABELS
 from eqchip.hw_reports.learningmemory import states_of_unit
 from eqchip.hw_reports.readable import percent
@@ -122,6 +123,7 @@ def _run(run: RunDirectory, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "input": config.input,
         "coding": describe(config.coding),
         "rule": config.learning.rule,
+        "readout": config.learning.readout,
         "beta": config.learning.beta,
         "free_steps": config.learning.free_steps,
         "nudged_steps": config.learning.nudged_steps,
@@ -226,11 +228,11 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
     lacking = whole.lacks
     if lacking:
         notes.append(f"The training energy is a lower bound: it lacks {', '.join(lacking)}.")
-    if accounts.cores is not None:
+    notes += _learning_notes(replay, accounts)
+    notes += _readout_notes(replay, accounts)
+    if accounts.cores is not None and replay.written is None:
         updates = accounts.cores.updates
         share = updates.applied.sum() / max(updates.attempted.sum(), 1)
-        notes += _learning_notes(replay, accounts, share)
-    if accounts.cores is not None and replay.written is None:
         notes.append(
             f"{percent(share, 2)} of the weights written for a sample change their stored code of "
             f"{replay.fixed.weight_bits} bits, rounded to nearest at the rate of the start of "
@@ -262,25 +264,78 @@ def _notes(replay: Replay, accounts: Accounts) -> list[str]:
     return [*notes, *replay.notes]
 
 
-def _learning_notes(replay: Replay, accounts: Accounts, share: float) -> list[str]:
+def _learning_notes(replay: Replay, accounts: Accounts) -> list[str]:
     """What is counted where the chip itself learned, and what is not."""
-    onchip, learned = replay.config.on_chip, accounts.learned
-    if onchip is None or learned is None:
+    onchip, learned, told = replay.config.on_chip, accounts.learned, accounts.signals
+    if onchip is None or learned is None or told is None or replay.written is None:
         return []
     whole = copies_written(replay.network, replay.chip)
+    applied = percent(replay.written.applied, 2)
     notes = [
         f"Learning on the chip attempts {learned.attempted:,.0f} writes for a sample, where all "
-        f"copies of all weights are {whole:,}; in the last epoch, {percent(share, 2)} of those "
+        f"copies of all weights are {whole:,}; in the last epoch of training, {applied} of those "
         f"attempted changed their stored code of {replay.fixed.weight_bits} bits.",
         f"Learning sends {learned.messages:,.0f} graded messages for a sample, each priced as a "
-        "spike's. Not priced: the global signals of phases and writing, biases, and keeping traces "
-        "while spikes arrive.",
+        "spike's. Not priced: biases, and keeping traces while spikes arrive.",
+        f"Phase signals: a processor at tile (0, 0) tells each of {told.messages:,.0f} cores when "
+        f"a phase starts and when to write, and once in {onchip.every:,} samples its rates: "
+        f"{sum(told.rounds.values()):.4g} messages a core and training sample. To tell all cores "
+        f"once takes {told.hops:,.0f} hops. None are priced in inference.",
     ]
-    if onchip.copies not in ("errors", "same-noise"):
+    modes = mirror_modes(replay.config)
+    if modes is not None:
+        notes.append(
+            f"Mirror modes are spread over the samples: {modes.presentations:.3g} patterns of "
+            "random spikes for each, of two steps and one in which units above send what they "
+            "added up. A graded message that crosses a synapse is priced as a synaptic event; not "
+            "priced are drawing random spikes, and the division of information alignment."
+        )
+    if not replay.both_copies and onchip.copies != "errors":
         notes.append(
             "The samples ran with the copy of each weight that feed-forward spikes read in both "
-            "directions: of the two, which may have drifted apart, a run keeps that one."
+            "directions: an older version trained the run, which kept only that of the two."
         )
+    return notes
+
+
+def _readout_notes(replay: Replay, accounts: Accounts) -> list[str]:
+    """What a read-out outside the dynamics is charged, and what is left out."""
+    if replay.config.learning.readout != "cross-entropy":
+        return []
+    if not accounts.readout:  # a processor: of the floor, `baselines.READ_OUT_NOTE` tells
+        return ["The softmax of the cross-entropy read-out is not priced."]
+    free, nudged = accounts.readout[FREE], accounts.readout.get(NUDGED)
+    notes = ["The read-out classifies by cross-entropy, outside the dynamics: its units add up the "
+             "spikes that reach them and send none."]  # fmt: skip
+    of_cores = free.messages is not None
+    steps = free.steps + (nudged.steps if nudged else 0)
+    if of_cores:
+        read = f"A processor at tile (0, 0) reads {free.messages:,.0f} potentials of the read-out "
+        read += f"after the free phase ({free.hops:,.4g} hops)"
+    else:
+        read = "A processor reads the potentials of the read-out after the free phase"
+    if nudged is None:
+        notes.append(f"{read}; with one connection, errors go nowhere but to it.")
+    else:
+        notes.append(
+            f"{read}, and sends {nudged.errors:,.4g} errors other than 0 in the nudged phases "
+            + (
+                f"to the cores of the layer below ({nudged.messages:,.4g} messages, "
+                f"{nudged.hops:,.4g} hops)"
+                if of_cores
+                else "to the layer below"
+            )
+            + f", where they cross {nudged.events:,.4g} synapses; {steps} time steps more for a "
+            "sample, the same in every epoch. "
+            + ("A message is priced as a spike's, and a" if of_cores else "A")
+            + " synapse that an error crosses is priced as a synaptic event."
+        )
+    notes.append(
+        "Not priced of the read-out: the softmax and the time that it takes, "
+        + ("" if of_cores else "its messages, ")
+        + "telling its own cores the errors that the weight update reads, and reading the class in "
+        "inference."
+    )
     return notes
 
 
@@ -423,4 +478,5 @@ def _neurobench(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, 
         states=sum(states_of_unit(replay.config.coding).values()),
         accuracy=1.0 - replay.error / 100.0,
         current=problem.x if problem.input == "current" else None,
+        read_out=problem.readout == "cross-entropy",
     )

@@ -41,6 +41,7 @@ class Term(NamedTuple):
     units: int
     per_step: bool
     why: str
+    layers: range | None = None  # whose units these are; None: on no layer's account
 
     @property
     def total_bits(self) -> int:
@@ -85,23 +86,35 @@ def terms(config: Config, state_bits: int, parts: Sequence[Part] | None = None) 
 
     Of a network that learned on the chip EP's are those of its cores as well: `parts`, or its
     layers where nothing is mapped.
+
+    A read-out by cross-entropy takes no part in the dynamics: it has nothing to go back to, nor
+    has BPTT anything to run back through in it; the layer below holds the current of its error.
+    Where it is the only layer, it counts as any other.
     """
-    units, coding, learning = sum(config.sizes[1:]), config.coding, config.learning
+    coding, learning, layers = config.coding, config.learning, len(config.sizes)
+    outside = learning.readout == "cross-entropy" and layers > 2
+    all_units, relaxing = range(1, layers), range(1, layers - outside)
+    units = sum(config.sizes[layer] for layer in relaxing)
     states = sum(states_of_unit(coding).values())
     found = [
-        Term("ep", "end states s- and s+", 2 * state_bits, units, False,
-             "the rule contrasts the potentials at the end of two phases")
+        Term("ep", "end states s- and s+", 2 * state_bits, sum(config.sizes[1:]), False,
+             "the rule contrasts the potentials at the end of two phases", all_units)
     ]  # fmt: skip
+    if outside:
+        found.append(
+            Term("ep", "current of the read-out's error", state_bits, config.sizes[-2], False,
+                 "it lasts through a nudged phase", range(layers - 2, layers - 1))
+        )  # fmt: skip
     returns = learning.rule == "symmetric" or learning.split_stream
     if returns:
         found.append(
             Term("ep", "state at the end of the free phase", states * state_bits, units, False,
-                 "two phases start from it")
+                 "two phases start from it", relaxing)
         )  # fmt: skip
         if config.input == "spikes" and coding.quantizer == "sigma-delta":
             found.append(
                 Term("ep", "input residues at the end of the free phase", state_bits,
-                     config.sizes[0], False, "two phases start from them")
+                     config.sizes[0], False, "two phases start from them", range(1))
             )  # fmt: skip
     found += on_chip_terms(config, whole_layers(config.sizes) if parts is None else parts)
     found.append(

@@ -88,6 +88,8 @@ def report(
 def _states(config: Config, part: Part) -> int:
     """Numbers that a unit of a part carries from step to step."""
     states = states_of_unit(config.coding)
+    if config.learning.readout == "cross-entropy" and part.layer == len(config.sizes) - 1:
+        return 1 + states.get("decoder", 0)  # it encodes nothing, and takes no steps
     if part.layer:
         return sum(states.values())
     # A clamped unit has its value, and the residue of its encoder if it sends bits.
@@ -99,8 +101,7 @@ def _learning_bits(config: Config, part: Part, state_bits: int) -> int:
     of_units = config.model_copy(update={"on_chip": None})
     each = 0
     for term in terms(of_units, state_bits):
-        of_input = term.name.startswith("input")
-        if term.method == "ep" and of_input == (part.layer == 0):
+        if term.method == "ep" and term.layers is not None and part.layer in term.layers:
             each += term.bits
     of_core = sum(term.total_bits for term in on_chip_terms(config, [part]))
     return each * part.units + of_core

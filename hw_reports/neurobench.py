@@ -81,16 +81,19 @@ def connection_sparsity(weights: Sequence[np.ndarray]) -> float:
     return round(zeros / sum(w.size for w in weights), SPARSITY_DECIMALS)
 
 
-def activation_sparsity(bits: Sequence[np.ndarray]) -> float:
+def activation_sparsity(bits: Sequence[np.ndarray], read_out: bool = False) -> float:
     """Activations that are zero over all, of every layer but the input.
 
     Parameters
     ----------
     bits : sequence of ndarray
         Per layer, shape (steps, batch, units), the input first.
+    read_out : bool
+        The last layer sends nothing: it has no activations, unless no other layer has any.
     """
-    total = sum(q.size for q in bits[1:])
-    return float(total - sum(int(np.count_nonzero(q)) for q in bits[1:])) / total
+    sending = bits[1:-1] if read_out and len(bits) > 2 else bits[1:]
+    total = sum(q.size for q in sending)
+    return float(total - sum(int(np.count_nonzero(q)) for q in sending)) / total
 
 
 def synaptic_operations(
@@ -98,6 +101,7 @@ def synaptic_operations(
     connections: Sequence[Connection],
     weights: Sequence[np.ndarray],
     current: np.ndarray | None = None,
+    read_out: bool = False,
 ) -> SynapticOperations:
     """Operations per sample.
 
@@ -113,13 +117,15 @@ def synaptic_operations(
     current : ndarray, shape (batch, n_in), optional
         The input, if it is injected as a current: it meets the first connection once, with
         multiplications.
+    read_out : bool
+        The last layer sends nothing, so its connection has no feedback.
     """
     steps, batch = bits[0].shape[:2]
     macs, acs, dense = 0, 0, 0
     for k, (connection, w) in enumerate(zip(connections, weights, strict=True)):
         present, synapses = w != 0, synapse_count(connection)
         ways = [(bits[k], FORWARD)] if current is None or k else []
-        if k:  # the clamped input takes no feedback
+        if k and not (read_out and k == len(weights) - 1):  # the clamped input takes no feedback
             ways.append((bits[k + 1], FEEDBACK))
         for sent, forward in ways:
             fan_out = fans(connection, forward, present)
@@ -142,12 +148,13 @@ def metrics(
     states: int,
     accuracy: float,
     current: np.ndarray | None = None,
+    read_out: bool = False,
 ) -> dict[str, Any]:
     """All of them for one set of samples, as a plain dictionary.
 
     Parameters
     ----------
-    bits, connections, weights, current
+    bits, connections, weights, current, read_out
         As for :func:`synaptic_operations`.
     weight_bits, state_bits, states : int
         As for :func:`footprint`.
@@ -159,8 +166,10 @@ def metrics(
         "footprint": footprint(weights, weight_bits, units, state_bits, states),
         "parameter_count": sum(math.prod(c.weight_shape) for c in connections) + units,
         "connection_sparsity": connection_sparsity(weights),
-        "activation_sparsity": activation_sparsity(bits),
-        "synaptic_operations": synaptic_operations(bits, connections, weights, current).to_dict(),
+        "activation_sparsity": activation_sparsity(bits, read_out),
+        "synaptic_operations": synaptic_operations(
+            bits, connections, weights, current, read_out
+        ).to_dict(),
         "classification_accuracy": accuracy,
         "definitions": DEFINITIONS,
         "source": SOURCE,

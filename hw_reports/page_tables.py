@@ -34,6 +34,9 @@ COUNTS = {
     "updates_inactive": "Neuron updates, inactive",
     "hops_east_west": "Hops east-west",
     "hops_north_south": "Hops north-south",
+    "signals": "Phase signals",
+    "readout_messages": "Read-out messages",
+    "readout_events": "Synaptic events of errors",
 }
 
 

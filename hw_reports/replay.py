@@ -19,7 +19,7 @@ from eqchip.emulator.asynchronous import Asynchronous, Timed
 from eqchip.emulator.coding import OptimalStepSize
 from eqchip.emulator.config import Config
 from eqchip.emulator.datasets import Dataset, one_hot, split_validation
-from eqchip.emulator.engine import solve
+from eqchip.emulator.engine import lower_problem, solve
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.learning import Changes, contrast
@@ -37,6 +37,7 @@ from eqchip.mapping.paths import paths
 from eqchip.mapping.wiring import check_kinds
 
 Split = Literal["validation", "test"]
+Mirror = tuple[np.ndarray, ...] | None  # what feedback spikes read, where it is a copy of its own
 
 
 class Replayed(NamedTuple):
@@ -93,6 +94,9 @@ class Replay:
         Of the chip as its file describes it; `chip` may hold the integers of the run instead.
     written : Written or None
         Of a run that learned on the chip, what came of the weights that it attempted to write.
+    both_copies : bool
+        Of such a run, whether feedback spikes read the mirrored copy of each weight as it learned;
+        else the forward copy ran in both directions, because no other was kept.
     """
 
     config: Config
@@ -109,6 +113,7 @@ class Replay:
     step_time: Replay | None = None
     digest: str = ""
     written: Written | None = None
+    both_copies: bool = False
 
     @property
     def error(self) -> float:
@@ -159,17 +164,23 @@ def replay(
     InputError
         If there is no trained network or no activity, if the network sends no spikes or has a
         maximum pooling, if it does not fit the chip, or if the chip has no clocks that `timing`
-        could be of. Of a run that learned on the chip, if this one cannot learn.
+        could be of. Of a run that learned on the chip, if this one cannot learn. With `timing`, of
+        a run with a read-out outside the dynamics.
     """
     check_whole("report: samples", samples, 1)
-    run.config.learning.check_all_in_dynamics("report")
     _check_timing(timing, chip)
+    if timing is not None and run.config.learning.readout == "cross-entropy":
+        raise InputError(
+            "report: timing is given, but the run was trained with readout 'cross-entropy', which "
+            "the asynchronous engine does not have; expected no timing"
+        )
     check_ready(run)
     progress = progress or Silent()
     config, network = run.config, run.network()
     check_kinds(network)
-    digest, written = chip.digest(), None
+    digest, written, mirror = chip.digest(), None, None
     if config.on_chip is not None:
+        mirror = run.mirror()
         chip, written = learning_chip(chip, config.on_chip), _written(run)
         if chip.copies != 2:
             raise InputError(
@@ -199,9 +210,9 @@ def replay(
     found: Replay | None = None
     for one in timings:
         settings = _settings(config, chip, mapped, precision, one)
-        training = _train(config, network, dataset, chosen.training, settings, threads)
+        training = _train(config, network, mirror, dataset, chosen.training, settings, threads)
         progress.advance(len(chosen.training))
-        inference = _infer(config, network, dataset, chosen, settings, threads)
+        inference = _infer(config, network, mirror, dataset, chosen, settings, threads)
         progress.advance(len(chosen.inference))
         changes = []
         if config.on_chip is None:
@@ -221,6 +232,7 @@ def replay(
             step_time=found,
             digest=digest,
             written=written,
+            both_copies=mirror is not None,
         )
     progress.stop()
     assert found is not None
@@ -356,6 +368,7 @@ def _settings(
         "record": ("bits",),
         "fixed": chip.arithmetic if precision == "chip" else None,
         "parts": mapped.bundles if mapped is not None else (),
+        "readout": config.learning.readout,
     }
     if timing is not None:
         settings |= {"timing": timing, "paths": None if mapped is None else paths(mapped)}
@@ -365,6 +378,7 @@ def _settings(
 def _train(
     config: Config,
     network: Network,
+    mirror: Mirror,
     dataset: Dataset,
     indices: np.ndarray,
     settings: dict[str, Any],
@@ -386,13 +400,15 @@ def _train(
     )
     # As training does; without a clock the ends are those of the last moment.
     average = config.learning.average_steps if problem.timing is None else 1
-    run = solve(problem, threads=threads, average_steps=average)
+    lowered = lower_problem(problem, mirror)
+    run = solve(problem, threads=threads, lowered=lowered, average_steps=average)
     return Replayed(problem, run, indices, labels)
 
 
 def _infer(
     config: Config,
     network: Network,
+    mirror: Mirror,
     dataset: Dataset,
     chosen: _Chosen,
     settings: dict[str, Any],
@@ -410,7 +426,8 @@ def _infer(
         samples=indices,
         **settings,
     )
-    return Replayed(problem, solve(problem, threads=threads), indices, y[indices])
+    run = solve(problem, threads=threads, lowered=lower_problem(problem, mirror))
+    return Replayed(problem, run, indices, y[indices])
 
 
 def sample_changes(config: Config, network: Network, run: Run) -> list[Changes]:

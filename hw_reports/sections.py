@@ -11,6 +11,9 @@ from eqchip.hw_reports.accounting import Accounts
 from eqchip.hw_reports.cost import (
     INFERENCE,
     PHASES,
+    READ_OUT_EVENT,
+    READ_OUT_MESSAGE,
+    SIGNAL,
     STATIC,
     TRAINING,
     UPDATE,
@@ -97,6 +100,10 @@ def _per_sample(activity: CoreActivity, name: str) -> np.ndarray:
 def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """What was counted, per sample."""
     cores, written = accounts.cores, None
+    counted = COUNTED if accounts.signals is None else {**COUNTED, "signals": SIGNAL}
+    if accounts.readout:
+        told = {"readout_messages": READ_OUT_MESSAGE, "readout_events": READ_OUT_EVENT}
+        counted = {**counted, **told}
     if cores is not None:
         updates = len(replay.training.indices)
         written = {name: float(n.sum()) / updates for name, n in cores.updates._asdict().items()}
@@ -104,7 +111,7 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         "by_phase": {
             phase: {
                 name: float(kinds[kind].sum()) if kind in kinds else None
-                for name, kind in COUNTED.items()
+                for name, kind in counted.items()
             }
             for phase, kinds in accounts.counts.items()
         },

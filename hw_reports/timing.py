@@ -93,7 +93,12 @@ def core_counts(counts: StepCounts) -> dict[Kind, np.ndarray]:
 
 
 def relaxation(
-    counts: StepCounts, routes: Routes, chip: Chip, tiles: int, rows: np.ndarray
+    counts: StepCounts,
+    routes: Routes,
+    chip: Chip,
+    tiles: int,
+    rows: np.ndarray,
+    waits: bool = True,
 ) -> PhaseTime:
     """The time of those rows of a run that belong to one phase.
 
@@ -106,6 +111,8 @@ def relaxation(
     tiles : int
         Tiles with at least one core in use; the barrier waits for them all.
     rows : ndarray of bool, shape (steps,)
+    waits : bool, default True
+        Whether a barrier ends each step; without, another's does.
     """
     kinds = {kind: count[rows] for kind, count in core_counts(counts).items()}
     crossed = counts.links[rows]
@@ -115,7 +122,7 @@ def relaxation(
     happened += sorted({kind for kind, any_ in zip(hop_kinds, used, strict=True) if any_})
     happened += ["chip_crossing"] if (used & routes.crossing).any() else []
     lacks = [name for kind in happened for name in time_of_one(chip, kind).lacks]
-    barrier = chip.barrier_seconds(tiles)
+    barrier = chip.barrier_seconds(tiles) if waits else NONE
     if barrier is None:
         lacks.append(BARRIER_TIME)
     core, mesh, step = np.zeros(3), np.zeros(3), np.zeros(3)
@@ -140,7 +147,7 @@ def relaxation(
     known = any(kind in chip.time for kind in (*kinds, *HOP_KINDS.values()))
     agreed_all = None if barrier is None else Figure.of(barrier, SECONDS) * count
     relaxing = None
-    if known or barrier is not None:
+    if known or (waits and barrier is not None):
         relaxing = banded(step, SECONDS)
     return PhaseTime(
         Sum(relaxing, tuple(lacks)),

@@ -7,7 +7,8 @@ spikes and synaptic events while it trained (``metrics.jsonl``), and these are t
 * spikes, active updates, messages, hops and crossings follow its spikes: as many of each per
   spike as in the replay;
 * every unit is updated in every step, so the rest of the updates are inactive ones;
-* weight updates, barriers and resets are the same for every sample;
+* weight updates, barriers, resets, signals of phases and what a read-out outside the dynamics
+  exchanges are the same for every sample;
 * of the time, what the deciding core or link spends on each kind follows the same factors.
 
 A network that learned on the chip counted what it wrote as well, and for whom it sent messages:
@@ -27,10 +28,8 @@ from eqchip.hw_reports.cost import STATIC, TRAINING, UPDATE, Entry
 from eqchip.hw_reports.energy import Figure
 from eqchip.hw_reports.totals import Sum, total
 
-FOLLOW_SPIKES = (
-    "update_active", "spike", "message", "message_in", "hop_east_west", "hop_north_south",
-    "chip_crossing",
-)  # fmt: skip
+MESSAGES = ("message", "message_in", "hop_east_west", "hop_north_south", "chip_crossing")
+FOLLOW_SPIKES = ("update_active", "spike", *MESSAGES)
 FOLLOW_TIME = (STATIC, "clock_cycle")
 EXPLANATION = (
     "The spikes and synaptic events of each epoch are those counted while it trained; messages "
@@ -43,7 +42,7 @@ EXPLANATION_ON_CHIP = (
     EXPLANATION[0],
     "Weight updates of each epoch are the writes that the chip attempted while it trained, in "
     "every copy; graded messages of learning follow the units that it counted as changed or "
-    "active; barriers and resets cost the same in every epoch.",
+    "active; barriers, resets and the signals of phases cost the same in every epoch.",
     EXPLANATION[2],
 )
 
@@ -83,7 +82,7 @@ class Learned:
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
-        return {"weight_update": writes, **dict.fromkeys(FOLLOW_SPIKES, messages)}
+        return {"weight_update": writes, **dict.fromkeys(MESSAGES, messages)}
 
 
 def metric(row: Mapping[str, Any], name: str) -> float:

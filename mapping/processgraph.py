@@ -258,6 +258,7 @@ def process_graph(problem: Problem) -> ProcessGraph:
             "its processes exchange bits"
         )
     network, rule = problem.network, problem.coding.step_size
+    network.check_full_feedback("process graph")
     _check_pooling(network.connections)
     adaptive = asdict(rule) if isinstance(rule, OptimalStepSize) else None
     sizes, last = network.sizes, len(network.sizes) - 1

@@ -1,4 +1,7 @@
-"""A process graph that learns: the contrast of two phases, inside the processes."""
+"""A process graph that learns: the contrast of two phases, inside the processes, in float64.
+
+In a chip's integers: :mod:`eqchip.mapping.processonchip`.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +44,8 @@ def with_learning(
     """
     if graph.arithmetic is not None:
         raise InputError(
-            "process graph: learning with precision 'chip'; expected 'float64': "
-            "its integers hold no weight changes"
+            "process graph: learning in real numbers with precision 'chip'; expected 'float64': "
+            "eqchip.backends.lava.train_on_chip learns in a chip's integers"
         )
     if graph.current is not None:
         raise InputError(

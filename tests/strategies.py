@@ -143,6 +143,13 @@ def with_read_out(problem: Problem) -> Problem:
     return with_phases(problem, phases, "cross-entropy")
 
 
+def with_feedback_shifts(problem: Problem, rng: np.random.Generator) -> Problem:
+    """The problem with weaker feedback: each connection its own shift, not all of them 0."""
+    shifts = rng.integers(0, 5, len(problem.network.connections)).tolist()
+    shifts[-1] = shifts[-1] or 1
+    return replace(problem, network=replace(problem.network, feedback_shifts=tuple(shifts)))
+
+
 def with_phases(
     problem: Problem, phases: Sequence[Phase], readout: Readout = "squared-error"
 ) -> Problem:

@@ -351,7 +351,8 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     kept = (
         "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
         "mnist-conv", "conv-integers", "conv-cost", "mnist-on-chip", "onchip-cost",
-        "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels",
+        "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
+        "onchip-minibatches",
     )  # fmt: skip
     studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
     for path in (*studies, *(BENCHMARKS / "results").glob("asynchrony-*.json")):

@@ -78,13 +78,13 @@ def in_turn(state, fixed, target, beta, row):
     before = reference.receive
     problem, layers = fixed.problem, state.layers
     state.t += 1
-    lam = fixed.lam[state.t - 1]
+    lam, gains = fixed.lam[state.t - 1], problem.network.feedback_gains
     for index, layer in enumerate(layers):
         s_previous = layer.s
         if index == 0:
             layer.s = problem.x
         else:
-            layer.r = reference.decode(layer.r, before(layers, fixed.matrices, index), lam)
+            layer.r = reference.decode(layer.r, before(layers, fixed.matrices, gains, index), lam)
             p = reference.drive(
                 layer.s,
                 layer.r + fixed.offsets[index - 1],

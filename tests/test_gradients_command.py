@@ -94,6 +94,8 @@ def test_the_twin_has_the_same_kernels(trained):
     assert [c.pool and type(c.pool).__name__ for c in twin.connections[:2]] == [None, "MaxPool2d"]
     for a, b in zip(network.weights + network.biases, twin.weights + twin.biases, strict=True):
         np.testing.assert_array_equal(a, b)
+    weaker = replace(network, feedback_shifts=(0, 2, 1))
+    assert comparison.with_pooling(weaker, "maximum").feedback_shifts == (0, 2, 1)
     with pytest.raises(eq.InputError, match=r"no connection of .* has a pooling"):
         comparison.with_pooling(eq.Network.dense([4, 3]), "maximum")
 

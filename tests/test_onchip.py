@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -24,11 +24,20 @@ from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.learning import Learning
 from eqchip.emulator.lowering import layer_units, mirror_rows, weight_rows
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import (
+    FIRING_BITS,
+    MIRROR_SHARE,
+    MIRRORED,
+    NULL,
+    PRESENTATIONS,
+    Copies,
+    OnChip,
+)
 from eqchip.emulator.onchip_lowering import (
     check_rates,
     integer_rate,
     lower_bias_rates,
+    lower_mirror_rate,
     lower_terms,
     terms_of,
 )
@@ -42,7 +51,7 @@ BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
 LEVELS = [
     (sees, copies)
     for sees in ("traces", "potentials", "loihi-engine")
-    for copies in ("errors", "independent", "same-noise", "decay", "periodic")
+    for copies in get_args(Copies)
     if (sees, copies) != ("loihi-engine", "errors")
 ]
 levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
@@ -192,6 +201,39 @@ def test_training_equals_the_reference(sees, copies, accumulator_bits):
     assert not written[0, kernels.MIRROR].any()  # nothing is fed back to the input
 
 
+@levels
+def test_a_minibatch_equals_the_reference(sees, copies):
+    config = small(
+        (6, 5, 4, 3),
+        onchip={"sees": sees, "copies": copies, "accumulator_bits": 4, "every": 5},
+        descent={"minibatch": 3, "lr": (0.9,) * 3},
+    )
+    twinned = Twinned(config, made_up(6, 3, 12))
+    train(twinned)
+    assert twinned.all_written[..., kernels.APPLIED].any()
+
+
+@pytest.mark.nojit
+def test_spikes_read_the_same_codes_until_a_minibatch_is_over():
+    """Samples of one minibatch, and at the end of what is shown, all see what was there before."""
+    data, seen = made_up(6, 3, 4), []
+    for size in (4, 9):
+        config = small(
+            onchip={"accumulator_bits": 4, "every": 9},
+            descent={"minibatch": size, "lr": (1.0, 1.0)},
+        )
+        trainer = OnChipTrainer(config, data, 1)
+        trainer._of_a_sample = lambda rates: [rate / 4 for rate in rates]  # alike in both
+        train(trainer)
+        assert trainer.written[..., kernels.APPLIED].sum() == 0  # a new epoch begins
+        seen.append(copy_of(trainer, 0, kernels.FORWARD))
+    np.testing.assert_array_equal(seen[0], seen[1])
+    at_once = small(onchip={"accumulator_bits": 4, "every": 9}, descent={"lr": (0.25, 0.25)})
+    trainer = OnChipTrainer(at_once, data, 1)
+    train(trainer)
+    assert (seen[0][0] != copy_of(trainer, 0, kernels.FORWARD)[0]).any()
+
+
 @pytest.mark.parametrize("nudged_steps", [1, 2, 3])
 def test_a_decaying_trace_of_a_short_phase_forgets(nudged_steps):
     config = small(
@@ -216,6 +258,7 @@ def trainings(draw: Any) -> Config:
         coefficient_bits=draw(st.integers(6, 15)),
     )
     steps = draw(st.integers(1, 6))
+    accumulator_bits = draw(st.integers(0, 8))
     ranges = st.sampled_from([0.25, 0.5, 1.0, 3.0])
     rates = st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 5.0])
     try:
@@ -231,7 +274,7 @@ def trainings(draw: Any) -> Config:
                 "sees": sees,
                 "copies": copies,
                 "trace_bits": draw(st.integers(1, 12)),
-                "accumulator_bits": draw(st.integers(0, 8)),
+                "accumulator_bits": accumulator_bits,
                 "weight_range": tuple(draw(ranges) for _ in range(connections)),
                 "threshold": draw(st.sampled_from([0.0, 0.01, 0.2])),
                 "every": draw(st.integers(1, 5)),
@@ -248,6 +291,7 @@ def trainings(draw: Any) -> Config:
                 "schedule": draw(st.sampled_from(["constant", "cosine"])),
                 "epochs": draw(st.integers(1, 2)),
                 "input_dropout": draw(st.sampled_from([0.0, 0.5])),
+                "minibatch": draw(st.integers(1, 4)) if accumulator_bits else 1,
             },
         )
     except InputError:  # an exponent that these integers lack
@@ -372,10 +416,148 @@ def test_copies_that_are_kept_alike_never_differ(sees, copies, accumulator_bits)
         ("potentials", "independent"),
         ("loihi-engine", "independent"),
         ("traces", "decay"),
+        ("traces", "weight-mirror"),
+        ("potentials", "information-alignment"),
     ],
 )
 def test_other_copies_drift_apart(sees, copies):
     assert largest_drift(sees=sees, copies=copies) > 0.01
+
+
+# --- mirror modes -------------------------------------------------------------------------
+
+
+class Mirror:
+    """A connection between made-up layers with a mirror of its own, and its two engines."""
+
+    def __init__(self, n_pre: int, n_post: int, share: float = MIRROR_SHARE, **onchip: Any) -> None:
+        self.onchip = OnChip(**onchip)
+        bits, fixed = self.onchip.accumulator_bits, self.onchip.fixed
+        limit = fixed.highest_code << bits
+        rng = np.random.default_rng(1)
+        self.forward, self.mirror = rng.integers(-limit, limit + 1, (2, n_pre, n_post)) // 2
+        self.share, self.number, self.counts = share, 0, np.zeros(3, np.int64)
+
+    def starts(self) -> list[np.ndarray]:
+        streams = (kernels.NOISE_STREAM, kernels.MIRROR_STREAM)
+        return [reference.stream(5, self.number, 1, number) for number in streams]
+
+    def read(self, stored: np.ndarray) -> np.ndarray:
+        return reference.codes_of(stored, self.onchip)
+
+    def show(self) -> None:
+        """A mirror mode by the reference."""
+        self.counts += reference.mirror_mode(
+            self.forward, self.mirror, self.onchip, self.share, *self.starts()
+        )
+        self.number += 1
+
+    def show_by_kernel(self) -> None:
+        """The same by the kernel."""
+        n_pre, n_post = self.forward.shape
+        stored = np.ascontiguousarray(self.mirror.T.astype(np.int16))
+        back = self.read(self.mirror).T.astype(np.int8)
+        with wrapping():
+            kernels.mirror_mode(
+                self.read(self.forward).astype(np.int8), back, stored, PRESENTATIONS,
+                NULL if self.onchip.copies == "information-alignment" else 0,
+                *lower_mirror_rate([self.share], [MIRROR_SHARE]),
+                self.onchip.accumulator_bits, self.onchip.fixed.highest_code,
+                np.array([5], np.uint64), self.number, 1, np.zeros(n_pre, np.int64),
+                np.zeros(n_pre, np.int64), np.zeros(n_post, np.int64), self.counts,
+            )  # fmt: skip
+        self.mirror[...] = stored.T
+        np.testing.assert_array_equal(back, self.read(self.mirror).T)
+        self.number += 1
+
+    @property
+    def drift(self) -> float:
+        difference = np.linalg.norm(self.mirror - self.forward)
+        return float(difference / np.linalg.norm(self.forward))
+
+
+mirrored = pytest.mark.parametrize("copies", MIRRORED)
+
+
+@mirrored
+@pytest.mark.parametrize("accumulator_bits", [0, 8])
+@pytest.mark.parametrize("sizes", [(70, 40), (150, 3), (3, 150), (1, 1)])
+def test_a_mirror_mode_of_larger_layers_equals_the_reference(copies, accumulator_bits, sizes):
+    settings = {"copies": copies, "accumulator_bits": accumulator_bits, "share": 0.3}
+    here, there = (Mirror(*sizes, fixed=FixedPoint(weight_bits=6), **settings) for _ in range(2))
+    for _ in range(6):
+        here.show_by_kernel()
+        there.show()
+        np.testing.assert_array_equal(here.mirror, there.mirror)
+    np.testing.assert_array_equal(here.counts, there.counts)
+    attempted, applied, _ = here.counts
+    assert 0 < applied <= attempted and attempted % sizes[1] == 0
+    # A unit is to fire in one presentation of 2**7; here a few deviations.
+    expected = 6 * PRESENTATIONS * sizes[0] / 2 ** (FIRING_BITS - 1)
+    assert abs(attempted / sizes[1] - expected) < 5 * np.sqrt(expected)
+
+
+@pytest.mark.nojit
+@mirrored
+def test_a_unit_that_fires_alone_writes_its_row_as_by_hand(copies):
+    """Of one unit, so that what comes back is of its own row.
+
+    With 3 units above and the rate 1 / 2, y = x (4, -8, 0) and B = (2, 2, 2) to begin with::
+
+        weight-mirror          B + ((4, -8, 0) - B) / 2 = (3, -3, 1)
+        information-alignment  B y = -8 x, y . y = 80, and 1 / g = 3 2**7 / (3 2**7 + 1) / (y . y):
+                               B + ((1 + null / g 8) (4, -8, 0) - (1 - null) B) / 2
+
+    rounded at random, to within 1.
+    """
+    one = Mirror(1, 3, 0.5, copies=copies)
+    one.forward[...] = [[4, -8, 0]]
+    before = 0
+    while one.counts[kernels.ATTEMPTED] - before != 3:  # until it fires once in a mirror mode
+        before = one.counts[kernels.ATTEMPTED]
+        one.mirror[...] = [[2, 2, 2]]
+        one.show_by_kernel()
+    if copies == "weight-mirror":
+        assert one.mirror.tolist() == [[3, -3, 1]]
+        return
+    null = NULL / 256
+    told = -8 / 80 * null * 384 / 385
+    expected = [2 + 0.5 * ((1 - told) * y - (1 - null) * 2) for y in (4, -8, 0)]
+    assert (abs(one.mirror[0] - expected) < 1).all()
+
+
+@mirrored
+def test_a_mirror_finds_the_weights_from_nothing(copies):
+    one = Mirror(60, 40, 0.02, copies=copies, accumulator_bits=8)
+    one.mirror[...] = 0
+    drifts = []
+    for mode in range(400):
+        if mode == 300:  # then it is to keep less noise
+            one.share /= 8
+        one.show_by_kernel()
+        drifts.append(one.drift)
+    assert drifts[0] > 0.9 and drifts[299] < 0.4
+    size = np.linalg.norm(one.mirror) / np.linalg.norm(one.forward)
+    assert abs(size - 1) < 0.15
+    if copies == "weight-mirror":
+        assert drifts[-1] < 0.1
+
+
+def test_the_rate_of_a_mirror_falls_with_the_learning_rates_by_hand():
+    # 1/32 of the mirror, whose units fire once on average, in 2**-8: 2**-13 = 128 / 2**20.
+    assert lower_mirror_rate([0.2, 0.1], [0.2, 0.1]) == (128, 20)
+    assert lower_mirror_rate([0.1, 0.05], [0.2, 0.1]) == (128, 21)
+    assert lower_mirror_rate([0.0, 0.0], [0.2, 0.1]) == (0, 0)
+    assert lower_mirror_rate([0.0, 0.0], [0.0, 0.0]) == (128, 20)  # of no learning rates
+
+
+def test_a_mirror_without_learning_stays():
+    one = Mirror(60, 40, copies="weight-mirror")
+    before = one.mirror.copy()
+    one.share = 0.0
+    one.show_by_kernel()
+    np.testing.assert_array_equal(one.mirror, before)
+    assert one.counts[kernels.ATTEMPTED] > 0 and one.counts[kernels.APPLIED] == 0
 
 
 # --- whole-number rates -------------------------------------------------------------------
@@ -513,6 +695,8 @@ class Stopper(Silent):
         {"accumulator_bits": 4},
         {"sees": "potentials", "copies": "decay"},
         {"sees": "loihi-engine", "copies": "periodic", "weight_range": (0.25, 0.5)},
+        {"copies": "weight-mirror"},
+        {"sees": "potentials", "copies": "information-alignment", "accumulator_bits": 3},
     ],
     ids=str,
 )
@@ -620,7 +804,10 @@ def assert_one_line(text: str, parts: list[str]) -> None:
 
 # settings of a run that learns on the chip, and what the refusal says
 UNFIT: list[tuple[dict[str, Any], list[str]]] = [
-    ({"descent": {"minibatch": 2}}, ["minibatch is 2", "expected 1"]),
+    (
+        {"descent": {"minibatch": 2}},
+        ["minibatch is 2 with accumulator_bits 0", "expected minibatch 1, or accumulator_bits"],
+    ),
     ({"descent": {"optimizer": "adam"}}, ["optimizer is 'adam'", "expected 'sgd'"]),
     ({"descent": {"momentum": 0.5}}, ["momentum is 0.5", "expected 0.0"]),
     ({"descent": {"weight_decay": 0.1}}, ["weight_decay is 0.1", "expected 0.0"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -21,28 +21,35 @@ from eqchip.emulator.fit import fit
 from eqchip.emulator.fixedpoint import real_weights
 from eqchip.emulator.kernels.onchip import FORWARD, MIRROR
 from eqchip.emulator.lowering import lower_fixed
-from eqchip.emulator.onchip import OnChip
+from eqchip.emulator.onchip import MIRRORED, Copies, OnChip
 from eqchip.emulator.onchip_training import OnChipTrainer
-from eqchip.emulator.onchip_writes import messages_of, upkeep_of, writes_of
+from eqchip.emulator.onchip_writes import (
+    messages_of,
+    mirror_modes,
+    signals_of,
+    upkeep_of,
+    writes_of,
+)
 from eqchip.emulator.problem import Run, pose
 from eqchip.emulator.runs import RunDirectory
 from eqchip.hw_reports import learningmemory, memory
 from eqchip.hw_reports.accounting import account, copies_written
 from eqchip.hw_reports.document import report
 from eqchip.hw_reports.replay import replay
+from eqchip.hw_reports.signals import signals
 from eqchip.hw_reports.tables import tables
 from eqchip.hw_reports.trainingcost import epochs
-from eqchip.mapping.activity import exchange, synapse_writes
+from eqchip.mapping.activity import broadcast, exchange, synapse_writes
 from eqchip.mapping.chip import load_chip
 from eqchip.mapping.learning import learning_chip
 from eqchip.mapping.mapped import map_network
-from eqchip.mapping.route import route
+from eqchip.mapping.route import Link, route
 
 PJ, NS = 1e-12, 1e-9
 ALLOWED = [
     (sees, copies)
     for sees in ("traces", "potentials", "loihi-engine")
-    for copies in ("errors", "independent", "same-noise", "decay", "periodic")
+    for copies in get_args(Copies)
     if (sees, copies) != ("loihi-engine", "errors")
 ]
 
@@ -83,7 +90,13 @@ def test_the_writes_of_all_samples_are_those_that_the_trainer_attempts(sees, cop
         for place, counts in writes_of(config, run, sample).items():
             found[place] += counts.sum()
     for (k, copy), share in upkeep_of(config).items():  # once, after the only minibatch
-        found[k, copy] += round(share * 60 * config.sizes[k] * config.sizes[k + 1])
+        if copies in MIRRORED:  # the rows of units that fire at random
+            rows, left = divmod(trainer.written[k, copy, 0] - found[k, copy], config.sizes[k + 1])
+            expected = share * 60 * config.sizes[k]
+            assert left == 0 and abs(rows - expected) < 5 * np.sqrt(expected)
+            found[k, copy] = trainer.written[k, copy, 0]
+        else:
+            found[k, copy] += round(share * 60 * config.sizes[k] * config.sizes[k + 1])
     assert found.sum() > 0
     np.testing.assert_array_equal(found, trainer.written[..., 0])
 
@@ -175,6 +188,88 @@ def test_messages_by_hand():
     assert told("traces", "periodic") == [(2, 1, [0.25, 0.25], True)]
     assert upkeep_of(by_hand("traces", "periodic")[0]) == {(1, MIRROR): 0.25}
     assert upkeep_of(by_hand("traces", "decay")[0]) == {(1, FORWARD): 0.25, (1, MIRROR): 0.25}
+
+
+@pytest.mark.parametrize("copies", MIRRORED)
+def test_mirror_modes_by_hand(copies):
+    # Once in four samples 128 patterns, in which each of two hidden units fires once in 128.
+    config, _ = by_hand("traces", copies)
+    assert told("traces", copies) == []  # after a sample
+    assert upkeep_of(config) == {(1, MIRROR): 0.25}
+    modes = mirror_modes(config)
+    assert (modes.presentations, modes.firings) == (32.0, 0.25)
+    heard = 32 * (1 - (127 / 128) ** 2)  # patterns in which either fires
+    assert modes.told == pytest.approx((0.0, heard))
+    returned = 4 * heard if copies == "information-alignment" else 0.0
+    assert modes.activity(config.sizes) == pytest.approx(
+        {
+            "spikes": 0.5,
+            "synaptic_events": 0.5 * 2 + returned,
+            "updates_active": 0.5,
+            "updates_inactive": 2 * 32 * 4 - 0.5,  # two steps of four units
+        }
+    )
+    assert mirror_modes(by_hand("traces", "periodic")[0]) is None
+    # On cores of a unit each: each unit's spikes and sums go to both cores of the other layer.
+    mapped = map_network(
+        config.network(), small_chip(units=1, tiles_x=3, tiles_y=2, cores_per_tile=1)
+    )
+    sent = exchange(mapped, [modes.messages(config.sizes)]).steps
+    expected = [0, 0, 0.5, 0.5, 2 * heard, 2 * heard]
+    assert sent.messages_sent[0, 0] == pytest.approx(expected)
+    assert sent.messages_received[0, 0] == pytest.approx([0, 0, 2 * heard, 2 * heard, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("copies", MIRRORED)
+def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
+    run = trained(tmp_path / "run", copies=copies)
+    found, accounts, document = reported(run, toy_chip(tmp_path))
+    assert [part.layer for part in found.mapped.parts] == [0, 1, 2]
+    # Once in 20 samples 128 patterns; 7 hidden units, of which each fires once in 128; 10 outputs.
+    heard = 128 / 20 * (1 - (127 / 128) ** 7)
+    spikes, sums, steps = 7 / 20, 10 * heard, 2 * 128 / 20
+    returned = 70 * heard if copies == "information-alignment" else 0.0
+    update = {e.kind: e for e in accounts.entries if e.phase == "update"}
+    counts = {
+        "synaptic_event": spikes * 10 + returned,
+        "spike": spikes,
+        "update_active": spikes,
+        "update_inactive": steps * 17 - spikes,
+        "message": spikes + sums,
+        "message_in": spikes + sums,
+        "barrier": 1 + 1.5 * steps,
+    }
+    for kind, count in counts.items():
+        assert update[kind].count == pytest.approx(count), kind
+        if kind in ENERGY:
+            price = update[kind].energy.figure
+            assert price is None or price.value == pytest.approx(count * ENERGY[kind] * PJ), kind
+    assert update["synaptic_event"].cores == pytest.approx([0, returned, spikes * 10])
+    # The steps wait for the busiest core; writing has a barrier and a busiest core of its own.
+    hidden = {
+        "update_active": spikes, "spike": spikes, "update_inactive": steps * 7 - spikes,
+        "synaptic_event": returned, "message": spikes, "message_in": sums,
+    }  # fmt: skip
+    outputs = {
+        "update_inactive": steps * 10, "synaptic_event": spikes * 10, "message": sums,
+        "message_in": spikes,
+    }  # fmt: skip
+    busy = [sum(n * TIME.get(kind, 0.0) for kind, n in one.items()) for one in (hidden, outputs)]
+    writing = []
+    for sample in range(4):
+        writes = [0.0, 70 / 20, 0.0]
+        for (k, copy), times in writes_of(run.config, found.training.run, sample).items():
+            writes[k if copy == MIRROR else k + 1] += times.sum()
+        writing.append(max(writes) * TIME["weight_update"] + BARRIER)
+    expected = np.mean(writing) + max(busy) + 1.5 * steps * BARRIER
+    spent = accounts.cores.times["update"].total.figure.value
+    assert spent == pytest.approx(expected * NS)
+    assert any("6.4 patterns of random spikes for each" in note for note in document["notes"])
+    # An epoch that wrote and spiked differently had the same mirror modes.
+    (row,) = (r for r in run.metrics() if "train_error" in r)
+    times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
+    assert accounts.learned.factors(row)["message"] == pytest.approx(1.0)
+    assert epochs([row], *times)[0].energy.figure.value > 0
 
 
 def test_a_run_that_cannot_tell_is_refused():
@@ -275,10 +370,87 @@ def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, tmp_pa
     assert update["barrier"].count == 2
     energy = written * ENERGY["weight_update"] * PJ
     assert update["weight_update"].energy.figure.value == pytest.approx(energy)
-    assert accounts.seconds["update"].figure.value == pytest.approx(seconds * NS)
+    seconds = seconds * NS + accounts.critical["update"]["signal"]  # by hand below
+    assert accounts.seconds["update"].figure.value == pytest.approx(seconds)
     assert document["activity"]["by_phase"]["update"]["weight_updates"] == pytest.approx(written)
     by_core = document["activity"]["by_core"]["weight_updates"]
     assert sum(by_core) == pytest.approx(written)
+
+
+def test_signals_of_phases_by_hand(tmp_path):
+    run = trained(tmp_path / "run", accumulator_bits=8)
+    # So little memory that the network takes all four cores, one on each of 2 x 2 tiles.
+    found, accounts, document = reported(run, toy_chip(tmp_path, synapse_memory=1))
+    assert len(found.mapped.parts) == 4
+    # One message to each from tile (0, 0): none, one or two links, the first of them shared.
+    told = broadcast(found.mapped)
+    links = dict(zip(told.routes.links, told.steps.links[0, 0].tolist(), strict=True))
+    assert links == {Link(0, 0, "east"): 2, Link(0, 0, "south"): 1, Link(1, 0, "south"): 1}
+    assert told.steps.messages_sent[0, 0].tolist() == [0, 0, 0, 0, 4]
+    assert told.steps.messages_received[0, 0].tolist() == [1, 1, 1, 1, 0]
+    # Free, both nudges, writing; the rates once in 20 samples.
+    rounds = {"free": 1.0, "nudged": 2.0, "update": 1.05}
+    assert signals_of(run.config) == pytest.approx(rounds)
+    # 4 messages of 3 pJ, 2 hops of 7, 2 of 11: 48 pJ a round. To send 4 messages takes 32 ns, to
+    # receive one 16, but the link to the east is crossed twice, 32 ns each, and that to the south
+    # once, in 64.
+    priced = {e.phase: e for e in accounts.entries if e.kind == "signal"}
+    assert list(priced) == ["free", "nudged", "update"]
+    resets = 50.0
+    for phase, n in rounds.items():
+        entry = priced[phase]
+        assert entry.count == pytest.approx(4 * n)
+        figure = entry.energy.figure
+        assert figure.value == pytest.approx(48 * n * PJ)
+        assert (figure.low, figure.high) == pytest.approx((24 * n * PJ, 96 * n * PJ))
+        assert entry.energy.lacks == () and entry.why is None
+        beside = (
+            accounts.seconds[phase].figure.value - accounts.cores.times[phase].total.figure.value
+        )
+        before = resets if phase == "free" else 0.0
+        assert beside == pytest.approx((64 * n + before) * NS)
+        assert accounts.critical[phase]["signal"] == pytest.approx(64 * n * NS)
+        assert document["activity"]["by_phase"][phase]["signals"] == pytest.approx(4 * n)
+    assert document["activity"]["by_phase"]["inference"]["signals"] is None
+    kind = document["energy"]["by_kind"]["signal"]
+    assert kind["training"]["value"] == pytest.approx(48 * 4.05 * PJ)
+    assert any("tells each of 4 cores" in note and "4.05 messages" in note
+               for note in document["notes"])  # fmt: skip
+    # Static power is drawn as long as they take, too.
+    static = sum(e.energy.figure.value for e in accounts.entries if e.kind == "static")
+    lasting = sum(s.figure.value for s in accounts.seconds.values())
+    assert static == pytest.approx(3e-3 * lasting)
+
+
+def test_signals_to_another_chip_cross_to_it(tmp_path):
+    chip = learning_chip(toy_chip(tmp_path, synapse_memory=1), OnChip(accumulator_bits=8))
+    mapped = map_network(on_chip().network(), chip, chips=2, spread=2)
+    assert mapped.chips == 2
+    told = broadcast(mapped)
+    beyond = int((mapped.x >= 2).sum())
+    assert beyond > 0
+    assert told.crossings.tolist() == [beyond]
+    assert told.hops.sum() == mapped.x.sum() + mapped.y.sum()
+    found = signals(on_chip(), mapped)
+    assert found.energy.lacks == ("chip crossing energy",)
+    assert "chip crossing time" in found.time.lacks
+    known = (3 * len(mapped.parts) + 7 * mapped.x.sum() + 11 * mapped.y.sum()) * PJ
+    assert found.energy.figure.value == pytest.approx(known)
+
+
+def test_epochs_pay_for_signals_as_often_as_they_had_samples(run, tmp_path):
+    _, accounts, _ = reported(run, toy_chip(tmp_path))
+    (row,) = (r for r in run.metrics() if "train_error" in r)
+    rest = [entry for entry in accounts.entries if entry.kind != "signal"]
+    others = accounts.seconds, accounts.critical, 1, accounts.learned
+    told = sum(e.energy.figure.value for e in accounts.entries if e.kind == "signal")
+    for factor in (1, 3):  # however much an epoch spiked and wrote
+        names = ("spikes_per_sample", "weights_attempted_per_sample")
+        busier = {**row, **{name: factor * row[name] for name in names}}
+        (whole,) = epochs([busier], accounts.entries, *others)
+        (without,) = epochs([busier], rest, *others)
+        paid = whole.energy.figure.value - without.energy.figure.value
+        assert paid == pytest.approx(row["samples"] * told, rel=1e-6)
 
 
 def test_epochs_pay_for_the_writes_that_they_counted(run, tmp_path):
@@ -320,13 +492,15 @@ def test_every_way_to_learn_is_reported(sees, copies, tmp_path):
     found, accounts, document = reported(path, load_chip("loihi1-davies"), 2)
     dense = copies_written(found.network, found.chip)
     assert 0 < document["activity"]["weight_updates"]["attempted"] < 2 * dense
-    sends = sees == "potentials" or copies in ("errors", "periodic")
+    sends = sees == "potentials" or copies in ("errors", "periodic", *MIRRORED)
     update = {e.kind: e.count for e in accounts.entries if e.phase == "update"}
     assert ("message" in update) == sends
     if sends:
         assert update["message"] == pytest.approx(update["message_in"])
-        each = 1.0 if sees == "potentials" or copies == "errors" else 1 / 20
-        assert update["barrier"] == pytest.approx(1 + each)
+        after_all = sees == "potentials" or copies == "errors"
+        modes = 3 * 128 / 20 if copies in MIRRORED else 0.0  # three steps for each of 128 patterns
+        each = 1.0 if after_all else 1 / 20 if copies == "periodic" else 0.0
+        assert update["barrier"] == pytest.approx(1 + each + modes)
     assert tables(document)
 
 

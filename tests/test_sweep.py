@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import optional_packages
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -292,6 +293,10 @@ def test_a_point_learns_on_its_samples_and_counts_them(trained):
     point, row = trained
     assert row["samples"] == 200 and row["weights_applied"] > 0
     assert row["weights_attempted"] >= row["weights_applied"]
+    clamped, hidden, outputs = row["units_changed"]
+    assert clamped == 0 and 0 < hidden <= 16 and 0 < outputs <= 10
+    deaf = run_point({**point, "threshold": 0.1})["units_changed"]
+    assert 0 < deaf[1] < hidden and 0 < deaf[2] < outputs
     longer = run_point({**point, "epochs": 3})
     assert longer["samples"] == 600
     assert longer["validation_error"] < 60  # of chance, 90
@@ -515,7 +520,9 @@ def test_without_dask_the_extra_is_named(tmp_path, capsys, monkeypatch):
 
 
 def test_a_cluster_of_dask_trains_the_same_points(tmp_path, capsys):
-    distributed = pytest.importorskip("distributed")
+    optional_packages.need("distributed", "pip install 'eqchip[dask]'")
+    import distributed
+
     file = tmp_path / "grid.toml"
     file.write_text(TINY_TOML)
     found = []
@@ -530,7 +537,7 @@ def test_a_cluster_of_dask_trains_the_same_points(tmp_path, capsys):
 
 
 def test_a_scheduler_that_does_not_answer_is_told(tmp_path, capsys):
-    pytest.importorskip("distributed")
+    optional_packages.need("distributed", "pip install 'eqchip[dask]'")
     out = tmp_path / "out"
     arguments = ["--axis", "seed=0", "--dask", "nonsense://x", "--out", str(out)]
     assert main(["sweep", *arguments]) == 2

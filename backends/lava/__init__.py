@@ -13,14 +13,18 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from eqchip.backends.lava import watch
-from eqchip.backends.lava.results import read_network, read_run
+from eqchip.backends.lava.results import LearnedOnChip, read_network, read_on_chip, read_run
+from eqchip.emulator.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning import Rule
 from eqchip.emulator.network import Dense, Network
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.problem import Problem, Run, pose
 from eqchip.mapping.processgraph import ProcessGraph, process_graph, process_inputs
 from eqchip.mapping.processlearning import with_learning
+from eqchip.mapping.processonchip import with_on_chip_learning
 from eqchip.mapping.processstock import with_stock_dense
 
 PYTHON = (3, 10)  # the only one that lava-nc 0.10 supports
@@ -127,6 +131,101 @@ def train(
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         _run(problem, graph, Path(name), limit)
         return read_run(problem, Path(name)), read_network(problem, Path(name))
+
+
+def train_on_chip(
+    config: Config,
+    network: Network,
+    x: np.ndarray,
+    targets: np.ndarray,
+    *,
+    rates: Sequence[float],
+    seed: int,
+    samples: np.ndarray,
+    limit: float | None = None,
+) -> LearnedOnChip:
+    """Learn on the chip from samples, one after another, all inside one run of Lava.
+
+    As an epoch of training on the chip does from its start: the copies are tended after every
+    ``on_chip.every`` samples and after the last one.
+
+    Parameters
+    ----------
+    config : Config
+        With its `on_chip`; its seed is that of the rounding.
+    network : Network
+        What is learned from at first; dense.
+    x, targets : ndarray, shape (samples, n_in) and (samples, n_out)
+    rates : sequence of float
+        Learning rates, one per connection.
+    seed : int
+        Of the Bernoulli numbers of the phases.
+    samples : ndarray of int64, shape (samples,)
+        The identity of each sample for these numbers.
+    limit : float, optional
+        As for :func:`solve`.
+
+    Returns
+    -------
+    LearnedOnChip
+
+    Raises
+    ------
+    InputError
+        As for :func:`solve`; for a configuration that does not learn on a chip, and for
+        minibatches, sees ``"loihi-engine"``, copies and inputs that the processes know nothing of.
+    """
+    check_lava()
+    problem, graph = on_chip_graph(
+        config, network, x, targets, rates=rates, seed=seed, samples=samples
+    )
+    exponents = {node.connection: node.exponent for node in graph.connections}
+    with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
+        _run(problem, graph, Path(name), limit)
+        return read_on_chip(problem, list(exponents.values()), Path(name))
+
+
+def on_chip_graph(
+    config: Config,
+    network: Network,
+    x: np.ndarray,
+    targets: np.ndarray,
+    *,
+    rates: Sequence[float],
+    seed: int,
+    samples: np.ndarray,
+) -> tuple[Problem, ProcessGraph]:
+    """The problem and the process graph of :func:`train_on_chip`; needs no Lava."""
+    onchip, learning = config.on_chip, config.learning
+    if onchip is None:
+        raise InputError(
+            "backend 'lava': on_chip is None; expected a configuration that learns on a chip"
+        )
+    if config.descent.minibatch > 1:
+        raise InputError(
+            f"backend 'lava': minibatch is {config.descent.minibatch}; expected 1: in its "
+            "processes spikes read what is stored at once"
+        )
+    problem = pose(
+        network,
+        x,
+        coding=config.coding,
+        phases=learning.phases(targets),
+        input=config.input,
+        precision="chip",
+        fixed=onchip.fixed,
+        seed=seed,
+        samples=samples,
+        record=("bits", "potentials"),
+    )
+    return problem, with_on_chip_learning(
+        process_graph(problem),
+        problem,
+        onchip=onchip,
+        learning=learning,
+        rates=rates,
+        seed=config.seed,
+    )
 
 
 def _run(problem: Problem, graph: ProcessGraph, folder: Path, limit: float | None) -> None:

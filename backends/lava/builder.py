@@ -84,7 +84,7 @@ def build(
             uniforms=uniforms(graph, node, tables["t"], inputs),
             arithmetic=graph["arithmetic"],
             adaptive=graph["adaptive"],
-            learning=learning(graph, node["layer"] - 1),
+            learning=biases(learning(graph, name, node["layer"] - 1), *offsets.shape),
             clipped=clipped,
             record=record,
         )
@@ -94,13 +94,18 @@ def build(
         if node["process"] == "Dense":
             processes[name] = stock_dense(name, weights, node["exponent"])
             continue
+        if node["process"] == "OneWay":
+            rule = learning(graph, name, node["connection"])
+            exponent = node["exponent"]
+            processes[name] = one_way(name, weights, tables, exponent, rule, len(x), record)
+            continue
         processes[name] = SymDense(
             name=name,
             weights=weights,
             tables=tables,
             exponent=node["exponent"],
             feedback=node["feedback"],
-            learning=learning(graph, node["connection"]),
+            learning=learning(graph, name, node["connection"]),
             samples=len(x),
             record=record,
         )
@@ -120,9 +125,46 @@ def stock_dense(name: str, weights: np.ndarray, exponent: int) -> Any:
     return Dense(weights=weights, name=name, weight_exp=exponent, sign_mode=SignMode.MIXED)
 
 
-def learning(graph: dict[str, Any], connection: int) -> dict[str, Any] | None:
-    """What a connection, and the layer above it, learn by; None: nothing."""
-    found = graph["learning"]
+def one_way(
+    name: str,
+    stored: np.ndarray,
+    tables: dict[str, np.ndarray],
+    exponent: int,
+    rule: dict[str, Any] | None,
+    samples: int,
+    record: str | None,
+) -> Any:
+    """One copy of the weights of a network that learns on the chip."""
+    from eqchip.backends.lava.processes.one_way import OneWay
+
+    return OneWay(
+        name=name,
+        stored=stored,
+        tables=tables,
+        exponent=exponent,
+        samples=samples,
+        learning=rule,
+        record=record,
+    )
+
+
+def biases(rule: dict[str, Any] | None, samples: int, units: int) -> dict[str, Any] | None:
+    """What a layer learns by, with the random numbers that its biases are rounded by."""
+    if rule is None or "stream" not in rule:
+        return rule
+    from eqchip.backends.lava.processes.one_way import random_words
+
+    where = rule["connection"], rule["stream"], np.arange(units)
+    words = [random_words(rule["seed"], sample, *where) for sample in range(samples)]
+    return {**rule, "words": np.stack(words)}
+
+
+def learning(graph: dict[str, Any], name: str, connection: int) -> dict[str, Any] | None:
+    """What a process learns by, of a connection or the layer above it; None: nothing."""
+    found: dict[str, Any] | None = graph["learning"]
+    if found is not None and "processes" in found:
+        of_process: dict[str, Any] = found["processes"][name]
+        return of_process
     if found is None or connection < 0:
         return None
     return {**found, "factor": found["factors"][connection]}

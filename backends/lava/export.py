@@ -23,6 +23,7 @@ MODULES = (
     "processes/ep_layer.py",
     "processes/sym_dense.py",
 )
+ON_CHIP = ("processes/one_way.py",)  # where a network learns on the chip
 
 INIT = '"""An Equilibrium Propagation network for Lava: builder.py makes its Processes."""\n'
 
@@ -58,7 +59,7 @@ shape (steps, samples, units), and `saturations` per phase. {scale}
 | `network.npz` | weights, biases, and the tables with a row per step |
 | `inputs.npz` | `x` (samples, n_in), `targets` (phases, samples, n_out), all in [0, 1]; for Bernoulli `seed` and `samples`, the identities that its random numbers are drawn by |
 | `{name}/builder.py` | `load` and `build`: the Processes, joined |
-| `{name}/processes/` | `EPLayer` and `SymDense`, each with a `floating_pt` and a `fixed_pt` model |
+| `{name}/processes/` | `EPLayer` and `SymDense`, each with a `floating_pt` and a `fixed_pt` model{one_way} |
 | `run.py` | builds and runs it in a process of its own, with a time limit |
 
 In your own script:
@@ -78,11 +79,21 @@ if __name__ == "__main__":
 Keep scripts out of `{name}/processes/`: Lava executes every file there. A Process that raises
 prints its traceback behind `LAVA PROCESS FAILED`, and Lava then hangs; `run.py` ends it.
 
-A spike sent at step t arrives at step t + 1: each `SymDense` sends the sums of the step before,
-then takes the new bits. One matrix serves both directions; a convolution is the matrix that it
-amounts to, its average pooling included, and the units of its layers stand row by row, channels
-of a place together. {learning}
+A spike sent at step t arrives at step t + 1: each connection sends the sums of the step before,
+then takes the new bits. {copies}; a convolution is the matrix
+that it amounts to, its average pooling included, and the units of its layers stand row by row,
+channels of a place together. {learning}
 """  # noqa: E501
+
+ONE_COPY = "One matrix serves both directions"
+TWO_COPIES = "Each direction has a matrix of its own"
+CONSTANT = "It does not learn: its weights are constants."
+LEARNS = "It learns after every sample; `results/dense_<k>.npz` then holds `weights`."
+LEARNS_ON_CHIP = (
+    "It learns after every sample, each copy of a weight from what its own core knows;\n"
+    "`results/dense_<k>_forward.npz` and `dense_<k>_mirror.npz` then hold what is `stored`, a row "
+    "for\nevery unit that sends, and how many `writes` were attempted, applied and saturated."
+)
 
 
 def export_lava(
@@ -116,21 +127,38 @@ def export_lava(
     InputError
         For a name that is none, a directory in use, and what the processes do not compute.
     """
+    graph = process_graph(problem)
+    if learning is not None:
+        lava.check_learning(problem)
+        graph = with_learning(graph, problem, **learning)
+    export_graph(problem, graph, directory, name=name)
+    return graph
+
+
+def export_graph(
+    problem: Problem, graph: ProcessGraph, directory: Path, *, name: str = DEFAULT_NAME
+) -> None:
+    """Write a process graph of a problem, as :func:`export_lava` does.
+
+    One that learns on the chip is made by :func:`eqchip.backends.lava.on_chip_graph`.
+
+    Raises
+    ------
+    InputError
+        For a name that is none, and a directory in use.
+    """
     directory = Path(directory)
     if not name.isidentifier() or keyword.iskeyword(name):
         raise InputError(f"export: name is {name!r}; expected a name of a Python package")
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(f"export: {directory} is in use; expected a new or empty directory")
-    graph = process_graph(problem)
-    if learning is not None:
-        lava.check_learning(problem)
-        graph = with_learning(graph, problem, **learning)
     package = directory / name
     (package / "processes").mkdir(parents=True, exist_ok=True)
     graph.save(directory)
     process_inputs(problem).save(directory / "inputs.npz")
     source = Path(lava.__file__).parent
-    for module in MODULES:
+    on_chip = any(node.process == "OneWay" for node in graph.connections)
+    for module in (*MODULES, *(ON_CHIP if on_chip else ())):
         write_text(package / module, renamed((source / module).read_text(), name))
     write_text(package / "philox.py", renamed(Path(philox.__file__).read_text(), name))
     write_text(package / "__init__.py", INIT)
@@ -139,12 +167,13 @@ def export_lava(
     if graph.arithmetic is not None:
         one = 2 ** graph.arithmetic["fraction_bits"]
         scale = f"Potentials are whole numbers; {one} stands for 1.0."
-    learns = "It does not learn: its weights are constants."
-    if learning is not None:
-        learns = "It learns after every sample; `results/dense_<k>.npz` then holds `weights`."
-    text = README.format(graph=graph, name=name, scale=scale, learning=learns)
+    words = {"copies": ONE_COPY, "one_way": ""}
+    words["learning"] = CONSTANT if graph.learning is None else LEARNS
+    if on_chip:
+        one_way = "; `OneWay`, of which each keeps a copy of weights, with a `fixed_pt` model"
+        words = {"copies": TWO_COPIES, "one_way": one_way, "learning": LEARNS_ON_CHIP}
+    text = README.format(graph=graph, name=name, scale=scale, **words)
     write_text(directory / "README.md", text)
-    return graph
 
 
 def renamed(source: str, name: str) -> str:

@@ -1,8 +1,8 @@
-"""What a run's Processes recorded, as a Run, and the network that they learned."""
+"""What a run's Processes recorded, as a Run, and what they learned."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,33 @@ import numpy as np
 from eqchip.backends.recorded import run_of
 from eqchip.emulator.network import Network
 from eqchip.emulator.problem import Problem, Run, check_saturations
+from eqchip.mapping.processonchip import name_of
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedOnChip:
+    """What the cores did with some samples, and what they hold then.
+
+    Attributes
+    ----------
+    run : Run
+        Bits, potentials and counts of every sample, as it was learned from.
+    stored : list of list of ndarray
+        ``stored[k]``: of connection k the forward and, but in the first, the mirrored copy, int64,
+        shape (n_pre, n_post): codes with ``accumulator_bits`` more below the point.
+    exponents : list of int
+    biases : list of ndarray
+        States, int64; ``biases[k]`` those of layer k + 1.
+    writes : ndarray of int64, shape (connections, 2, 3)
+        Weights attempted, applied (a code changed) and saturated, in the forward and the mirrored
+        copy, upkeep included.
+    """
+
+    run: Run
+    stored: list[list[np.ndarray]]
+    exponents: list[int]
+    biases: list[np.ndarray]
+    writes: np.ndarray
 
 
 def read_run(problem: Problem, folder: Path) -> Run:
@@ -44,3 +71,21 @@ def read_network(problem: Problem, folder: Path) -> Network:
         with np.load(folder / f"layer_{k}.npz", allow_pickle=False) as file:
             biases.append(file["bias"].reshape(network.layers[k]))
     return replace(network, weights=tuple(weights), biases=tuple(biases))
+
+
+def read_on_chip(problem: Problem, exponents: list[int], folder: Path) -> LearnedOnChip:
+    """What the processes of a graph with on-chip learning wrote."""
+    connections = len(problem.network.connections)
+    stored: list[list[np.ndarray]] = []
+    biases: list[np.ndarray] = []
+    writes = np.zeros((connections, 2, 3), np.int64)
+    for k in range(connections):
+        stored.append([])
+        for copy in range(1 if k == 0 else 2):
+            mirror = copy == 1
+            with np.load(folder / f"{name_of(k, mirror)}.npz", allow_pickle=False) as file:
+                stored[k].append(file["stored"].T if mirror else file["stored"])
+                writes[k, copy] = file["writes"]
+        with np.load(folder / f"layer_{k + 1}.npz", allow_pickle=False) as file:
+            biases.append(file["bias"])
+    return LearnedOnChip(read_run(problem, folder), stored, exponents, biases, writes)

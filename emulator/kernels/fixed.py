@@ -59,7 +59,7 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
         record.arrivals[b, phase, layer, 1] += arrive_codes_feedback(
             back, net, layer, state.rows, above, state.counts[counts + layer + 1]
         )
-        exponent_back = net.exponents[layer]
+        exponent_back = net.back_exponents[layer]
     exponent, low, high = net.exponents[layer - 1], rules.low, rules.high
     senders = net.sizes[layer - 1] << max(exponent, 0)
     if layer < layers - 1:
@@ -145,7 +145,7 @@ def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
         scratch.wide, net, last - 1, state.rows, scratch.clamped, first, count
     )
     record.saturations[b, phase, last - 1] += load_current(
-        scratch.b, scratch.wide, below, n_below, rules.fraction_bits - net.exponents[last - 1],
+        scratch.b, scratch.wide, below, n_below, rules.fraction_bits - net.back_exponents[last - 1],
         rules.low, rules.high,
     )  # fmt: skip
 

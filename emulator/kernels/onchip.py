@@ -19,7 +19,7 @@ from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
-from eqchip.emulator.onchip import TRACE_SHIFT
+from eqchip.emulator.onchip import ALIGN_BITS, FIRING_BITS, TRACE_SHIFT
 
 # What a core can know of a unit, as whole numbers: rows of `Learner.known`.
 ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)
@@ -103,6 +103,8 @@ class Written(NamedTuple):
 STREAMS = 8  # of random numbers of a connection
 BIAS_STREAM, TRACE_STREAM = 2, 3
 DECAY_STREAM = 6
+# Copies that decay have no mirror mode, and the other way round.
+NOISE_STREAM, MIRROR_STREAM = 6, 7
 
 
 @inlined
@@ -130,13 +132,13 @@ def round_at_random(product, shift, key, index):
 @inlined
 def write_outer(
     stored, codes, start, stride, rows, n_rows, row_values, columns, n_columns, column_values,
-    row_step, column_step, mantissa, shift, key, accumulator_bits, highest, counts,
+    row_step, column_step, mantissa, shift, key, accumulator_bits, highest, follows, counts,
 ):  # fmt: skip
-    """stored[row, column] += row_value column_value mantissa / 2**shift; codes follow.
+    """stored[row, column] += row_value column_value mantissa / 2**shift.
 
     rows, columns: the units that are not 0, and their values; row_step, column_step: a synapse's
     number, which its random number is drawn by, is row row_step + column column_step, so that both
-    copies of it have one; counts: (3,) int64.
+    copies of it have one; follows: whether codes follow at once; counts: (3,) int64.
     """
     limit = np.int64(highest) << accumulator_bits
     half = (np.int64(1) << accumulator_bits) >> np.int64(1)
@@ -155,12 +157,27 @@ def write_outer(
                 kept = min(max(total, -limit), limit)
                 saturated += np.int64(kept != total)
                 stored[at + column] = np.int16(kept)
-                code = np.int8((kept + half) >> accumulator_bits)
-                applied += np.int64(code != codes[at + column])
-                codes[at + column] = code
+                if follows:
+                    code = np.int8((kept + half) >> accumulator_bits)
+                    applied += np.int64(code != codes[at + column])
+                    codes[at + column] = code
     counts[ATTEMPTED] += np.int64(n_rows) * np.int64(n_columns)
     counts[APPLIED] += applied
     counts[SATURATED] += saturated
+
+
+@inlined
+def follow(stored, codes, start, stride, rows, columns, accumulator_bits, counts):
+    """codes = stored, rounded to nearest: after a minibatch; counts: (3,) int64."""
+    half = (np.int64(1) << accumulator_bits) >> np.int64(1)
+    applied = np.int64(0)
+    for row in range(rows):
+        first = start + np.int64(row) * stride
+        for at in range(first, first + columns):
+            code = np.int8((np.int64(stored[at]) + half) >> accumulator_bits)
+            applied += np.int64(code != codes[at])
+            codes[at] = code
+    counts[APPLIED] += applied
 
 
 @inlined
@@ -253,7 +270,7 @@ def _learn_biases(net, rules, learner, k, sample):
 
 
 @inlined
-def _learn(net, rules, learner, terms, written, b, sample):
+def _learn(net, rules, learner, terms, written, b, sample, follows):
     """Write every copy of every connection, term by term, and the biases."""
     known = learner.known
     for term in range(len(terms.connection)):
@@ -274,7 +291,7 @@ def _learn(net, rules, learner, terms, written, b, sample):
                 learner.pre_rows, pre_count, learner.pre_values,
                 learner.post_rows, post_count, learner.post_values, n_post, 1,
                 terms.mantissa[term], terms.shift[term], key, learner.accumulator_bits,
-                learner.highest, counts,
+                learner.highest, follows, counts,
             )  # fmt: skip
         else:
             write_outer(
@@ -282,22 +299,40 @@ def _learn(net, rules, learner, terms, written, b, sample):
                 learner.post_rows, post_count, learner.post_values,
                 learner.pre_rows, pre_count, learner.pre_values, 1, n_post,
                 terms.mantissa[term], terms.shift[term], key, learner.accumulator_bits,
-                learner.highest, counts,
+                learner.highest, follows, counts,
             )  # fmt: skip
     for k in range(len(net.sizes) - 1):
         _learn_biases(net, rules, learner, k, sample)
 
 
+@inlined
+def _follow_all(net, learner, written, b):
+    """Let spikes read what all copies have come to."""
+    bits = learner.accumulator_bits
+    for k in range(len(net.sizes) - 1):
+        n_pre, n_post = net.sizes[k], net.sizes[k + 1]
+        follow(
+            learner.stored, net.weights, net.starts[k], net.strides[k], n_pre, n_post, bits,
+            written.writes[b, k, FORWARD],
+        )  # fmt: skip
+        if k > 0:
+            follow(
+                learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k],
+                n_post, n_pre, bits, written.writes[b, k, MIRROR],
+            )  # fmt: skip
+
+
 @kernel
 def learn_online(
     net, rules, record, given, x, targets, samples, state, free, scratch, learner, terms, written,
-    plus, minus, first_number,
+    plus, minus, first_number, minibatch,
 ):  # fmt: skip
     """Run the samples one after another and learn from each before the next.
 
     As `relax`, in a chip's integers; record.ends, .bits and .potentials hold one sample, whose
     they are last. plus, minus: the phases with +beta and -beta; first_number: how many samples
-    were learned from before.
+    were learned from before; minibatch: samples after which codes follow what is stored, as they
+    do after the last.
     """
     last = len(net.sizes) - 1
     for b in range(len(x)):
@@ -328,7 +363,9 @@ def learn_online(
         know_potentials(net, learner, record.ends, plus, minus, written, b)
         if len(record.bits) > 0:
             know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
-        _learn(net, rules, learner, terms, written, b, first_number + b)
+        _learn(net, rules, learner, terms, written, b, first_number + b, minibatch == 1)
+        if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
+            _follow_all(net, learner, written, b)
 
 
 @kernel
@@ -342,3 +379,85 @@ def shrink(stored, share, seed, sample, connection, stream):
             stored[i, j] -= np.int16(
                 round_at_random(part, np.int64(TRACE_SHIFT), key, i * columns + j)
             )
+
+
+@inlined
+def _present(codes, rows, signs, y, key, first):
+    """Who fires, ascending, and in which of the two steps; y = x W, what the units above add up.
+
+    codes: (n_pre, n_post); rows, signs: (n_pre,), y: (n_post,), int64; first: the number of the
+    first unit's random word. Returns how many fire.
+    """
+    n_pre, n_post = codes.shape
+    for j in range(n_post):
+        y[j] = 0
+    count = 0
+    for i in range(n_pre):
+        word = mix(key + GOLDEN * np.uint64(first + i)) >> np.uint64(64 - FIRING_BITS)
+        if word < np.uint64(2):
+            sign = np.int64(1) - np.int64(2) * np.int64(word)
+            rows[count], signs[count] = i, sign
+            count += 1
+            row = codes[i]
+            for j in range(n_post):
+                y[j] += sign * np.int64(row[j])
+    return count
+
+
+@inlined
+def _told(back, y, i, gain, power):
+    """(B y)_i / g of what unit i is told over the mirror, over 2**ALIGN_BITS, rounded down."""
+    total = np.int64(0)
+    for j in range(len(y)):
+        total += np.int64(back[j, i]) * y[j]
+    return total * gain // power
+
+
+@kernel
+def mirror_mode(
+    codes, back, stored, presentations, null, mantissa, shift, accumulator_bits, highest, seed,
+    sample, connection, rows, signs, y, counts,
+):  # fmt: skip
+    """Random units below fire, and write their rows of the mirrored copy from what comes back.
+
+    For every unit i that fires, B_i += rate ((x_i - null (B y)_i / g) y - (1 - null) B_i), with
+    the rate mantissa / 2**(shift - ALIGN_BITS), rounded at random.
+
+    Parameters: codes: (n_pre, n_post) int8, the forward copy; back, stored: (n_post, n_pre) int8
+    and int16, the mirror, whose codes follow; null: over 2**ALIGN_BITS; sample, connection: whose
+    random numbers; rows, signs: (n_pre,) and y: (n_post,) int64, scratch; counts: (3,) int64.
+    """
+    n_pre, n_post = codes.shape
+    noise = stream_key(seed[0], sample, connection, NOISE_STREAM)
+    key = stream_key(seed[0], sample, connection, MIRROR_STREAM)
+    limit = np.int64(highest) << accumulator_bits
+    half = (np.int64(1) << accumulator_bits) >> np.int64(1)
+    keep = (np.int64(1) << ALIGN_BITS) - null
+    rarity = np.int64(1) << np.int64(FIRING_BITS - 1)
+    gain = null * n_post * (rarity - 1 + n_pre) // (rarity * n_post + n_pre)
+    applied, saturated = np.int64(0), np.int64(0)
+    for one in range(presentations):
+        first = np.int64(one) * n_pre
+        count = _present(codes, rows, signs, y, noise, first)
+        power = np.int64(0)
+        for j in range(n_post):
+            power += y[j] * y[j]
+        for a in range(count):
+            i = rows[a]
+            residue = signs[a] << ALIGN_BITS
+            if null > 0 and power > 0:
+                residue -= _told(back, y, i, gain, power)
+            number = (first + i) * n_post
+            for j in range(n_post):
+                before = np.int64(stored[j, i])
+                pull = residue * (y[j] << accumulator_bits) - keep * before
+                total = before + round_at_random(pull * mantissa, shift, key, number + j)
+                kept = min(max(total, -limit), limit)
+                saturated += np.int64(kept != total)
+                stored[j, i] = np.int16(kept)
+                code = np.int8((kept + half) >> accumulator_bits)
+                applied += np.int64(code != back[j, i])
+                back[j, i] = code
+        counts[ATTEMPTED] += np.int64(count) * np.int64(n_post)
+    counts[APPLIED] += applied
+    counts[SATURATED] += saturated

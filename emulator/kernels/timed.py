@@ -400,7 +400,7 @@ def _take_code_sums(
         cores.back[at + i] = zero
     exponent, exponent_back = net.exponents[layer - 1], np.int64(0)
     if layer < len(net.sizes) - 1:
-        exponent_back = net.exponents[layer]
+        exponent_back = net.back_exponents[layer]
     if clockwork.scaled:
         exponent, exponent_back = exponent - GAIN_BITS, exponent_back - GAIN_BITS
     low, high = np.int64(rules.low), np.int64(rules.high)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,17 @@ from eqchip.timing_options import describe, timing_from, timing_options
     "--precision", type=click.Choice(("float32", "float64", "chip")),
     help="Numbers to compute with; chip: a chip's integers. Default: as in training.",
 )  # fmt: skip
-@click.option("--weight-bits", type=int, help="With --precision chip: of a weight. Default: 8.")
-@click.option("--state-bits", type=int, help="With --precision chip: of a state. Default: 24.")
+@click.option(
+    "--weight-bits", type=int,
+    help="With --precision chip: of a weight. Default: 8, or as the chip learned.",
+)  # fmt: skip
+@click.option(
+    "--state-bits", type=int,
+    help="With --precision chip: of a state. Default: 24, or as the chip learned.",
+)  # fmt: skip
 @click.option(
     "--fraction-bits", type=int,
-    help="With --precision chip: of a state below the point. Default: 12.",
+    help="With --precision chip: of a state below the point. Default: 12, or as the chip learned.",
 )  # fmt: skip
 @click.option("--strict", is_flag=True, help="With --precision chip: refuse a state out of range.")
 @timing_options(default=None)
@@ -57,6 +63,7 @@ def command(
     from eqchip.emulator.datasets import load, split_validation
     from eqchip.emulator.errors import InputError
     from eqchip.emulator.fixedpoint import FixedPoint
+    from eqchip.emulator.lowering import lower_fixed
     from eqchip.emulator.runs import RunDirectory
     from eqchip.emulator.training import Classifier
 
@@ -68,8 +75,11 @@ def command(
         "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits
     }  # fmt: skip
     given = {name: bits for name, bits in widths.items() if bits is not None}
+    learned = config.on_chip
+    if precision is None and learned is not None:
+        precision = "chip"  # as in training
     if precision == "chip":
-        fixed = FixedPoint(**given)
+        fixed = replace(FixedPoint() if learned is None else learned.fixed, **given)
     elif given or strict:
         option = next(iter(given), "strict").replace("_", "-")
         raise InputError(
@@ -94,7 +104,10 @@ def command(
         x, labels = dataset.train_x[indices], dataset.train_y[indices]
     else:
         x, labels = dataset.test_x, dataset.test_y
-    classifier = Classifier(config, network, threads, fixed=fixed, strict=strict)
+    lowered = None
+    if fixed is not None and learned is not None:
+        lowered = lower_fixed(network, fixed, mirror=directory.mirror())
+    classifier = Classifier(config, network, threads, lowered, fixed, strict)
     tally = classifier.classify(x, labels, output)
     activity, n = tally.activity, tally.samples
     layers = len(config.layers)

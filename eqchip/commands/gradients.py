@@ -113,6 +113,8 @@ def command(
         )
     check_beta(beta)
     directory = None if run is None else RunDirectory(run)
+    if directory is not None:
+        directory.config.learning.check_all_in_dynamics("gradients")
     name = (dataset or "digits") if directory is None else directory.config.dataset
     found = load(name, data, progress=not quiet)
     if samples > len(found.train_x):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from test_bench import TINY
 
-from eqchip import peerspeed
+from eqchip import Coding, Free, Network, peerspeed
 from eqchip.__main__ import main
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem import pose
 
 
 def refuse(*_: object) -> None:
@@ -42,3 +44,17 @@ def test_lava_is_timed_without_its_start(capsys, monkeypatch, tmp_path):
     assert by_name[peerspeed.LAVA]["events_per_second"] > 0
     assert found["ratios"][peerspeed.LAVA]["median"] > 1
     assert found["setup_seconds"][peerspeed.LAVA] > 0
+
+
+def test_samples_that_drown_in_the_start_are_no_rate(monkeypatch):
+    network = Network.dense([4, 3, 2], seed=0)
+    problem = pose(
+        network, np.full((3, 4), 0.5), coding=Coding("sigma-delta"), phases=[Free(2)],
+        precision="float64",
+    )  # fmt: skip
+    runs = []
+    monkeypatch.setattr(peerspeed.lava, "solve", runs.append)
+    monkeypatch.setattr(peerspeed.time, "perf_counter", lambda: 1.0)
+    with pytest.raises(InputError, match="Lava took no longer for 3 samples"):
+        peerspeed._lava_contestant(problem).work()
+    assert len(runs) == 2 * peerspeed.ATTEMPTS

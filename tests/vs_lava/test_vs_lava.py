@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import sysconfig
 import time
 from dataclasses import fields, replace
 from pathlib import Path
@@ -333,23 +332,6 @@ def test_solve_turns_a_failure_into_an_input_error_of_one_line(monkeypatch):
 
 
 # --- the export ---------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def python_without_eqchip(tmp_path_factory) -> str:
-    """A virtual environment with the packages of this one, eqchip aside."""
-    home = tmp_path_factory.mktemp("fresh")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
-    inside = home / "lib" / f"python3.{sys.version_info[1]}" / "site-packages"
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if "eqchip" not in entry.name and entry.suffix != ".pth":
-            (inside / entry.name).symlink_to(entry)
-    python = str(home / "bin" / "python")
-    found = subprocess.run(
-        [python, "-c", "import eqchip"], cwd=home, capture_output=True, text=True, check=False
-    )
-    assert "No module named 'eqchip'" in found.stderr
-    return python
 
 
 @pytest.mark.parametrize("kind", ["sigma-delta", "bernoulli", "current"])

@@ -62,8 +62,11 @@ class EPLayer(AbstractProcess):
     adaptive : dict, optional
         ``nu_bar`` and ``regularizer`` of the optimal step size, float64 only.
     learning : dict, optional
-        ``factor``, and the rows ``minus`` and ``plus`` of the potentials s- and s+ whose contrast
-        changes the biases at the last step of a sample. Float64 only.
+        What the biases change by at the last step of a sample. In float64 ``factor`` times the
+        contrast of s- and s+, the potentials at the rows ``minus`` and ``plus``. In integers
+        ``round(D mantissa / 2**shift)``, at random by ``words`` (samples, units), of 32 bits: D is
+        S+ - S-, the sums of the potentials of rows ``plus`` and ``minus``, and 0 where it is at
+        most ``threshold``. ``told``: 2 to send S+ and S-, 1 to send D.
     clipped : int, default 0
         Offsets that were clipped to the range of a state; counted in the first phase.
     record : str, optional
@@ -73,7 +76,8 @@ class EPLayer(AbstractProcess):
     Notes
     -----
     Ports: ``a_in`` weighted bits, summed over all that is connected; ``q_out`` bits of this step,
-    ``s_out`` potentials of this step.
+    ``s_out`` potentials of this step; with learning in integers ``told_out``, at the last step of
+    a sample, what units tell of themselves, (2, units) or (1, units).
     Vars: ``s`` potential, ``r`` decoded input, ``phi`` residue, ``q`` bit.
     """
 
@@ -82,6 +86,8 @@ class EPLayer(AbstractProcess):
         self.a_in = InPort((units,))
         self.q_out = OutPort((units,))
         self.s_out = OutPort((units,))
+        learning = more.get("learning") or {}
+        self.told_out = OutPort((learning.get("told", 1), units))
         self.s = Var((units,), init=0)
         self.r = Var((units,), init=0)
         self.phi = Var((units,), init=0)
@@ -149,15 +155,8 @@ class AbstractEPLayerModel(PyLoihiProcessModel):
                 self.write()
 
     def learn(self, sample: int, row: int) -> None:
-        """The biases of the samples to come change by ``factor (s+ - s-)`` at a sample's end."""
-        if row == self.learning["minus"]:
-            self.minus = self.s
-        if row == self.learning["plus"]:
-            self.plus = self.s
-        if row == self.rows - 1 and self.clamp is None:
-            change = self.learning["factor"] * (self.plus - self.minus)
-            self.offsets[sample + 1 :] += change
-            self.bias = self.offsets[sample] + change
+        """Change the biases of the samples to come at a sample's end."""
+        raise NotImplementedError
 
     def reset(self) -> None:
         """A new sample: everything 0."""
@@ -190,6 +189,7 @@ class PyEPLayerModelFloat(AbstractEPLayerModel):
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.float64)
     q_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.float64)
+    told_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.float64)
     s: np.ndarray = LavaPyType(np.ndarray, np.float64)
     r: np.ndarray = LavaPyType(np.ndarray, np.float64)
     phi: np.ndarray = LavaPyType(np.ndarray, np.float64)
@@ -241,6 +241,17 @@ class PyEPLayerModelFloat(AbstractEPLayerModel):
         self.phi = phi - q
         return q
 
+    def learn(self, sample: int, row: int) -> None:
+        """Biases change by ``factor (s+ - s-)``."""
+        if row == self.learning["minus"]:
+            self.minus = self.s
+        if row == self.learning["plus"]:
+            self.plus = self.s
+        if row == self.rows - 1 and self.clamp is None:
+            change = self.learning["factor"] * (self.plus - self.minus)
+            self.offsets[sample + 1 :] += change
+            self.bias = self.offsets[sample] + change
+
 
 @implements(proc=EPLayer, protocol=LoihiProtocol)
 @requires(CPU)
@@ -251,6 +262,7 @@ class PyEPLayerModelFixed(AbstractEPLayerModel):
     a_in: PyInPort = LavaPyType(PyInPort.VEC_DENSE, np.int64)
     q_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int32)
     s_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
+    told_out: PyOutPort = LavaPyType(PyOutPort.VEC_DENSE, np.int64)
     s: np.ndarray = LavaPyType(np.ndarray, np.int64)
     r: np.ndarray = LavaPyType(np.ndarray, np.int64)
     phi: np.ndarray = LavaPyType(np.ndarray, np.int64)
@@ -301,3 +313,23 @@ class PyEPLayerModelFixed(AbstractEPLayerModel):
         q = (phi > self.one // 2).astype(np.int32)
         self.phi = phi - self.one * q
         return q
+
+    def learn(self, sample: int, row: int) -> None:
+        """Biases change by D, rounded at random; what units know of themselves is told."""
+        rule = self.learning
+        if row == 0:
+            self.sums = np.zeros((2, *self.s.shape), np.int64)
+        for sums, rows in zip(self.sums, (rule["plus"], rule["minus"]), strict=True):
+            if row in rows:
+                sums += self.s
+        if row != self.rows - 1:
+            return
+        change = self.sums[0] - self.sums[1]
+        change = np.where(np.abs(change) > rule["threshold"], change, 0)
+        if self.clamp is None:
+            below = rule["words"][sample] & ((1 << rule["shift"]) - 1)  # the point
+            added = (change * rule["mantissa"] + below) >> rule["shift"]
+            total = self.offsets[sample] + added
+            self.bias = np.clip(total, -self.highest - 1, self.highest)
+            self.offsets[sample + 1 :] = self.bias
+        self.told_out.send(self.sums if rule["told"] == 2 else change[None])
