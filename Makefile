@@ -26,7 +26,7 @@ venv: $(VENV)/.installed ## make $(VENV) and install eqchip there, with its test
 
 # SANA-FE is GPL: it is only ever run in a process of its own, and no extra of eqchip names it.
 peers: venv ## install SANA-FE, Brian2, Lava and NIR, so that make test compares with them
-	@$(PIP) install -c constraints.txt --build-constraint constraints.txt \
+	@$(PIP) install -c constraints.txt --build-constraint build-constraints.txt \
 		sanafe 'eqchip[brian2,lava,nir]'
 
 demo: venv ## train a small network on the emulated chip, and report what it cost
@@ -112,5 +112,5 @@ $(VENV)/.package: $(SOURCES) pyproject.toml README.md LICENSE | $(VENV)/.created
 # eqchip is there already, so that this installs what it and its extras require.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/.package
 	@echo "installing what eqchip requires (the first time takes a minute or two)"
-	@$(PIP) install -c constraints.txt --build-constraint constraints.txt 'eqchip[test,lint]'
+	@$(PIP) install -c constraints.txt --build-constraint build-constraints.txt 'eqchip[test,lint]'
 	@touch $@
