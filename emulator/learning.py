@@ -15,6 +15,10 @@ and a bias by lr / beta times the mean of D (over 2 beta when symmetric). beta k
 its sign. s- is the end of the free phase, or of its continuation beside the nudged
 phase (the split stream).
 
+A read-out outside the dynamics (``cross-entropy``) knows its error when the free phase ends, and what
+it is fed then: its weights change by their product, the descent of the cost itself, whatever a
+nudge of some strength makes of the layer below.
+
 Where feedback is shifted (``Network.feedback_shifts``), the signal falls from layer to layer on its
 way down, and the change is divided by what is left of it.
 
@@ -213,10 +217,11 @@ def contrast(
     flat = [[end.reshape(batch, -1) for end in phase] for phase in ends]
     workers = resolve_threads(threads)
     lowered = lower(network, flat[0][0].dtype) if _shared(network) else None
+    below = _below_read_out(run)
     weights, biases = [], []
     for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
         if isinstance(connection, Dense):
-            terms = _terms(flat, k, rule)
+            terms = _terms(flat, k, rule, below)
             gradient = np.empty(connection.weight_shape, flat[0][k].dtype)
             share(partial(kernels.contrast_rows, gradient, *terms), len(gradient), workers)
         else:
@@ -412,6 +417,7 @@ class Descent:
         contrasted, scale = _contrasted(run, beta, self.rule)
         batch = len(contrasted[0][0])
         ends = [[end.reshape(batch, -1) for end in phase] for phase in contrasted]
+        below = _below_read_out(run)
         self.updates += 1
         for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
             of_weights, of_biases = self._moments_of(k)
@@ -420,7 +426,7 @@ class Descent:
                 self.weights[k] *= self.weights[k].dtype.type(kept)
             factors = self._factors(rate, scale / self.network.share_of_signal(k), batch)
             if isinstance(connection, Dense):
-                self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule))
+                self._update_rows(k, factors, of_weights, _terms(ends, k, self.rule, below))
             else:
                 gradient = shared_contrast(
                     self.lowered, k, connection, ends, self.rule, self.threads
@@ -540,12 +546,28 @@ def _contrasted(
     return (free[-1], nudged[beta]), 1.0 / beta
 
 
+def _below_read_out(run: Run) -> np.ndarray | None:
+    """What a read-out outside the dynamics is fed, at the end of the free phase: (batch, units).
+
+    None where the last layer is part of the dynamics.
+    """
+    if run.readout != "cross-entropy":
+        return None
+    free = [run.ends[k] for k, phase in enumerate(run.phases) if isinstance(phase, Free)]
+    return free[-1][-2].reshape(len(free[-1][-2]), -1)
+
+
 def _terms(
-    ends: Sequence[Sequence[np.ndarray]], k: int, rule: Rule
+    ends: Sequence[Sequence[np.ndarray]], k: int, rule: Rule, below: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(pre, pre_change, post_change, post) of connection k; see `kernels.learning`."""
+    """(pre, pre_change, post_change, post) of connection k; see `kernels.learning`.
+
+    below: of `_below_read_out`.
+    """
     minus, plus = ends
     post_change = plus[k + 1] - minus[k + 1]
+    if below is not None and k == len(minus) - 2:
+        return below, below[:0], post_change, plus[k + 1]
     clamped = k == 0
     pre_change = minus[k][:0] if clamped or rule == "one_sided" else plus[k] - minus[k]
     post = minus[k + 1] if rule == "bidirectional" else plus[k + 1]

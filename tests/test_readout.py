@@ -16,7 +16,8 @@ from eqchip.backends import reference
 from eqchip.emulator import engine
 from eqchip.emulator.asynchronous import Asynchronous
 from eqchip.emulator.kernels import softmax
-from eqchip.emulator.learning import Learning, contrast
+from eqchip.emulator.learning import Descent, Learning, contrast
+from eqchip.emulator.lowering import lower
 from eqchip.emulator.network import Conv2d
 from eqchip.emulator.problem import pose
 
@@ -110,6 +111,33 @@ def test_the_contrast_is_the_gradient_of_cross_entropy():
         values[k][i, j] -= 2e-5
         slope = (above - loss(values)) / 2e-5
         assert changes.weights[k][i, j] == pytest.approx(-slope, rel=1e-4, abs=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [[4, 6, 3], [4, 3]])
+def test_the_read_outs_own_change_is_exact_however_strong_the_nudge(sizes):
+    rng = np.random.default_rng(11)
+    weights = [3.0 * w for w in Network.dense(sizes, seed=3).weights]
+    net = Network.dense(sizes, weights=weights)
+    x, y, beta = rng.random((5, 4)), np.eye(3)[[0, 2, 1, 1, 0]], 2.0
+    learning = Learning("symmetric", beta, 12, 6, readout="cross-entropy")
+    found = run(
+        net, x, coding=Coding("sigma-delta"), phases=learning.phases(y), precision="float64",
+        readout="cross-entropy", input="current", seed=1,
+    )  # fmt: skip
+    below, z = found.ends[0][-2], found.ends[0][-1]
+    if len(sizes) > 2:  # the nudges went into the clip, unlike on their two sides
+        assert abs((found.ends[1][-2] + found.ends[2][-2]) / 2 - below).max() > 0.05
+    error = y - np.exp(z) / np.exp(z).sum(1, keepdims=True)
+    changes = contrast(net, found, beta=beta, lr=1.0, rule="symmetric")
+    np.testing.assert_allclose(changes.weights[-1], below.T @ error / 5, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(changes.biases[-1], error.mean(0), rtol=1e-9)
+
+    lowered = lower(net, np.float64)
+    descent = Descent(net, lowered, "symmetric", threads=1)
+    descent.update(found, beta, [1.0] * len(net.weights))
+    np.testing.assert_allclose(
+        descent.weights[-1], net.weights[-1] + changes.weights[-1], rtol=1e-9
+    )
 
 
 def test_only_the_symmetric_rule_goes_with_it():
