@@ -15,9 +15,9 @@ and a bias by lr / beta times the mean of D (over 2 beta when symmetric). beta k
 its sign. s- is the end of the free phase, or of its continuation beside the nudged
 phase (the split stream).
 
-A read-out outside the dynamics (``cross-entropy``) knows its error when the free phase ends, and what
-it is fed then: its weights change by their product, the descent of the cost itself, whatever a
-nudge of some strength makes of the layer below.
+A read-out outside the dynamics (``cross-entropy``) knows its error when the free phase ends, and
+what it is fed then: its weights change by their product, the descent of the cost itself, whatever
+a nudge of some strength makes of the layer below.
 
 Where feedback is shifted (``Network.feedback_shifts``), the signal falls from layer to layer on its
 way down, and the change is divided by what is left of it.
