@@ -33,6 +33,7 @@ def conv_frontier() -> None:
             points.append(json.loads((RESULTS / f"{name}.json").read_text()))
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
+    widest = max(max(point["test_events_per_sample"]) for point in points)
     for point in points:
         errors, events = point["test_error"], point["test_events_per_sample"]
         mean = sum(errors) / len(errors)
@@ -43,7 +44,9 @@ def conv_frontier() -> None:
                       capsize=3)  # fmt: skip
         steps = point["steps"]
         text = f"{point['network'].removeprefix('28x28-')}\n{steps['free']} steps"
-        axes.annotate(text, (x, mean), (6, 8), textcoords="offset points", fontsize=8)
+        last = x == widest  # its label stands inside the frame
+        axes.annotate(text, (x, mean), (-6 if last else 6, 8), textcoords="offset points",
+                      ha="right" if last else "left", fontsize=8)  # fmt: skip
     axes.set_xscale("log")
     axes.margins(x=0.3)
     axes.set_ylim(0, 1.5 * max(max(p["test_error"]) for p in points))
