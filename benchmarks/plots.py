@@ -45,7 +45,7 @@ def conv_frontier() -> None:
         steps = point["steps"]
         text = f"{point['network'].removeprefix('28x28-')}\n{steps['free']} steps"
         last = x == widest  # its label stands inside the frame
-        axes.annotate(text, (x, mean), (-6 if last else 6, 8), textcoords="offset points",
+        axes.annotate(text, (x, mean), (-8, -8) if last else (6, 8), textcoords="offset points",
                       ha="right" if last else "left", fontsize=8)  # fmt: skip
     axes.set_xscale("log")
     axes.margins(x=0.3)
