@@ -78,13 +78,21 @@ def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
     return int(words.generate_state(1, np.uint64)[0])
 
 
+def averaged_by_engine(config: Config) -> int:
+    """The steps over which the engine averages the ends of a phase: one without a clock."""
+    return config.learning.average_steps if config.timing is None else 1
+
+
 class Classifier:
-    """A network that classifies: the free phase, and the largest last output potential.
+    """A network that classifies: the free phase, and the output whose potential ends largest.
+
+    As in training, an end is the mean over the last ``learning.average_steps`` steps: a chip adds
+    ten numbers up for as many steps. Without a clock it is the potential of the last moment.
 
     Parameters
     ----------
     config : Config
-        Its coding, input mode, precision and number of free steps are used.
+        Its coding, input mode, precision, and numbers of free and averaged steps are used.
     network : Network
     threads : int, optional
     lowered : Lowered, optional
@@ -137,7 +145,12 @@ class Classifier:
                 timing=self.config.timing,
                 readout=self.config.learning.readout,
             )
-            run = solve(problem, threads=self.threads, lowered=self.lowered)
+            run = solve(
+                problem,
+                threads=self.threads,
+                lowered=self.lowered,
+                average_steps=averaged_by_engine(self.config),
+            )
             wrong = run.ends[0][-1].argmax(1) != labels[batch]
             clipped = 0 if run.saturations is None else int(run.saturations.sum())
             tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
@@ -380,16 +393,15 @@ class Trainer:
             seed=seed,
             samples=indices,
         )
-        average = config.learning.average_steps
         run = solve(
             problem,
             threads=self.threads,
             lowered=self.lowered,
-            average_steps=1 if self._averages_records else average,
+            average_steps=averaged_by_engine(config),
         )
         wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
         if self._averages_records:
-            run = average_ends(run, average)
+            run = average_ends(run, config.learning.average_steps)
         with uninterrupted():  # weights and position change together, or not at all
             self.descent.update(run, sign * config.learning.beta, rates)
             self.position += 1

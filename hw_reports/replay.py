@@ -28,7 +28,7 @@ from eqchip.emulator.phases import Free
 from eqchip.emulator.problem import Precision, Problem, Run, pose
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.runs import ACTIVITY_FORMAT, RunDirectory
-from eqchip.emulator.training import stream_seed
+from eqchip.emulator.training import averaged_by_engine, stream_seed
 from eqchip.hw_reports.trainingcost import metric
 from eqchip.mapping.chip import Chip
 from eqchip.mapping.learning import learning_chip
@@ -398,10 +398,7 @@ def _train(
         samples=indices,
         **settings,
     )
-    # As training does; without a clock the ends are those of the last moment.
-    average = config.learning.average_steps if problem.timing is None else 1
-    lowered = lower_problem(problem, mirror)
-    run = solve(problem, threads=threads, lowered=lowered, average_steps=average)
+    run = _solve(config, problem, mirror, threads)
     return Replayed(problem, run, indices, labels)
 
 
@@ -426,8 +423,15 @@ def _infer(
         samples=indices,
         **settings,
     )
-    run = solve(problem, threads=threads, lowered=lower_problem(problem, mirror))
+    run = _solve(config, problem, mirror, threads)
     return Replayed(problem, run, indices, y[indices])
+
+
+def _solve(config: Config, problem: Problem, mirror: Mirror, threads: int | None) -> Run:
+    """Run a problem as training and classifying do."""
+    lowered = lower_problem(problem, mirror)
+    average = averaged_by_engine(config)
+    return solve(problem, threads=threads, lowered=lowered, average_steps=average)
 
 
 def sample_changes(config: Config, network: Network, run: Run) -> list[Changes]:

@@ -25,6 +25,7 @@ from eqchip.emulator.datasets import load
 from eqchip.emulator.engine import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.fit import fit
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning import average_ends, contrast
 from eqchip.emulator.phases import Free
@@ -32,7 +33,7 @@ from eqchip.emulator.presets import preset
 from eqchip.emulator.problem import pose
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.runs import RunDirectory
-from eqchip.emulator.training import Trainer, stream_seed
+from eqchip.emulator.training import Classifier, Trainer, stream_seed
 
 BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
 KINDS: dict[str, dict[str, Any]] = {
@@ -141,6 +142,30 @@ def test_averages_of_the_engine_are_those_of_what_it_recorded(layers, precision)
         assert not np.array_equal(got.ends[phase][1], plain.ends[phase][1])
 
 
+@pytest.mark.parametrize("fixed", [None, FixedPoint()])
+def test_samples_are_classified_by_the_averages_that_are_learned_from(fixed):
+    config = small_config(learning={"average_steps": 3})
+    x, samples = few_digits().train_x, np.arange(60)
+    run = solve(
+        pose(
+            config.network(),
+            x,
+            coding=config.coding,
+            phases=[Free(config.learning.free_steps)],
+            precision=config.precision if fixed is None else "chip",
+            fixed=fixed,
+            seed=stream_seed(config.seed, "classify"),
+            samples=samples,
+            record=["potentials"],
+        )
+    )
+    averaged = average_ends(run, 3).ends[0][-1].argmax(1)
+    classifier = Classifier(config, config.network(), fixed=fixed)
+    assert classifier.classify(x, averaged).errors == 0
+    last = run.ends[0][-1].argmax(1)
+    assert classifier.classify(x, last).errors == (last != averaged).sum() > 0
+
+
 @kinds
 def test_resume_after_an_interruption_gives_identical_weights(kind, whole, tmp_path):
     run = RunDirectory.create(tmp_path / "run", whole(kind).config)
@@ -235,6 +260,7 @@ TRAIN_IN_A_PROCESS = """
 import sys
 from pathlib import Path
 from eqchip.emulator.fit import fit
+from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.runs import RunDirectory
 from small_runs import few_digits
