@@ -87,6 +87,7 @@ def preset(
         plain["initial_gain"] = [
             base["dense_gain" if isinstance(entry, int) else "conv_gain"] for entry in entries[1:]
         ]
+        plain["initial_gain"][-1] = base.get("read_out_gain", plain["initial_gain"][-1])
     if "feedback_shifts" in base:
         plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
     return make_config(
@@ -113,7 +114,10 @@ def _rates(base: dict[str, Any], connections: int) -> list[float]:
 
 
 def _from_both_ends(values: list[float], connections: int) -> list[float]:
-    """As many of (first, those between, last) as there are connections."""
-    first, *between, last = values
-    middle = between[0] if between else last
-    return [first, *[middle] * (connections - 2), last][:connections]
+    """As many of (first, those between, last) as there are connections.
+
+    The last of those between is repeated where there are more connections than values.
+    """
+    *before, last = values
+    between = (before + [before[-1] if before[1:] else last] * connections)[: connections - 1]
+    return [*between, last] if between else before[:1]

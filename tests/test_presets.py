@@ -99,3 +99,23 @@ def test_without_input_dropout_inputs_are_left_alone(monkeypatch):
 def test_a_share_outside_0_to_1_is_refused(share):
     with pytest.raises(InputError, match="input_dropout"):
         preset("digits", descent={"input_dropout": share})
+
+
+@pytest.mark.parametrize(
+    ("layers", "shifts", "rates", "gains"),
+    [
+        ("conv", (0, 8, 2, 0), (1e-3, 4e-4, 4e-4, 1e-3), (1.7, 1.7, 1.0, 2.0)),
+        (("28x28", "4c5p2", 10), (0, 0), (1e-3, 1e-3), (1.7, 2.0)),
+        (("28x28", "4c5p2", "4c5p2", 10), (0, 8, 0), (1e-3, 4e-4, 1e-3), (1.7, 1.7, 2.0)),
+        (
+            ("28x28", "4c5p2", "4c5p2", 16, 16, 10),
+            (0, 8, 2, 2, 0),
+            (1e-3, 4e-4, 4e-4, 4e-4, 1e-3),
+            (1.7, 1.7, 1.0, 1.0, 2.0),
+        ),
+    ],
+)
+def test_settings_of_the_connections_fit_any_number_of_them(layers, shifts, rates, gains):
+    config = preset("fashion-mnist", layers)
+    assert (config.feedback_shifts, config.descent.lr) == (shifts, rates)
+    assert config.initial_gain == gains
