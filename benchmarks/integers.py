@@ -63,7 +63,7 @@ def rest(config: Config, network: Network, x: np.ndarray) -> np.ndarray:
     """The potentials behind the input at the fixed point, shape (batch, units)."""
     settled = pose(
         network, x, coding=Coding.real_valued(0.5), phases=[Free(SETTLED_STEPS)],
-        input=config.input, precision="float64",
+        input=config.input, precision="float64", readout=config.learning.readout,
     )  # fmt: skip
     return _flat(solve(settled))
 
@@ -77,6 +77,7 @@ def distances(
         problem = pose(
             network, x, coding=config.coding, phases=[Free(steps)], input=config.input,
             precision="chip" if fixed else "float64", fixed=fixed,
+            readout=config.learning.readout,
         )  # fmt: skip
         found[str(steps)] = float(np.abs(_flat(solve(problem)) - goal).mean())
     return found

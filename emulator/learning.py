@@ -82,8 +82,9 @@ class Learning:
         Contrast against the free phase continued beside the nudged one. Not with
         ``symmetric``, where the two nudged phases already share their drift.
     average_steps : int
-        Learn from potentials averaged over so many time steps at the end of each phase: less of
-        the noise of bits, which a unit could average out by itself. 1: from the last.
+        Learn from potentials averaged over so many time steps at the end of each phase, and
+        classify by them: less of the noise of bits, which a unit could average out by itself. 1:
+        from the last.
     readout : {"squared-error", "cross-entropy"}
         What the last layer is: part of the dynamics and pulled towards the target, or, with rule
         ``symmetric`` only, outside of them; see :func:`eqchip.run`.
