@@ -350,7 +350,8 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     assert main([*TINY, "--quiet", *chip]) == 0
     kept = (
         "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
-        "mnist-conv", "conv-integers", "conv-cost", "mnist-on-chip", "onchip-cost",
+        "mnist-conv", "conv-integers", "conv-cost", "fashion-integers", "fashion-cost",
+        "mnist-on-chip", "onchip-cost",
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
         "onchip-minibatches",
     )  # fmt: skip
