@@ -30,6 +30,14 @@ REAL_VALUED = (
     "--quantizer", "none", "--free-steps", "20", "--nudged-steps", "8",
 )  # fmt: skip
 REAL_CONV = ("--quantizer", "none")
+# Average pooling, all of it in the dynamics, feedback by the exact transpose: what the backends can
+# run as well.
+POOLED = (
+    "--network", "28x28-32c5p2-64c5p2-10", "--readout", "squared-error", "--feedback-shifts", "0",
+    "--initial-gain", "0.7,0.7,0.5", "--lr", "1e-3,4e-4,1e-3", "--beta", "0.25",
+    "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
+    "--shift", "1",
+)  # fmt: skip
 STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
     "mnist-500-real-valued": ("--dataset", "mnist", "--layers", "784-500-10", *REAL_VALUED),
@@ -45,6 +53,16 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "20",
     ),
     "mnist-conv": ("--dataset", "mnist", "--network", "conv"),
+    "mnist-conv-pooled": (
+        "--dataset",
+        "mnist",
+        *POOLED,
+        "--free-steps",
+        "24",
+        "--nudged-steps",
+        "10",
+    ),
+    "mnist-conv-pooled-real-valued": ("--dataset", "mnist", *POOLED, *REAL_VALUED),
     "fashion-mnist-conv": ("--dataset", "fashion-mnist", "--network", "conv"),
     "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
     "fashion-mnist-conv-real-valued": (
@@ -80,12 +98,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "loihi1-davies",
     ),
 }
-# Convolutions on MNIST with less of everything, one seed each; all else is the preset's.
+# Convolutions on MNIST with less of something, one seed each; all else is the preset's.
 CONV_FRONTIER: dict[str, tuple[str, ...]] = {
-    "mnist-conv-16": ("--network", "28x28-16c5p2-32c5p2-10"),
-    "mnist-conv-8": ("--network", "28x28-8c5p2-16c5p2-10"),
-    "mnist-conv-short": ("--network", "conv", "--free-steps", "12", "--nudged-steps", "6"),
-    "mnist-conv-fc": ("--network", "28x28-32c5p2-64c5p2-128-10"),
+    "mnist-conv-half": ("--network", "28x28-12c6s2z2-40c4s2z1-64-10"),
+    "mnist-conv-quarter": ("--network", "28x28-6c6s2z2-20c4s2z1-32-10"),
+    "mnist-conv-short": ("--network", "conv", "--free-steps", "12", "--nudged-steps", "5"),
 }
 # How the input is clamped, and the steps of the free phase and of each nudged phase; all else is
 # the preset's.

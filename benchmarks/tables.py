@@ -28,7 +28,9 @@ PAGES = (
     "README.md", "benchmarks/README.md", "docs/training.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md",
 )  # fmt: skip
-CONVOLUTIONS = ("mnist-conv", "mnist-conv-real-valued")  # studies on MNIST
+CONVOLUTIONS = (  # studies on MNIST
+    "mnist-conv", "mnist-conv-real-valued", "mnist-conv-pooled", "mnist-conv-pooled-real-valued"
+)  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
 Result = dict[str, Any]

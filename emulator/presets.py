@@ -83,11 +83,8 @@ def preset(
         ranges = _from_both_ends(base["ranges"], len(entries) - 1)
         settings["on_chip"] = {"weight_range": ranges, **settings["on_chip"]}
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
-    if "dense_gain" in base:
-        plain["initial_gain"] = [
-            base["dense_gain" if isinstance(entry, int) else "conv_gain"] for entry in entries[1:]
-        ]
-        plain["initial_gain"][-1] = base.get("read_out_gain", plain["initial_gain"][-1])
+    if "gains" in base:
+        plain["initial_gain"] = _from_both_ends(base["gains"], len(entries) - 1)
     if "feedback_shifts" in base:
         plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
     return make_config(

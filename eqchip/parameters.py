@@ -77,6 +77,21 @@ class Rates(click.ParamType):
             self.fail(f"{value!r}; expected numbers such as 0.2,0.1", param, ctx)
 
 
+class WholeNumbers(click.ParamType):
+    """``4`` or ``0,8,3,0``."""
+
+    name = "whole numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The parsed value; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r}; expected whole numbers such as 0,8,3,0", param, ctx)
+
+
 class Schedule(click.ParamType):
     """``0.8``, ``0.83/t^0.58``, and where allowed ``osa:0.0346`` or ``none``."""
 

@@ -104,18 +104,18 @@ def test_a_share_outside_0_to_1_is_refused(share):
 @pytest.mark.parametrize(
     ("layers", "shifts", "rates", "gains"),
     [
-        ("conv", (0, 8, 2, 0), (1e-3, 4e-4, 4e-4, 1e-3), (1.0, 1.0, 1.0, 2.0)),
-        (("28x28", "4c5p2", 10), (0, 0), (1e-3, 1e-3), (1.0, 2.0)),
-        (("28x28", "4c5p2", "4c5p2", 10), (0, 8, 0), (1e-3, 4e-4, 1e-3), (1.0, 1.0, 2.0)),
+        ("conv", (0, 8, 3, 0), (1e-3, 4e-4, 4e-4, 1e-3), (0.6, 1.0, 1.0, 2.0)),
+        (("28x28", "4c5p2", 10), (0, 0), (1e-3, 1e-3), (0.6, 2.0)),
+        (("28x28", "4c5p2", "4c5p2", 10), (0, 8, 0), (1e-3, 4e-4, 1e-3), (0.6, 1.0, 2.0)),
         (
             ("28x28", "4c5p2", "4c5p2", 16, 16, 10),
-            (0, 8, 2, 2, 0),
+            (0, 8, 3, 3, 0),
             (1e-3, 4e-4, 4e-4, 4e-4, 1e-3),
-            (1.0, 1.0, 1.0, 1.0, 2.0),
+            (0.6, 1.0, 1.0, 1.0, 2.0),
         ),
     ],
 )
 def test_settings_of_the_connections_fit_any_number_of_them(layers, shifts, rates, gains):
-    config = preset("fashion-mnist", layers)
+    config = preset("mnist", layers)
     assert (config.feedback_shifts, config.descent.lr) == (shifts, rates)
     assert config.initial_gain == gains

@@ -12,7 +12,7 @@ from eqchip.emulator.datasets import NAMES
 from eqchip.emulator.errors import InputError
 from eqchip.onchip_options import check_fits, onchip_from, onchip_options
 from eqchip.output import Output, output_options
-from eqchip.parameters import NetworkType, Rates, Schedule
+from eqchip.parameters import NetworkType, Rates, Schedule, WholeNumbers
 from eqchip.timing_options import describe, timing_from, timing_options
 
 
@@ -26,6 +26,15 @@ from eqchip.timing_options import describe, timing_from, timing_options
     "--network", "--layers", "layers", type=NetworkType(),
     help="dense or conv, as chosen for the data set, or layer by layer: 784-500-10, "
     "28x28-32c5p2-64c5p2-10 (32 channels, kernels of 5x5, averages over 2x2; m for maxima).",
+)  # fmt: skip
+@click.option(
+    "--initial-gain", type=Rates(),
+    help="Times the initial weights, one for all connections or one each.",
+)  # fmt: skip
+@click.option(
+    "--feedback-shifts", type=WholeNumbers(),
+    help="What a connection sends back arrives times 2 to minus this, one for all or one each; "
+    "0: the exact transpose.",
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path),
@@ -233,7 +242,7 @@ _DESCENT = (
     "warm_up",
     "input_dropout", "shift", "flip",
 )  # fmt: skip
-_PLAIN = ("precision", "seed", "validation")
+_PLAIN = ("precision", "seed", "validation", "initial_gain")
 
 
 def _config(
@@ -256,8 +265,12 @@ def _config(
         plain["coding"] = coding
     descent = given(_DESCENT)
     config = preset(dataset, layers, learning=given(_LEARNING), **plain)
+    connections = len(config.layers) - 1
     if len(descent.get("lr", ())) == 1:
-        descent["lr"] *= len(config.layers) - 1
+        descent["lr"] *= connections
+    shifts = settings["feedback_shifts"]
+    if shifts is not None:
+        plain["feedback_shifts"] = shifts * connections if len(shifts) == 1 else shifts
     config = preset(dataset, layers, learning=given(_LEARNING), descent=descent, **plain)
     if learns is not None:
         check_fits(config, learns[0])
