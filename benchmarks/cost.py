@@ -24,6 +24,7 @@ from eqchip.reporting import Request, make_report
 RESULTS = Path(__file__).resolve().parent / "results"
 CHIPS = ("loihi1-davies", "loihi1-sanafe")
 SPREADS = (1, 2, 4, 6, 8, 10, 12, 16, 20)
+SAMPLES = 200
 
 
 def point(run: RunDirectory, chip: str, spread: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="What training costs on a chip.")
     parser.add_argument("run", type=Path, metavar="RUN")
     parser.add_argument("--data", required=True, type=Path, help="directory of the IDX files")
-    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--samples", type=int, default=SAMPLES, help="that are replayed")
     parser.add_argument("--name", default="cost", help="of the result's files")
     parser.add_argument(
         "--spreads", type=lambda text: [int(n) for n in text.split(",")], default=SPREADS,
@@ -123,6 +124,8 @@ def main() -> None:
         given += f" --spreads {','.join(map(str, options.spreads))}"
     if options.chips != 1:
         given += f" --chips {options.chips}"
+    if options.samples != SAMPLES:
+        given += f" --samples {options.samples}"
     found = {
         "kind": "cost",
         "command": f"python benchmarks/cost.py --data DIR{given} runs/{options.run.name}",

@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from tables import CONVOLUTIONS
 
 from eqchip.hw_reports.curves import BLUE, ORANGE
 
@@ -28,7 +29,7 @@ def main() -> None:
 def conv_frontier() -> None:
     """Test error against events of a classification, a point per network."""
     points = json.loads((RESULTS / "conv-frontier.json").read_text())
-    for name in ("mnist-conv", "mnist-conv-real-valued"):
+    for name in CONVOLUTIONS:
         if (RESULTS / f"{name}.json").exists():
             points.append(json.loads((RESULTS / f"{name}.json").read_text()))
     figure = Figure(figsize=(7, 4.2), layout="constrained")
