@@ -48,6 +48,8 @@ SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would hold PyTorch back
 def problem_of(run: RunDirectory, data: Path) -> Problem:
     """The phases of a training sample, on test images."""
     config, dataset = run.config, load(run.config.dataset, data)
+    config.learning.check_all_in_dynamics("convolution_speed")  # as the dynamics in PyTorch
+    run.network().check_full_feedback("convolution_speed")
     targets = one_hot(dataset.test_y[:SAMPLES], dataset.classes)
     return pose(
         run.network(), dataset.test_x[:SAMPLES], coding=config.coding,
