@@ -33,11 +33,12 @@ REAL_CONV = ("--quantizer", "none")
 # Average pooling, all of it in the dynamics, feedback by the exact transpose: what the backends can
 # run as well.
 POOLED = (
-    "--network", "28x28-32c5p2-64c5p2-10", "--readout", "squared-error", "--feedback-shifts", "0",
-    "--initial-gain", "0.7,0.7,0.5", "--lr", "1e-3,4e-4,1e-3", "--beta", "0.25",
+    "--readout", "squared-error", "--feedback-shifts", "0", "--initial-gain", "0.7,0.7,0.5",
+    "--lr", "1e-3,4e-4,1e-3", "--beta", "0.25",
     "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
     "--shift", "1",
 )  # fmt: skip
+POOLED_STEPS = ("--free-steps", "24", "--nudged-steps", "10")
 STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
     "mnist-500-real-valued": ("--dataset", "mnist", "--layers", "784-500-10", *REAL_VALUED),
@@ -56,13 +57,19 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-conv-pooled": (
         "--dataset",
         "mnist",
+        "--network",
+        "28x28-32c5p2-64c5p2-10",
         *POOLED,
-        "--free-steps",
-        "24",
-        "--nudged-steps",
-        "10",
+        *POOLED_STEPS,
     ),
-    "mnist-conv-pooled-real-valued": ("--dataset", "mnist", *POOLED, *REAL_VALUED),
+    "mnist-conv-pooled-real-valued": (
+        "--dataset",
+        "mnist",
+        "--network",
+        "28x28-32c5p2-64c5p2-10",
+        *POOLED,
+        *REAL_VALUED,
+    ),
     "fashion-mnist-conv": ("--dataset", "fashion-mnist", "--network", "conv"),
     "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
     "fashion-mnist-conv-real-valued": (
@@ -98,11 +105,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "loihi1-davies",
     ),
 }
-# Convolutions on MNIST with less of something, one seed each; all else is the preset's.
+# Convolutions on MNIST with less of something, one seed each.
 CONV_FRONTIER: dict[str, tuple[str, ...]] = {
     "mnist-conv-half": ("--network", "28x28-12c6s2z2-40c4s2z1-64-10"),
     "mnist-conv-quarter": ("--network", "28x28-6c6s2z2-20c4s2z1-32-10"),
     "mnist-conv-short": ("--network", "conv", "--free-steps", "12", "--nudged-steps", "5"),
+    "mnist-conv-pooled-16": ("--network", "28x28-16c5p2-32c5p2-10", *POOLED, *POOLED_STEPS),
+    "mnist-conv-pooled-8": ("--network", "28x28-8c5p2-16c5p2-10", *POOLED, *POOLED_STEPS),
 }
 # How the input is clamped, and the steps of the free phase and of each nudged phase; all else is
 # the preset's.

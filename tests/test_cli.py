@@ -123,6 +123,15 @@ def test_quiet_leaves_stderr_empty_and_a_table_on_stdout(tmp_path):
     assert Path(document["run"]) == Path("runs/digits-64-9-10-s0-2")  # the first is left alone
 
 
+def test_one_gain_or_shift_stands_for_all_connections(tmp_path):
+    given = ["--initial-gain", "0.5", "--feedback-shifts", "2", "--epochs", "1", "--out", "run"]
+    done = eqchip(["train", *QUICK, *given, "--quiet"], tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = RunDirectory(tmp_path / "run")
+    assert run.config.initial_gain == (0.5,) and run.config.feedback_shifts == (2, 2)
+    assert run.network().feedback_gains == (0.25, 0.25)
+
+
 def test_evaluate_finds_the_error_that_training_found(trained):
     folder, done = trained
     document = json.loads(done.stdout)
