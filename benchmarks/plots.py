@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from statistics import fmean
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from tables import CONVOLUTIONS
 
-from eqchip.hw_reports.curves import BLUE, ORANGE
+from eqchip.hw_reports.curves import BLUE, GREEN, ORANGE
 
 VALIDATION, TEST = 5000, 10000  # samples; the first as in the preset
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -32,29 +34,30 @@ def conv_frontier() -> None:
     for name in CONVOLUTIONS:
         if (RESULTS / f"{name}.json").exists():
             points.append(json.loads((RESULTS / f"{name}.json").read_text()))
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
+    figure = Figure(figsize=(9, 4.5), layout="constrained")
     axes = figure.subplots()
-    widest = max(max(point["test_events_per_sample"]) for point in points)
-    for point in points:
-        errors, events = point["test_error"], point["test_events_per_sample"]
-        mean = sum(errors) / len(errors)
-        spread = 100 * math.sqrt(mean / 100 * (1 - mean / 100) / TEST)
-        real = point["coding"].startswith("none")
-        x = sum(events) / len(events)
-        axes.errorbar(x, mean, spread, color=ORANGE if real else BLUE, marker="s" if real else "o",
-                      capsize=3)  # fmt: skip
-        steps = point["steps"]
-        text = f"{point['network'].removeprefix('28x28-')}\n{steps['free']} steps"
-        last = x == widest  # its label stands inside the frame
-        axes.annotate(text, (x, mean), (-8, -8) if last else (6, 8), textcoords="offset points",
-                      ha="right" if last else "left", fontsize=8)  # fmt: skip
+    points.sort(key=lambda point: fmean(point["test_events_per_sample"]))
+    for k, point in enumerate(points):
+        error, events = fmean(point["test_error"]), fmean(point["test_events_per_sample"])
+        spread = 100 * math.sqrt(error / 100 * (1 - error / 100) / TEST)
+        real, pooled = point["coding"].startswith("none"), "p" in point["network"]
+        colour, marker = (ORANGE, "s") if real else (BLUE, "o") if pooled else (GREEN, "^")
+        axes.errorbar(events, error, spread, color=colour, marker=marker, capsize=3)
+        text = f"{point['network'].removeprefix('28x28-')}\n{point['steps']['free']} steps"
+        above = k % 2 == 1  # neighbours are named on opposite sides
+        axes.annotate(text, (events, error), (0, 12 if above else -12), fontsize=8, ha="center",
+                      textcoords="offset points", va="bottom" if above else "top")  # fmt: skip
     axes.set_xscale("log")
-    axes.margins(x=0.3)
-    axes.set_ylim(0, 1.5 * max(max(p["test_error"]) for p in points))
+    axes.set_yscale("log")
+    axes.margins(x=0.15, y=0.3)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(ScalarFormatter())
+    axes.yaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("synaptic events and multiply-accumulates per classification")
     axes.set_ylabel("test error (%) and its standard error")
-    axes.set_title("Convolutions on MNIST; blue: bits, orange: real values in their place",
-                   loc="left", fontsize=10)  # fmt: skip
+    title = "Convolutions on MNIST. Green: strided, weak feedback; blue: pooled, full feedback;"
+    axes.set_title(f"{title}\norange: the same with real values in place of bits", loc="left",
+                   fontsize=10)  # fmt: skip
     axes.grid(alpha=0.25, which="both")
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(RESULTS / "conv-frontier.png", dpi=150)
