@@ -147,6 +147,20 @@ def test_evaluate_finds_the_error_that_training_found(trained):
     assert shown.returncode == 0 and "layer 0 (input)" in shown.stdout
 
 
+def test_evaluate_takes_exact_messages_in_place_of_bits(trained):
+    folder, _ = trained
+    found = eqchip(["evaluate", "run", "--real-valued", "--json", "-q"], folder)
+    assert found.returncode == 0, found.stderr
+    document = json.loads(found.stdout)
+    assert document["quantizer"] == "none" and 0 <= document["error"] < 60
+    assert document["spikes_per_sample"] == 0 and document["macs_per_sample"] > 0
+    shown = eqchip(["evaluate", "run", "--real-valued", "-q"], folder)
+    assert f"{document['macs_per_sample']:,.0f} multiply-accumulates a sample" in shown.stdout
+    integers = ["evaluate", "run", "--real-valued", "--precision", "chip", "-q"]
+    refused = eqchip(integers, folder)
+    assert refused.returncode == 2 and "quantizer 'none'" in refused.stderr
+
+
 def test_resuming_a_finished_run_repeats_its_result(trained):
     folder, done = trained
     before = (folder / "run" / "metrics.jsonl").read_bytes()

@@ -24,6 +24,10 @@ from eqchip.timing_options import describe, timing_from, timing_options
 )  # fmt: skip
 @click.option("--free-steps", type=int, help="Time steps per sample. Default: as in training.")
 @click.option(
+    "--real-valued", is_flag=True,
+    help="Exact messages in place of bits, with a step size of 0.5 and no prediction.",
+)  # fmt: skip
+@click.option(
     "--precision", type=click.Choice(("float32", "float64", "chip")),
     help="Numbers to compute with; chip: a chip's integers. Default: as in training.",
 )  # fmt: skip
@@ -48,6 +52,7 @@ def command(
     data: Path | None,
     split: str,
     free_steps: int | None,
+    real_valued: bool,
     precision: str | None,
     weight_bits: int | None,
     state_bits: int | None,
@@ -59,6 +64,7 @@ def command(
     **timing_flags: Any,
 ) -> int:
     """Classify a data set with the trained network of a RUN directory."""
+    from eqchip.emulator.coding import Coding
     from eqchip.emulator.config import make_config
     from eqchip.emulator.datasets import load, split_validation
     from eqchip.emulator.errors import InputError
@@ -91,6 +97,8 @@ def command(
         settings["learning"]["free_steps"] = free_steps or config.learning.free_steps
         settings["precision"] = config.precision if fixed else precision or config.precision
         config = make_config(**settings)
+    if real_valued:
+        config = config.model_copy(update={"coding": Coding.real_valued()})
     asked = timing_flags["timing"]
     timing = timing_from(timing_flags)
     if asked is not None:
@@ -131,12 +139,15 @@ def command(
             f"{fixed.state_bits} with {fixed.fraction_bits} below the point; "
             f"{tally.saturations:,} states clipped"
         )
+    if config.coding.quantizer == "none":
+        output.text(f"Exact messages: {tally.macs_per_sample:,.0f} multiply-accumulates a sample")
     output.text(f"Timing: {describe(config.timing)}")
     output.result(
         {
             "run": str(run),
             "split": split,
             "timing": asdict(config.timing) if config.timing else None,
+            "quantizer": config.coding.quantizer,
             "precision": "chip" if fixed else config.precision,
             "arithmetic": asdict(fixed) if fixed else None,
             "saturations": tally.saturations,
