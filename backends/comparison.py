@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem, Run
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,13 @@ from typing import Literal
 import numpy as np
 
 from eqchip.backends.comparison import Comparison, compare
-from eqchip.emulator import engine
-from eqchip.emulator.config import Config
-from eqchip.emulator.datasets import Dataset, one_hot
+from eqchip.emulator.data.datasets import Dataset, one_hot
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.network import Network
-from eqchip.emulator.problem import Precision, Problem, Run, pose
-from eqchip.emulator.training import stream_seed
+from eqchip.emulator.problem.problem import Precision, Problem, Run, pose
+from eqchip.emulator.training.trainer import stream_seed
 
 EMULATOR = "emulator"  # what all others are compared with
 
@@ -57,8 +57,8 @@ class Engine:
 # A port of Lava adds two sums, forward and feedback, where the contract is one running sum: in
 # floating point the last bits of a potential may differ.
 ENGINES = (
-    Engine("reference", "eqchip.backends.reference", {"float64": 0.0, "chip": 0.0}),
-    Engine("brian2", "eqchip.backends.brian2", {"float64": 0.0}),
+    Engine("reference", "eqchip.backends.reference.floating", {"float64": 0.0, "chip": 0.0}),
+    Engine("brian2", "eqchip.backends.brian2.solve", {"float64": 0.0}),
     Engine("lava", "eqchip.backends.lava", {"float64": 1e-12, "chip": 0.0}),
 )
 

@@ -4,7 +4,7 @@ No events here: at every step, all messages of a layer, 0 or not, go through one
 product for the whole batch. That makes it a yardstick for the engine's speed (what it
 costs not to look for spikes), and a check that shares no code with engine or reference.
 
-The equations are those of :mod:`eqchip.backends.reference`, operation by operation, but
+The equations are those of :mod:`eqchip.backends.reference.floating`, operation by operation, but
 for one point: BLAS sums in an order of its own. Potentials therefore agree with the
 other engines up to rounding, in float32 and float64; where the sums are exact (weights
 that are small multiples of a power of two), they agree to the last bit.
@@ -18,11 +18,11 @@ import numpy as np
 
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
-from eqchip.emulator.coding import OptimalStepSize
+from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.network import Dense
+from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.network import Dense
-from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem, Run
 
 HALF = 0.5  # the threshold of sigma-delta
 
@@ -209,7 +209,7 @@ def solve(problem: Problem, *, counters: bool = True) -> Run:
     Parameters
     ----------
     problem : Problem
-        From :func:`eqchip.emulator.problem.pose`.
+        From :func:`eqchip.emulator.problem.problem.pose`.
     counters : bool, default True
         Count the activity. Without, all counts are 0, and some time is saved.
 
@@ -224,9 +224,9 @@ def solve(problem: Problem, *, counters: bool = True) -> Run:
 
     Examples
     --------
-    >>> from eqchip.emulator.coding import Coding
-    >>> from eqchip.emulator.network import Network
-    >>> from eqchip.emulator.problem import pose
+    >>> from eqchip.emulator.description.coding import Coding
+    >>> from eqchip.emulator.description.network import Network
+    >>> from eqchip.emulator.problem.problem import pose
     >>> net = Network.dense([1, 1], weights=[[[0.5]]])
     >>> run = solve(pose(net, [[1.0]], coding=Coding.real_valued(0.5), phases=[Free(3)]))
     >>> run.ends[0][1].tolist()

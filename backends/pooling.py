@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from eqchip.emulator.description.network import Conv2d, MaxPool2d, Network
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.network import Conv2d, MaxPool2d, Network
 
 
 def check_pooling(network: Network, where: str, why: str) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from eqchip.backends.reference import synapses
+from eqchip.backends.reference.floating import synapses
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
-from eqchip.emulator.phases import Free
-from eqchip.emulator.problem import Problem, Run
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.problem.problem import Problem, Run
 
 NOTHING = -1
 

@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.config import Config
-from eqchip.emulator.datasets import load
-from eqchip.emulator.runs import RunDirectory, provenance
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.training.runs import RunDirectory, provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -170,8 +170,8 @@ def _train(options: argparse.Namespace, path: Path, arguments: tuple[str, ...]) 
 def _frontier_point(
     options: argparse.Namespace, steps: tuple[int, int], mode: str
 ) -> dict[str, Any]:
-    from eqchip.emulator.presets import preset
-    from eqchip.emulator.training import Trainer
+    from eqchip.emulator.training.presets import preset
+    from eqchip.emulator.training.trainer import Trainer
 
     config = preset(
         "mnist",

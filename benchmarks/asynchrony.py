@@ -40,14 +40,14 @@ from asynchrony_points import (
 )
 from asynchrony_why import BIASES, LOOP_DELAYS, bias, loop, slips, weakened
 
-from eqchip.emulator.asynchronous import Asynchronous
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.datasets import load
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.files import write_text
-from eqchip.emulator.lowering import lower
-from eqchip.emulator.presets import preset
-from eqchip.emulator.runs import provenance
-from eqchip.emulator.training import Classifier, Trainer
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.trainer import Classifier, Trainer
 
 FORMAT = "eqchip-asynchrony-distance 1"
 COMMAND = "python benchmarks/asynchrony.py"

@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from asynchrony_measure import Seen, Subject
 
-from eqchip.emulator.asynchronous import Asynchronous
+from eqchip.emulator.description.asynchronous import Asynchronous
 
 Rule = Literal["ticks", "time", "adaptive"]
 SLICES = 8

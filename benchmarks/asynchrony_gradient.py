@@ -17,17 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.asynchronous import Asynchronous, Clocks
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.datasets import load, one_hot
-from eqchip.emulator.engine import solve
-from eqchip.emulator.learning import average_ends
-from eqchip.emulator.network import Network
-from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.presets import preset
-from eqchip.emulator.problem import pose
-from eqchip.emulator.runs import provenance
-from eqchip.emulator.training import Trainer
+from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.learning.contrast import average_ends
+from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.trainer import Trainer
 
 RESULTS = Path(__file__).resolve().parent / "results"
 EPOCHS, SAMPLES, SEEDS = 3, 200, (0, 1, 2)

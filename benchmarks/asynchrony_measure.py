@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.asynchronous import Asynchronous
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.convergence import fixed_points
-from eqchip.emulator.datasets import load, one_hot
-from eqchip.emulator.engine import solve
-from eqchip.emulator.lowering import Lowered, lower
-from eqchip.emulator.network import Network
-from eqchip.emulator.phases import Free
-from eqchip.emulator.presets import preset
-from eqchip.emulator.problem import Precision, pose
-from eqchip.emulator.training import Trainer
+from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.engine.lowering import Lowered, lower
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.problem.problem import Precision, pose
+from eqchip.emulator.studies.convergence import fixed_points
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.trainer import Trainer
 
 STEPS = 200
 TIMES = (20, 50, 100, 200)  # at which results are stored

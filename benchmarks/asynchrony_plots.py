@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.hw_reports.figure_style import (
+from eqchip.hw_reports.plots.style import (
     BLUE,
     GREEN,
     GREY,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays, Faults
-from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.convergence_search import STORED, read_settings
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults
+from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.studies.convergence_search import STORED, read_settings
 
 # Settings of `eqchip converge` that are fast throughout, since a run may be short; the coding
 # with annealed prediction is what `eqchip train` uses.

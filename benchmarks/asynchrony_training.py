@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eqchip.emulator.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 

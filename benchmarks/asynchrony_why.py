@@ -13,15 +13,15 @@ import numpy as np
 from asynchrony_measure import Subject, summary, watch
 from asynchrony_points import CODINGS, ONE_CLOCK, loss, stuck_at_0, stuck_at_1, uncalibrated
 
-from eqchip.emulator.asynchronous import QUANTA, Asynchronous, Delays
-from eqchip.emulator.clocks import draw_periods, list_units
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.engine import solve
-from eqchip.emulator.lowering import Lowered, lower, mirror_rows, weight_rows
-from eqchip.emulator.network import Network
-from eqchip.emulator.parts import whole_layers
-from eqchip.emulator.phases import Free
-from eqchip.emulator.problem import pose
+from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Delays
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.parts import whole_layers
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.engine.clocks import draw_periods, list_units
+from eqchip.emulator.engine.lowering import Lowered, lower, mirror_rows, weight_rows
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.problem.problem import pose
 
 SETTLING = 4000
 SETTLING_STUCK = 300  # enough without strong loops, and an asynchronous run is slow

@@ -32,12 +32,12 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.datasets import load, one_hot
-from eqchip.emulator.engine import solve
+from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.engine.lowering import Lowered, aligned_zeros, lower
+from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels import limit
-from eqchip.emulator.lowering import Lowered, aligned_zeros, lower
-from eqchip.emulator.problem import Problem, pose
-from eqchip.emulator.runs import RunDirectory, provenance
+from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.training.runs import RunDirectory, provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OTHER = Path(__file__).resolve().parent / "convolution_torch.py"

@@ -15,11 +15,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.runs import RunDirectory, provenance
-from eqchip.hw_reports.curves import BLUE, ORANGE
-from eqchip.mapping.anchors import load_anchors
-from eqchip.output import Output
-from eqchip.reporting import Request, make_report
+from eqchip.cli.output import Output
+from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.hw_reports.make import Request, make_report
+from eqchip.hw_reports.studies.learning_curves import BLUE, ORANGE
+from eqchip.mapping.chip_file.anchors import load_anchors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CHIPS = ("loihi1-davies", "loihi1-sanafe")

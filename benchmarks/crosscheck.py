@@ -2,11 +2,12 @@
 
     python benchmarks/crosscheck.py [--networks 1000] [--lava-every 10] [--seed 0] [--out FILE]
 
-In each precision so many problems are drawn as the tests draw theirs (`tests/strategies.py`):
-depth, widths, weights, coding, phases, inputs with exact ties. The emulator's bits, potentials,
-ends and counts are compared with those of every engine that computes in the precision: the
-reference, Brian2 on its numpy target, and Lava, which takes a second to start, on every tenth.
-Results: ``benchmarks/results/crosscheck.json``. Exit status 1 if anything differs.
+In each precision so many problems are drawn as the tests draw theirs
+(`tests/helpers/strategies.py`): depth, widths, weights, coding, phases, inputs with exact ties. The
+emulator's bits, potentials, ends and counts are compared with those of every engine that computes
+in the precision: the reference, Brian2 on its numpy target, and Lava, which takes a second to
+start, on every tenth. Results: ``benchmarks/results/crosscheck.json``. Exit status 1 if anything
+differs.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.crosscheck import CHECKED, ENGINES, Checkup, crosscheck
-from eqchip.emulator.problem import Problem
-from eqchip.emulator.runs import provenance
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.training.runs import provenance
 
 HERE = Path(__file__).resolve().parent
 SHOWN_DIFFERENCES = 20

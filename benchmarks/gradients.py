@@ -50,11 +50,11 @@ def main() -> int:
 
 def digits(threads: int | None) -> int:
     """`eqchip gradients` for all seeds; the figure is that of the first."""
+    from eqchip.cli.output import Output
     from eqchip.commands.gradients import study
-    from eqchip.emulator.datasets import load
-    from eqchip.emulator.runs import provenance
-    from eqchip.hw_reports.gradients_plot import save
-    from eqchip.output import Output
+    from eqchip.emulator.data.datasets import load
+    from eqchip.emulator.training.runs import provenance
+    from eqchip.hw_reports.studies.gradients_plot import save
 
     made_by = provenance("python benchmarks/gradients.py --part digits")
     found = []
@@ -80,8 +80,8 @@ def digits(threads: int | None) -> int:
 
 def memory() -> int:
     """Every way and number of steps, in a process each."""
-    from eqchip.emulator.runs import provenance
-    from eqchip.hw_reports.gradients_plot import save_memory
+    from eqchip.emulator.training.runs import provenance
+    from eqchip.hw_reports.studies.gradients_plot import save_memory
 
     rows = []
     for way in WAYS:
@@ -168,14 +168,14 @@ def measure_memory(way: str, steps: int) -> dict[str, Any]:
     import resource
     import tracemalloc
 
-    from eqchip.backends import bptt
-    from eqchip.backends.bptt_comparison import CODINGS
-    from eqchip.emulator import notation
-    from eqchip.emulator.engine import solve
-    from eqchip.emulator.learning import Descent, Learning
-    from eqchip.emulator.lowering import lower
-    from eqchip.emulator.network import Network
-    from eqchip.emulator.problem import pose
+    from eqchip.backends.bptt import unrolled as bptt
+    from eqchip.backends.bptt.comparison import CODINGS
+    from eqchip.emulator.description import notation
+    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.engine.lowering import lower
+    from eqchip.emulator.engine.synchronous import solve
+    from eqchip.emulator.learning.contrast import Descent, Learning
+    from eqchip.emulator.problem.problem import pose
 
     network = Network.chain(notation.connections(notation.parse(MEMORY_NETWORK)), seed=0)
     rng = np.random.default_rng(0)

@@ -19,17 +19,17 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.config import Config
-from eqchip.emulator.datasets import load, split_validation
-from eqchip.emulator.engine import solve
-from eqchip.emulator.fixedpoint import FixedPoint, quantize
-from eqchip.emulator.network import Network
-from eqchip.emulator.phases import Free
-from eqchip.emulator.problem import Run, pose
-from eqchip.emulator.runs import RunDirectory, provenance
-from eqchip.emulator.training import Classifier
-from eqchip.hw_reports.curves import BLUE, GREEN, ORANGE
+from eqchip.emulator.data.datasets import load, split_validation
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.trainer import Classifier
+from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LOIHI = FixedPoint()

@@ -14,10 +14,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.datasets import load
-from eqchip.emulator.onchip_training import WRITES, OnChipTrainer
-from eqchip.emulator.presets import preset
-from eqchip.emulator.runs import provenance
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.training.onchip_training import WRITES, OnChipTrainer
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LAYERS = (784, 500, 10)

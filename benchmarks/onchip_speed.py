@@ -18,11 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from eqchip.emulator.config import Config
-from eqchip.emulator.datasets import Dataset, load
-from eqchip.emulator.onchip_training import make_trainer
-from eqchip.emulator.presets import preset
-from eqchip.emulator.runs import provenance
+from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.training.onchip_training import make_trainer
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import provenance
 
 RESULT = Path(__file__).resolve().parent / "results" / "onchip-speed.json"
 

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.runs import provenance
+from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 FIGURES = ("accuracy-energy", "accuracy-memory")

@@ -9,7 +9,7 @@ from typing import Any
 
 from cells import NOTHING, spread, table, thousands
 
-from eqchip.mapping.anchors import load_anchors
+from eqchip.mapping.chip_file.anchors import load_anchors
 
 Results = dict[str, Any]
 

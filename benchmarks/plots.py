@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 from tables import CONVOLUTIONS
 
-from eqchip.hw_reports.curves import BLUE, GREEN, ORANGE
+from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 
 VALIDATION, TEST = 5000, 10000  # samples; the first as in the preset
 RESULTS = Path(__file__).resolve().parent / "results"

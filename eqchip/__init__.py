@@ -16,17 +16,23 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqchip.api import run
     from eqchip.emulator.activity import Activity
-    from eqchip.emulator.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
-    from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
-    from eqchip.emulator.datasets import Dataset, load
+    from eqchip.emulator.data.datasets import Dataset, load
+    from eqchip.emulator.description.asynchronous import (
+        Asynchronous,
+        Clocks,
+        Delays,
+        Faults,
+        Queues,
+    )
+    from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+    from eqchip.emulator.description.fixedpoint import FixedPoint
+    from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+    from eqchip.emulator.description.phases import Free, Nudged
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.fixedpoint import FixedPoint
-    from eqchip.emulator.learning import Changes, Learning, contrast
-    from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
-    from eqchip.emulator.phases import Free, Nudged
-    from eqchip.emulator.problem import Run
-    from eqchip.mapping.chip import Chip, chip_names, load_chip
-    from eqchip.mapping.mapped import MappedNetwork, map_network
+    from eqchip.emulator.learning.contrast import Changes, Learning, contrast
+    from eqchip.emulator.problem.problem import Run
+    from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip
+    from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 
 __version__ = version("eqchip")
 
@@ -34,34 +40,34 @@ __version__ = version("eqchip")
 _HOMES = {
     "run": "eqchip.api",
     "Activity": "eqchip.emulator.activity",
-    "Asynchronous": "eqchip.emulator.asynchronous",
-    "Clocks": "eqchip.emulator.asynchronous",
-    "Delays": "eqchip.emulator.asynchronous",
-    "Faults": "eqchip.emulator.asynchronous",
-    "Queues": "eqchip.emulator.asynchronous",
-    "Coding": "eqchip.emulator.coding",
-    "OptimalStepSize": "eqchip.emulator.coding",
-    "Polynomial": "eqchip.emulator.coding",
-    "Dataset": "eqchip.emulator.datasets",
-    "load": "eqchip.emulator.datasets",
+    "Asynchronous": "eqchip.emulator.description.asynchronous",
+    "Clocks": "eqchip.emulator.description.asynchronous",
+    "Delays": "eqchip.emulator.description.asynchronous",
+    "Faults": "eqchip.emulator.description.asynchronous",
+    "Queues": "eqchip.emulator.description.asynchronous",
+    "Coding": "eqchip.emulator.description.coding",
+    "OptimalStepSize": "eqchip.emulator.description.coding",
+    "Polynomial": "eqchip.emulator.description.coding",
+    "Dataset": "eqchip.emulator.data.datasets",
+    "load": "eqchip.emulator.data.datasets",
     "InputError": "eqchip.emulator.errors",
-    "FixedPoint": "eqchip.emulator.fixedpoint",
-    "Changes": "eqchip.emulator.learning",
-    "Learning": "eqchip.emulator.learning",
-    "contrast": "eqchip.emulator.learning",
-    "AvgPool2d": "eqchip.emulator.network",
-    "Conv2d": "eqchip.emulator.network",
-    "Dense": "eqchip.emulator.network",
-    "MaxPool2d": "eqchip.emulator.network",
-    "Network": "eqchip.emulator.network",
-    "Free": "eqchip.emulator.phases",
-    "Nudged": "eqchip.emulator.phases",
-    "Run": "eqchip.emulator.problem",
-    "Chip": "eqchip.mapping.chip",
-    "chip_names": "eqchip.mapping.chip",
-    "load_chip": "eqchip.mapping.chip",
-    "MappedNetwork": "eqchip.mapping.mapped",
-    "map_network": "eqchip.mapping.mapped",
+    "FixedPoint": "eqchip.emulator.description.fixedpoint",
+    "Changes": "eqchip.emulator.learning.contrast",
+    "Learning": "eqchip.emulator.learning.contrast",
+    "contrast": "eqchip.emulator.learning.contrast",
+    "AvgPool2d": "eqchip.emulator.description.network",
+    "Conv2d": "eqchip.emulator.description.network",
+    "Dense": "eqchip.emulator.description.network",
+    "MaxPool2d": "eqchip.emulator.description.network",
+    "Network": "eqchip.emulator.description.network",
+    "Free": "eqchip.emulator.description.phases",
+    "Nudged": "eqchip.emulator.description.phases",
+    "Run": "eqchip.emulator.problem.problem",
+    "Chip": "eqchip.mapping.chip_file.chip",
+    "chip_names": "eqchip.mapping.chip_file.chip",
+    "load_chip": "eqchip.mapping.chip_file.chip",
+    "MappedNetwork": "eqchip.mapping.placement.mapped",
+    "map_network": "eqchip.mapping.placement.mapped",
 }
 
 __all__ = [

@@ -7,24 +7,32 @@ from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
-from eqchip.emulator.asynchronous import Asynchronous
-from eqchip.emulator.coding import Coding
+from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.fixedpoint import FixedPoint
-from eqchip.emulator.network import Network
-from eqchip.emulator.phases import Phase
-from eqchip.emulator.problem import InputMode, Precision, Problem, Readout, Recordable, Run, pose
-from eqchip.mapping.activity import core_activity
-from eqchip.mapping.mapped import MappedNetwork
-from eqchip.mapping.paths import paths
+from eqchip.emulator.problem.problem import (
+    InputMode,
+    Precision,
+    Problem,
+    Readout,
+    Recordable,
+    Run,
+    pose,
+)
+from eqchip.mapping.activity.cores import core_activity
+from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.paths import paths
 
 # Name -> module with a function `solve(problem)`.
 BACKENDS = {
-    "emulator": "eqchip.emulator.engine",
-    "reference": "eqchip.backends.reference",
-    "brian2": "eqchip.backends.brian2",
+    "emulator": "eqchip.emulator.engine.synchronous",
+    "reference": "eqchip.backends.reference.floating",
+    "brian2": "eqchip.backends.brian2.solve",
     "lava": "eqchip.backends.lava",
-    "discrete": "eqchip.backends.discrete",
+    "discrete": "eqchip.backends.discrete.solve",
 }
 TIMED_BACKENDS = ("emulator", "discrete")  # those without a global clock
 READ_OUT_BACKENDS = ("emulator", "reference")  # those with a layer outside the dynamics

@@ -4,8 +4,8 @@
 """
 
 from eqchip import load
-from eqchip.emulator.presets import preset
-from eqchip.emulator.training import Trainer
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.trainer import Trainer
 
 EPOCHS = 5
 

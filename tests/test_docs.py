@@ -13,12 +13,17 @@ import pytest
 from click.testing import CliRunner
 
 from eqchip.__main__ import COMMANDS, cli
-from eqchip.emulator.config import Config
-from eqchip.emulator.datasets import load
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.files import read_arrays
-from eqchip.emulator.fit import fit
-from eqchip.emulator.presets import preset
-from eqchip.emulator.runs import CHECKPOINT_FORMAT, NETWORK_FORMAT, RunDirectory, provenance
+from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import (
+    CHECKPOINT_FORMAT,
+    NETWORK_FORMAT,
+    RunDirectory,
+    provenance,
+)
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]

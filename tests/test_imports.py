@@ -116,7 +116,7 @@ def test_numba_is_imported_by_kernels_only(all_imports):
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("eqchip.emulator.a", "def f():\n    from eqchip.mapping.chip import Chip"),
+        ("eqchip.emulator.a", "def f():\n    from eqchip.mapping.chip_file.chip import Chip"),
         ("eqchip.emulator.a", "from eqchip import mapping"),
         ("eqchip.emulator.a", "import eqchip"),
         ("eqchip.mapping.a", "import importlib\nimportlib.import_module('eqchip.backends.b')"),

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from eqchip.hw_reports.energy import Figure, price, static_power
-from eqchip.mapping.chip import Chip, load_chip
+from eqchip.hw_reports.pricing.figure import Figure, price, static_power
+from eqchip.mapping.chip_file.chip import Chip, load_chip
 
 
 def power(chip: Chip, rates: Mapping[str, float]) -> Figure:

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eqchip.emulator.kernels import wheel
 from eqchip.emulator.kernels.jit import JIT_DISABLED
+from eqchip.emulator.kernels.timed import wheel
 
 if JIT_DISABLED:
     insert, next_event = wheel.insert, wheel.next_event

@@ -1,6 +1,6 @@
 """The network on Lava (lava-nc 0.10, Python 3.10): Intel's process models, on the CPU.
 
-A problem is compiled to a process graph (:mod:`eqchip.mapping.processgraph`), written to a
+A problem is compiled to a process graph (:mod:`eqchip.mapping.processes.graph`), written to a
 temporary folder, and run by :mod:`eqchip.backends.lava.builder` in a Python process of its own,
 because Lava hangs when a Process raises. All samples take one run, one after the other.
 """
@@ -17,15 +17,15 @@ import numpy as np
 
 from eqchip.backends.lava import watch
 from eqchip.backends.lava.results import LearnedOnChip, read_network, read_on_chip, read_run
-from eqchip.emulator.config import Config
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Dense, Network
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning import Rule
-from eqchip.emulator.network import Dense, Network
-from eqchip.emulator.problem import Problem, Run, pose
-from eqchip.mapping.processgraph import ProcessGraph, process_graph, process_inputs
-from eqchip.mapping.processlearning import with_learning
-from eqchip.mapping.processonchip import with_on_chip_learning
-from eqchip.mapping.processstock import with_stock_dense
+from eqchip.emulator.learning.contrast import Rule
+from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.mapping.processes.graph import ProcessGraph, process_graph, process_inputs
+from eqchip.mapping.processes.learning import with_learning
+from eqchip.mapping.processes.onchip import with_on_chip_learning
+from eqchip.mapping.processes.stock import with_stock_dense
 
 PYTHON = (3, 10)  # the only one that lava-nc 0.10 supports
 PREFIX = "eqchip-lava-"

@@ -10,9 +10,9 @@ from eqchip.backends import lava
 from eqchip.emulator import philox
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_text
-from eqchip.emulator.problem import Problem
-from eqchip.mapping.processgraph import ProcessGraph, process_graph, process_inputs
-from eqchip.mapping.processlearning import with_learning
+from eqchip.emulator.problem.problem import Problem
+from eqchip.mapping.processes.graph import ProcessGraph, process_graph, process_inputs
+from eqchip.mapping.processes.learning import with_learning
 
 DEFAULT_NAME = "ep_network"
 MODULES = (

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from eqchip.backends.recorded import run_of
-from eqchip.emulator.network import Network
-from eqchip.emulator.problem import Problem, Run, check_saturations
-from eqchip.mapping.processonchip import name_of
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.problem.problem import Problem, Run, check_saturations
+from eqchip.mapping.processes.onchip import name_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,7 @@
 """A time step in a chip's integers: the functions of `floating`, rule for rule.
 
 Arguments as in `relax`. The rules are those of docs/fixed-point.md; the twin that is written to be
-read is `eqchip.backends.reference_fixed`. Potentials, residues and decoders are int32 that
+read is `eqchip.backends.reference.fixed`. Potentials, residues and decoders are int32 that
 stand for multiples of 2**-fraction_bits.
 """
 

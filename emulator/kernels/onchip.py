@@ -4,7 +4,7 @@ After the phases of a sample, each copy of a connection is written by its own co
 core knows of the two layers: `terms`, outer products of two vectors of whole numbers, a row of
 which is one presynaptic unit (or one postsynaptic, in the mirrored copy). Units that know of no
 change, or of no activity, write nothing. The twin that is written to be read is
-`eqchip.backends.reference_learning`.
+`eqchip.backends.reference.onchip`.
 
 Axes: b = sample, k = phase, l = layer, j = unit (all layers in one row, see `lowering`).
 """
@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.onchip import ALIGN_BITS, FIRING_BITS, TRACE_SHIFT
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
-from eqchip.emulator.onchip import ALIGN_BITS, FIRING_BITS, TRACE_SHIFT
 
 # What a core can know of a unit, as whole numbers: rows of `Learner.known`.
 ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)

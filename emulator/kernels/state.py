@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.engine.lowering import CACHE_LINE, Lowered, aligned_zeros
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.units import clear, copy
-from eqchip.emulator.lowering import CACHE_LINE, Lowered, aligned_zeros
 
 SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32

@@ -2,7 +2,7 @@
 
 Arrays run over the units of all layers (axis j) of one sample, in the run's
 floating-point type unless said; a layer is the units first ... first + n - 1. The
-equations and their numbering are those of `eqchip.backends.reference`.
+equations and their numbering are those of `eqchip.backends.reference.floating`.
 
 Two habits keep these loops on vectors: each touches few arrays, so that LLVM can test
 whether they overlap, and indices are unsigned, so that none wraps around.

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from eqchip.benchmark import (
+from eqchip.bench.engine import (
     BLOCKED,
     ENGINE,
     PLAIN,
@@ -25,14 +25,7 @@ from eqchip.benchmark import (
     plain,
     speed,
 )
-from eqchip.emulator.datasets import DATA_VARIABLE
-from eqchip.emulator.download import FILES
-from eqchip.emulator.engine import resolve_threads
-from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import write_text
-from eqchip.emulator.runs import command_line, provenance
-from eqchip.output import Output, output_options
-from eqchip.trainingcost import (
+from eqchip.bench.training import (
     MNIST_TRAINING_SAMPLES,
     Cost,
     CostSetting,
@@ -40,6 +33,13 @@ from eqchip.trainingcost import (
     memory_by_steps,
     training_cost,
 )
+from eqchip.cli.output import Output, output_options
+from eqchip.emulator.data.datasets import DATA_VARIABLE
+from eqchip.emulator.data.download import FILES
+from eqchip.emulator.engine.synchronous import resolve_threads
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import write_text
+from eqchip.emulator.training.runs import command_line, provenance
 
 FORMAT = "eqchip-bench 1"
 LIMIT_FLOOR = 0.6  # of the plain row loop, on one thread: the project's aim
@@ -210,7 +210,7 @@ def command(
 
 
 def _bench_peers(output: Output, setting: Setting, x: Any, source: str, out: Path | None) -> int:
-    from eqchip import peerspeed
+    from eqchip.bench import peers as peerspeed
 
     found = peerspeed.peer_speed(setting, x, output)
     document = peerspeed.document(setting, source, found)
@@ -224,7 +224,7 @@ def _bench_peers(output: Output, setting: Setting, x: Any, source: str, out: Pat
 
 def _asynchronous_defaults(setting: Setting) -> Setting:
     """What --asynchronous runs where the command line does not say."""
-    from eqchip.asyncspeed import DEFAULTS
+    from eqchip.bench.asynchronous import DEFAULTS
 
     context = click.get_current_context()
     default = click.core.ParameterSource.DEFAULT
@@ -244,7 +244,7 @@ def _bench_asynchronous(
     units: tuple[int, ...],
     out: Path | None,
 ) -> int:
-    from eqchip import asyncspeed
+    from eqchip.bench import asynchronous as asyncspeed
 
     found = asyncspeed.asynchronous_speed(setting, x, units, output)
     document = asyncspeed.document(setting, source, found)
@@ -265,9 +265,9 @@ def _bench_chip(
     sanafe_python: str | None,
     out: Path | None,
 ) -> int:
-    from eqchip import chipspeed
-    from eqchip.mapping.chip import load_chip
-    from eqchip.sanafe_peer import interpreter
+    from eqchip.backends.sanafe.peer import interpreter
+    from eqchip.bench import chip as chipspeed
+    from eqchip.mapping.chip_file.chip import load_chip
 
     chip = load_chip(chip_name)
     found = chipspeed.chip_speed(setting, x, chip, interpreter(sanafe_python), output)

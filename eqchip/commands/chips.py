@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.output import Output, output_options
+from eqchip.cli.output import Output, output_options
 
 if TYPE_CHECKING:
-    from eqchip.mapping.chip import Chip
-    from eqchip.mapping.cores import Packing
-    from eqchip.mapping.figures import Coefficient, Limit
+    from eqchip.mapping.chip_file.chip import Chip
+    from eqchip.mapping.chip_file.cores import Packing
+    from eqchip.mapping.chip_file.figures import Coefficient, Limit
 
 
 @click.command()
@@ -22,7 +22,7 @@ def command(chip: str | None, as_json: bool, quiet: bool) -> int:
 
     A chip is the name of one that comes with eqchip, or a chip file (.toml) of your own.
     """
-    from eqchip.mapping.chip import chip_names, load_chip
+    from eqchip.mapping.chip_file.chip import chip_names, load_chip
 
     output = Output(as_json, quiet)
     if chip is None:
@@ -73,7 +73,7 @@ def _list(chips: list[Chip], output: Output) -> None:
 
 
 def _show(chip: Chip, output: Output) -> None:
-    from eqchip.mapping.figures import Barrier, Coefficient
+    from eqchip.mapping.chip_file.figures import Barrier, Coefficient
 
     output.text(f"{chip.name}: {chip.title}")
     output.text(f"Modelled, not measured. Figures from {chip.origin}. Digest {chip.digest()}.")

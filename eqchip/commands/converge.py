@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import click
 
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.parameters import Layers
 from eqchip.emulator.errors import InputError
-from eqchip.output import Output, output_options
-from eqchip.parameters import Layers
 
 STORED_NAME = "stored"
 
@@ -76,13 +76,13 @@ def command(
     real-valued network. Codings differ in how they quantize (stochastic or sigma-delta),
     whether bits are predicted, and how step size and prediction are annealed.
     """
-    from eqchip.emulator.convergence import Experiment, check_repeats, measure
-    from eqchip.emulator.convergence_search import make_codings
-    from eqchip.emulator.engine import resolve_threads
+    from eqchip.emulator.engine.synchronous import resolve_threads
     from eqchip.emulator.files import replacing, write_text
-    from eqchip.emulator.runs import provenance
-    from eqchip.hw_reports import convergence_report as report
-    from eqchip.hw_reports.convergence_plot import figure
+    from eqchip.emulator.studies.convergence import Experiment, check_repeats, measure
+    from eqchip.emulator.studies.convergence_search import make_codings
+    from eqchip.emulator.training.runs import provenance
+    from eqchip.hw_reports.studies import convergence as report
+    from eqchip.hw_reports.studies.convergence_plot import figure
 
     if searching and settings is not None:
         raise InputError("--settings is given with --search, which finds them anew; expected one")
@@ -152,13 +152,13 @@ def _parameters(
     invocation: str,
 ) -> tuple[dict[str, dict[str, float]], str]:
     """The settings of all codings, and where they come from."""
-    from eqchip.emulator.convergence_search import (
+    from eqchip.emulator.files import write_text
+    from eqchip.emulator.studies.convergence_search import (
         STORED,
         read_settings,
         search,
         settings_to_toml,
     )
-    from eqchip.emulator.files import write_text
 
     if trials is not None:
         found = search(

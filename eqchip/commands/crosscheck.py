@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.output import Output, output_options
+from eqchip.cli.output import Output, output_options
 
 if TYPE_CHECKING:
     from eqchip.backends.crosscheck import Checked, Checkup
-    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.training.runs import RunDirectory
 
 FORMAT = "eqchip-crosscheck 1"
 
@@ -54,7 +54,7 @@ def command(
     Test samples go through the phases of training on the emulator and on each other engine.
     Exit status 1 if one differs; the first step at which it does is shown.
     """
-    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.training.runs import RunDirectory
 
     output = Output(as_json, quiet)
     named = None if against is None else [name.strip() for name in against.split(",")]
@@ -79,7 +79,7 @@ def cross_check(
 ) -> dict[str, Any]:
     """Compare a run's network on the named engines, or all that run here; show and return it."""
     from eqchip.backends.crosscheck import CHECKED, choose, crosscheck, pose_run
-    from eqchip.emulator.datasets import load
+    from eqchip.emulator.data.datasets import load
     from eqchip.emulator.errors import InputError
 
     engines = choose(named, precision)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.output import Output, output_options
 from eqchip.commands.crosscheck import cross_check
 from eqchip.commands.train import free_path, train_and_show
-from eqchip.output import Output, output_options
 
 if TYPE_CHECKING:
-    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.training.runs import RunDirectory
 
 PROMISED_ERROR = 5.0  # percent on the test set, see the README
 CHIP = "loihi1-davies"
@@ -34,9 +34,9 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     reference, and Brian2 and Lava where they are installed. Exit status 1 if the test error,
     there or with the weights mapped anew, is not below 5 %, or if another engine finds other bits.
     """
-    from eqchip.emulator.presets import preset
-    from eqchip.emulator.runs import RunDirectory, command_line
-    from eqchip.mapping.chip import load_chip
+    from eqchip.emulator.training.presets import preset
+    from eqchip.emulator.training.runs import RunDirectory, command_line
+    from eqchip.mapping.chip_file.chip import load_chip
 
     output = Output(as_json, quiet)
     config = preset("digits", on_chip={"fixed": load_chip(CHIP).arithmetic})
@@ -64,10 +64,10 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
 
 def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict[str, Any]:
     """Map the network, classify the test set in the chip's integers, and report its cost."""
-    from eqchip.emulator.datasets import load
-    from eqchip.emulator.training import Classifier
-    from eqchip.hw_reports import tables
-    from eqchip.reporting import Request, make_report, write_report
+    from eqchip.emulator.data.datasets import load
+    from eqchip.emulator.training.trainer import Classifier
+    from eqchip.hw_reports.make import Request, make_report, write_report
+    from eqchip.hw_reports.show import terminal as tables
 
     reported = make_report(run, Request(chip=CHIP, threads=threads), output, output.quiet)
     document, mapped = reported.document, reported.replay.mapped

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from eqchip.output import Output, output_options
-from eqchip.timing_options import describe, timing_from, timing_options
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.timing_options import describe, timing_from, timing_options
 
 
 @click.command()
@@ -64,14 +64,14 @@ def command(
     **timing_flags: Any,
 ) -> int:
     """Classify a data set with the trained network of a RUN directory."""
-    from eqchip.emulator.coding import Coding
-    from eqchip.emulator.config import make_config
-    from eqchip.emulator.datasets import load, split_validation
+    from eqchip.emulator.data.datasets import load, split_validation
+    from eqchip.emulator.description.coding import Coding
+    from eqchip.emulator.description.config import make_config
+    from eqchip.emulator.description.fixedpoint import FixedPoint
+    from eqchip.emulator.engine.lowering import lower_fixed
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.fixedpoint import FixedPoint
-    from eqchip.emulator.lowering import lower_fixed
-    from eqchip.emulator.runs import RunDirectory
-    from eqchip.emulator.training import Classifier
+    from eqchip.emulator.training.runs import RunDirectory
+    from eqchip.emulator.training.trainer import Classifier
 
     output = Output(as_json, quiet)
     directory = RunDirectory(run)

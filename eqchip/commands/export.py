@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from eqchip.output import Output, output_options
+from eqchip.cli.output import Output, output_options
 
 DEFAULT_SAMPLES = 10
 
@@ -44,7 +44,7 @@ def command(
 ) -> int:
     """Write the trained network of a RUN for another tool: --to lava DIR, or --to nir FILE."""
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.training.runs import RunDirectory
 
     output = Output(as_json, quiet)
     directory = RunDirectory(run)
@@ -52,7 +52,7 @@ def command(
     if to == "lava":
         from eqchip.backends.crosscheck import pose_run
         from eqchip.backends.lava.export import export_lava
-        from eqchip.emulator.datasets import load
+        from eqchip.emulator.data.datasets import load
 
         problem = pose_run(
             config,
@@ -65,7 +65,7 @@ def command(
         export_lava(problem, target)
         written = sorted(path for path in target.rglob("*") if path.is_file())
     else:
-        from eqchip.backends.nir import write_nir
+        from eqchip.backends.nir.write import write_nir
 
         given = {
             "precision": precision, "samples": samples, "free-steps": free_steps, "data": data

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.emulator.datasets import NAMES
+from eqchip.cli.output import Output, output_options
+from eqchip.emulator.data.datasets import NAMES
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.output import Output, output_options
 
 if TYPE_CHECKING:
-    from eqchip.emulator.datasets import Dataset
-    from eqchip.emulator.learning import Learning
-    from eqchip.emulator.network import Network
-    from eqchip.emulator.runs import RunDirectory
+    from eqchip.emulator.data.datasets import Dataset
+    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.learning.contrast import Learning
+    from eqchip.emulator.training.runs import RunDirectory
 
 FRESH_OUT = Path("runs/gradients")
 NETWORK = "8x8-16c3-16c3p2-10"
@@ -89,11 +89,11 @@ def command(
     networks are trained for a moment; with one, its twin has the same kernels and the other
     pooling.
     """
-    from eqchip.emulator.datasets import load
+    from eqchip.emulator.data.datasets import load
     from eqchip.emulator.files import replacing, write_text
-    from eqchip.emulator.runs import RunDirectory, command_line, provenance
-    from eqchip.hw_reports import gradients as report
-    from eqchip.hw_reports.gradients_plot import save
+    from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
+    from eqchip.hw_reports.studies import gradients as report
+    from eqchip.hw_reports.studies.gradients_plot import save
 
     output = Output(as_json, quiet)
     check_whole("--seed", seed, 0, 2**63)
@@ -163,8 +163,8 @@ def study(
     seed: int = 0, threads: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train or take networks, compare their gradients, and make the document of it."""
-    from eqchip.emulator.learning import Learning
-    from eqchip.hw_reports import gradients as report
+    from eqchip.emulator.learning.contrast import Learning
+    from eqchip.hw_reports.studies import gradients as report
 
     learning = Learning(
         free_steps=free_steps, nudged_steps=nudged_steps, beta=beta,
@@ -201,11 +201,11 @@ def fresh_networks(
     text: str, dataset: Dataset, epochs: int, seed: int, threads: int | None, output: Any
 ) -> list[tuple[str, str, Network]]:
     """State, pooling and network: of each pooling, one before and one after training."""
-    from eqchip.backends.bptt_comparison import CODINGS, POOLINGS, with_pooling
-    from eqchip.backends.bptt_training import fresh, train
-    from eqchip.emulator import notation
-    from eqchip.emulator.datasets import one_hot
-    from eqchip.emulator.learning import Learning
+    from eqchip.backends.bptt.comparison import CODINGS, POOLINGS, with_pooling
+    from eqchip.backends.bptt.training import fresh, train
+    from eqchip.emulator.data.datasets import one_hot
+    from eqchip.emulator.description import notation
+    from eqchip.emulator.learning.contrast import Learning
 
     start = fresh(notation.parse(text), seed)
     ends = (start.sizes[0], start.sizes[-1])
@@ -233,7 +233,7 @@ def fresh_networks(
 
 def twins(network: Network) -> list[tuple[str, str, Network]]:
     """The network of a run with either pooling; the one it was not trained with is its twin."""
-    from eqchip.backends.bptt_comparison import POOLINGS, with_pooling
+    from eqchip.backends.bptt.comparison import POOLINGS, with_pooling
 
     return [("trained", pooling, with_pooling(network, pooling)) for pooling in POOLINGS]
 
@@ -245,9 +245,9 @@ def measure(
     """Compare gradients in each network, and over nudges and steps in the trained ones."""
     import numpy as np
 
-    from eqchip.backends import bptt_comparison as comparison
-    from eqchip.backends.bptt_comparison import Samples
-    from eqchip.emulator.datasets import one_hot
+    from eqchip.backends.bptt import comparison
+    from eqchip.backends.bptt.comparison import Samples
+    from eqchip.emulator.data.datasets import one_hot
 
     chosen = np.random.default_rng(seed).permutation(len(dataset.train_x))[:count]
     samples = Samples(

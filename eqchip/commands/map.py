@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.output import Output, output_options
-from eqchip.parameters import Chips, NetworkType
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.parameters import Chips, NetworkType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from eqchip.emulator.network import Network
-    from eqchip.mapping.mapped import MappedNetwork
+    from eqchip.emulator.description.network import Network
+    from eqchip.mapping.placement.mapped import MappedNetwork
 
 DOES_NOT_FIT = 1  # exit status: the check failed
 HEADINGS = {
@@ -67,14 +67,14 @@ def command(
     The traffic that the placement minimises is weighed by the spikes that the run counted;
     without a run, every unit counts the same. Exit status 1: the network does not fit.
     """
+    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.description.notation import connections
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.network import Network
-    from eqchip.emulator.notation import connections
-    from eqchip.emulator.runs import RunDirectory
-    from eqchip.hw_reports.mesh_plot import mesh_picture
-    from eqchip.hw_reports.replay import firing_rates
-    from eqchip.mapping.chip import load_chip
-    from eqchip.mapping.mapped import DoesNotFit, map_network
+    from eqchip.emulator.training.runs import RunDirectory
+    from eqchip.hw_reports.counting.replay import firing_rates
+    from eqchip.hw_reports.plots.mesh import mesh_picture
+    from eqchip.mapping.chip_file.chip import load_chip
+    from eqchip.mapping.placement.mapped import DoesNotFit, map_network
 
     output = Output(as_json, quiet)
     if (run is None) == (layers is None):
@@ -118,7 +118,7 @@ def command(
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     """The tables, the mesh, and what is tightest."""
-    from eqchip.emulator.network import Conv2d
+    from eqchip.emulator.description.network import Conv2d
 
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
@@ -163,7 +163,7 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     if not output.as_json:
         from rich.console import Console
 
-        from eqchip.hw_reports.mesh_text import mesh_text
+        from eqchip.hw_reports.show.mesh_text import mesh_text
 
         Console(highlight=False).print(mesh_text(mapped), soft_wrap=True)
     tight = mapped.tightest

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from eqchip.output import Output, output_options
-from eqchip.parameters import Chips
-from eqchip.timing_options import timing_from, timing_options
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.parameters import Chips
+from eqchip.cli.timing_options import timing_from, timing_options
 
 
 @click.command()
@@ -62,10 +62,10 @@ def command(
     pictures. With RUN_B, two runs on the same chip are compared. With --timing async, or if the
     network was trained so, the samples run without a global clock, and time is simulated time.
     """
-    from eqchip.emulator.runs import RunDirectory
-    from eqchip.hw_reports import tables
-    from eqchip.hw_reports.compare import compare
-    from eqchip.reporting import Request, make_report, write_document, write_report
+    from eqchip.emulator.training.runs import RunDirectory
+    from eqchip.hw_reports.document.compare import compare
+    from eqchip.hw_reports.make import Request, make_report, write_document, write_report
+    from eqchip.hw_reports.show import terminal as tables
 
     output = Output(as_json, quiet)
     most = None if chips == "auto" else int(chips)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.output import Output, output_options
 from eqchip.emulator.errors import InputError
-from eqchip.output import Output, output_options
 
 if TYPE_CHECKING:
-    from eqchip.emulator.sweep import Settings, Sweep
-    from eqchip.hw_reports.totals import Sum
-    from eqchip.mapping.chip import Chip
+    from eqchip.emulator.training.sweep import Settings, Sweep
+    from eqchip.hw_reports.pricing.totals import Sum
+    from eqchip.mapping.chip_file.chip import Chip
 
 # Kind of event -> name of its count in a point.
 PRICED = {
@@ -76,8 +76,8 @@ def command(
     was. Errors are those of validation samples; the test set is not read.
     """
     from eqchip.emulator.files import replacing, write_text
-    from eqchip.emulator.runs import command_line, provenance
-    from eqchip.emulator.sweep import (
+    from eqchip.emulator.training.runs import command_line, provenance
+    from eqchip.emulator.training.sweep import (
         Points,
         check_data,
         check_points,
@@ -87,9 +87,9 @@ def command(
         read_sweep,
         to_toml,
     )
-    from eqchip.hw_reports.readable import amount
-    from eqchip.hw_reports.sweep_plot import COSTS, save
-    from eqchip.mapping.chip import load_chip
+    from eqchip.hw_reports.show.readable import amount
+    from eqchip.hw_reports.studies.sweep_plot import COSTS, save
+    from eqchip.mapping.chip_file.chip import load_chip
 
     if workers is not None and dask is not None:
         raise InputError("--workers is given with --dask, whose cluster has its own; expected one")
@@ -144,7 +144,7 @@ def command(
 
 def _asked(file: Path | None, axes: Sequence[str], kept: Path) -> Sweep:
     """The sweep of the command line."""
-    from eqchip.emulator.sweep import USUAL, make_sweep, parse_axis, read_sweep
+    from eqchip.emulator.training.sweep import USUAL, make_sweep, parse_axis, read_sweep
 
     given: dict[str, list[Any]] = {}
     for text in axes:
@@ -167,7 +167,7 @@ def _executor(workers: int | None, dask: str | None, points: int) -> Iterator[Ex
     """Where points are trained; when the block is left in a hurry, their training is ended."""
     from multiprocessing import active_children, get_context
 
-    from eqchip.emulator.engine import resolve_threads
+    from eqchip.emulator.engine.synchronous import resolve_threads
 
     if dask is not None:
         with _cluster(dask) as executor:
@@ -212,7 +212,7 @@ def _run(
     executor: Executor, points: Sequence[Settings], data: str | None
 ) -> Iterator[dict[str, Any]]:
     """The rows of all points, as they come."""
-    from eqchip.emulator.sweep import run_point
+    from eqchip.emulator.training.sweep import run_point
 
     with _unheard():
         futures = [executor.submit(run_point, settings, data) for settings in points]
@@ -265,8 +265,8 @@ def _end_with_parent() -> None:
 
 def energy_of(row: Mapping[str, Any], chip: Chip) -> Sum:
     """The marginal energy of a training sample: its events, neuron updates and writes."""
-    from eqchip.hw_reports.energy import price
-    from eqchip.hw_reports.totals import Sum, total
+    from eqchip.hw_reports.pricing.figure import price
+    from eqchip.hw_reports.pricing.totals import Sum, total
 
     found = price({kind: row[count] for kind, count in PRICED.items()}, chip)
     return total(Sum(figure, () if figure else (kind,)) for kind, figure in found.items())
@@ -279,8 +279,8 @@ def memory_of(settings: Settings) -> int:
     synapses count spikes, a trace for each presynaptic unit of each copy; and for every unit but
     the input's what it carries from step to step and its potentials at the end of two phases.
     """
-    from eqchip.emulator.sweep import config_of
-    from eqchip.hw_reports.learningmemory import states_of_unit
+    from eqchip.emulator.training.sweep import config_of
+    from eqchip.hw_reports.pricing.learning_memory import states_of_unit
 
     config = config_of(settings)
     onchip, sizes = config.on_chip, config.sizes
@@ -310,8 +310,8 @@ def _document(
     sweep: Sweep, rows: list[dict[str, Any]], chip: Chip, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """All that figures show: points that differ in the seed alone are averaged."""
-    from eqchip.emulator.sweep import key_of
-    from eqchip.hw_reports.sweep_plot import COSTS, pareto
+    from eqchip.emulator.training.sweep import key_of
+    from eqchip.hw_reports.studies.sweep_plot import COSTS, pareto
 
     by_key = {key_of(row["settings"]): row for row in rows}
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -342,7 +342,7 @@ def _document(
 
 def _averaged(group: list[dict[str, Any]]) -> dict[str, Any]:
     """A row of the figures, from points that differ in the seed alone."""
-    from eqchip.hw_reports.totals import exactly, figure_dict
+    from eqchip.hw_reports.pricing.totals import exactly, figure_dict
 
     errors = [row["validation_error"] for row in group]
     figures = [row["energy"]["figure"] for row in group]
@@ -368,8 +368,8 @@ def _averaged(group: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _show(output: Output, document: Mapping[str, Any], out: Path) -> None:
     """The points of either front, and where the rest is."""
-    from eqchip.emulator.sweep import shown_value
-    from eqchip.hw_reports.readable import amount
+    from eqchip.emulator.training.sweep import shown_value
+    from eqchip.hw_reports.show.readable import amount
 
     varied, fronts = document["varied"], document["fronts"]
     rows = []

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.datasets import NAMES
+from eqchip.cli.onchip_options import check_fits, onchip_from, onchip_options
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.parameters import NetworkType, Rates, Schedule, WholeNumbers
+from eqchip.cli.timing_options import describe, timing_from, timing_options
+from eqchip.emulator.data.datasets import NAMES
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.errors import InputError
-from eqchip.onchip_options import check_fits, onchip_from, onchip_options
-from eqchip.output import Output, output_options
-from eqchip.parameters import NetworkType, Rates, Schedule, WholeNumbers
-from eqchip.timing_options import describe, timing_from, timing_options
 
 
 @click.command()
@@ -125,7 +125,7 @@ def command(
 
     The test set is read once, when all epochs are done.
     """
-    from eqchip.emulator.runs import RunDirectory, command_line
+    from eqchip.emulator.training.runs import RunDirectory, command_line
 
     output = Output(as_json, quiet)
     if resume is not None:
@@ -160,11 +160,11 @@ def train_and_show(
 
     `run` is a RunDirectory, or a function that makes one once the data is loaded.
     """
-    from eqchip.emulator.datasets import load
-    from eqchip.emulator.engine import resolve_threads
-    from eqchip.emulator.fit import fit
-    from eqchip.emulator.onchip_training import make_trainer
-    from eqchip.hw_reports.curves import learning_curves
+    from eqchip.emulator.data.datasets import load
+    from eqchip.emulator.engine.synchronous import resolve_threads
+    from eqchip.emulator.training.fit import fit
+    from eqchip.emulator.training.onchip_training import make_trainer
+    from eqchip.hw_reports.studies.learning_curves import learning_curves
 
     threads = resolve_threads(threads)
     dataset = load(config.dataset, data, progress=not output.quiet)
@@ -248,7 +248,7 @@ _PLAIN = ("precision", "seed", "validation", "initial_gain")
 def _config(
     dataset: str, layers: tuple[int | str, ...] | str | None, settings: dict[str, Any]
 ) -> Any:
-    from eqchip.emulator.presets import preset
+    from eqchip.emulator.training.presets import preset
 
     def given(names: tuple[str, ...]) -> dict[str, Any]:
         return {name: settings[name] for name in names if settings[name] is not None}

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.emulator.datasets import NAMES
+from eqchip.cli.output import Output, output_options
+from eqchip.cli.timing_options import timing_from, timing_options
+from eqchip.emulator.data.datasets import NAMES
 from eqchip.emulator.errors import InputError
-from eqchip.output import Output, output_options
-from eqchip.timing_options import timing_from, timing_options
 
 if TYPE_CHECKING:
-    from eqchip.emulator.asynchronous import Asynchronous
-    from eqchip.emulator.config import Config
-    from eqchip.emulator.network import Network
-    from eqchip.emulator.phases import Phase
-    from eqchip.hw_reports.watched import Watched
+    from eqchip.emulator.description.asynchronous import Asynchronous
+    from eqchip.emulator.description.config import Config
+    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.description.phases import Phase
+    from eqchip.hw_reports.watch.watched import Watched
 
 FREE_STEPS_LEAST = 2000  # of the real-valued network to its fixed point; far more if it needs them
 FRESH_OUT = Path("runs/watch")
@@ -65,11 +65,11 @@ def command(
     synchronous one and the fixed point of the real-valued network. Without a RUN the network is
     a fresh one, of random weights. Writes pictures, their numbers, and every event.
     """
-    from eqchip.emulator.asynchronous import Asynchronous
-    from eqchip.emulator.datasets import load
+    from eqchip.emulator.data.datasets import load
+    from eqchip.emulator.description.asynchronous import Asynchronous
     from eqchip.emulator.files import replacing, write_text
-    from eqchip.emulator.presets import preset
-    from eqchip.emulator.runs import RunDirectory, command_line, provenance
+    from eqchip.emulator.training.presets import preset
+    from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 
     output = Output(as_json, quiet)
     # One clock for all is the asynchronous engine's identity setting.
@@ -92,10 +92,10 @@ def command(
         run=run, sample=sample, precision=precision, output=output,
     )  # fmt: skip
 
-    from eqchip.hw_reports.watch_document import document
-    from eqchip.hw_reports.watch_figures import picture_png
-    from eqchip.hw_reports.watch_page import COLUMNS, page, rows, sentence
-    from eqchip.hw_reports.watched import events_csv
+    from eqchip.hw_reports.watch.document import document
+    from eqchip.hw_reports.watch.figures import picture_png
+    from eqchip.hw_reports.watch.page import COLUMNS, page, rows, sentence
+    from eqchip.hw_reports.watch.watched import events_csv
 
     made = document(watched, provenance(command_line()))
     folder = out or (FRESH_OUT if directory is None else directory.path / "report" / "watch")
@@ -153,10 +153,10 @@ def watch(
         If an engine refuses, or the real-valued network does not come to rest.
     """
     from eqchip.api import run as run_network
-    from eqchip.emulator.datasets import CLASSES, one_hot
-    from eqchip.emulator.parts import whole_layers
-    from eqchip.emulator.training import stream_seed
-    from eqchip.hw_reports.watched import Watched
+    from eqchip.emulator.data.datasets import CLASSES, one_hot
+    from eqchip.emulator.description.parts import whole_layers
+    from eqchip.emulator.training.trainer import stream_seed
+    from eqchip.hw_reports.watch.watched import Watched
 
     config.learning.check_all_in_dynamics("watch")
     x = (x * x.dtype.type(1.0 - config.descent.input_dropout))[None]
@@ -202,8 +202,8 @@ def _fixed_points(
     network: Network, x: Any, target: Any, phases: list[Phase], sample: int
 ) -> tuple[list[list[Any]], float]:
     """s* of each phase, by layer, and the largest residual."""
-    from eqchip.emulator.convergence import fixed_points
-    from eqchip.emulator.phases import Nudged
+    from eqchip.emulator.description.phases import Nudged
+    from eqchip.emulator.studies.convergence import fixed_points
 
     points: list[list[Any]] = []
     residual = 0.0

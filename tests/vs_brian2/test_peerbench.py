@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eqchip.backends import brian2
-from eqchip.backends.brian2 import Target
-from eqchip.emulator.coding import Coding
-from eqchip.emulator.engine import solve
-from eqchip.emulator.errors import InputError
-from eqchip.emulator.network import Network
-from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.problem import Problem, pose
-from eqchip.peerbench import (
+from eqchip.backends.brian2 import solve as brian2
+from eqchip.backends.brian2.solve import Target
+from eqchip.bench.brian2 import (
     Brian2Process,
     brian2_contestants,
     check_spikes,
     in_float64,
 )
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.problem import Problem, pose
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

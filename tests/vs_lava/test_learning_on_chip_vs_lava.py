@@ -14,18 +14,18 @@ import pytest
 from test_onchip import copy_of, made_up, small, train
 
 from eqchip.backends import lava as backend
-from eqchip.backends import reference_learning as reference
 from eqchip.backends.lava.export import export_graph
 from eqchip.backends.lava.results import LearnedOnChip
-from eqchip.emulator.coding import Coding, Polynomial
-from eqchip.emulator.config import Config
+from eqchip.backends.reference import onchip as reference
+from eqchip.emulator.description.coding import Coding, Polynomial
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.onchip import Copies
+from eqchip.emulator.engine.lowering import layer_units
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.fixedpoint import FixedPoint
 from eqchip.emulator.kernels.onchip import APPLIED, FORWARD, MIRROR, SATURATED
-from eqchip.emulator.lowering import layer_units
-from eqchip.emulator.onchip import Copies
-from eqchip.emulator.onchip_training import OnChipTrainer
-from eqchip.mapping.processgraph import Edge
+from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.mapping.processes.graph import Edge
 
 LIMIT = 60.0
 SAMPLES = 6

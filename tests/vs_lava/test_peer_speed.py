@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from test_bench import TINY
 
-from eqchip import Coding, Free, Network, peerspeed
+from eqchip import Coding, Free, Network
 from eqchip.__main__ import main
+from eqchip.bench import peers as peerspeed
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem import pose
+from eqchip.emulator.problem.problem import pose
 
 
 def refuse(*_: object) -> None:

@@ -14,18 +14,18 @@ import pytest
 import strategies
 
 from eqchip.backends import lava as backend
-from eqchip.backends import reference
 from eqchip.backends.lava import watch
 from eqchip.backends.lava.export import export_lava
-from eqchip.emulator import engine
+from eqchip.backends.reference import floating as reference
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning import contrast
-from eqchip.emulator.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
-from eqchip.emulator.phases import Free, Nudged
-from eqchip.emulator.problem import Problem, Run, pose
-from eqchip.mapping.processgraph import process_inputs
+from eqchip.emulator.learning.contrast import contrast
+from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.mapping.processes.graph import process_inputs
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("lava")]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eqchip.sanafe_peer import SanafeProcess, interpreter
+from eqchip.backends.sanafe.peer import SanafeProcess, interpreter
 
 CI_PYTHON = (3, 10)  # the Python on which CI runs the comparisons with other simulators
 

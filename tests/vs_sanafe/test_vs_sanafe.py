@@ -25,12 +25,12 @@ from sanafe_cases import (
     replayed,
 )
 
-from eqchip.chipbench import sanafe_contestant
-from eqchip.hw_reports.energy import price
-from eqchip.hw_reports.timing import relaxation
-from eqchip.mapping.activity import core_activity, step_counts
-from eqchip.mapping.chip import Chip, load_chip
-from eqchip.sanafe_peer import INTEGRATE, SanafeProcess, interpreter, problem_of
+from eqchip.backends.sanafe.peer import INTEGRATE, SanafeProcess, interpreter, problem_of
+from eqchip.bench.sanafe import sanafe_contestant
+from eqchip.hw_reports.pricing.figure import price
+from eqchip.hw_reports.pricing.timing import relaxation
+from eqchip.mapping.activity.cores import core_activity, step_counts
+from eqchip.mapping.chip_file.chip import Chip, load_chip
 
 pytestmark = pytest.mark.peer
 

@@ -1,0 +1,1 @@
+"""Backpropagation through time over the same network: the exact gradient."""

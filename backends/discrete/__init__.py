@@ -1,0 +1,1 @@
+"""Asynchronous networks once more, as a discrete-event simulation on SimPy."""

@@ -1,0 +1,228 @@
+"""What a unit computes at a tick of its clock: the step of the reference, one unit at a time.
+
+A unit is a layer of the reference with one sample and one unit, so every equation of a step is
+the reference's own. What is written here is how a message weighs: by the period of its sender,
+and once more by that of the receiver, where clocks are calibrated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.backends.reference import fixed as reference_fixed
+from eqchip.backends.reference import floating as reference
+from eqchip.emulator.description.asynchronous import QUANTA
+from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
+from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.problem.problem import Problem, two_beta
+
+CHIP_GAIN_BITS = 7  # of the gain of a sender, below the point
+
+
+class Unit(NamedTuple):
+    """A unit: its number over all layers, its layer and place there, its core and its clock."""
+
+    number: int
+    layer: int
+    place: int
+    core: int
+    clock: int
+
+
+class Moment(NamedTuple):
+    """When and for whom a step is taken: sample, phase, nominal step, and the unit's own t."""
+
+    sample: int
+    phase: int
+    row: int
+    t: int
+
+
+class FloatUnits:
+    """Units in floating point.
+
+    ``periods``: of every unit's clock, in quanta; None unless decoders are calibrated.
+    ``longest``: the largest step number that a unit may reach.
+    """
+
+    def __init__(self, problem: Problem, periods: list[int] | None, longest: int) -> None:
+        self.problem, self.periods, self.longest = problem, periods, longest
+        self.drawn: dict[tuple[int, int, int], np.ndarray | None] = {}
+
+    @cached_property
+    def fixed(self) -> Any:  # reference.Constants, or reference_fixed.Constants in ChipUnits
+        """The reference's constants, with schedules as long as the fastest clock needs them."""
+        found, coding = reference.constants(self.problem), self.problem.coding
+
+        def table(schedule: Any) -> np.ndarray | None:
+            if not isinstance(schedule, Polynomial):
+                return None
+            return schedule.table(self.longest, self.problem.dtype)
+
+        return replace(found, eps=table(coding.step_size), lam=table(coding.prediction))
+
+    def new_state(self) -> reference.Layer:
+        """A unit before its first step."""
+
+        def zero() -> np.ndarray:
+            return np.zeros(1, self.problem.dtype)
+
+        statistics = reference.StepStatistics(zero() + 1, zero(), zero(), zero(), zero())
+        return reference.Layer(zero(), zero(), zero(), zero(), statistics)
+
+    def new_sums(self, part: Part) -> np.ndarray:
+        """The accumulators of a core, shape (units,)."""
+        return np.zeros(part.units, self.problem.dtype)
+
+    def add(self, sums: np.ndarray, part: Part, source: Unit, value: float) -> None:
+        """Add a message to the accumulators of a core."""
+        scalar = self.problem.dtype.type
+        gain = scalar(1) if self.periods is None else scalar(self.periods[source.number] / QUANTA)
+        if source.layer > part.layer:
+            gain *= scalar(self.problem.network.feedback_gains[part.layer])
+        sums += (gain * scalar(value)) * weights(self.fixed.matrices, part, source)
+
+    def read(self, sums: np.ndarray, unit: Unit, part: Part, moment: Moment) -> np.ndarray:
+        """Point 1: take what the accumulator of a unit holds, shape (1,)."""
+        here = unit.place - part.first
+        u = sums[here : here + 1].copy()
+        sums[here] = 0
+        if self.periods is not None:
+            u = u * self.problem.dtype.type(QUANTA / self.periods[unit.number])
+        return u
+
+    def step(self, state: reference.Layer, unit: Unit, u: np.ndarray | None, at: Moment) -> None:
+        """Points 2 to 5; u is None in the clamped input."""
+        fixed, coding, s_previous = self.fixed, self.problem.coding, state.s
+        one = slice(unit.place, unit.place + 1)
+        lam = None if fixed.lam is None else fixed.lam[at.t - 1]
+        if u is None:
+            state.s = self.problem.x[at.sample, one]
+        else:
+            phase, target, beta = self.problem.phases[at.phase], None, None
+            targets = self.problem.targets[at.phase]
+            is_output = unit.layer == len(self.problem.network.sizes) - 1
+            if is_output and isinstance(phase, Nudged) and targets is not None:
+                target, beta = targets[at.sample, one], phase.beta
+            state.r = reference.decode(state.r, u, lam)
+            v = state.r + self._offset(fixed.offsets[unit.layer - 1], at.sample)[one]
+            p = reference.drive(state.s, v, target, beta)
+            if isinstance(coding.step_size, OptimalStepSize):
+                eps = reference.adaptive_step_size(state.statistics, p, at.t, coding.step_size)
+            else:
+                eps = fixed.eps[at.t - 1]
+            state.s = reference.step(state.s, p, eps)
+        uniform = self.uniform(reference, unit, at)
+        reference.encode(state, s_previous, lam, coding.quantizer, uniform)
+
+    def real(self, s: np.ndarray) -> np.ndarray:
+        """Potentials as real numbers."""
+        return s
+
+    def clamped(self) -> np.ndarray:
+        """The potentials of the input, shape (batch, n_in)."""
+        return self.problem.x
+
+    def uniform(self, model: Any, unit: Unit, at: Moment) -> np.ndarray | None:
+        """The number that Bernoulli compares with, shape (1,), drawn for a whole layer at once."""
+        key = (unit.layer, at.t, at.row)
+        if key not in self.drawn:
+            self.drawn[key] = model.uniform_numbers(self.problem, *key)
+        numbers = self.drawn[key]
+        return None if numbers is None else numbers[at.sample, unit.place : unit.place + 1]
+
+    @staticmethod
+    def _offset(offset: np.ndarray, sample: int) -> np.ndarray:
+        """Bias and injected current of a layer: one row for all samples, or one for each."""
+        return offset if offset.ndim == 1 else offset[sample]
+
+
+class ChipUnits(FloatUnits):
+    """Units in a chip's integers."""
+
+    @cached_property
+    def fixed(self) -> Any:
+        """The reference's constants, with schedules as long as the fastest clock needs them."""
+        found, coding = reference_fixed.constants(self.problem, reference.rows), self.problem.coding
+
+        def table(schedule: Any) -> Any:
+            return None if schedule is None else found.fixed.gains(schedule, self.longest)
+
+        return replace(found, eps=table(coding.step_size), lam=table(coding.prediction))
+
+    def new_state(self) -> reference.Layer:
+        """A unit before its first step."""
+        s, r, phi, q = (np.zeros(1, np.int64) for _ in range(4))
+        return reference.Layer(s, r, phi, q, reference.StepStatistics(*(np.zeros(0),) * 5))
+
+    def new_sums(self, part: Part) -> np.ndarray:
+        """The accumulators of a core, forward and feedback apart, shape (2, units)."""
+        return np.zeros((2, part.units), np.int64)
+
+    def add(self, sums: np.ndarray, part: Part, source: Unit, value: float) -> None:
+        """Add a spike to the accumulators of a core."""
+        gain = 1
+        if self.periods is not None:
+            gain = round(self.periods[source.number] * 2**CHIP_GAIN_BITS / QUANTA)
+        way = 0 if source.layer < part.layer else 1
+        sums[way] += gain * weights(self.fixed.codes, part, source)
+
+    def read(self, sums: np.ndarray, unit: Unit, part: Part, moment: Moment) -> np.ndarray:
+        """Point 1: take what the two accumulators of a unit hold, shape (1,)."""
+        here, exponents = unit.place - part.first, self.fixed.exponents
+        below, above = sums[:, here : here + 1].copy()
+        sums[:, here] = 0
+        point = 0 if self.periods is None else CHIP_GAIN_BITS
+        u = reference_fixed.scale(below, exponents[unit.layer - 1] - point)
+        if unit.layer < len(exponents):
+            u = u + reference_fixed.scale(above, self.fixed.back_exponents[unit.layer] - point)
+        u = self.fixed.range.clip(u, moment.phase, unit.layer)
+        if self.periods is not None:
+            bits = self.fixed.fixed.coefficient_bits
+            rate = round(2**bits * QUANTA / self.periods[unit.number])
+            u = reference_fixed.rescale(u * rate, bits)
+            u = self.fixed.range.clip(u, moment.phase, unit.layer)
+        return u
+
+    def step(self, state: reference.Layer, unit: Unit, u: np.ndarray | None, at: Moment) -> None:
+        """Points 2 to 5; u is None in the clamped input."""
+        fixed, layer, s_previous = self.fixed, unit.layer, state.s
+        one = slice(unit.place, unit.place + 1)
+        if u is None:
+            state.s = fixed.x[at.sample, one]
+        else:
+            phase, target, nudge = self.problem.phases[at.phase], None, None
+            if layer == len(self.problem.network.sizes) - 1 and isinstance(phase, Nudged):
+                target = fixed.targets[at.phase][at.sample, one]
+                nudge = two_beta(phase, fixed.fixed)
+            own = replace(
+                fixed, offsets=[self._offset(o, at.sample)[one] for o in fixed.offsets]
+            )  # of this unit alone; only those of its layer are read
+            reference_fixed.advance(state, u, target, nudge, own, at.t, layer, at.phase)
+        uniform = self.uniform(reference_fixed, unit, at)
+        reference_fixed.encode(state, s_previous, uniform, fixed, at.t, layer, at.phase)
+
+    def real(self, s: np.ndarray) -> np.ndarray:
+        """Potentials as real numbers."""
+        return self.fixed.fixed.reals(s)
+
+    def clamped(self) -> np.ndarray:
+        """The potentials of the input, shape (batch, n_in)."""
+        return self.real(self.fixed.x)
+
+    @property
+    def saturations(self) -> np.ndarray:
+        """States clipped, shape (phases, layers)."""
+        return self.fixed.range.saturations
+
+
+def weights(matrices: list[np.ndarray], part: Part, source: Unit) -> np.ndarray:
+    """What the units of a core add for a spike of a unit of a layer beside theirs."""
+    if source.layer < part.layer:
+        return matrices[source.layer][source.place, part.first : part.end]
+    return matrices[part.layer][part.first : part.end, source.place]

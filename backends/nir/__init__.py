@@ -1,0 +1,1 @@
+"""Networks written to and read from NIR files."""

@@ -1,0 +1,1 @@
+"""The equations in plain numpy: what every engine must equal."""

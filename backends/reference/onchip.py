@@ -1,0 +1,568 @@
+"""The reference of learning on the chip: what every core does after a sample, in plain numpy.
+
+The kernels of :mod:`eqchip.emulator.kernels.onchip` are compared with this. A sample runs through
+its phases on :mod:`eqchip.backends.reference.fixed`, feed-forward spikes over one copy of the
+codes and feedback over the other. Then it is known of every unit, in whole numbers::
+
+    activity      A = S+ + S-                 S+, S-: sums of its last average_steps potentials
+    change        D = S+ - S-                 in the phases with +beta and -beta; D is 0 where it is
+                                              at most the threshold, and in the clamped input
+    trace         T = min(N+ + N-, most)      N+, N-: its spikes in the last steps of these two,
+                                              as many as a trace holds
+    decaying      P = min(round((decay P + impulse q) / 2**12), most)   at each step with +beta,
+                  M likewise with -beta
+
+and the copies of a weight between `pre` and `post` are written by these products, in this order:
+
+================  ===================  ==========================================================
+sees              copy                 products
+================  ===================  ==========================================================
+``potentials``    both                 A_pre D_post, then D_pre A_post (the input has no D)
+``traces``        forward              T_pre D_post
+``traces``        mirror               D_pre T_post; of copies ``errors``, T_pre D_post
+``loihi-engine``  both                 P_pre P_post, then -M_pre M_post
+================  ===================  ==========================================================
+
+::
+
+    stored = clip(stored + round(product mantissa / 2**shift))     code = stored, rounded to nearest
+    bias   = clip(bias + round(D mantissa / 2**shift))
+
+``round(x / 2**n)`` is x plus a random number of n bits, over 2**n, rounded down. The first
+connection has one copy, since nothing is fed back to the input.
+
+After every stretch of samples copies may be tended (:func:`tend_copies`). In a mirror mode a few
+units i of the layer below fire in each of PRESENTATIONS turns, at random, in one of two steps:
+x_i = 1 or -1, and 0 of all others. Those write their row of the mirror B of W, in whole numbers::
+
+    y   = x W               of codes: what the units above add up, less that of the second step
+    r_i = floor(gain (B y)_i / |y|**2)                      what comes back over the mirror, or 0
+    B_i = clip(B_i + round(((2**8 x_i - r_i) y 2**accumulator_bits - (2**8 - null) B_i)
+                           mantissa / 2**shift))
+
+with null = 0 for ``weight-mirror``, and gain = floor(null n_post (2**7 - 1 + n_pre) / (2**7 n_post
++ n_pre)), where a unit fires once in 2**7.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.backends.reference import fixed as reference_fixed
+from eqchip.backends.reference import floating as reference
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.onchip import (
+    FIRING_BITS,
+    MIRROR_SHARE,
+    MIRRORED,
+    NULL,
+    PRESENTATIONS,
+    OnChip,
+)
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.learning.contrast import Learning
+from eqchip.emulator.problem.problem import Problem, pose, two_beta
+
+FREE, PLUS, MINUS = 0, 1, 2  # phases
+FORWARD, MIRROR = 0, 1
+ATTEMPTED, APPLIED, SATURATED = 0, 1, 2
+
+# --- random numbers -----------------------------------------------------------------------
+
+# SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators; OOPSLA 2014).
+# Its state advances by GOLDEN; `mix` of the state is what it gives.
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+# What random numbers of a connection are for. The second product of a copy has SECOND more.
+STREAMS = 8
+OF_BIASES, OF_TRACES, OF_DECAY, SECOND = 2, 3, 6, 4
+OF_BITS, OF_MIRROR = 6, 7  # of mirror modes, where no copy decays
+
+
+def mix(states: np.ndarray) -> np.ndarray:
+    """The outputs of SplitMix64 in these states; uint64, of at least one axis, modulo 2**64."""
+    z = states ^ (states >> np.uint64(30))
+    z = z * np.uint64(0xBF58476D1CE4E5B9)
+    z = z ^ (z >> np.uint64(27))
+    z = z * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def stream(seed: int, sample: int, connection: int, number: int) -> np.ndarray:
+    """The state that a stream of random numbers starts from, uint64, shape (1,)."""
+    steps = np.array([sample + 1, STREAMS * connection + number + 1], np.uint64)
+    of_sample = mix(np.array([seed], np.uint64) + GOLDEN * steps[:1])
+    return mix(of_sample + GOLDEN * steps[1:])
+
+
+def round_at_random(
+    products: np.ndarray, shift: int, start: np.ndarray, numbers: np.ndarray
+) -> np.ndarray:
+    """products / 2**shift, rounded up or down so that the mean is exact; shift up to 32.
+
+    The random number of a product is the one that its number in the stream finds.
+    """
+    words = mix(start + GOLDEN * numbers.reshape(-1).astype(np.uint64)) >> np.uint64(32)
+    below = words.astype(np.int64).reshape(numbers.shape) % (1 << shift)
+    return (products + below) >> shift
+
+
+# --- what is stored -----------------------------------------------------------------------
+
+
+@dataclass
+class Memory:
+    """What the cores hold; learning changes it in place.
+
+    ``stored[k][copy]``: of connection k, int64, shape (n_pre, n_post): codes with
+    accumulator_bits more below the point; FORWARD and, but in the first connection, MIRROR.
+    ``biases[k]``: states, those of layer k + 1. ``learned_from``: samples so far.
+    """
+
+    stored: list[list[np.ndarray]]
+    exponents: list[int]
+    biases: list[np.ndarray]
+    learned_from: int = 0
+
+    def codes(self, k: int, which: int, onchip: OnChip) -> np.ndarray:
+        """The codes that a spike reads: of the first connection, one copy serves as both."""
+        copies = self.stored[k]
+        return codes_of(copies[min(which, len(copies) - 1)], onchip)
+
+
+def codes_of(stored: np.ndarray, onchip: OnChip) -> np.ndarray:
+    """What is stored, without the bits below the point: nearest, ties up."""
+    bits = onchip.accumulator_bits
+    return reference_fixed.rescale(stored, bits)
+
+
+def new_memory(config: Config, network: Network) -> Memory:
+    """What the cores hold of a network before they learn: both copies alike."""
+    onchip = on_chip(config)
+    exponents = onchip.exponents(len(network.connections))
+    stored = []
+    for k, weights in enumerate(network.weights):
+        # Rounded up or down at random, at the resolution of what is stored.
+        one = 2.0 ** (exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+        drawn = np.random.default_rng([config.seed, k]).random(weights.shape)
+        limit = onchip.fixed.highest_code << onchip.accumulator_bits
+        first = np.clip(np.floor(weights / one + drawn), -limit, limit).astype(np.int64)
+        stored.append([first.copy() for _ in range(1 if k == 0 else 2)])
+    biases = [onchip.fixed.states(b).reshape(-1) for b in network.biases]
+    return Memory(stored, exponents, biases)
+
+
+def on_chip(config: Config) -> OnChip:
+    """How the chip of a configuration learns."""
+    assert config.on_chip is not None
+    return config.on_chip
+
+
+# --- the phases of a sample ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a sample did, per phase and layer: a row of the arrays is a step of the phase.
+
+    ``potentials[phase][layer]``: states, int64; ``bits[phase][layer]``: 0 or 1, int64; both of
+    shape (steps, units). ``saturations``: states that were clipped.
+    """
+
+    potentials: list[list[np.ndarray]]
+    bits: list[list[np.ndarray]]
+    saturations: int
+
+    def ends(self, phase: int, steps: int) -> list[np.ndarray]:
+        """Per layer, the sum of the last potentials of a phase."""
+        return [layer[-steps:].sum(axis=0) for layer in self.potentials[phase]]
+
+    def spikes(self, phase: int, steps: int) -> list[np.ndarray]:
+        """Per layer, the spikes of every unit in the last steps of a phase."""
+        return [layer[-steps:].sum(axis=0) for layer in self.bits[phase]]
+
+
+def show(problem: Problem, integers: reference_fixed.Constants) -> Shown:
+    """Run the phases of a problem of one sample."""
+    state = reference.initial_state(problem)
+    free_end = state
+    potentials, bits, row = [], [], 0
+    for k, phase in enumerate(problem.phases):
+        if phase.from_free:
+            state = copy.deepcopy(free_end)
+        nudge = two_beta(phase, integers.fixed) if isinstance(phase, Nudged) else None
+        rows_s, rows_q = [], []
+        for _ in range(phase.steps):
+            reference_fixed.time_step(state, integers, nudge, k, row)
+            row += 1
+            rows_s.append([layer.s[0] for layer in state.layers])
+            rows_q.append([layer.q[0] for layer in state.layers])
+        potentials.append([np.stack(layer) for layer in zip(*rows_s, strict=True)])
+        bits.append([np.stack(layer) for layer in zip(*rows_q, strict=True)])
+        if isinstance(phase, Free) and not phase.from_free:
+            free_end = copy.deepcopy(state)
+    return Shown(potentials, bits, int(integers.range.saturations.sum()))
+
+
+# --- what cores know ----------------------------------------------------------------------
+
+# Of every thing known, an array of whole numbers per layer.
+Known = dict[str, list[np.ndarray]]
+
+
+def longest_trace(onchip: OnChip, learning: Learning) -> int:
+    """The last steps of a nudged phase that are counted: two such counts fill a trace."""
+    return min(learning.nudged_steps, 2 ** (onchip.trace_bits - 1))
+
+
+def know(shown: Shown, onchip: OnChip, learning: Learning, seed: int, sample: int) -> Known:
+    """What is known of every unit after a sample, whose number `sample` is; seed: of rounding."""
+    average, most = learning.average_steps, 2**onchip.trace_bits - 1
+    ends = list(zip(shown.ends(PLUS, average), shown.ends(MINUS, average), strict=True))
+    least = int(onchip.threshold * onchip.fixed.one * average)
+    changes = [np.where(abs(up - down) > least, up - down, 0) for up, down in ends]
+    changes[0] = np.zeros_like(changes[0])
+    known = {"activity": [up + down for up, down in ends], "change": changes}
+    if onchip.sees == "traces":
+        window = longest_trace(onchip, learning)
+        counts = zip(shown.spikes(PLUS, window), shown.spikes(MINUS, window), strict=True)
+        known["trace"] = [np.minimum(up + down, most) for up, down in counts]
+    elif onchip.sees == "loihi-engine":
+        start = stream(seed, sample, 0, OF_TRACES)
+        known["plus trace"] = decaying_trace(shown.bits[PLUS], onchip, learning, start)
+        known["minus trace"] = decaying_trace(shown.bits[MINUS], onchip, learning, mix(start))
+    return known
+
+
+def decaying_trace(
+    bits: list[np.ndarray], onchip: OnChip, learning: Learning, start: np.ndarray
+) -> list[np.ndarray]:
+    """The traces of all units after a phase; bits: per layer, shape (steps, units)."""
+    decay, impulse = onchip.trace_gains(learning.nudged_steps)
+    most = 2**onchip.trace_bits - 1
+    places, total = unit_places([layer.shape[1] for layer in bits])
+    traces = []
+    for layer, place in zip(bits, places, strict=True):
+        trace = np.zeros(layer.shape[1], np.int64)
+        for step, q in enumerate(layer):
+            product = decay * trace + impulse * q
+            trace = np.minimum(round_at_random(product, 12, start, step * total + place), most)
+        traces.append(trace)
+    return traces
+
+
+def unit_places(sizes: list[int]) -> tuple[list[np.ndarray], int]:
+    """The numbers of all units of every layer, and how many there are.
+
+    A layer starts at a multiple of 64, as it lies in the emulator's memory.
+    """
+    places, first = [], 0
+    for n in sizes:
+        places.append(first + np.arange(n))
+        first += -(-n // 64) * 64
+    return places, first
+
+
+# --- what is written ----------------------------------------------------------------------
+
+
+class Product(NamedTuple):
+    """What is known of the two layers, whose product a copy is written with; its random numbers."""
+
+    pre: str
+    post: str
+    stream: int
+    sign: int = 1
+
+
+def products(onchip: OnChip, k: int, which: int) -> list[Product]:
+    """The products of one copy of connection k; see the top of this module."""
+    # Copies round alike if they have one stream of random numbers.
+    own = 0 if onchip.copies in ("same-noise", "errors") else which
+    if onchip.sees == "potentials":
+        found = [Product("activity", "change", own)]
+        if k > 0:
+            found.append(Product("change", "activity", own + SECOND))
+        return found
+    if onchip.sees == "loihi-engine":
+        return [
+            Product("plus trace", "plus trace", own),
+            Product("minus trace", "minus trace", own + SECOND, -1),
+        ]
+    if which == FORWARD or onchip.copies == "errors":
+        return [Product("trace", "change", own)]
+    return [Product("change", "trace", own)]
+
+
+def unit_of(what: str, onchip: OnChip, learning: Learning) -> float:
+    """What 1 of something known stands for, as a potential; of two phases, as their mean."""
+    potential = 1.0 / (onchip.fixed.one * learning.average_steps)
+    spike = 1.0 / longest_trace(onchip, learning)
+    full = 1.0 / (2**onchip.trace_bits - 1)
+    return {
+        "activity": potential / 2,
+        "change": potential,
+        "trace": spike / 2,
+        "plus trace": full,
+        "minus trace": full,
+    }[what]
+
+
+def whole_rate(rate: float) -> tuple[int, int]:
+    """A rate as mantissa / 2**shift: a mantissa of 8 bits, as far as a shift of 0 to 32 allows."""
+    if rate <= 0:
+        return 0, 0
+    shift = min(max(7 - math.floor(math.log2(rate)), 0), 32)
+    return round(math.ldexp(rate, shift)), shift
+
+
+def weight_rate(
+    product: Product, onchip: OnChip, learning: Learning, exponent: int, rate: float
+) -> tuple[int, int]:
+    """What a product is multiplied by, from the learning rate: lr / (2 beta), in what is stored."""
+    one_stored = 2.0 ** (exponent - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+    pre, post = (unit_of(what, onchip, learning) for what in (product.pre, product.post))
+    mantissa, shift = whole_rate(rate / (2 * learning.beta) * pre * post / one_stored)
+    return product.sign * mantissa, shift
+
+
+def bias_rate(onchip: OnChip, learning: Learning, rate: float) -> tuple[int, int]:
+    """As `weight_rate`, of a change and a bias, which is a state."""
+    one = unit_of("change", onchip, learning) * onchip.fixed.one
+    return whole_rate(rate / (2 * learning.beta) * one)
+
+
+def write(
+    stored: np.ndarray,
+    pre: np.ndarray,
+    post: np.ndarray,
+    rate: tuple[int, int],
+    start: np.ndarray,
+    onchip: OnChip,
+) -> np.ndarray:
+    """Add a product to a copy, in place; returns how many were attempted, applied, saturated.
+
+    stored: (n_pre, n_post); pre: (n_pre,); post: (n_post,). A weight is attempted where neither
+    is 0, applied where its code changes, saturated where it would leave the range.
+    """
+    mantissa, shift = rate
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    product = np.outer(pre, post) * mantissa
+    numbers = np.arange(product.size).reshape(product.shape)  # by synapse: alike in both copies
+    total = stored + round_at_random(product, shift, start, numbers)
+    kept = np.clip(total, -limit, limit)
+    before = codes_of(stored, onchip)
+    stored[...] = kept
+    attempted = np.count_nonzero(pre) * np.count_nonzero(post)
+    applied = np.count_nonzero(codes_of(kept, onchip) != before)
+    return np.array([attempted, applied, np.count_nonzero(kept != total)], np.int64)
+
+
+def learn(
+    memory: Memory, known: Known, onchip: OnChip, learning: Learning, rates: list[float], seed: int
+) -> np.ndarray:
+    """Write all copies and biases after a sample; returns counts, shape (connections, 2, 3)."""
+    writes = np.zeros((len(memory.stored), 2, 3), np.int64)
+    for k, copies in enumerate(memory.stored):
+        for which, stored in enumerate(copies):
+            for product in products(onchip, k, which):
+                rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
+                start = stream(seed, memory.learned_from, k, product.stream)
+                pre, post = known[product.pre][k], known[product.post][k + 1]
+                writes[k, which] += write(stored, pre, post, rate, start, onchip)
+        change = known["change"][k + 1]
+        mantissa, shift = bias_rate(onchip, learning, rates[k])
+        start = stream(seed, memory.learned_from, k, OF_BIASES)
+        units = np.arange(len(change))
+        total = memory.biases[k] + round_at_random(change * mantissa, shift, start, units)
+        memory.biases[k] = np.clip(total, onchip.fixed.lowest_state, onchip.fixed.highest_state)
+    return writes
+
+
+def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarray:
+    """What is done to the copies now and then; returns counts, shape (connections, 2, 3)."""
+    onchip, seed, highest = on_chip(config), config.seed, sum(config.descent.lr)
+    writes = np.zeros((len(memory.stored), 2, 3), np.int64)
+    for k, copies in enumerate(memory.stored[1:], start=1):
+        if onchip.copies == "decay":
+            share = int(onchip.decay_rate * 2**12)
+            for which, stored in enumerate(copies):
+                numbers = np.arange(stored.size).reshape(stored.shape)
+                if which == MIRROR:  # of which a row is a unit above
+                    numbers = np.arange(stored.size).reshape(stored.T.shape).T
+                start = stream(seed, memory.learned_from, k, OF_DECAY + which)
+                stored -= round_at_random(stored * share, 12, start, numbers)
+                writes[k, which, ATTEMPTED] += stored.size
+        elif onchip.copies == "periodic":
+            copies[MIRROR][...] = copies[FORWARD]
+            writes[k, MIRROR, ATTEMPTED] += copies[MIRROR].size
+        elif onchip.copies in MIRRORED:
+            starts = [stream(seed, memory.learned_from, k, which) for which in (OF_BITS, OF_MIRROR)]
+            anew = MIRROR_SHARE * (sum(rates) / highest if highest > 0 else 1.0)
+            writes[k, MIRROR] += mirror_mode(
+                copies[FORWARD], copies[MIRROR], onchip, anew, starts[0], starts[1]
+            )
+    return writes
+
+
+def mirror_mode(
+    forward: np.ndarray,
+    mirror: np.ndarray,
+    onchip: OnChip,
+    share: float,
+    of_bits: np.ndarray,
+    of_rounding: np.ndarray,
+) -> np.ndarray:
+    """Have random units fire and write their rows of the mirror, in place; counts, shape (3,).
+
+    forward, mirror: what is stored, (n_pre, n_post); share: of the mirror that is learned anew, in
+    the mean; of_bits, of_rounding: states that the random
+    numbers of the bits and of the rounding start from.
+    """
+    n_pre, n_post = mirror.shape
+    null = NULL if onchip.copies == "information-alignment" else 0
+    once_in = 2 ** (FIRING_BITS - 1)
+    gain = null * n_post * (once_in - 1 + n_pre) // (once_in * n_post + n_pre)
+    rate = whole_rate(share / (PRESENTATIONS / once_in) / 2**8)
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    numbers = np.arange(mirror.size).reshape(mirror.shape)
+    writes = np.zeros(3, np.int64)
+    for turn in range(PRESENTATIONS):
+        words = mix(of_bits + GOLDEN * (turn * n_pre + np.arange(n_pre)).astype(np.uint64))
+        first_bits = (words >> np.uint64(64 - FIRING_BITS)).astype(np.int64)
+        x = np.where(first_bits == 0, 1, np.where(first_bits == 1, -1, 0))
+        fires = np.flatnonzero(x)
+        y = x @ codes_of(forward, onchip)
+        before, power = mirror[fires], int(y @ y)
+        residue = x[fires] << 8
+        if power > 0:
+            residue -= (codes_of(before, onchip) @ y) * gain // power
+        pull = np.outer(residue, y << onchip.accumulator_bits) - (2**8 - null) * before
+        total = before + round_at_random(
+            pull * rate[0], rate[1], of_rounding, turn * mirror.size + numbers[fires]
+        )
+        kept = np.clip(total, -limit, limit)
+        mirror[fires] = kept
+        applied = np.count_nonzero(codes_of(kept, onchip) != codes_of(before, onchip))
+        writes += [kept.size, applied, np.count_nonzero(kept != total)]
+    return writes
+
+
+def changed_codes(
+    memory: Memory, onchip: OnChip, codes: list[np.ndarray], back: list[np.ndarray]
+) -> np.ndarray:
+    """How many codes of either copy are no longer these; shape (connections, 2)."""
+    changed = np.zeros((len(codes), 2), np.int64)
+    for k, copies in enumerate(memory.stored):
+        for which in range(len(copies)):
+            before = (codes, back)[which][k]
+            changed[k, which] = np.count_nonzero(memory.codes(k, which, onchip) != before)
+    return changed
+
+
+# --- samples ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What samples did, int64, as :class:`~eqchip.emulator.kernels.onchip.Written`.
+
+    classes: (samples,), what the free phase ends with; writes: (connections, 2, 3), attempted,
+    applied and saturated in both copies, upkeep included; changed, active: (layers,), units whose
+    potential differs between the nudged phases, and is not 0 at the end of either; spikes:
+    (phases, layers); saturations: states that were clipped.
+    """
+
+    classes: np.ndarray
+    writes: np.ndarray
+    changed: np.ndarray
+    active: np.ndarray
+    spikes: np.ndarray
+    saturations: int
+
+
+def learn_samples(
+    config: Config,
+    network: Network,
+    memory: Memory,
+    x: np.ndarray,
+    targets: np.ndarray,
+    *,
+    rates: list[float],
+    seed: int,
+    samples: np.ndarray,
+) -> Learned:
+    """Learn from samples, one after another, and then tend the copies.
+
+    With a minibatch of more than one, every sample is learned from at that part of the rates, and
+    spikes read the codes that were there before the minibatch. Biases change at once all the same.
+
+    Parameters
+    ----------
+    config : Config
+        With its `on_chip`; its seed is that of the rounding.
+    network : Network
+        For its layers; its weights are not read.
+    memory : Memory
+        From :func:`new_memory`; what is learned is written into it.
+    x, targets : ndarray, shape (samples, n_in) and (samples, n_out)
+    rates : list of float
+        Learning rates, one per connection.
+    seed : int
+        Of the Bernoulli numbers of the phases.
+    samples : ndarray of int64, shape (samples,)
+        The identity of each sample for these numbers.
+
+    Returns
+    -------
+    Learned
+    """
+    onchip, learning = on_chip(config), config.learning
+    connections = len(network.connections)
+    classes, writes = [], np.zeros((connections, 2, 3), np.int64)
+    changed, active = np.zeros((2, connections + 1), np.int64)
+    spikes, saturations = np.zeros((3, connections + 1), np.int64), 0
+    size = config.descent.minibatch
+    of_a_sample = [rate / size for rate in rates]
+    for b in range(len(x)):
+        if b % size == 0:  # what spikes read until the minibatch is over
+            codes, back = (
+                [memory.codes(k, which, onchip) for k in range(connections)]
+                for which in (FORWARD, MIRROR)
+            )
+        problem = pose(
+            network,
+            x[b : b + 1],
+            coding=config.coding,
+            phases=learning.phases(targets[b : b + 1]),
+            input=config.input,
+            precision="chip",
+            fixed=onchip.fixed,
+            seed=seed,
+            samples=samples[b : b + 1],
+        )
+        integers = reference_fixed.stored_constants(
+            problem, codes, back, memory.exponents, memory.biases
+        )
+        shown = show(problem, integers)
+        known = know(shown, onchip, learning, config.seed, memory.learned_from)
+        classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
+        written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
+        if size > 1:
+            written[..., APPLIED] = 0
+            if (b + 1) % size == 0 or b == len(x) - 1:
+                written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
+        writes += written
+        changed += [np.count_nonzero(layer) for layer in known["change"]]
+        active += [np.count_nonzero(layer) for layer in known["activity"]]
+        spikes += [[int(layer.sum()) for layer in phase] for phase in shown.bits]
+        saturations += shown.saturations
+        memory.learned_from += 1
+    writes += tend_copies(memory, config, rates)
+    return Learned(np.array(classes), writes, changed, active, spikes, saturations)

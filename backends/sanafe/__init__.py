@@ -1,0 +1,1 @@
+"""A mapped network on SANA-FE, in a process of its own."""

@@ -1,0 +1,1 @@
+"""Data sets: from files, from a package, downloaded and kept."""

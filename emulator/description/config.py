@@ -1,0 +1,282 @@
+"""All settings of a training run, and the file that repeats it (``config.toml``)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from eqchip.emulator.description import notation
+from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network, check_feedback_shifts
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.learning.contrast import Learning, Optimizer, learning_rates
+from eqchip.emulator.problem.problem import InputMode, Precision
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FORMAT = "eqchip-config 1"
+MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
+ABSENT = "none"  # TOML has no null
+
+Schedule = Literal["cosine", "constant"]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Descent(_Settings):
+    """How weights follow the contrast.
+
+    lr holds a rate per connection, the input side first. The schedule scales it over the
+    run: "cosine" falls to 0 as (1 + cos(pi progress)) / 2, and rises in proportion over the first
+    warm_up of the run: large first steps can push every output unit below 0, where a nudge no
+    longer moves it.
+
+    input_dropout is the share of inputs silenced in each training sample, drawn anew every
+    time; a silent input sends nothing and costs nothing. When the network classifies, every
+    input is scaled by 1 - input_dropout instead (Srivastava et al., JMLR 15, 2014).
+
+    shift moves every training image by up to so many pixels along each axis, and flip mirrors
+    it left to right half of the time; both are drawn anew every time.
+
+    weight_decay shrinks every weight by that times the rate at every update, beside the
+    optimizer (Loshchilov and Hutter, ICLR 2019); a weight needs to know nothing for it but itself.
+    """
+
+    lr: tuple[float, ...] = (0.4, 0.2)
+    optimizer: Optimizer = "sgd"
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    schedule: Schedule = "cosine"
+    warm_up: float = Field(default=0.02, ge=0, le=1)
+    epochs: int = Field(default=25, ge=1, lt=2**31)
+    minibatch: int = Field(default=20, ge=1, lt=2**31)
+    input_dropout: float = Field(default=0.0, ge=0, lt=1)
+    shift: int = Field(default=0, ge=0, lt=2**15)
+    flip: bool = False
+
+    def rates(self, progress: float) -> list[float]:
+        """The learning rates when this share of the run, in [0, 1], is done."""
+        factor = 1.0
+        if self.schedule == "cosine":
+            rise = min(progress / self.warm_up, 1.0) if self.warm_up else 1.0
+            factor = rise * 0.5 * (1.0 + math.cos(math.pi * progress))
+        return [rate * factor for rate in self.lr]
+
+
+class Config(_Settings):
+    """Everything that determines the weights at the end of a training run.
+
+    initial_gain multiplies the initial weights: one factor for all connections, or one for each.
+    Potentials are not negative, so in a layer of many inputs the initial weights act like a
+    bias that is the same for every sample; a gain below 1 keeps its units from starting at 0 or 1,
+    where they learn little.
+
+    feedback_shifts: what a connection sends back arrives times 2 to minus this, one per connection;
+    empty for 0 everywhere. See :class:`~eqchip.emulator.description.network.Network`.
+    """
+
+    dataset: str = "digits"
+    layers: tuple[notation.Entry, ...] = (64, 100, 10)
+    initial_gain: tuple[float, ...] = (1.0,)
+    feedback_shifts: tuple[int, ...] = ()
+    input: InputMode = "spikes"
+    precision: Precision = "float32"
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    validation: int = Field(default=0, ge=0)
+    coding: Coding = Coding()
+    timing: Asynchronous | None = None
+    on_chip: OnChip | None = None
+    learning: Learning = Learning()
+    descent: Descent = Descent()
+
+    @field_validator("layers")
+    @classmethod
+    def _check_layers(cls, layers: tuple[notation.Entry, ...]) -> tuple[notation.Entry, ...]:
+        if len(layers) < 2 or any(isinstance(n, int) and not 1 <= n <= MOST_UNITS for n in layers):
+            raise ValueError(
+                "expected at least two layers, each of at least one unit "
+                f"and at most {MOST_UNITS}, e.g. {notation.EXAMPLE}"
+            )
+        try:
+            sizes = notation.sizes(layers)
+        except InputError as error:
+            raise ValueError(str(error)) from None
+        if max(sizes) > MOST_UNITS:
+            raise ValueError(f"expected at most {MOST_UNITS} units in a layer")
+        return layers
+
+    @model_validator(mode="after")
+    def _check_rates(self) -> Config:
+        count = len(self.layers) - 1
+        learning_rates(self.descent.lr, count)
+        if len(self.initial_gain) not in (1, count):
+            raise ValueError(
+                f"initial_gain holds {len(self.initial_gain)} factors for {count} connections; "
+                f"expected one, or {count}"
+            )
+        if not all(0 <= gain < math.inf for gain in self.initial_gain):
+            raise ValueError(
+                f"initial_gain is {self.initial_gain}; expected finite numbers of at least 0"
+            )
+        if self.feedback_shifts:
+            check_feedback_shifts(self.feedback_shifts, count)
+        return self
+
+    @model_validator(mode="after")
+    def _check_on_chip(self) -> Config:
+        if self.on_chip is not None:
+            check_on_chip(self)
+        return self
+
+    def network(self) -> Network:
+        """The network before training."""
+        connections = notation.connections(self.layers)
+        network = Network.chain(connections, seed=self.seed)
+        gains = self.initial_gain * (len(connections) // len(self.initial_gain))
+        weights = [w * gain for w, gain in zip(network.weights, gains, strict=True)]
+        return Network.chain(connections, weights=weights, feedback_shifts=self.feedback_shifts)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer."""
+        return notation.sizes(self.layers)
+
+    @property
+    def written(self) -> str:
+        """The network in one line."""
+        return notation.written(self.layers)
+
+    def digest(self) -> str:
+        """A short fingerprint of all settings."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_on_chip(config: Config) -> None:
+    """Refuse what a core that learns after every sample cannot do.
+
+    Raises
+    ------
+    InputError
+    """
+    descent, learning, coding = config.descent, config.learning, config.coding
+    assert config.on_chip is not None
+    for entry in config.layers[1:]:
+        if not isinstance(entry, int):
+            raise InputError(
+                f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
+                "up alone; expected dense layers"
+            )
+    if any(config.feedback_shifts):
+        raise InputError(
+            f"on_chip: feedback_shifts are {config.feedback_shifts}; expected 0 everywhere: a core "
+            "that learns keeps one exponent for both copies"
+        )
+    if config.timing is not None:
+        raise InputError("on_chip: timing is asynchronous; expected one clock for all")
+    for what, value, wanted in (
+        ("optimizer", descent.optimizer, "sgd"),
+        ("momentum", descent.momentum, 0.0),
+        ("weight_decay", descent.weight_decay, 0.0),
+        ("rule", learning.rule, "symmetric"),
+        ("random_sign", learning.random_sign, False),
+        ("readout", learning.readout, "squared-error"),
+    ):
+        if value != wanted:
+            raise InputError(f"on_chip: {what} is {value!r}; expected {wanted!r}")
+    if descent.minibatch > 1 and not config.on_chip.accumulator_bits:
+        raise InputError(
+            f"on_chip: minibatch is {descent.minibatch} with accumulator_bits 0, so nothing could "
+            "remember its sum; expected minibatch 1, or accumulator_bits above 0"
+        )
+    if coding.quantizer == "none":
+        raise InputError(
+            "on_chip: quantizer 'none' sends real values; expected 'sigma-delta' or 'bernoulli'"
+        )
+    if config.input != "spikes" and config.on_chip.records_spikes:
+        raise InputError(
+            f"on_chip: input {config.input!r} sends no spikes that sees "
+            f"{config.on_chip.sees!r} could count; expected input 'spikes', or sees 'potentials'"
+        )
+    config.on_chip.exponents(len(config.layers) - 1)
+
+
+def make_config(**settings: Any) -> Config:
+    """A configuration from plain settings.
+
+    Raises
+    ------
+    InputError
+        In one line, naming every setting that is wrong, its value, and what would be right.
+    """
+    try:
+        return Config(**settings)
+    except ValidationError as error:
+        raise InputError(f"settings: {_one_line(error)}") from None
+
+
+def to_toml(config: Config, provenance: dict[str, Any]) -> str:
+    """The text of ``config.toml``."""
+    import tomli_w
+
+    settings = _replace(config.model_dump(mode="json"), None, ABSENT)
+    return tomli_w.dumps({"format": FORMAT, **settings, "provenance": provenance})
+
+
+def read_config(path: Path) -> Config:
+    """Read a ``config.toml``.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no TOML, of another format, or holds wrong settings.
+    """
+    try:
+        text = path.read_bytes().decode()
+        document = tomllib.loads(text)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected the configuration of a run") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
+        raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
+    found = document.pop("format", None)
+    if found != FORMAT:
+        raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")
+    if document.pop("provenance", None) is None:  # the last table that is written
+        raise InputError(f"{path}: its last table, [provenance], is missing; expected a whole file")
+    try:
+        return Config(**_replace(document, ABSENT, None, keep=("quantizer",)))
+    except (ValidationError, TypeError) as error:
+        text = _one_line(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"{path}: {text}") from None
+
+
+def _replace(value: Any, old: Any, new: Any, keep: tuple[str, ...] = ()) -> Any:
+    if isinstance(value, dict):
+        return {k: v if k in keep else _replace(v, old, new, keep) for k, v in value.items()}
+    return new if value == old and type(value) is type(old) else value
+
+
+def _one_line(error: ValidationError) -> str:
+    parts = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(step) for step in problem["loc"])
+        text = problem["msg"].removeprefix("Value error, ")
+        shown = problem["input"]
+        value = f" is {shown!r}" if isinstance(shown, (int, float, str, tuple, list)) else ""
+        parts.append(f"{place}{value}: {text}" if place else text)
+    return " ".join("; ".join(parts).split())  # a name in quotes may hold a line break

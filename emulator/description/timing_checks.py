@@ -1,0 +1,68 @@
+"""Whether a timing suits the run that it is given to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Paths, Stuck, quanta
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.phases import Phase
+from eqchip.emulator.errors import InputError
+
+# A chip's sums stay in int32: 128 (codes) x 256 (gains) x messages between two ticks.
+MOST_MESSAGES = 2**16
+
+
+def check_timing(
+    timing: Asynchronous,
+    paths: Paths | None,
+    parts: Sequence[Part],
+    phases: Sequence[Phase],
+    fixed: FixedPoint | None,
+) -> None:
+    """Refuse a timing that does not suit the run.
+
+    Raises
+    ------
+    InputError
+        Naming the value, and what would be right.
+    """
+    begins = sum(phase.steps for phase in phases[:-1])
+    if timing.stop is not None and quanta(timing.stop) <= begins * QUANTA:
+        raise InputError(
+            f"run: timing stops at {timing.stop!r}, before the last phase begins at {begins}; "
+            f"expected above {begins}"
+        )
+    if paths is None and (timing.delays.hop > 0 or timing.queues.link > 0):
+        what = "delays: hop" if timing.delays.hop > 0 else "queues: link"
+        raise InputError(
+            f"run: timing has {what} above 0, but the network has no mesh; "
+            "expected a mapped network, or 0"
+        )
+    for core, _ in timing.faults.stopped:
+        if core >= len(parts):
+            raise InputError(
+                f"run: timing stops core {core}; expected one of the {len(parts)} cores from 0 on"
+            )
+    sizes: dict[int, int] = {}
+    for part in parts:
+        sizes[part.layer] = part.end
+    for name in ("stuck_at_0", "stuck_at_1"):
+        listed: Stuck = getattr(timing.faults, name)
+        for layer, unit in listed if isinstance(listed, tuple) else ():
+            if layer not in sizes or not 0 <= unit < sizes[layer]:
+                raise InputError(
+                    f"run: timing has unit {unit} of layer {layer} {name.replace('_', ' ')}; "
+                    f"expected units of layers of {', '.join(map(str, sizes.values()))}"
+                )
+    if fixed is not None and timing.clocks.calibrated and timing.clocks.spread > 0:
+        most = max(sizes[layer - 1] + sizes.get(layer + 1, 0) for layer in sizes if layer)
+        wide = 2.0 + timing.clocks.jitter + timing.delays.jitter
+        ratio = wide / timing.clocks.shortest_period**2
+        if most * ratio > MOST_MESSAGES:
+            raise InputError(
+                f"run: up to {most * ratio:.0f} messages between two ticks of a unit with "
+                f"calibrated clocks overflow a sum of 32 bits; expected at most {MOST_MESSAGES}: "
+                "less spread, or layers with fewer units"
+            )

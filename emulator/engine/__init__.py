@@ -1,0 +1,1 @@
+"""Problems answered by kernels: lowering, and the engines with one clock and with none."""

@@ -1,0 +1,202 @@
+"""Lowering of timing: from a description to the flat arrays that the asynchronous engine runs.
+
+Units that can never tick apart share one clock here, whatever the description says: those of a
+core without spread, offset and jitter. The engine then steps them together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator import philox
+from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Paths, quanta
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.phases import Phase
+from eqchip.emulator.engine.lowering import Lowered
+from eqchip.emulator.kernels.timed.state import (
+    GAIN_BITS,
+    NEVER,
+    STUCK_AT_0,
+    STUCK_AT_1,
+    SUMS_LINE,
+    Clockwork,
+)
+
+# Third word of the counter of random numbers; the kernels hold 1, 2 and from 8 on.
+PERIOD, DRAWN_STUCK_AT_0, DRAWN_STUCK_AT_1 = 0, 3, 4
+KEY = 0x54494D45  # tells this key from that of the codings
+
+
+class Units(NamedTuple):
+    """Of every unit, all layers in one row without gaps: its layer, part, place in its layer."""
+
+    layer: np.ndarray
+    part: np.ndarray
+    place: np.ndarray
+
+
+def list_units(parts: Sequence[Part]) -> Units:
+    """The units of the parts, in order; int64."""
+    counts = [part.units for part in parts]
+    return Units(
+        np.repeat([part.layer for part in parts], counts),
+        np.repeat(np.arange(len(parts)), counts),
+        np.concatenate([np.arange(part.first, part.end) for part in parts]),
+    )
+
+
+def draw_periods(timing: Asynchronous, units: Units) -> np.ndarray:
+    """The period of each unit's clock in quanta, int64, shape (units,)."""
+    clocks = units.part if timing.clocks.per == "core" else np.arange(len(units.part))
+    number = _draw(timing, clocks, PERIOD)
+    way = math.sqrt(3.0) * timing.clocks.spread * (2.0 * number - 1.0)
+    return np.rint(QUANTA * (1.0 + way)).astype(np.int64)
+
+
+def lower_timing(
+    timing: Asynchronous,
+    paths: Paths | None,
+    parts: Sequence[Part],
+    lowered: Lowered,
+    phases: Sequence[Phase],
+    fixed: FixedPoint | None,
+) -> Clockwork:
+    """Lower the timing of a network with these parts."""
+    units = list_units(parts)
+    periods = draw_periods(timing, units)
+    place = lowered.offsets[units.layer] + units.place  # in the row of units
+    merged = timing.clocks.per == "core" or not timing.drawn_clocks
+    starts = np.flatnonzero(np.diff(units.part, prepend=-1)) if merged else np.arange(len(place))
+    period = periods[starts]
+    row = int(lowered.offsets[-1])
+    part_units = np.array([part.units for part in parts], np.int64)
+    padded = -(-part_units // SUMS_LINE) * SUMS_LINE
+    part_stop = np.full(len(parts), NEVER, np.int64)
+    for core, time in timing.faults.stopped:
+        part_stop[core] = min(part_stop[core], quanta(time))
+    delays, queues = timing.delays, timing.queues
+    scaled = timing.clocks.calibrated and timing.clocks.spread > 0
+    gain, rate = _calibration(periods, place, row, lowered.biases.dtype, fixed)
+    stuck = _stuck(timing, units, place, row)
+    lost = round(timing.faults.loss * 2**32)
+    return Clockwork(
+        place[starts],
+        np.diff(starts, append=len(place)),
+        units.layer[starts],
+        units.part[starts],
+        (units.part[starts] if timing.clocks.per == "core" else starts).astype(np.uint64),
+        starts,
+        period,
+        np.rint(timing.clocks.offset * period).astype(np.int64),
+        quanta(timing.clocks.jitter),
+        timing.clocks.restarted,
+        np.array([part.layer for part in parts], np.int64),
+        np.array([part.first for part in parts], np.int64),
+        part_units,
+        np.concatenate([[0], np.cumsum(padded)[:-1]]),
+        part_stop,
+        *_routes(parts, paths, queues.link > 0),
+        paths.link_count if paths is not None and queues.link > 0 else 0,
+        quanta(delays.fixed),
+        quanta(delays.jitter),
+        quanta(delays.hop),
+        lost,
+        quanta(queues.synaptic_event),
+        quanta(queues.link),
+        lost > 0 or quanta(delays.jitter) > 0,
+        scaled,
+        gain,
+        rate,
+        bool(stuck.any()),
+        stuck,
+        np.zeros(2, np.uint64),  # of the run: see `key_of_run`
+        phase_ends(timing, phases),
+        int((units.layer[starts] == 0).sum()),
+    )
+
+
+def key_of_run(timing: Asynchronous, seed: int) -> np.ndarray:
+    """The key of what is drawn for each sample, uint64, shape (2,), in a run with a seed."""
+    low, high = philox.split_seed(timing.seed ^ seed)
+    return np.array([low, high ^ KEY], np.uint64)
+
+
+def phase_ends(timing: Asynchronous, phases: Sequence[Phase]) -> np.ndarray:
+    """When each phase ends, in quanta of run time, int64."""
+    ends = np.cumsum([phase.steps for phase in phases], dtype=np.int64) * QUANTA
+    if timing.stop is not None:
+        ends[-1] = min(ends[-1], quanta(timing.stop))
+    return ends
+
+
+def _draw(timing: Asynchronous, numbers: np.ndarray, purpose: int) -> np.ndarray:
+    """A uniform number in [0, 1) for each of these clocks or units, by number."""
+    counter = np.zeros((len(numbers), 4), np.uint32)
+    counter[:, 0] = numbers
+    counter[:, 2] = purpose
+    low, high = philox.split_seed(timing.seed)
+    words = philox.philox4x32(counter, (low, high ^ KEY))[:, 0]
+    return np.asarray((words >> np.uint32(philox.UNIFORM_SHIFT)) * philox.UNIFORM_SCALE)
+
+
+def _calibration(
+    periods: np.ndarray, place: np.ndarray, row: int, dtype: np.dtype, fixed: FixedPoint | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The gain of each unit as a sender and its rate as a receiver, by place in the row."""
+    gain, rate = np.zeros(row, dtype), np.zeros(row, dtype)
+    if fixed is None:
+        gain[place] = (periods / QUANTA).astype(dtype)
+        rate[place] = (QUANTA / periods).astype(dtype)
+    else:
+        gain[place] = np.rint((1 << GAIN_BITS) * (periods / QUANTA))
+        rate[place] = np.rint((1 << fixed.coefficient_bits) * (QUANTA / periods))
+    return gain, rate
+
+
+def _stuck(timing: Asynchronous, units: Units, place: np.ndarray, row: int) -> np.ndarray:
+    """Of each place in the row of units whether its bit is stuck; uint8."""
+    stuck = np.zeros(row, np.uint8)
+    numbers = np.arange(len(place))
+    for listed, purpose, kind in (
+        (timing.faults.stuck_at_0, DRAWN_STUCK_AT_0, STUCK_AT_0),
+        (timing.faults.stuck_at_1, DRAWN_STUCK_AT_1, STUCK_AT_1),
+    ):
+        if isinstance(listed, tuple):
+            for layer, unit in listed:
+                stuck[place[(units.layer == layer) & (units.place == unit)]] = kind
+        elif listed > 0:
+            stuck[place[_draw(timing, numbers, purpose) < listed]] = kind
+    return stuck
+
+
+def _routes(
+    parts: Sequence[Part], paths: Paths | None, links: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where the messages of each part go: starts, parts, hops; path starts, links."""
+    starts, to, hops = [0], [], []
+    path_starts, path_links = [0], [np.zeros(0, np.int32)]
+    by_layer: dict[int, list[int]] = {}
+    for number, part in enumerate(parts):
+        by_layer.setdefault(part.layer, []).append(number)
+    for source, part in enumerate(parts):
+        below = by_layer[part.layer - 1] if part.layer > 1 else []  # the input hears nothing
+        for target in below + by_layer.get(part.layer + 1, []):
+            to.append(target)
+            hops.append(0 if paths is None else int(paths.hops[source, target]))
+            if paths is not None and links:
+                way = source * len(parts) + target
+                path_links.append(paths.links[paths.starts[way] : paths.starts[way + 1]])
+            path_starts.append(path_starts[-1] + (len(path_links[-1]) if links else 0))
+        starts.append(len(to))
+    return (
+        np.array(starts, np.int64),
+        np.array(to, np.int64),
+        np.array(hops, np.int64),
+        np.array(path_starts, np.int64),
+        np.concatenate(path_links).astype(np.int32),
+    )

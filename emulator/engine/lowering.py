@@ -1,0 +1,435 @@
+"""Lowering: from a network description to the flat arrays that kernels run.
+
+Units of all layers stand in one row of memory, each layer from a cache line of its own; the
+channels of a place stand together. A spike of a unit adds *segments* of a row of weights to
+neighbouring units of the layer that it reaches. The row belongs to the unit's channel, the
+segments to its place::
+
+    dense         one place, every unit a channel: one segment, the whole row
+    convolution   a segment for each row of the map that the kernel reaches from the place
+
+so no kernel asks which kind a connection is. The rows of a connection are stored by channels of
+its presynaptic layer (forward) and, where feedback is needed, once more by channels of its
+postsynaptic layer: a spike reads contiguous memory in either direction. For that, a row of a
+convolution of stride S holds the kernel's columns backwards and in S groups: neighbours above
+see a place below through every S-th column of the kernel, the last one first. A row takes an odd
+number of cache lines, so that rows do not fight for the same cache sets.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.fixedpoint import (
+    FixedPoint,
+    QuantizedWeights,
+    quantize,
+    quantize_at,
+    real_weights,
+)
+from eqchip.emulator.description.network import Connection, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.parts import Part, bounds, whole_layers
+
+CACHE_LINE = 64  # bytes
+MOST_LANES = 32  # numbers in a vector: a cache line of floats, half of one of codes
+
+
+class Fan(NamedTuple):
+    """Where the spikes of every connection go, in one direction.
+
+    Attributes
+    ----------
+    channels : ndarray of int64, shape (connections,)
+        Units of a place, in the layer that sends.
+    places : ndarray of int64, shape (connections,)
+        Where the places of a connection start in `first`.
+    first : ndarray of int64
+        The first segment of each place; one more entry per connection, for its end.
+    to, source, length : ndarray of int64, shape (segments,)
+        From which unit of the other layer on the segment is added, where in the row it starts,
+        and how long it is. A row that is added whole is as long as its vectors: zeros follow.
+    reach : ndarray of int64, as `first`
+        Synapses from a unit of the place.
+    """
+
+    channels: np.ndarray
+    places: np.ndarray
+    first: np.ndarray
+    to: np.ndarray
+    source: np.ndarray
+    length: np.ndarray
+    reach: np.ndarray
+
+
+class Lowered(NamedTuple):
+    """A network as flat arrays, in one floating-point type or in a chip's integers.
+
+    Attributes
+    ----------
+    sizes : ndarray of int64, shape (layers,)
+        Units per layer.
+    offsets : ndarray of int64, shape (layers + 1,)
+        Where each layer starts in arrays over units; the last is their length.
+    weights, mirror : ndarray, flat
+        Rows by channel of the presynaptic layer, and by channel of the postsynaptic one.
+        The first connection has no mirror: its presynaptic layer is clamped.
+    starts, strides, mirror_starts, mirror_strides : ndarray of int64, shape (connections,)
+        Where the rows of each connection start, and how far apart they are.
+    forward, back : Fan
+        Where the segments of these rows go.
+    pools : ndarray of int64, shape (connections, 4)
+        Of a maximum pooling: window, height, width and channels of the map that is pooled, which
+        `forward` leads to and `back` comes from; 0 where there is none.
+    biases : ndarray, flat over units
+    exponents, back_exponents : ndarray of int64, shape (connections,)
+        Of a chip's weight codes, forward and as feedback reads them: less by the connection's
+        shift. 0 for floating-point weights, whose mirror holds the shifted ones.
+    part_starts : ndarray of int64, shape (layers + 1,)
+        Where the parts of each layer start in the list of parts.
+    part_ends : ndarray of int64, shape (parts,)
+        One past the last unit of each part, in its layer.
+    """
+
+    sizes: np.ndarray
+    offsets: np.ndarray
+    weights: np.ndarray
+    starts: np.ndarray
+    strides: np.ndarray
+    mirror: np.ndarray
+    mirror_starts: np.ndarray
+    mirror_strides: np.ndarray
+    forward: Fan
+    back: Fan
+    pools: np.ndarray
+    biases: np.ndarray
+    exponents: np.ndarray
+    back_exponents: np.ndarray
+    part_starts: np.ndarray
+    part_ends: np.ndarray
+
+
+class Rows(NamedTuple):
+    """How a connection stores its weights in one direction.
+
+    channels rows, one per channel that sends; columns numbers each. places: for every place that
+    sends, its segments (to, source, length).
+    """
+
+    channels: int
+    columns: int
+    places: list[list[tuple[int, int, int]]]
+
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Zeros that start on a cache line; the line after the last may be read."""
+    dtype = np.dtype(dtype)
+    count = math.prod(shape) if isinstance(shape, tuple) else shape
+    raw = np.zeros(count * dtype.itemsize + 2 * CACHE_LINE, np.uint8)
+    start = -raw.ctypes.data % CACHE_LINE
+    return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
+
+
+def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowered:
+    """Lower a network into floating-point numbers; the arrays are fresh and writable.
+
+    Without `parts` every layer is one.
+    """
+    lowered = _allocate(network, np.dtype(dtype), np.dtype(dtype), parts)
+    for k, connection in enumerate(network.connections):
+        gain = network.feedback_gains[k]
+        write_weights(lowered, k, connection, network.weights[k].astype(dtype), gain)
+        layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
+    return lowered
+
+
+def lower_fixed(
+    network: Network,
+    fixed: FixedPoint,
+    parts: Sequence[Part] = (),
+    exponents: Sequence[int] | None = None,
+    mirror: Sequence[np.ndarray] | None = None,
+) -> Lowered:
+    """Lower a network into a chip's integers: weights int8 codes, biases int32 states.
+
+    The codes are those of what the synapses hold, so of merged kernels. exponents: one per
+    connection; by default each is chosen for its weights. mirror: the weights that feedback
+    spikes read, in the shapes of the network's, of every connection but the first; by default
+    the network's own. Both copies of a connection have one exponent.
+    """
+    lowered = _allocate(network, np.dtype(np.int8), np.dtype(np.int32), parts)
+    for k, connection in enumerate(network.connections):
+        synapses = connection.synapse_weights(network.weights[k].astype(np.float64))
+        own = mirror[k - 1] if mirror is not None and k > 0 else None
+        if own is not None:
+            synapses = np.stack([synapses, connection.synapse_weights(own.astype(np.float64))])
+        if exponents is None:
+            found = quantize(synapses, fixed)
+        else:
+            found = quantize_at(synapses, exponents[k], fixed)
+        lowered.exponents[k] = found.exponent
+        lowered.back_exponents[k] = found.exponent - network.feedback_shifts[k]
+        _write(lowered, k, connection, *((found.codes,) if own is None else found.codes))
+        layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()
+    return lowered
+
+
+def write_weights(
+    lowered: Lowered, k: int, connection: Connection, weights: np.ndarray, feedback_gain: float
+) -> None:
+    """Write the stored weights of connection k into its rows, in both directions.
+
+    feedback_gain: what the mirror holds is times this, a power of two, so exact.
+    """
+    _write(lowered, k, connection, connection.synapse_weights(weights))
+    if k > 0 and feedback_gain != 1.0:
+        rows = mirror_rows(lowered, k)
+        rows *= rows.dtype.type(feedback_gain)
+
+
+def _write(
+    lowered: Lowered,
+    k: int,
+    connection: Connection,
+    synapses: np.ndarray,
+    mirrored: np.ndarray | None = None,
+) -> None:
+    """Write both copies; mirrored: that of feedback, by default the same."""
+    forward, back = _SPREAD[type(connection)](connection, synapses)
+    weight_rows(lowered, k)[:, : forward.shape[1]] = forward
+    if mirrored is not None:
+        _, back = _SPREAD[type(connection)](connection, mirrored)
+    if k > 0:
+        mirror_rows(lowered, k)[:, : back.shape[1]] = back
+
+
+def mirrored_weights(
+    lowered: Lowered, network: Network, fixed: FixedPoint
+) -> tuple[np.ndarray, ...]:
+    """The weights that feedback spikes read of a network of dense layers in a chip's integers.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (n_pre, n_post)
+        Of every connection but the first: the clamped input hears nothing.
+    """
+    found = []
+    for k, connection in enumerate(network.connections[1:], start=1):
+        rows = mirror_rows(lowered, k)[:, : connection.weight_shape[0]].T
+        found.append(real_weights(QuantizedWeights(rows, int(lowered.exponents[k]), 0), fixed))
+    return tuple(found)
+
+
+def gather_weights(
+    lowered: Lowered, k: int, connection: Connection, rows: np.ndarray
+) -> np.ndarray:
+    """The synapse weights that rows of connection k hold: the inverse of writing them."""
+    return _GATHER[type(connection)](connection, rows)
+
+
+def _allocate(
+    network: Network, dtype: np.dtype, state_dtype: np.dtype, parts: Sequence[Part]
+) -> Lowered:
+    """Zeroed arrays: weights of one type, biases of that of the states."""
+    line = CACHE_LINE // dtype.itemsize
+    sizes = np.array(network.sizes, np.int64)
+    offsets = np.concatenate([[0], np.cumsum(-(-sizes // line) * line)]).astype(np.int64)
+    laid = [_ROWS[type(connection)](connection, line) for connection in network.connections]
+    starts, strides, total = _lay_out([forward for forward, _ in laid], line)
+    # The clamped input hears no feedback.
+    back_rows = [Rows(0, 0, []), *(back for _, back in laid[1:])]
+    mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, line)
+    return Lowered(
+        sizes,
+        offsets,
+        aligned_zeros(total, dtype),
+        starts,
+        strides,
+        aligned_zeros(mirror_total, dtype),
+        mirror_starts,
+        mirror_strides,
+        _fan([forward for forward, _ in laid], network, min(line, MOST_LANES)),
+        _fan(back_rows, network, min(line, MOST_LANES)),
+        np.array([_pool(connection) for connection in network.connections], np.int64),
+        aligned_zeros(int(offsets[-1]), state_dtype),
+        np.zeros(len(sizes) - 1, np.int64),
+        np.zeros(len(sizes) - 1, np.int64),
+        *bounds(parts or whole_layers(network.sizes), len(sizes)),
+    )
+
+
+def _lay_out(rows: Sequence[Rows], line: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Where the rows of each connection start, how far apart they are, and what all take."""
+    strides = np.array([(-(-r.columns // line) | 1) * line for r in rows], np.int64)
+    ends = np.cumsum([r.channels * stride for r, stride in zip(rows, strides, strict=True)])
+    return np.concatenate([[0], ends[:-1]]).astype(np.int64), strides, int(ends[-1])
+
+
+def _fan(rows: Sequence[Rows], network: Network, lanes: int) -> Fan:
+    segments: list[tuple[int, int, int]] = []
+    first: list[int] = []
+    reach: list[int] = []
+    places: list[int] = []
+    for r, connection in zip(rows, network.connections, strict=True):
+        places.append(len(first))
+        for of_place in r.places:
+            first.append(len(segments))
+            segments += of_place
+            reach.append(sum(length for _, _, length in of_place))
+        first.append(len(segments))
+        reach.append(0)
+        if isinstance(connection, Dense) and r.places:
+            segments[-1] = (0, 0, -(-segments[-1][2] // lanes) * lanes)
+    to, source, length = np.array(segments, np.int64).reshape(-1, 3).T.copy()
+    return Fan(
+        np.array([max(r.channels, 1) for r in rows], np.int64),
+        np.array(places, np.int64),
+        np.array(first, np.int64),
+        to,
+        source,
+        length,
+        np.array(reach, np.int64),
+    )
+
+
+def layer_units(lowered: Lowered, array: np.ndarray, layer: int) -> np.ndarray:
+    """The view of one layer in an array whose last axis runs over units."""
+    start = lowered.offsets[layer]
+    return array[..., start : start + lowered.sizes[layer]]
+
+
+def weight_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.ndarray:
+    """The rows of connection k by presynaptic channel, a view; `flat`: of an array like weights.
+
+    Of a dense connection, the weights, shape (n_pre, at least n_post).
+    """
+    return _rows(
+        lowered.weights if flat is None else flat,
+        lowered.starts[k],
+        lowered.strides[k],
+        lowered.forward.channels[k],
+    )
+
+
+def mirror_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.ndarray:
+    """The rows of connection k > 0 by postsynaptic channel, a view; `flat`: of one like mirror."""
+    return _rows(
+        lowered.mirror if flat is None else flat,
+        lowered.mirror_starts[k],
+        lowered.mirror_strides[k],
+        lowered.back.channels[k],
+    )
+
+
+def _rows(flat: np.ndarray, start: int, stride: int, rows: int) -> np.ndarray:
+    return flat[start : start + rows * stride].reshape(rows, stride)
+
+
+# --- dense --------------------------------------------------------------------------------
+
+
+def _dense_rows(connection: Dense, line: int) -> tuple[Rows, Rows]:
+    n_pre, n_post = connection.n_pre, connection.n_post
+    return (
+        Rows(n_pre, n_post, [[(0, 0, n_post)]]),
+        Rows(n_post, n_pre, [[(0, 0, n_pre)]]),
+    )
+
+
+def _spread_dense(connection: Dense, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return weights, weights.T
+
+
+def _gather_dense(connection: Dense, rows: np.ndarray) -> np.ndarray:
+    return rows[:, : connection.n_post]
+
+
+# --- convolution --------------------------------------------------------------------------
+
+
+def _columns(connection: Conv2d) -> list[int]:
+    """The kernel's columns in the order of a forward row."""
+    m, stride = connection.synapse_kernel, connection.synapse_stride
+    return [e for group in range(stride) for e in range(m - 1, -1, -1) if e % stride == group]
+
+
+def _seen_above(connection: Conv2d, place: int, above: int) -> tuple[int, int]:
+    """Along one axis, the places above that see a place below: the first, and one past the last."""
+    m, stride = connection.synapse_kernel, connection.synapse_stride
+    place += connection.padding
+    return max(-(-(place - m + 1) // stride), 0), min(place // stride + 1, above)
+
+
+def _conv_rows(connection: Conv2d, line: int) -> tuple[Rows, Rows]:
+    height, width, below = connection.pre_shape
+    map_height, map_width, above = connection.synapse_shape
+    m, stride, padding = (
+        connection.synapse_kernel, connection.synapse_stride, connection.padding
+    )  # fmt: skip
+    place_of = {column: place for place, column in enumerate(_columns(connection))}
+    forward = []
+    for i in range(height):
+        for j in range(width):
+            segments = []
+            left, right = _seen_above(connection, j, map_width)
+            for o in range(*_seen_above(connection, i, map_height)):
+                if left < right:
+                    row = i + padding - stride * o
+                    column = place_of[j + padding - stride * left]
+                    segments.append((
+                        (o * map_width + left) * above,
+                        (row * m + column) * above,
+                        (right - left) * above,
+                    ))  # fmt: skip
+            forward.append(segments)
+    back = []
+    for o in range(map_height):
+        for p in range(map_width):
+            segments = []
+            top, left = stride * o - padding, stride * p - padding
+            first, last = max(left, 0), min(left + m, width)
+            for i in range(max(top, 0), min(top + m, height)):
+                segments.append((
+                    (i * width + first) * below,
+                    ((i - top) * m + first - left) * below,
+                    (last - first) * below,
+                ))  # fmt: skip
+            back.append(segments)
+    return Rows(below, m * m * above, forward), Rows(above, m * m * below, back)
+
+
+def _spread_conv(connection: Conv2d, synapses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    below, above = synapses.shape[2:]
+    forward = synapses[:, _columns(connection)].transpose(2, 0, 1, 3).reshape(below, -1)
+    return forward, synapses.transpose(3, 0, 1, 2).reshape(above, -1)
+
+
+def _gather_conv(connection: Conv2d, rows: np.ndarray) -> np.ndarray:
+    m, below, above = connection.synapse_kernel, connection.pre_shape[2], connection.channels
+    columns = np.argsort(_columns(connection))
+    held = rows[:, : m * m * above].reshape(below, m, m, above)
+    return held[:, :, columns].transpose(1, 2, 0, 3)
+
+
+def _pool(connection: Connection) -> tuple[int, int, int, int]:
+    if isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d):
+        return (connection.window, *connection.map_shape)
+    return (0, 0, 0, 0)
+
+
+# What a kind is here: how its rows lie, how synapse weights are spread over them, and back.
+_ROWS: dict[type, Callable[[Any, int], tuple[Rows, Rows]]] = {
+    Dense: _dense_rows,
+    Conv2d: _conv_rows,
+}
+_SPREAD: dict[type, Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
+    Dense: _spread_dense,
+    Conv2d: _spread_conv,
+}
+_GATHER: dict[type, Callable[[Any, np.ndarray], np.ndarray]] = {
+    Dense: _gather_dense,
+    Conv2d: _gather_conv,
+}

@@ -1,0 +1,179 @@
+"""Lowering of on-chip learning: which products the cores write, at which whole-number rates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.onchip import (
+    ALIGN_BITS,
+    FIRING_BITS,
+    MIRROR_SHARE,
+    PRESENTATIONS,
+    OnChip,
+)
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.learning.contrast import Learning
+
+MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
+
+
+def window(onchip: OnChip, learning: Learning) -> int:
+    """The steps at the end of a nudged phase whose spikes are counted."""
+    return min(learning.nudged_steps, 1 << (onchip.trace_bits - 1))
+
+
+def units(onchip: OnChip, learning: Learning) -> dict[int, float]:
+    """What one of each thing known stands for, as a potential."""
+    state = 1.0 / (onchip.fixed.one * learning.average_steps)
+    spike = 1.0 / window(onchip, learning)
+    largest = 1.0 / ((1 << onchip.trace_bits) - 1)
+    return {
+        kernels.ACTIVITY: state / 2,
+        kernels.CHANGE: state,
+        kernels.TRACE: spike / 2,
+        kernels.PLUS_TRACE: largest,
+        kernels.MINUS_TRACE: largest,
+    }
+
+
+class Term(NamedTuple):
+    """A product that a core writes into its copy of a connection; see `kernels.onchip.Terms`."""
+
+    connection: int
+    copy: int
+    pre: int
+    post: int
+    stream: int
+    sign: int = 1
+
+
+def terms_of(onchip: OnChip, connections: int) -> list[Term]:
+    """The products that the cores write after a sample.
+
+    s+_pre s+_post - s-_pre s-_post is s_pre D_post + D_pre s_post, with s the mean of both phases
+    and D their difference. A core knows both of its own units; of others what it sees.
+    """
+    known, found = kernels, []
+    for k in range(connections):
+        for copy in (known.FORWARD, known.MIRROR):
+            if copy == known.MIRROR and k == 0:  # nothing is fed back to the clamped input
+                continue
+            alike = onchip.copies in ("same-noise", "errors")
+            stream = 0 if alike else copy
+            if onchip.sees == "potentials":
+                found.append(Term(k, copy, known.ACTIVITY, known.CHANGE, stream))
+                if k > 0:
+                    found.append(Term(k, copy, known.CHANGE, known.ACTIVITY, stream + 4))
+            elif onchip.sees == "loihi-engine":
+                found.append(Term(k, copy, known.PLUS_TRACE, known.PLUS_TRACE, stream))
+                found.append(Term(k, copy, known.MINUS_TRACE, known.MINUS_TRACE, stream + 4, -1))
+            elif copy == known.FORWARD or onchip.copies == "errors":
+                found.append(Term(k, copy, known.TRACE, known.CHANGE, stream))
+            else:
+                found.append(Term(k, copy, known.CHANGE, known.TRACE, stream))
+    return found
+
+
+def integer_rate(rate: float) -> tuple[int, int]:
+    """A rate as mantissa / 2**shift, of MANTISSA_BITS where the shift allows."""
+    if rate <= 0:
+        return 0, 0
+    shift = min(max(MANTISSA_BITS - 1 - math.floor(math.log2(rate)), 0), kernels.ROUNDING_BITS)
+    return round(rate * 2.0**shift), shift
+
+
+def lower_terms(
+    terms: Sequence[Term],
+    onchip: OnChip,
+    learning: Learning,
+    exponents: Sequence[int],
+    rates: Sequence[float],
+) -> kernels.Terms:
+    """The terms at these learning rates, one per connection."""
+    table = np.zeros((len(kernels.Terms._fields), len(terms)), np.int64)
+    for n, term in enumerate(terms):
+        k = term.connection
+        mantissa, shift = integer_rate(
+            _rate_of_product(term, onchip, learning, exponents[k], rates[k])
+        )
+        table[:, n] = (
+            k, term.copy, term.pre, term.post, term.sign * mantissa, shift, term.stream
+        )  # fmt: skip
+    return kernels.Terms(*table)
+
+
+def _rate_of_product(
+    term: Term, onchip: OnChip, learning: Learning, exponent: int, rate: float
+) -> float:
+    """What is added to a stored number where the product is 1."""
+    one = units(onchip, learning)
+    step = math.ldexp(1.0, exponent - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+    return rate / (2 * learning.beta) * one[term.pre] * one[term.post] / step
+
+
+def initial_store(
+    weights: np.ndarray, exponent: int, onchip: OnChip, seed: int, k: int
+) -> np.ndarray:
+    """The weights of connection k as they are stored, rounded up or down at random; int16.
+
+    At random, since with few bits most initial weights are nearer to 0 than to any other code.
+    """
+    scale = onchip.fixed.fraction_bits - exponent + onchip.accumulator_bits
+    drawn = np.random.default_rng([seed, k]).random(weights.shape)
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    rounded = np.floor(np.ldexp(weights.astype(np.float64), scale) + drawn)
+    return np.clip(rounded, -limit, limit).astype(np.int16)
+
+
+def lower_bias_rates(
+    onchip: OnChip, learning: Learning, rates: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mantissas and shifts of the biases, one per connection."""
+    unit = units(onchip, learning)[kernels.CHANGE] * onchip.fixed.one
+    pairs = [integer_rate(rate / (2 * learning.beta) * unit) for rate in rates]
+    mantissas, shifts = np.array(pairs, np.int64).T
+    return mantissas.copy(), shifts.copy()
+
+
+def lower_mirror_rate(rates: Sequence[float], highest: Sequence[float]) -> tuple[int, int]:
+    """Mantissa and shift of what a unit that fires in a mirror mode writes.
+
+    It falls with the learning rates, from `highest` on: the noise of a mirror ends with learning.
+    """
+    follows = sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
+    times = PRESENTATIONS * 2.0 ** (1 - FIRING_BITS)  # that a unit fires in a mirror mode
+    return integer_rate(MIRROR_SHARE * follows / times / (1 << ALIGN_BITS))
+
+
+def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> None:
+    """Refuse a learning rate with which no product is ever written.
+
+    Raises
+    ------
+    InputError
+        Naming the connection and the smallest rate that would do.
+    """
+    exponents = onchip.exponents(len(rates))
+    terms = terms_of(onchip, len(rates))
+    lowered = lower_terms(terms, onchip, learning, exponents, rates)
+    for term, mantissa in zip(terms, lowered.mantissa, strict=True):
+        k = term.connection
+        if mantissa == 0 and rates[k] > 0:
+            of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
+            least = _above(2.0 ** -(kernels.ROUNDING_BITS + 1) / of_one)
+            raise InputError(
+                f"lr {rates[k]:g} of connection {k + 1} rounds every update to zero in weights of "
+                f"{onchip.fixed.weight_bits} bits and exponent {exponents[k]}; "
+                f"expected at least {least:.2g}"
+            )
+
+
+def _above(number: float) -> float:
+    """The next number of two digits above a positive one: what is printed shall do."""
+    digit = 10.0 ** (math.floor(math.log10(number)) - 1)
+    return (math.floor(number / digit) + 1) * digit

@@ -1,0 +1,479 @@
+"""How fast a coding reaches the fixed point of the real-valued network.
+
+A random network relaxes for some steps; half way the output layer begins to be nudged
+towards a target. At every step the error is the mean over all units but the clamped
+input of ``|s - s*|``, with s* the fixed point of the real-valued network in the same
+phase: the free one in the first half, the nudged one in the second. O'Connor, Gavves
+and Welling made this experiment to choose their codings (2018 poster; AISTATS 2019).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.engine.lowering import Lowered, lower
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.problem.problem import Precision, Recordable, Run, pose
+from eqchip.emulator.progress import Progress, Silent
+
+# O'Connor, Gavves and Welling: step size 0.5, and ten times the steps of the run.
+REFERENCE_STEP_SIZE = 0.5
+REFERENCE_STEPS_FACTOR = 10
+# Short runs would leave too few steps even so.
+REFERENCE_STEPS_LEAST = 2000
+# A sample that is not at rest yet, near a bifurcation, gets so many times the steps.
+REFERENCE_PATIENCE = (1, 10, 100)
+# Far below every error of interest (1e-4), even where a weak pull leaves a fixed point a
+# hundred residuals away; far above the rounding of float64.
+RESIDUAL_LIMIT = 1e-9
+EARLY_STEP = 20
+CONFIDENCE = 0.95
+RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What all codings are put to.
+
+    Attributes
+    ----------
+    layers : tuple of int
+        Units per layer, the input first.
+    steps : int
+        Time steps; the nudge is on in the second half.
+    inputs : int
+        Random inputs per network, each with a random target.
+    beta : float
+        The strength of the nudge.
+    seed : int
+        Of networks, inputs, targets and stochastic codings.
+    precision : {"float32", "float64"}
+        Of the codings; fixed points are always found in float64.
+
+    Raises
+    ------
+    InputError
+        Naming the attribute, its value, and what would be right.
+    """
+
+    layers: tuple[int, ...] = (500, 500, 10)
+    steps: int = 500
+    inputs: int = 20
+    beta: float = 0.5
+    seed: int = 0
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if len(self.layers) < 2 or min(self.layers) < 1:
+            raise InputError(
+                f"converge: layers are {'-'.join(map(str, self.layers))}; "
+                "expected at least two, of at least one unit each, e.g. 500-500-10"
+            )
+        check_whole("converge: steps", self.steps, 2)
+        check_whole("converge: inputs", self.inputs, 1, 2**32)
+        check_whole("converge: seed", self.seed, 0, 2**64)
+
+    @property
+    def free_steps(self) -> int:
+        """Steps before the nudge."""
+        return self.steps // 2
+
+    @property
+    def reference_steps(self) -> int:
+        """Steps of the real-valued network in each phase, to find its fixed points."""
+        return max(REFERENCE_STEPS_FACTOR * (self.steps - self.free_steps), REFERENCE_STEPS_LEAST)
+
+    @property
+    def early_step(self) -> int:
+        """The step at which an early error is shown."""
+        return min(EARLY_STEP, self.free_steps)
+
+
+@dataclass(frozen=True, eq=False)
+class FixedPoints:
+    """Where the real-valued network comes to rest.
+
+    Attributes
+    ----------
+    free, nudged : tuple of ndarray
+        Potentials per layer, the input first, each of shape (inputs, units), float64.
+    residual : float
+        The largest ``|p - s|`` over units, samples and phases: how far the drive p would
+        still pull a unit of potential s if the step size were 1 (with s kept in [0, 1]).
+    steps : int
+        In each phase, for the slowest sample.
+    """
+
+    free: tuple[np.ndarray, ...]
+    nudged: tuple[np.ndarray, ...]
+    residual: float
+    steps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One random network with its inputs, targets and fixed points."""
+
+    network: Network
+    lowered: Lowered
+    x: np.ndarray
+    target: np.ndarray
+    seed: int
+    fixed_points: FixedPoints
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A coding on one network.
+
+    Attributes
+    ----------
+    error : ndarray, shape (steps,)
+        Mean ``|s - s*|`` over inputs and all units but the clamped ones.
+    spikes : ndarray, shape (layers,)
+        Spikes per unit and step, the input layer first.
+    spikes_overall : float
+        Spikes per unit and step over all units.
+    """
+
+    error: np.ndarray
+    spikes: np.ndarray
+    spikes_overall: float
+
+
+@dataclass(frozen=True, eq=False)
+class Interval:
+    """Means over networks, and between which bounds the true ones lie."""
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A coding on several networks.
+
+    Attributes
+    ----------
+    errors : ndarray, shape (networks, steps)
+    spikes : ndarray, shape (networks, layers)
+    spikes_overall : ndarray, shape (networks,)
+    free_steps, early_step : int
+    """
+
+    errors: np.ndarray
+    spikes: np.ndarray
+    spikes_overall: np.ndarray
+    free_steps: int
+    early_step: int
+
+    @property
+    def early(self) -> np.ndarray:
+        """The error at the early step, per network."""
+        return self.errors[:, self.early_step - 1]
+
+    @property
+    def free_end(self) -> np.ndarray:
+        """The error at the last free step, per network."""
+        return self.errors[:, self.free_steps - 1]
+
+    @property
+    def nudged_end(self) -> np.ndarray:
+        """The error at the last step, per network."""
+        return self.errors[:, -1]
+
+    @property
+    def overall(self) -> np.ndarray:
+        """The mean error over all steps, per network: small if and only if fast throughout."""
+        return self.errors.mean(1)
+
+    @cached_property
+    def curve(self) -> Interval:
+        """The error at each step."""
+        return interval(self.errors)
+
+    @property
+    def decay_exponent(self) -> float:
+        """The k of ``error ~ 1 / t^k`` from the early to the last free step (least squares)."""
+        t = np.arange(self.early_step, self.free_steps + 1)
+        error = self.errors.mean(0)[t - 1]
+        if len(t) < 2 or not (error > 0).all():
+            return math.nan
+        return float(-np.polyfit(np.log(t), np.log(error), 1)[0])
+
+    def steps_to(self, error: float) -> int | None:
+        """The first free step from which the mean error stays at most this; None if none."""
+        above = np.flatnonzero(self.errors.mean(0)[: self.free_steps] > error)
+        first = int(above[-1]) + 2 if len(above) else 1
+        return first if first <= self.free_steps else None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """All codings on the same networks."""
+
+    experiment: Experiment
+    codings: dict[str, Coding]
+    measured: dict[str, Measured]
+    residual: float
+    reference_steps: int
+
+
+def fixed_points(
+    network: Network,
+    x: np.ndarray,
+    target: np.ndarray,
+    *,
+    beta: float,
+    steps: int,
+    threads: int | None = None,
+) -> FixedPoints:
+    """Find the free fixed point of the real-valued network, and from there the nudged one.
+
+    Parameters
+    ----------
+    network : Network
+    x : ndarray, shape (inputs, n_in)
+    target : ndarray, shape (inputs, n_out)
+    beta : float
+    steps : int
+        In each of the two phases, at least 2; samples that move still get more.
+    threads : int, optional
+
+    Raises
+    ------
+    InputError
+        If some sample is not at rest after a hundred times these steps.
+    """
+    n = len(x)
+    free, nudged = ([np.zeros((n, size)) for size in network.sizes] for _ in range(2))
+    residual, pending = np.zeros(n), np.arange(n)
+    for patience in REFERENCE_PATIENCE:
+        run = _settle(network, x[pending], target[pending], beta, steps * patience, threads)
+        before_free, at_free, before_nudged, at_nudged = run.ends
+        residual[pending] = 0.0
+        for before, now in zip(before_free + before_nudged, at_free + at_nudged, strict=True):
+            moved = np.abs(now - before).max(1) / REFERENCE_STEP_SIZE
+            residual[pending] = np.maximum(residual[pending], moved)
+        for layer in range(len(network.sizes)):
+            free[layer][pending] = at_free[layer]
+            nudged[layer][pending] = at_nudged[layer]
+        pending = np.flatnonzero(~(residual <= RESIDUAL_LIMIT))
+        if not len(pending):
+            return FixedPoints(tuple(free), tuple(nudged), float(residual.max()), steps * patience)
+    raise InputError(
+        f"converge: {len(pending)} of {n} inputs do not bring the real-valued {network!r} to rest "
+        f"in {steps * REFERENCE_PATIENCE[-1]} steps a phase (residual {residual.max():.1e}, limit "
+        f"{RESIDUAL_LIMIT:.0e}), so there is no fixed point to compare with; expected smaller or "
+        "fewer layers"
+    )
+
+
+def _settle(
+    network: Network,
+    x: np.ndarray,
+    target: np.ndarray,
+    beta: float,
+    steps: int,
+    threads: int | None,
+) -> Run:
+    """Free, then nudged; the last step of each is a phase of its own.
+
+    So `ends` tell how far the last step moved, and no step needs to be recorded.
+    """
+    problem = pose(
+        network,
+        x,
+        coding=Coding.real_valued(REFERENCE_STEP_SIZE),
+        phases=[
+            Free(steps - 1),
+            Free(1),
+            Nudged(steps - 1, target, beta),
+            Nudged(1, target, beta),
+        ],
+        precision="float64",
+    )
+    return solve(problem, threads=threads)
+
+
+def make_case(
+    experiment: Experiment, purpose: str, index: int, *, threads: int | None = None
+) -> Case:
+    """Draw a network, inputs and targets, and find their fixed points.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    purpose : str
+        Cases of different purposes have nothing in common.
+    index : int
+        Which of that purpose.
+    threads : int, optional
+    """
+    words = np.random.SeedSequence([experiment.seed, index, *purpose.encode()])
+    network_seed, coding_seed = (int(word) for word in words.generate_state(2, np.uint64))
+    rng = np.random.default_rng(words)
+    network = Network.dense(experiment.layers, seed=network_seed)
+    x = rng.random((experiment.inputs, experiment.layers[0]))
+    target = np.eye(experiment.layers[-1])[rng.integers(experiment.layers[-1], size=len(x))]
+    found = fixed_points(
+        network,
+        x,
+        target,
+        beta=experiment.beta,
+        steps=experiment.reference_steps,
+        threads=threads,
+    )
+    lowered = lower(network, np.dtype(experiment.precision))
+    return Case(network, lowered, x, target, coding_seed, found)
+
+
+def error_curve(
+    experiment: Experiment, case: Case, coding: Coding, *, threads: int | None = None
+) -> Curve:
+    """Relax a case in a coding, and compare every step with the fixed points."""
+    sizes = np.array(experiment.layers)
+    record: tuple[Recordable, ...] = ("potentials",)
+    row_bytes = experiment.steps * int(sizes.sum()) * np.dtype(experiment.precision).itemsize
+    chunk = max(1, RECORD_BYTES // row_bytes)
+    errors, spikes = [], np.zeros(len(sizes), np.int64)
+    for first in range(0, experiment.inputs, chunk):
+        samples = np.arange(first, min(first + chunk, experiment.inputs))
+        problem = pose(
+            case.network,
+            case.x[samples],
+            coding=coding,
+            phases=[
+                Free(experiment.free_steps),
+                Nudged(
+                    experiment.steps - experiment.free_steps, case.target[samples], experiment.beta
+                ),
+            ],
+            precision=experiment.precision,
+            record=record,
+            seed=case.seed,
+            samples=samples,
+        )
+        run = solve(problem, threads=threads, lowered=case.lowered)
+        errors.append(_distance(run, case.fixed_points, samples, experiment.free_steps))
+        spikes += run.activity.spikes.sum(0)
+    per_step = experiment.inputs * experiment.steps
+    return Curve(
+        np.concatenate(errors, 1).mean(1) / sizes[1:].sum(),
+        spikes / (sizes * per_step),
+        float(spikes.sum() / (sizes.sum() * per_step)),
+    )
+
+
+def measure(
+    experiment: Experiment,
+    codings: Mapping[str, Coding],
+    *,
+    repeats: int = 20,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Study:
+    """Put several codings to the same random networks.
+
+    Parameters
+    ----------
+    experiment : Experiment
+    codings : mapping of str to Coding
+    repeats : int
+        Networks, at least 2.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+    progress : Progress, optional
+
+    Raises
+    ------
+    InputError
+        If there are fewer than 2 repeats, or a network has no fixed point.
+    """
+    check_repeats(repeats)
+    progress = Silent() if progress is None else progress
+    curves: dict[str, list[Curve]] = {name: [] for name in codings}
+    residual, reference_steps = 0.0, 0
+    progress.start("measuring", repeats * len(codings))
+    for repeat in range(repeats):
+        case = make_case(experiment, "measure", repeat, threads=threads)
+        residual = max(residual, case.fixed_points.residual)
+        reference_steps = max(reference_steps, case.fixed_points.steps)
+        for name, coding in codings.items():
+            curves[name].append(error_curve(experiment, case, coding, threads=threads))
+            progress.advance(1, network=repeat + 1)
+    progress.stop()
+    return Study(
+        experiment,
+        dict(codings),
+        {name: _join(experiment, found) for name, found in curves.items()},
+        residual,
+        reference_steps,
+    )
+
+
+def check_repeats(repeats: int) -> None:
+    """Refuse fewer than 2 networks: one says nothing about how far another may differ."""
+    check_whole("converge: repeats", repeats, 2)
+
+
+def interval(values: np.ndarray) -> Interval:
+    """Mean over the first axis with its 95 % interval (Student's t), kept at or above 0.
+
+    Examples
+    --------
+    >>> found = interval(np.array([1.0, 2.0, 3.0]))
+    >>> found.mean.item(), round(found.low.item(), 3), round(found.high.item(), 3)
+    (2.0, 0.0, 4.484)
+    """
+    mean, half = values.mean(0), _half_width(values)
+    return Interval(mean, np.maximum(mean - half, 0.0), mean + half)
+
+
+def ratio(values: np.ndarray, others: np.ndarray) -> Interval:
+    """How many times as large values are as others, pair by pair: geometric mean, 95 % interval.
+
+    The same networks stand behind both, so what they have in common cancels.
+    """
+    logs = np.log(values / others)
+    half = _half_width(logs)
+    return Interval(*(np.exp(logs.mean() + k * half) for k in (0, -1, 1)))
+
+
+def _half_width(values: np.ndarray) -> np.ndarray:
+    """Half the width of the 95 % interval of the mean over the first axis (Student's t)."""
+    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
+
+    n = len(values)
+    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
+    return np.asarray(quantile * values.std(0, ddof=1) / math.sqrt(n))
+
+
+def _distance(run: Run, found: FixedPoints, samples: np.ndarray, free_steps: int) -> np.ndarray:
+    """Sum over units of |s - s*|, shape (steps, samples)."""
+    assert run.potentials is not None
+    total = np.zeros(run.potentials[0].shape[:2])
+    for s, free, nudged in zip(run.potentials[1:], found.free[1:], found.nudged[1:], strict=True):
+        total[:free_steps] += np.abs(s[:free_steps] - free[samples]).sum(2)
+        total[free_steps:] += np.abs(s[free_steps:] - nudged[samples]).sum(2)
+    return total
+
+
+def _join(experiment: Experiment, curves: Sequence[Curve]) -> Measured:
+    return Measured(
+        np.stack([curve.error for curve in curves]),
+        np.stack([curve.spikes for curve in curves]),
+        np.array([curve.spikes_overall for curve in curves]),
+        experiment.free_steps,
+        experiment.early_step,
+    )

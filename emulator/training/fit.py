@@ -1,0 +1,211 @@
+"""A training run from start, or from its last checkpoint, to its end."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.engine.lowering import mirrored_weights
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.interrupts import uninterrupted
+from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.onchip_training import OnChipTrainer, make_trainer
+from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.trainer import Tally, Trainer
+
+CHECKPOINT_MINUTES = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished run reached.
+
+    validation is None when no samples were set aside for it; seconds is the time spent
+    in training, over all interruptions.
+    """
+
+    train: dict[str, Any]
+    validation_error: float | None
+    test: Tally
+    seconds: float
+
+
+def fit(
+    run: RunDirectory,
+    dataset: Dataset,
+    *,
+    threads: int | None = None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Train until all epochs are done, then read the test set, once.
+
+    A checkpoint is written after every epoch, every `checkpoint_minutes`, and on an
+    interruption. Whatever happens, calling this again goes on from the last one and ends
+    with the same weights, to the bit.
+
+    Raises
+    ------
+    InputError
+        If the checkpoint is damaged or belongs to other settings, or another process trains the
+        run.
+    KeyboardInterrupt
+        After the checkpoint is written.
+    """
+    with run.claim():
+        return _fit(run, dataset, threads, checkpoint_minutes, progress or Silent())
+
+
+def _fit(
+    run: RunDirectory,
+    dataset: Dataset,
+    threads: int | None,
+    checkpoint_minutes: float,
+    progress: Progress,
+) -> Outcome:
+    run.remove_leftovers()
+    trainer = make_trainer(run.config, dataset, threads)
+    spent = _resume(run, trainer)
+    progress.message(
+        f"Training {run.config.written} on {run.config.dataset} into {run.path} "
+        "(the first run on a machine compiles for about 20 s)"
+    )
+    if trainer.epoch or trainer.position:
+        progress.message(
+            f"All {trainer.epoch} epochs are trained"
+            if trainer.done
+            else f"Going on at epoch {trainer.epoch + 1}, minibatch {trainer.position + 1}"
+        )
+    clock = _Clock(spent)
+    try:
+        while not trainer.done:
+            _train_epoch(run, trainer, clock, checkpoint_minutes, progress)
+        return _finish(run, trainer, clock.seconds, progress)
+    except KeyboardInterrupt:  # the trainer lets it come between minibatches only
+        progress.stop()
+        with uninterrupted():
+            run.save_checkpoint(trainer.state(), clock.seconds)
+        progress.message(f"Interrupted; go on with: eqchip train --resume {run.path}")
+        raise
+    finally:
+        progress.stop()
+
+
+class _Clock:
+    """Seconds in training, counted on over interruptions."""
+
+    def __init__(self, spent: float) -> None:
+        self._start = time.perf_counter() - spent
+
+    @property
+    def seconds(self) -> float:
+        return time.perf_counter() - self._start
+
+
+def _resume(run: RunDirectory, trainer: Trainer) -> float:
+    checkpoint = run.load_checkpoint()
+    if checkpoint is None:
+        run.drop_metrics_after(0)
+        return 0.0
+    state, seconds = checkpoint
+    try:
+        trainer.restore(state)
+    except InputError as error:
+        raise InputError(f"{run.path / 'checkpoint.npz'}: {error}") from None
+    run.drop_metrics_after(trainer.epoch)
+    return seconds
+
+
+def _train_epoch(
+    run: RunDirectory,
+    trainer: Trainer,
+    clock: _Clock,
+    checkpoint_minutes: float,
+    progress: Progress,
+) -> None:
+    epochs, size = trainer.config.descent.epochs, trainer.stride
+    samples = len(trainer.train_indices)
+    began, done = clock.seconds, trainer.tally.samples
+    progress.start(f"Epoch {trainer.epoch + 1}/{epochs}", samples, trainer.position * size)
+    saved = clock.seconds
+    for tally in trainer.train_epoch():
+        now = clock.seconds
+        progress.advance(
+            min(size, samples - (trainer.position - 1) * size),
+            error=f"{tally.error:.2f} %",
+            samples_per_s=f"{(tally.samples - done) / max(now - began, 1e-9):.0f}",
+            spikes_per_sample=f"{tally.spikes_per_sample:.0f}",
+        )
+        if now - saved > 60 * checkpoint_minutes:
+            run.save_checkpoint(trainer.state(), now)
+            saved = now
+    speed = (trainer.tally.samples - done) / max(clock.seconds - began, 1e-9)
+    validation = trainer.validate() if len(trainer.validation_indices) else None
+    with uninterrupted():
+        row = _close_epoch(run, trainer, clock, validation, speed)
+    held = f", validation {validation.error:.2f} %" if validation else ""
+    progress.stop()
+    progress.message(
+        f"Epoch {trainer.epoch}/{epochs}: train error {row['train_error']:.2f} %{held}, "
+        f"{row['spikes_per_sample']:,.0f} spikes a sample, "
+        f"{row['samples_per_second']:,.0f} samples/s"
+    )
+
+
+def _close_epoch(
+    run: RunDirectory,
+    trainer: Trainer,
+    clock: _Clock,
+    validation: Tally | None,
+    speed: float,
+) -> dict[str, Any]:
+    measures = trainer.measures()
+    tally = trainer.end_epoch()
+    row = {
+        "epoch": trainer.epoch,
+        "train_error": tally.error,
+        "validation_error": validation.error if validation else None,
+        "samples": tally.samples,
+        "spikes_per_sample": tally.spikes_per_sample,
+        "synaptic_events_per_sample": tally.events_per_sample,
+        "macs_per_sample": tally.macs_per_sample,
+        "samples_per_second": speed,
+        "seconds": clock.seconds,
+        **measures,
+    }
+    # In this order a kill between any two of them loses nothing: the line of an epoch
+    # that no checkpoint holds is dropped when the run is resumed.
+    run.append_metrics(row)
+    run.save_network(trainer.network, _mirror(trainer))
+    run.save_activity(tally.activity)
+    run.save_checkpoint(trainer.state(), clock.seconds)
+    return row
+
+
+def _mirror(trainer: Trainer) -> tuple[np.ndarray, ...]:
+    """The weights that feedback spikes read, where they are copies of their own."""
+    if not isinstance(trainer, OnChipTrainer):
+        return ()
+    return mirrored_weights(trainer.lowered, trainer.start, trainer.onchip.fixed)
+
+
+def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progress) -> Outcome:
+    rows = run.metrics()
+    last = next(row for row in reversed(rows) if "train_error" in row)
+    test = trainer.test()
+    if not any("test_error" in row for row in rows):
+        run.append_metrics(
+            {
+                "epoch": trainer.epoch,
+                "test_error": test.error,
+                "spikes_per_sample": test.spikes_per_sample,
+                "synaptic_events_per_sample": test.events_per_sample,
+                "macs_per_sample": test.macs_per_sample,
+                "seconds": seconds,
+            }
+        )
+    return Outcome(last, last["validation_error"], test, seconds)

@@ -1,0 +1,313 @@
+"""Training on the chip: one sample after another, in its integers, by its cores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weights
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.onchip import MIRRORED, NULL, PRESENTATIONS, TRACE_SHIFT, OnChip
+from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.engine.lowering import (
+    Lowered,
+    layer_units,
+    lower_fixed,
+    mirror_rows,
+    weight_rows,
+)
+from eqchip.emulator.engine.synchronous import activity_of, fixed_rules, numbers_of, targets_of
+from eqchip.emulator.interrupts import uninterrupted
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels import state as arrays
+from eqchip.emulator.learning.onchip_lowering import (
+    check_rates,
+    initial_store,
+    lower_bias_rates,
+    lower_mirror_rate,
+    lower_terms,
+    terms_of,
+    window,
+)
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.training.trainer import Classifier, Tally, Trainer
+
+WRITES = ("attempted", "applied", "saturated")
+
+
+def make_trainer(config: Config, dataset: Dataset, threads: int | None = None) -> Trainer:
+    """The trainer that a configuration asks for."""
+    return (Trainer if config.on_chip is None else OnChipTrainer)(config, dataset, threads)
+
+
+class OnChipTrainer(Trainer):
+    """A training run on the chip; see :class:`~eqchip.emulator.description.onchip.OnChip`.
+
+    A sample is learned from before the next is shown, so one thread trains. With a minibatch of
+    more than one, spikes read what is stored as it was before the minibatch; biases change after
+    every sample all the same.
+
+    Attributes
+    ----------
+    written : ndarray of int64, shape (connections, 2, 3)
+        Of this epoch, how many weights were attempted, applied (a code changed) and saturated, in
+        the forward and the mirrored copy.
+    told : ndarray of int64, shape (2, layers)
+        Of this epoch, how many units changed between the nudged phases, and how many were active:
+        what graded messages would be sent for.
+    """
+
+    @property
+    def stride(self) -> int:
+        """Samples between two moments at which training can stop."""
+        return self.onchip.every
+
+    @property
+    def onchip(self) -> OnChip:
+        """How the chip learns."""
+        assert self.config.on_chip is not None
+        return self.config.on_chip
+
+    def _lower(self) -> None:
+        config, onchip = self.config, self.onchip
+        connections = len(config.layers) - 1
+        check_rates(onchip, config.learning, self._of_a_sample(config.descent.lr))
+        self.exponents = onchip.exponents(connections)
+        self.terms = terms_of(onchip, connections)
+        self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
+        self._classifier = Classifier(
+            config, self.start, self.threads, self.lowered, fixed=onchip.fixed
+        )
+        self._template = self._pose(precision="chip", fixed=onchip.fixed)
+        self.written = np.zeros((connections, 2, len(WRITES)), np.int64)
+        self.told = np.zeros((2, connections + 1), np.int64)
+        self.learned_from = np.zeros(1, np.int64)  # samples, over all epochs
+        self._learner = self._new_learner()
+        self._read_codes()
+
+    def _of_a_sample(self, rates: Sequence[float]) -> list[float]:
+        """The rates that a sample is learned at: a minibatch has the mean of its samples."""
+        return [rate / self.config.descent.minibatch for rate in rates]
+
+    def _new_learner(self) -> kernels.Learner:
+        onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
+        units = int(lowered.offsets[-1])
+        stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
+        for k, weights in enumerate(self.start.weights):
+            values = initial_store(weights, self.exponents[k], onchip, self.config.seed, k)
+            weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
+            if k > 0:
+                mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
+        rates = self._of_a_sample(self.config.descent.lr)
+        mantissas, shifts = lower_bias_rates(onchip, learning, rates)
+        decay, impulse = onchip.trace_gains(learning.nudged_steps)
+        return kernels.Learner(
+            stored,
+            mirror,
+            onchip.accumulator_bits,
+            onchip.fixed.highest_code,
+            mantissas,
+            shifts,
+            window(onchip, learning),
+            (1 << onchip.trace_bits) - 1,
+            onchip.sees == "loihi-engine",
+            decay,
+            impulse,
+            int(onchip.threshold * onchip.fixed.one * learning.average_steps),
+            np.array([self.config.seed], np.uint64),
+            np.zeros((kernels.SOURCES, units), np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
+            np.zeros(units, np.int32),
+        )
+
+    @property
+    def network(self) -> Network:
+        """The network as trained so far: the copy of each weight that feed-forward spikes read."""
+        weights, biases = [], []
+        for k, connection in enumerate(self.start.connections):
+            rows = weight_rows(self.lowered, k)[:, : connection.weight_shape[1]]
+            found = QuantizedWeights(rows, self.exponents[k], 0)
+            weights.append(real_weights(found, self.onchip.fixed))
+            units = layer_units(self.lowered, self.lowered.biases, k + 1)
+            biases.append(self.onchip.fixed.reals(units).reshape(self.start.layers[k + 1]))
+        return Network(self.start.layers, self.start.connections, tuple(weights), tuple(biases))
+
+    def drift(self) -> list[float]:
+        """||W - W'|| / ||W|| of every connection that has two copies, the input's left out."""
+        found = []
+        for k, connection in enumerate(self.start.connections[1:], start=1):
+            n_pre, n_post = connection.weight_shape
+            forward = weight_rows(self.lowered, k)[:, :n_post].astype(np.float64)
+            back = mirror_rows(self.lowered, k)[:, :n_pre].T
+            norm = float(np.linalg.norm(forward))
+            found.append(float(np.linalg.norm(forward - back)) / norm if norm else 0.0)
+        return found
+
+    def measures(self) -> dict[str, Any]:
+        """What else an epoch's line of metrics holds: drift, writes and units that changed."""
+        samples = max(self.tally.samples, 1)
+        per_sample = (self.written.sum((0, 1)) / samples).tolist()
+        return {
+            "drift": self.drift(),
+            **{f"weights_{n}_per_sample": x for n, x in zip(WRITES, per_sample, strict=True)},
+            "units_changed_per_sample": (self.told[0] / samples).tolist(),
+            "units_active_per_sample": (self.told[1] / samples).tolist(),
+        }
+
+    def end_epoch(self) -> Tally:
+        """Close the epoch: returns its tally and begins the next."""
+        self.written[...] = 0
+        self.told[...] = 0
+        return super().end_epoch()
+
+    def _learned(self) -> dict[str, np.ndarray]:
+        return {
+            "stored": self._learner.stored,
+            "stored_mirror": self._learner.stored_mirror,
+            "chip_biases": self.lowered.biases,
+            "written": self.written,
+            "told": self.told,
+            "learned_from": self.learned_from,
+        }
+
+    def _take_up(self, updates: int) -> None:
+        self._read_codes()
+
+    def _read_codes(self) -> None:
+        """Bring the codes up to date with what is stored."""
+        bits = self.onchip.accumulator_bits
+        half = (1 << bits) >> 1
+        for codes, stored in (
+            (self.lowered.weights, self._learner.stored),
+            (self.lowered.mirror, self._learner.stored_mirror),
+        ):
+            codes[...] = (stored + half) >> bits
+
+    def _train_minibatch(
+        self, indices: np.ndarray, sign: int, rates: list[float], seed: int
+    ) -> None:
+        config, onchip, lowered = self.config, self.onchip, self.lowered
+        target = self.targets[indices]
+        phases = tuple(config.learning.phases(target))
+        problem: Problem = replace(
+            self._template,
+            phases=phases,
+            x=self._inputs(indices),
+            targets=tuple(getattr(phase, "target", None) for phase in phases),
+            seed=seed,
+            samples=indices,
+        )
+        record = _new_record(problem, lowered, onchip.records_spikes)
+        per_sample = self._of_a_sample(rates)
+        mantissas, shifts = lower_bias_rates(onchip, config.learning, per_sample)
+        self._learner.bias_mantissa[...] = mantissas
+        self._learner.bias_shift[...] = shifts
+        terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
+        samples, connections = len(indices), len(lowered.sizes) - 1
+        written = kernels.Written(
+            np.zeros(samples, np.int64),
+            np.zeros((samples, connections, 2, len(WRITES)), np.int64),
+            np.zeros((samples, connections + 1), np.int64),
+            np.zeros((samples, connections + 1), np.int64),
+        )
+        plus, minus = _nudges(problem)
+        # The random numbers are taken modulo 2**64, of which plain Python would warn.
+        with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
+            kernels.learn_online(
+                lowered,
+                fixed_rules(problem, onchip.fixed, config.learning.average_steps),
+                record,
+                np.zeros((0, 0, 0), np.int32),
+                numbers_of(problem, problem.x),
+                targets_of(problem, int(lowered.sizes[-1])),
+                problem.samples.astype(np.uint64),
+                arrays.new_state(int(lowered.offsets[-1]), connections + 1, np.dtype(np.int32)),
+                arrays.new_state(int(lowered.offsets[-1]), connections + 1, np.dtype(np.int32)),
+                arrays.new_scratch(lowered, np.dtype(np.int32)),
+                self._learner,
+                terms,
+                written,
+                plus,
+                minus,
+                int(self.learned_from[0]),
+                config.descent.minibatch,
+            )
+            self.learned_from += samples
+            self.written += written.writes.sum(0)
+            self.told += np.stack([written.changed.sum(0), written.sent.sum(0)])
+            self._tend_copies(rates)
+            self.position += 1
+            wrong = int((written.classes != self.dataset.train_y[indices]).sum())
+            activity: Activity = activity_of(problem, record)
+            self.tally += Tally(samples, wrong, activity, int(record.saturations.sum()))
+
+    def _tend_copies(self, rates: Sequence[float]) -> None:
+        """What is done to the two copies now and then; every weight is a write."""
+        for k, connection in enumerate(self.start.connections):
+            if k == 0:
+                continue
+            n_pre, n_post = connection.weight_shape
+            forward = weight_rows(self.lowered, k, self._learner.stored)[:, :n_post]
+            back = mirror_rows(self.lowered, k, self._learner.stored_mirror)[:, :n_pre]
+            copies = self.onchip.copies
+            if copies == "decay":
+                share = int(self.onchip.decay_rate * 2**TRACE_SHIFT)
+                number = int(self.learned_from[0])
+                for copy, values in enumerate((forward, back)):
+                    stream = kernels.DECAY_STREAM + copy
+                    kernels.shrink(values, share, self._learner.seed, number, k, stream)
+                    self.written[k, copy, 0] += values.size
+            elif copies == "periodic":
+                back[...] = forward.T
+                self.written[k, 1, 0] += back.size
+            elif copies in MIRRORED:
+                kernels.mirror_mode(
+                    weight_rows(self.lowered, k)[:, :n_post],
+                    mirror_rows(self.lowered, k)[:, :n_pre],
+                    back,
+                    PRESENTATIONS,
+                    NULL if copies == "information-alignment" else 0,
+                    *lower_mirror_rate(rates, self.config.descent.lr),
+                    self.onchip.accumulator_bits,
+                    self.onchip.fixed.highest_code,
+                    self._learner.seed,
+                    int(self.learned_from[0]),
+                    k,
+                    np.zeros(n_pre, np.int64),
+                    np.zeros(n_pre, np.int64),
+                    np.zeros(n_post, np.int64),
+                    self.written[k, 1],
+                )
+        if self.onchip.copies in ("decay", "periodic"):
+            self._read_codes()
+
+
+def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Record:
+    """Counts for every sample, potentials and spikes for one."""
+    phases, batch = len(problem.phases), len(problem.x)
+    layers, units = len(lowered.sizes), int(lowered.offsets[-1])
+    return arrays.Record(
+        np.zeros((phases, 1, units), np.int32),
+        np.zeros((batch, phases, layers), np.int64),
+        np.zeros((batch, phases, layers - 1, 2), np.int64),
+        np.zeros(batch, np.int64),
+        np.zeros((batch, phases, layers), np.int64),
+        np.zeros((batch, phases), np.int64),
+        np.zeros((problem.steps if spikes else 0, 1, units), np.uint8),
+        np.zeros((0, 1, units), np.int32),
+        np.zeros((0, 1, 0), np.int32),
+    )
+
+
+def _nudges(problem: Problem) -> tuple[int, int]:
+    """The phases with +beta and with -beta."""
+    betas = [phase.beta if isinstance(phase, Nudged) else 0.0 for phase in problem.phases]
+    return int(np.argmax(betas)), int(np.argmin(betas))

@@ -1,0 +1,120 @@
+"""Settings that work without a flag, per data set; the figures are in ``presets.toml``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from typing import Any
+
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.notation import Entry
+from eqchip.emulator.errors import InputError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ONE_HIDDEN_LAYER = ("input", "hidden", "output")
+
+# Kinds of networks that a data set has settings for.
+KINDS = ("dense", "conv")
+
+_LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps", "readout")
+_DESCENT = (
+    "optimizer", "weight_decay", "warm_up", "epochs", "minibatch", "input_dropout", "shift", "flip"
+)  # fmt: skip
+
+
+def preset(
+    dataset: str,
+    layers: tuple[Entry, ...] | str | None = None,
+    *,
+    learning: dict[str, Any] | None = None,
+    descent: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Config:
+    """The configuration of a data set, with some settings replaced.
+
+    Parameters
+    ----------
+    dataset : {"digits", "mnist", "fashion-mnist"}
+    layers : tuple of int or str, or {"dense", "conv"}, optional
+        A network as in :mod:`eqchip.emulator.description.notation`, or the kind whose network was
+        chosen for the data set. Settings are those of the kind. Default: dense.
+    learning, descent : dict, optional
+        Replaced settings of :class:`~eqchip.emulator.learning.contrast.Learning` and
+        :class:`~eqchip.emulator.description.config.Descent`.
+    **settings
+        Replaced settings of :class:`~eqchip.emulator.description.config.Config`; ``on_chip`` as a
+        dictionary of what is not as chosen for the data set.
+
+    Raises
+    ------
+    InputError
+        For an unknown data set or a wrong setting.
+
+    Examples
+    --------
+    >>> preset("digits", descent={"epochs": 3}).descent.epochs
+    3
+    >>> preset("digits", "conv").written
+    '8x8-16c3z1p2-10'
+    """
+    known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
+    deep = known.pop("deep")
+    deep_online = deep.pop("on-chip")
+    if dataset not in known:
+        raise InputError(f"data set {dataset!r} is unknown; expected one of {', '.join(known)}")
+    if isinstance(layers, str) and layers not in KINDS:
+        raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
+    base = known[dataset]
+    conv = base.pop("conv")
+    online = base.pop("on-chip")
+    if layers == "conv" or any(isinstance(entry, str) for entry in layers or ()):
+        base = conv
+    elif settings.get("on_chip") is not None:
+        base = {**base, **online}
+    entries = base["layers"] if layers is None or isinstance(layers, str) else layers
+    if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
+        base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
+    rates = _rates(base, len(entries) - 1)
+    if isinstance(settings.get("on_chip"), dict) and "ranges" in base:
+        ranges = _from_both_ends(base["ranges"], len(entries) - 1)
+        settings["on_chip"] = {"weight_range": ranges, **settings["on_chip"]}
+    plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
+    if "gains" in base:
+        plain["initial_gain"] = _from_both_ends(base["gains"], len(entries) - 1)
+    if "feedback_shifts" in base:
+        plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
+    return make_config(
+        dataset=dataset,
+        layers=tuple(entries),
+        learning={
+            **{name: base[name] for name in _LEARNING if name in base},
+            **(learning or {}),
+        },
+        descent={
+            "lr": rates,
+            **{name: base[name] for name in _DESCENT if name in base},
+            **(descent or {}),
+        },
+        **{**plain, **settings},
+    )
+
+
+def _rates(base: dict[str, Any], connections: int) -> list[float]:
+    """Learning rates of so many connections: as listed, from both ends, or a geometric row."""
+    if "rates" not in base:
+        return [base["first_rate"] * base["rate_ratio"] ** k for k in range(connections)]
+    return _from_both_ends(base["rates"], connections)
+
+
+def _from_both_ends(values: list[float], connections: int) -> list[float]:
+    """As many of (first, those between, last) as there are connections.
+
+    The last of those between is repeated where there are more connections than values.
+    """
+    *before, last = values
+    between = (before + [before[-1] if before[1:] else last] * connections)[: connections - 1]
+    return [*between, last] if between else before[:1]

@@ -1,0 +1,376 @@
+"""A run directory: all that repeats, resumes and reports a training run.
+
+============================  ================================================
+``config.toml``               all settings, versions and seed
+``metrics.jsonl``             append-only: a line an epoch, a last line for the test
+``checkpoint.npz``            where training stands; replaced as a whole
+``network.npz``               the network as of the last whole epoch, with the mirrored copy of
+                              its weights where the chip learned
+``activity.json``             what the last epoch did: counts per phase and layer
+``report/``                   plots
+============================  ================================================
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.emulator.description import notation
+from eqchip.emulator.description.config import Config, read_config, to_toml
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
+NETWORK_FORMAT = "eqchip-network 2"
+FIRST_NETWORK_FORMAT = "eqchip-network 1"  # dense layers only; still read
+METRICS_FORMAT = "eqchip-metrics 1"
+ACTIVITY_FORMAT = "eqchip-activity 1"
+
+
+def provenance(command: str = "") -> dict[str, Any]:
+    """Versions, machine and time, for every file that holds results."""
+    versions = {}
+    for package in ("eqchip", "numpy", "numba"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not installed"
+    return {
+        **versions,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "command": command,
+    }
+
+
+class RunDirectory:
+    """The files of one training run.
+
+    Parameters
+    ----------
+    path : Path
+        Of an existing run; :meth:`create` makes a new one.
+
+    Raises
+    ------
+    InputError
+        If there is no run in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        if not (self.path / "config.toml").is_file():
+            raise InputError(f"{self.path}: no run here (config.toml is missing)")
+        self.config = read_config(self.path / "config.toml")
+
+    @classmethod
+    def create(cls, path: Path, config: Config, command: str = "") -> RunDirectory:
+        """Make a new run directory.
+
+        Raises
+        ------
+        InputError
+            If the path exists and is not an empty directory.
+        OSError
+            If it cannot be made.
+        """
+        path = Path(path)
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: exists and is no directory; expected a new directory")
+        if path.is_dir() and any(path.iterdir()):
+            raise InputError(
+                f"{path}: exists and is not empty; expected a new directory, "
+                "or --resume to go on with the run in it"
+            )
+        path.mkdir(parents=True, exist_ok=True)
+        write_text(path / "config.toml", to_toml(config, provenance(command)))
+        return cls(path)
+
+    @contextmanager
+    def claim(self) -> Iterator[None]:
+        """Keep other processes from training this run meanwhile; a kill ends the claim, too.
+
+        Where the system has no such locks (Windows), nothing is kept.
+
+        Raises
+        ------
+        InputError
+            If another process trains it.
+        """
+        with open(self.path / "config.toml", "rb") as file:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(
+                        f"{self.path}: another process is training this run; "
+                        "expected it to end first"
+                    ) from None
+                except OSError:  # some network file systems have no locks
+                    pass
+            yield
+
+    @property
+    def report(self) -> Path:
+        """The directory of plots, made when first asked for."""
+        (self.path / "report").mkdir(exist_ok=True)
+        return self.path / "report"
+
+    def save_checkpoint(self, state: dict[str, np.ndarray], seconds: float) -> None:
+        """Replace the checkpoint; `seconds` is the time spent in training so far."""
+        write_arrays(
+            self.path / "checkpoint.npz",
+            CHECKPOINT_FORMAT,
+            {**state, "digest": np.array(self.config.digest()), "seconds": np.array(seconds)},
+        )
+
+    def load_checkpoint(self) -> tuple[dict[str, np.ndarray], float] | None:
+        """The last checkpoint's state and seconds; None if there is none yet.
+
+        Raises
+        ------
+        InputError
+            If the file is damaged, or belongs to other settings.
+        """
+        path = self.path / "checkpoint.npz"
+        if not path.exists():
+            return None
+        arrays = read_arrays(path, CHECKPOINT_FORMAT)
+        found, seconds = arrays.pop("digest", None), arrays.pop("seconds", None)
+        digest = "missing" if found is None or found.shape != () else str(found)
+        if digest != self.config.digest():
+            raise InputError(
+                f"{path}: made with other settings (fingerprint {digest}); "
+                f"expected those of config.toml ({self.config.digest()})"
+            )
+        number = seconds is not None and seconds.shape == () and seconds.dtype.kind == "f"
+        if seconds is None or not number or not 0 <= float(seconds) < np.inf:
+            shown = float(seconds) if seconds is not None and number else "missing or no number"
+            raise InputError(f"{path}: seconds is {shown}; expected a number of at least 0")
+        return arrays, float(seconds)
+
+    def append_metrics(self, row: dict[str, Any]) -> None:
+        """Add a line to ``metrics.jsonl``."""
+        path = self.path / "metrics.jsonl"
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"format": METRICS_FORMAT, **row}) + "\n")
+                file.flush()
+                os.fsync(file.fileno())  # a checkpoint must not outlive the lines that it needs
+        except OSError as error:  # a full disk names no file
+            raise OSError(error.errno, error.strerror, str(path)) from None
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``; a line cut short by a kill is left out.
+
+        Raises
+        ------
+        InputError
+            If a line is not a metrics line.
+        """
+        path = self.path / "metrics.jsonl"
+        try:
+            lines = path.read_bytes().decode(errors="replace").split("\n")
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        rows = []
+        for number, line in enumerate(lines[:-1], start=1):  # a whole line ends with a newline
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                raise InputError(
+                    f"{path}, line {number}: no valid JSON; expected metrics"
+                ) from None
+            if not isinstance(row, dict) or row.get("format") != METRICS_FORMAT:
+                raise InputError(f"{path}, line {number}: expected format {METRICS_FORMAT!r}")
+            wrong = _wrong_fact(row)
+            if wrong:
+                raise InputError(f"{path}, line {number}: {wrong} is missing or no fit number")
+            rows.append(row)
+        return rows
+
+    def drop_metrics_after(self, epoch: int) -> None:
+        """Forget lines of epochs that the checkpoint does not hold: they will be run again.
+
+        Raises
+        ------
+        InputError
+            If a line is not a metrics line, or that of an epoch is missing.
+        """
+        path = self.path / "metrics.jsonl"
+        rows = [row for row in self.metrics() if row["epoch"] <= epoch]
+        trained = [row["epoch"] for row in rows if "train_error" in row]
+        if len(trained) != epoch or any(k != n for k, n in enumerate(trained, start=1)):
+            raise InputError(
+                f"{path}: holds lines of {len(trained)} epochs; "
+                f"expected one of each epoch from 1 to {epoch}, as in the checkpoint"
+            )
+        if path.exists():
+            write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def remove_leftovers(self) -> None:
+        """Remove the half-written files of a run that was killed."""
+        for name in ("metrics.jsonl", "checkpoint.npz", "network.npz", "activity.json"):
+            remove_leftovers(self.path / name)
+
+    def save_network(self, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
+        """Replace ``network.npz``; `mirror` as for :func:`save_network`."""
+        save_network(self.path / "network.npz", network, mirror)
+
+    def network(self) -> Network:
+        """The trained network, of the shape that the configuration names.
+
+        Raises
+        ------
+        InputError
+            If the file is missing, damaged, or of another shape.
+        """
+        path = self.path / "network.npz"
+        network = load_network(path)
+        found, expected = notation.connections(self.config.layers), network.connections
+        if found != expected:
+            raise InputError(
+                f"{path}: layers are {notation.written(notation.of_network(network))}; "
+                f"expected those of config.toml, {self.config.written}"
+            )
+        return network
+
+    def mirror(self) -> tuple[np.ndarray, ...] | None:
+        """The weights that feedback spikes read, of every connection but the first.
+
+        None where the file has none: the weights are the network's own, or an older version
+        trained the run on a chip and kept only these.
+
+        Raises
+        ------
+        InputError
+            As :meth:`network`, or if a weight is missing, of another shape, or not finite.
+        """
+        path = self.path / "network.npz"
+        network, arrays = self.network(), _read_network(path)
+        if not any(name.startswith("mirror_") for name in arrays):
+            return None
+        found = []
+        for k, weights in enumerate(network.weights[1:], start=1):
+            one = arrays.get(f"mirror_{k}")
+            if one is None:
+                raise InputError(f"{path}: mirror_{k} missing; expected one for each from 1")
+            if one.shape != weights.shape or one.dtype.kind != "f" or not np.isfinite(one).all():
+                raise InputError(
+                    f"{path}: mirror_{k} is {one.dtype} of shape {one.shape}; expected finite "
+                    f"numbers of shape {weights.shape}, as weights_{k}"
+                )
+            found.append(one)
+        return tuple(found)
+
+    def save_activity(self, activity: Activity) -> None:
+        """Replace ``activity.json``."""
+        document = {"format": ACTIVITY_FORMAT, **activity.to_dict()}
+        write_text(self.path / "activity.json", json.dumps(document, indent=1) + "\n")
+
+
+def _wrong_fact(row: dict[str, Any]) -> str | None:
+    """The first fact of a metrics line, of those that are read again, that cannot be."""
+    epoch = row.get("epoch")
+    if type(epoch) is not int or epoch < 1:
+        return "epoch"
+    names: list[str] = [name for name in ("train_error", "test_error") if name in row]
+    if not names:
+        return "train_error"
+    names += ["spikes_per_sample", "synaptic_events_per_sample"]
+    names += ["validation_error"] if row.get("validation_error") is not None else []
+    for name in names:
+        if type(row.get(name)) not in (int, float) or not 0 <= row[name] < np.inf:
+            return name
+    return None
+
+
+def save_network(path: Path, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
+    """Write a network: ``network`` in one line, ``weights_k`` and ``biases_k`` (k from 0).
+
+    ``feedback_shifts``, one per connection, where one is not 0.
+
+    Where a chip learned, `mirror` is what feedback spikes read of every connection but the first:
+    ``mirror_k`` (k from 1).
+    """
+    arrays = {"network": np.array(notation.written(notation.of_network(network)))}
+    for k, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
+        arrays[f"weights_{k}"], arrays[f"biases_{k}"] = weights, biases
+    if any(network.feedback_shifts):
+        arrays["feedback_shifts"] = np.array(network.feedback_shifts)
+    arrays |= {f"mirror_{k}": weights for k, weights in enumerate(mirror, start=1)}
+    write_arrays(path, NETWORK_FORMAT, arrays)
+
+
+def load_network(path: Path) -> Network:
+    """Read a network.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, foreign, or holds no network.
+    """
+    arrays = _read_network(Path(path))
+    try:
+        chain = notation.connections(_layers_in(arrays))
+        names = [f"{kind}_{k}" for kind in ("weights", "biases") for k in range(len(chain))]
+        missing = sorted(set(names) - arrays.keys())
+        if missing:
+            raise InputError(f"{', '.join(missing)} missing")
+        return Network.chain(
+            chain,
+            weights=[arrays[f"weights_{k}"] for k in range(len(chain))],
+            biases=[arrays[f"biases_{k}"] for k in range(len(chain))],
+            feedback_shifts=_shifts_in(arrays),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _read_network(path: Path) -> dict[str, np.ndarray]:
+    return read_arrays(path, NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
+
+
+def _layers_in(arrays: dict[str, np.ndarray]) -> tuple[notation.Entry, ...]:
+    """The network in a file: one line, or, in the first version, a table of sizes."""
+    line = arrays.get("network")
+    if line is not None and line.shape == () and line.dtype.kind == "U":
+        return notation.parse(str(line))
+    layers = arrays.get("layers")
+    if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
+        raise InputError("network is missing or no text, and layers no table of sizes")
+    return tuple(int(n) for n in layers[:, 0])
+
+
+def _shifts_in(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
+    shifts = arrays.get("feedback_shifts", np.zeros(0, np.int64))
+    if shifts.ndim != 1 or shifts.dtype.kind != "i":
+        raise InputError("feedback_shifts is no row of whole numbers")
+    return tuple(int(shift) for shift in shifts)
+
+
+def command_line() -> str:
+    """The command as typed, for provenance."""
+    program = Path(sys.argv[0]).name.replace("__main__.py", "eqchip")
+    return " ".join([program, *sys.argv[1:]])

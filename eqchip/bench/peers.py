@@ -1,0 +1,230 @@
+"""The emulator beside the simulators of others, for ``eqchip bench --peers``.
+
+The same network, inputs and spikes, one thread each, in one run: the emulator in float32 and
+in float64, Brian2 as a C++ program and through Cython (which compute in float64), and Lava on
+the CPU (in a chip's integers, where its model is quickest). Whatever is not installed is left
+out, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from eqchip.backends import lava
+from eqchip.bench.brian2 import BRIAN2, brian2_contestants, in_float64
+from eqchip.bench.engine import (
+    Contestant,
+    Ratio,
+    Setting,
+    Timing,
+    bench_problem,
+    cpu_model,
+    first_samples,
+    measure,
+    plain,
+)
+from eqchip.cli.output import Output
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.engine.synchronous import lower_problem, resolve_threads, solve
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.training.runs import command_line, provenance
+
+FORMAT = "eqchip-bench-peers 1"
+EMULATOR, DOUBLE, LAVA = "emulator, float32", "emulator, float64", "Lava, in integers"
+FLOORS = {BRIAN2["cpp_standalone"]: 20.0, LAVA: 150.0}  # the project's aims
+FEW_SAMPLES = 2  # of Lava's shorter run, whose time is taken from that of the longer
+ATTEMPTS = 5  # at the time of more samples, which on a busy machine may drown in that of the start
+
+
+@dataclass
+class Stopwatch:
+    """Seconds added up."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LavaContestant(Contestant):
+    """Lava, by what more samples take: starting its processes is in no rate.
+
+    One call runs a few samples, and then all; the difference is what the others took.
+    """
+
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    setup: Stopwatch = field(default_factory=Stopwatch)
+
+    def clock(self) -> tuple[float, float]:
+        """Wall and processor time of the additional samples."""
+        return self.watch.wall, self.watch.cpu
+
+
+@dataclass(frozen=True)
+class PeerSpeed:
+    """What was measured.
+
+    Attributes
+    ----------
+    events_per_step : float
+        Synaptic events per sample and time step.
+    timings : dict of Timing
+    ratios : dict of Ratio
+        Of the emulator in float32 to every other, by name.
+    setup_seconds : dict
+        Per peer: to build and compile, once; in no rate.
+    left_out : dict
+        Per peer that cannot run here: why.
+    """
+
+    events_per_step: float
+    timings: dict[str, Timing]
+    ratios: dict[str, Ratio]
+    setup_seconds: dict[str, float]
+    left_out: dict[str, str]
+
+
+def peer_speed(setting: Setting, x: np.ndarray, output: Output) -> PeerSpeed:
+    """Measure the emulator beside its peers.
+
+    Raises
+    ------
+    InputError
+        If a peer finds other spikes than the emulator.
+    """
+    real = bench_problem(setting, x)
+    double = replace(in_float64(real), record=frozenset())
+    events = float(solve(double).activity.synaptic_events.sum())
+    contestants = [
+        Contestant(EMULATOR, _solver(real), float(solve(real).activity.synaptic_events.sum())),
+        Contestant(DOUBLE, _solver(double), events),
+    ]
+    setup: dict[str, float] = {}
+    left_out: dict[str, str] = {}
+    with ExitStack() as stack:
+        try:
+            output.message("building for Brian2, which takes half a minute")
+            for peer in brian2_contestants(real):
+                stack.callback(peer.process.close)
+                contestants.append(peer)
+                setup[peer.name] = peer.setup_seconds
+        except InputError as error:
+            left_out["Brian2"] = str(error)
+        try:
+            lava.check_lava()
+            contestants.append(
+                _lava_contestant(replace(double, precision="chip", fixed=FixedPoint()))
+            )
+        except InputError as error:
+            left_out[LAVA] = str(error)
+        timings = measure(contestants, setting.rounds, setting.seconds, output)
+    for contestant in contestants:
+        if isinstance(contestant, LavaContestant):
+            setup[LAVA] = contestant.setup.wall
+    return PeerSpeed(
+        events / (real.steps * len(x)),
+        timings,
+        {n: Ratio.of(timings[EMULATOR], t) for n, t in timings.items() if n != EMULATOR},
+        setup,
+        left_out,
+    )
+
+
+def _solver(problem: Problem) -> Callable[[], object]:
+    lowered = lower_problem(problem)
+    return lambda: solve(problem, threads=1, lowered=lowered)
+
+
+def _lava_contestant(problem: Problem) -> LavaContestant:
+    few = first_samples(problem, FEW_SAMPLES)
+    sums = [float(solve(one).activity.synaptic_events.sum()) for one in (few, problem)]
+    watch, setup = Stopwatch(), Stopwatch()
+
+    def timed(one: Problem) -> tuple[float, float]:
+        before, start = os.times(), time.perf_counter()
+        lava.solve(one)
+        after = os.times()
+        cpu = sum(after[2:4]) - sum(before[2:4])  # of processes that have ended
+        return time.perf_counter() - start, cpu
+
+    def work() -> None:
+        for _ in range(ATTEMPTS):
+            short, long = timed(few), timed(problem)
+            if long[0] > short[0]:
+                break
+        else:
+            raise InputError(
+                f"bench: Lava took no longer for {len(problem.x)} samples than for {len(few.x)}, "
+                f"{ATTEMPTS} times: its start hides them; expected a larger --batch, or a machine "
+                "with less to do"
+            )
+        watch.wall += long[0] - short[0]
+        watch.cpu += long[1] - short[1]
+        setup.wall = short[0]
+
+    return LavaContestant(LAVA, work, sums[1] - sums[0], watch=watch, setup=setup)
+
+
+def document(setting: Setting, source: str, found: PeerSpeed) -> dict[str, Any]:
+    """What is saved and printed as JSON."""
+    made = provenance(command_line())
+    return {
+        "format": FORMAT,
+        "kind": "peer-speed",
+        "inputs_source": source,
+        "setting": plain(setting),
+        "events_per_step": found.events_per_step,
+        "contestants": [
+            {
+                **plain(timing),
+                "events_per_second": timing.rate,
+                "milliseconds_per_100_steps": 1e5 * found.events_per_step / timing.rate,
+            }
+            for timing in found.timings.values()
+        ],
+        "ratios": plain(found.ratios),
+        "setup_seconds": found.setup_seconds,
+        "left_out": found.left_out,
+        "machine": {"cpu": cpu_model(), "processors": resolve_threads(None)},
+        "seed": setting.seed,
+        "command": made.pop("command"),
+        "created": made.pop("created"),
+        "versions": made,
+    }
+
+
+def show(output: Output, setting: Setting, found: PeerSpeed) -> None:
+    """The table, and how it stands to the project's aims."""
+    rows = []
+    for name, timing in found.timings.items():
+        ratio = found.ratios.get(name)
+        rows.append(
+            [
+                name,
+                f"{timing.rate:.3g}",
+                f"{1e5 * found.events_per_step / timing.rate:.2f}",
+                f"{ratio.median:.1f} ({ratio.low:.1f}-{ratio.high:.1f})" if ratio else "",
+                f"{ratio.cpu_median:.1f}" if ratio else "",
+                f"{found.setup_seconds[name]:.1f}" if name in found.setup_seconds else "",
+            ]
+        )
+    shape = "-".join(map(str, setting.layers))
+    output.table(
+        f"{shape}, {setting.free_steps} + {setting.nudged_steps} steps, one thread each",
+        ["", "events/s", "ms / 100 steps", "float32 / it: wall", "CPU", "set-up, s"],
+        rows,
+    )
+    for name, floor in FLOORS.items():
+        if name in found.ratios:
+            times = found.ratios[name].median
+            verdict = "reached" if times >= floor else "missed"
+            output.text(f"{times:.1f} times as fast as {name}; the floor is {floor:g}: {verdict}")
+    for name, why in found.left_out.items():
+        output.message(f"{name} is left out: {why}")

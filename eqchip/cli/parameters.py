@@ -1,0 +1,119 @@
+"""Types of command line arguments: layers, schedules, lists."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
+from eqchip.emulator.description.notation import Entry, connections, parse
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.presets import KINDS
+
+NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+
+
+class Layers(click.ParamType):
+    """``784-500-10``."""
+
+    name = "layers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The parsed value; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[0-9]{1,9}(-[0-9]{1,9})+", value):
+            self.fail(f"{value!r}; expected layer sizes such as 784-500-10", param, ctx)
+        return tuple(int(size) for size in value.split("-"))
+
+
+class NetworkType(click.ParamType):
+    """``784-500-10``, ``28x28-32c5p2-10``, or the name of a preset: ``dense``, ``conv``."""
+
+    name = "network"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[Entry, ...] | str:
+        """The parsed value, or the name; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        if value in KINDS:
+            return str(value)
+        try:
+            entries = parse(value)
+            connections(entries)
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        return entries
+
+
+class Chips(click.ParamType):
+    """``4`` or ``auto``."""
+
+    name = "chips"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
+        """The parsed value; click shows what is refused."""
+        if value == "auto" or isinstance(value, int):
+            return value
+        if value.isdecimal() and 1 <= int(value) < 2**31:
+            return int(value)
+        self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
+
+
+class Rates(click.ParamType):
+    """``0.2`` or ``0.2,0.1``."""
+
+    name = "rates"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[float, ...]:
+        """The parsed value; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(rate) for rate in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r}; expected numbers such as 0.2,0.1", param, ctx)
+
+
+class WholeNumbers(click.ParamType):
+    """``4`` or ``0,8,3,0``."""
+
+    name = "whole numbers"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The parsed value; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(int(number) for number in value.split(","))
+        except ValueError:
+            self.fail(f"{value!r}; expected whole numbers such as 0,8,3,0", param, ctx)
+
+
+class Schedule(click.ParamType):
+    """``0.8``, ``0.83/t^0.58``, and where allowed ``osa:0.0346`` or ``none``."""
+
+    name = "schedule"
+
+    def __init__(self, *, adaptive: bool = False, optional: bool = False) -> None:
+        self.adaptive, self.optional = adaptive, optional
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """The parsed value; click shows what is refused."""
+        if not isinstance(value, str):
+            return value
+        text = value.replace(" ", "").replace("**", "^")
+        if self.optional and text == "none":
+            return "none"
+        try:
+            if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
+                return OptimalStepSize(float(match[1]))
+            if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
+                return Polynomial(float(match[1]), float(match[2] or 0))
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        known = ["0.8", "0.83/t^0.58"]
+        known += ["osa:0.0346"] * self.adaptive + ["none"] * self.optional
+        self.fail(f"{value!r}; expected one such as {', '.join(known)}", param, ctx)

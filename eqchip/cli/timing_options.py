@@ -1,0 +1,136 @@
+"""The flags of an asynchronous chip, shared by all commands that run one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
+from eqchip.emulator.errors import InputError
+
+# What `--timing async` means where no flag says otherwise: clocks that differ by 10 %, of any
+# phase, with some jitter, and messages that take a step, as they do with a clock.
+DEFAULTS: dict[str, Any] = {
+    "clocks": "unit",
+    "clock_spread": 0.1,
+    "clock_offset": 1.0,
+    "clock_jitter": 0.1,
+    "restart_clocks": False,
+    "uncalibrated": False,
+    "delay": 1.0,
+    "delay_jitter": 0.0,
+    "event_time": 0.0,
+    "loss": 0.0,
+    "stuck_at_0": 0.0,
+    "stuck_at_1": 0.0,
+    "timing_seed": 0,
+}
+
+
+def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
+    """Add the flags to a command; `timing_from` reads them.
+
+    default: "sync", "async", or None where a run has a timing of its own.
+    """
+    options = [
+        click.option(
+            "--timing", type=click.Choice(("sync", "async")), default=default,
+            show_default=default is not None,
+            help="One clock for all units, or a chip without a global clock."
+            + ("" if default else " Default: as in the run."),
+        ),
+        click.option(
+            "--clocks", type=click.Choice(("unit", "core")),
+            help="With --timing async: a clock for every unit [default], or for every core.",
+        ),
+        _number("--clock-spread", "Standard deviation of the clocks' periods."),
+        _number("--clock-offset", "Share of a period over which clocks start."),
+        _number("--clock-jitter", "Width of the window in which a tick falls, in periods."),
+        click.option(
+            "--restart-clocks", is_flag=True, default=None,
+            help="Clocks that stop: they go back with the states when the nudge changes sign.",
+        ),
+        click.option(
+            "--uncalibrated", is_flag=True, default=None,
+            help="Decoders that do not know the ratio of two clocks.",
+        ),
+        _number("--delay", "How long a message travels, in nominal periods."),
+        _number("--delay-jitter", "Width of what is drawn on top."),
+        _number(
+            "--event-time",
+            "Periods that a core takes to add one weight: messages queue; 0: no queue.",
+        ),
+        _number("--loss", "Probability that a message is lost."),
+        _number("--stuck-at-0", "Share of units whose bit is always 0."),
+        _number("--stuck-at-1", "Share of units whose bit is always 1."),
+        click.option("--timing-seed", type=int, help="Of what is drawn of all this.  [0]"),
+    ]  # fmt: skip
+
+    def add(command: Any) -> Any:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
+    """Take the flags out of a command's settings; None: one clock for all.
+
+    Raises
+    ------
+    InputError
+        If a value is out of its range, or a flag is given without ``--timing async``.
+    """
+    timing = settings.pop("timing")
+    given = {name: settings.pop(name) for name in DEFAULTS}
+    given = {name: value for name, value in given.items() if value is not None}
+    if timing != "async":
+        if given:
+            flag = "--" + next(iter(given)).replace("_", "-")
+            raise InputError(
+                f"{flag} is given without --timing async; expected that, or no such flag"
+            )
+        return None
+    chosen = {**DEFAULTS, **given}
+    return Asynchronous(
+        clocks=Clocks(
+            per=chosen["clocks"],
+            spread=chosen["clock_spread"],
+            offset=chosen["clock_offset"],
+            jitter=chosen["clock_jitter"],
+            restarted=chosen["restart_clocks"],
+            calibrated=not chosen["uncalibrated"],
+        ),
+        delays=Delays(fixed=chosen["delay"], jitter=chosen["delay_jitter"]),
+        queues=Queues(synaptic_event=chosen["event_time"]),
+        faults=Faults(
+            loss=chosen["loss"],
+            stuck_at_0=chosen["stuck_at_0"],
+            stuck_at_1=chosen["stuck_at_1"],
+        ),
+        seed=chosen["timing_seed"],
+    )
+
+
+def describe(timing: Asynchronous | None) -> str:
+    """A few words for a title."""
+    if timing is None:
+        return "one clock"
+    clocks, delays, faults = timing.clocks, timing.delays, timing.faults
+    words = [f"a clock per {clocks.per}, spread {100 * clocks.spread:g} %"]
+    if clocks.jitter:
+        words.append(f"jitter {clocks.jitter:g}")
+    if clocks.restarted:
+        words.append("restarted")
+    words.append(f"delay {delays.fixed:g}" + (f" + {delays.jitter:g}" if delays.jitter else ""))
+    if faults.loss:
+        words.append(f"loss {100 * faults.loss:g} %")
+    return ", ".join(words)
+
+
+def _number(flag: str, text: str) -> Callable[[Any], Any]:
+    default = DEFAULTS[flag.removeprefix("--").replace("-", "_")]
+    return click.option(flag, type=float, help=f"{text}  [{default:g}]")

@@ -1,0 +1,1 @@
+"""What was done: samples run again on the emulated chip, and counted."""

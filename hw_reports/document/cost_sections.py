@@ -1,0 +1,142 @@
+"""The headline sections of a report: the cost of training, and what is set beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.document.sections import GROUPS
+from eqchip.hw_reports.pricing import baselines
+from eqchip.hw_reports.pricing.accounts import Accounts, of_arithmetic
+from eqchip.hw_reports.pricing.entries import INFERENCE, TRAINING, energy_of, kinds_of
+from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
+from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
+from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.chip_file.chip import chip_names, load_chip
+
+
+def training_cost(
+    replay: Replay,
+    accounts: Accounts,
+    epochs: Sequence[Epoch],
+    memory: dict[str, Any],
+    reached: dict[str, Any],
+) -> dict[str, Any]:
+    """The headline: what a training sample, and the whole training, costs."""
+    whole, samples = total(e.energy for e in epochs), sum(e.samples for e in epochs)
+    lasting = total(e.seconds for e in epochs)
+    rows = [
+        _row(phase, energy_of(accounts.entries, (phase,)), accounts.seconds[phase], None)
+        for phase in TRAINING
+    ]
+    sample = total(accounts.seconds[phase] for phase in TRAINING)
+    kept = memory["total"]["figure"]
+    rows.append(_row("sample", energy_of(accounts.entries, TRAINING), sample, kept))
+    rows.append(_row("whole", whole, lasting, kept))
+    size = replay.config.descent.minibatch
+    return {
+        "rows": rows,
+        "epochs": _epochs(epochs),
+        "whole": {
+            "energy": whole.to_dict(),
+            "time": lasting.to_dict(),
+            "epochs": len(epochs),
+            "samples": samples,
+        },
+        "reached": reached,
+        # What the chip learned by, it wrote after every sample.
+        "whole_minibatch": None
+        if replay.written is not None
+        else {
+            "energy": total(e.minibatch_energy for e in epochs).to_dict(),
+            "time": total(e.minibatch_seconds for e in epochs).to_dict(),
+            "label": f"if changes were accumulated and written once per minibatch of {size}",
+        },
+        "explanation": list(EXPLANATION if replay.written is None else EXPLANATION_ON_CHIP),
+    }
+
+
+ROW_LABELS = {
+    "free": "free phase",
+    "nudged": "nudged phases",
+    "update": "weight update",
+    "sample": "training sample",
+    "whole": "whole training",
+}
+
+
+def _row(phase: str, energy: Sum, seconds: Sum, memory: Any) -> dict[str, Any]:
+    return {
+        "phase": phase,
+        "label": ROW_LABELS[phase],
+        "energy": energy.to_dict(),
+        "time": seconds.to_dict(),
+        "memory": memory,
+    }
+
+
+def _epochs(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
+    found = []
+    spent, passed = Sum(None), Sum(None)
+    for epoch in epochs:
+        spent, passed = spent + epoch.energy, passed + epoch.seconds
+        found.append(
+            {
+                "epoch": epoch.number,
+                "samples": epoch.samples,
+                "train_error": epoch.train_error,
+                "validation_error": epoch.validation_error,
+                "energy": epoch.energy.to_dict(),
+                "cumulative": spent.to_dict(),
+                "time": epoch.seconds.to_dict(),
+                "cumulative_time": passed.to_dict(),
+                "spikes_per_sample": epoch.spikes_per_sample,
+                "synaptic_events_per_sample": epoch.events_per_sample,
+            }
+        )
+    return found
+
+
+def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
+    """The same sample on the arithmetic baselines; `samples` are those of the whole training."""
+    found = []
+    for chip in map(load_chip, chip_names()):
+        if chip.model != "arithmetic":
+            continue
+        accounts = of_arithmetic(replay, chip)
+        sample = energy_of(accounts.entries, TRAINING)
+        found.append(
+            {
+                "name": chip.name,
+                "title": chip.title,
+                "model": chip.model,
+                "training": sample.to_dict(),
+                "inference": energy_of(accounts.entries, (INFERENCE,)).to_dict(),
+                "whole": (sample * samples).to_dict(),
+                "by_kind": {
+                    kind: {
+                        name: figure_dict(energy_of(accounts.entries, phases, kind).figure)
+                        for name, phases in GROUPS
+                    }
+                    for kind in kinds_of(accounts.entries)
+                },
+                "time": None,
+                "note": baselines.note(replay.config),
+                "statement": "modelled, not measured",
+            }
+        )
+    return found
+
+
+def anchors() -> list[dict[str, Any]]:
+    """Published costs of learning on chips."""
+    found = []
+    for anchor in load_anchors():
+        row = anchor.to_dict()
+        for name, unit in (("energy", "J"), ("time", "s")):
+            for of in ("training", "inference"):
+                value = row[f"{of}_{name}"]
+                row[f"{of}_{name}"] = None if value is None else figure_dict(exactly(value, unit))
+        found.append(row)
+    return found

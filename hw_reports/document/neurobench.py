@@ -1,0 +1,176 @@
+"""The metrics that NeuroBench defines, under its names, for an inference.
+
+Definitions as in NeuroBench 2.x (``neurobench/metrics``; Yik et al., "The NeuroBench
+framework", Nature Communications 16, 2025). A layer here has one state of potentials and a
+connection works in both directions, so a time step executes every connection forward, and all
+but the one from the clamped input once more as feedback. The weights are those that the synapses
+hold: of a convolution with average pooling, the merged kernel.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.network import Connection
+from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, fans, synapse_count
+
+SPARSITY_DECIMALS = 4  # NeuroBench rounds connection_sparsity to as many
+SOURCE = "NeuroBench 2.x, neurobench/metrics/{static,workload}; Yik et al., Nat. Commun. 16, 2025"
+DEFINITIONS = {
+    "footprint": "bytes of all parameters and buffers of the model; here each weight once, that of "
+    "a kernel as well, merged with its average pooling; the biases, and the state of every unit",
+    "parameter_count": "weights that are trained, and biases; each symmetric weight once",
+    "connection_sparsity": "weights that are zero over all weights, rounded to 4 decimals",
+    "activation_sparsity": "activations that are zero over all activations: over all units but "
+    "the input's, all time steps and samples",
+    "synaptic_operations": "per sample: Effective_ACs of inputs that are 0 or 1, Effective_MACs "
+    "of all other inputs, both without zero activations and zero weights and without biases; "
+    "Dense counts the zeros as well",
+    "classification_accuracy": "share of the samples that are classified rightly",
+}
+
+
+class SynapticOperations(NamedTuple):
+    """Operations per sample, by the names of NeuroBench."""
+
+    effective_macs: float
+    effective_acs: float
+    dense: float
+
+    def to_dict(self) -> dict[str, float]:
+        """The three numbers under NeuroBench's names."""
+        return {
+            "Effective_MACs": self.effective_macs,
+            "Effective_ACs": self.effective_acs,
+            "Dense": self.dense,
+        }
+
+
+def footprint(weights: Sequence[np.ndarray], weight_bits: int, units: int, state_bits: int,
+              states: int) -> int:  # fmt: skip
+    """Bytes of parameters and buffers.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray
+        One per connection; each is counted once.
+    weight_bits, state_bits : int
+        Of a weight, and of a bias or a state.
+    units : int
+        Units but for the input's; each has a bias.
+    states : int
+        Numbers that a unit carries from one time step to the next.
+    """
+    bits = sum(w.size for w in weights) * weight_bits + units * (1 + states) * state_bits
+    return -(-bits // 8)
+
+
+def connection_sparsity(weights: Sequence[np.ndarray]) -> float:
+    """Weights that are zero over all weights.
+
+    Examples
+    --------
+    >>> connection_sparsity([np.array([[0, 3], [1, 0]]), np.array([[5, 7]])])
+    0.3333
+    """
+    zeros = sum(int(np.count_nonzero(w == 0)) for w in weights)
+    return round(zeros / sum(w.size for w in weights), SPARSITY_DECIMALS)
+
+
+def activation_sparsity(bits: Sequence[np.ndarray], read_out: bool = False) -> float:
+    """Activations that are zero over all, of every layer but the input.
+
+    Parameters
+    ----------
+    bits : sequence of ndarray
+        Per layer, shape (steps, batch, units), the input first.
+    read_out : bool
+        The last layer sends nothing: it has no activations, unless no other layer has any.
+    """
+    sending = bits[1:-1] if read_out and len(bits) > 2 else bits[1:]
+    total = sum(q.size for q in sending)
+    return float(total - sum(int(np.count_nonzero(q)) for q in sending)) / total
+
+
+def synaptic_operations(
+    bits: Sequence[np.ndarray],
+    connections: Sequence[Connection],
+    weights: Sequence[np.ndarray],
+    current: np.ndarray | None = None,
+    read_out: bool = False,
+) -> SynapticOperations:
+    """Operations per sample.
+
+    Parameters
+    ----------
+    bits : sequence of ndarray
+        Per layer, shape (steps, batch, units), the input first. What a layer sends at a step is
+        the input of a connection at the next, so the last row meets no synapse, and at the
+        first step the inputs are all zero.
+    connections : sequence of Connection
+    weights : sequence of ndarray
+        Per connection, what its synapses hold.
+    current : ndarray, shape (batch, n_in), optional
+        The input, if it is injected as a current: it meets the first connection once, with
+        multiplications.
+    read_out : bool
+        The last layer sends nothing, so its connection has no feedback.
+    """
+    steps, batch = bits[0].shape[:2]
+    macs, acs, dense = 0, 0, 0
+    for k, (connection, w) in enumerate(zip(connections, weights, strict=True)):
+        present, synapses = w != 0, synapse_count(connection)
+        ways = [(bits[k], FORWARD)] if current is None or k else []
+        if k and not (read_out and k == len(weights) - 1):  # the clamped input takes no feedback
+            ways.append((bits[k + 1], FEEDBACK))
+        for sent, forward in ways:
+            fan_out = fans(connection, forward, present)
+            acs += int(sent[:-1].sum(axis=(0, 1), dtype=np.int64) @ fan_out)
+            dense += steps * batch * synapses
+        if current is not None and k == 0:
+            fan_out = fans(connection, FORWARD, present)
+            macs += int(np.count_nonzero(current, axis=0) @ fan_out)
+            dense += batch * synapses
+    return SynapticOperations(macs / batch, acs / batch, dense / batch)
+
+
+def metrics(
+    *,
+    bits: Sequence[np.ndarray],
+    connections: Sequence[Connection],
+    weights: Sequence[np.ndarray],
+    weight_bits: int,
+    state_bits: int,
+    states: int,
+    accuracy: float,
+    current: np.ndarray | None = None,
+    read_out: bool = False,
+) -> dict[str, Any]:
+    """All of them for one set of samples, as a plain dictionary.
+
+    Parameters
+    ----------
+    bits, connections, weights, current, read_out
+        As for :func:`synaptic_operations`.
+    weight_bits, state_bits, states : int
+        As for :func:`footprint`.
+    accuracy : float
+        Share of the samples that were classified rightly.
+    """
+    units = sum(q.shape[2] for q in bits[1:])
+    return {
+        "footprint": footprint(weights, weight_bits, units, state_bits, states),
+        "parameter_count": sum(math.prod(c.weight_shape) for c in connections) + units,
+        "connection_sparsity": connection_sparsity(weights),
+        "activation_sparsity": activation_sparsity(bits, read_out),
+        "synaptic_operations": synaptic_operations(
+            bits, connections, weights, current, read_out
+        ).to_dict(),
+        "classification_accuracy": accuracy,
+        "definitions": DEFINITIONS,
+        "source": SOURCE,
+    }

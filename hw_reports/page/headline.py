@@ -1,0 +1,162 @@
+"""What the page says first: one sentence, a few cards, and what the figures rest on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from eqchip.hw_reports.page.cells import layers_text
+from eqchip.hw_reports.show.readable import (
+    UNKNOWN,
+    amount,
+    band,
+    digits,
+    lacking,
+    nominal,
+    percent,
+    total,
+)
+
+Document = Mapping[str, Any]
+
+
+class Card(NamedTuple):
+    """A figure to be seen from afar.
+
+    Attributes
+    ----------
+    label, value, band, note : str
+    low, middle, high : float
+        The band as percentages of a scale from 0 to the highest figure; 0 where there is none.
+    """
+
+    label: str
+    value: str
+    band: str = ""
+    note: str = ""
+    low: float = 0.0
+    middle: float = 0.0
+    high: float = 0.0
+
+    @property
+    def unknown(self) -> bool:
+        """Whether its figure is unknown."""
+        return self.value == UNKNOWN
+
+
+def card(label: str, value: Mapping[str, Any] | None, note: str = "") -> Card:
+    """A card of a total."""
+    figure = value["figure"] if value else None
+    lower = f"at least: {lacking(value)}" if figure and lacking(value) else ""
+    notes = "; ".join(filter(None, (lower, note)))
+    text = f"≥ {nominal(figure)}" if lower else nominal(figure)
+    if figure is None or not figure["high"] or figure["low"] == figure["high"]:
+        return Card(label, text, note=notes)
+    ends = (100 * figure[side] / figure["high"] for side in ("low", "value", "high"))
+    return Card(label, text, unbroken(band(figure)), notes, *ends)
+
+
+def sentence(document: Document) -> str:
+    """What learning costs, in plain words."""
+    run, cost, chip = document["run"], document["training_cost"], document["chip"]
+    energy, time = document["energy"], document["time"]
+    whole, reached = cost["whole"], cost["reached"]
+    epochs = f"{whole['epochs']} epoch{'s' * (whole['epochs'] != 1)}"
+    return (
+        f"Priced with the coefficients of “{chip['title']}”, learning one {run['dataset']} sample "
+        f"costs the {layers_text(run)} network {_cost(energy['training'], time['training'])}. "
+        f"Training it to {reached['error']:.3g} % {reached['of']} error, in {epochs}, costs "
+        f"{_cost(whole['energy'], whole['time'])}."
+    )
+
+
+def _cost(energy: Mapping[str, Any], time: Mapping[str, Any]) -> str:
+    words = "an unknown energy" if energy["figure"] is None else total(energy)
+    words += " and an unknown time" if time["figure"] is None else f" and {total(time)}"
+    return unbroken(words)
+
+
+def unbroken(text: str) -> str:
+    """The text with every number kept on one line with its unit."""
+    return re.sub(r"(?<=\d) (?=(?:[pnµmkMG]?[JsWB]|min|h|d|[KMG]iB)\b)", "\u00a0", text)
+
+
+def cards(document: Document) -> list[Card]:
+    """The headline: energy, time and memory of a training sample, and the whole training."""
+    cost, memory = document["training_cost"], document["memory"]
+    whole, reached = cost["whole"], cost["reached"]
+    share = document["energy"]["static_share"]
+    static = f"{percent(share)} of it static power" if share else ""
+    against = ""
+    if memory["ratio"]:
+        against = (
+            f"{amount(memory['ep_bytes'], 'B')} of it to learn; BPTT would keep "
+            f"{digits(memory['ratio'])} times that"
+        )
+    found = [
+        card("Energy per training sample", document["energy"]["training"], static),
+        card("Time per training sample", document["time"]["training"]),
+        card("Memory on the chip", memory["total"], against),
+    ]
+    error = f"to {reached['error']:.3g} % {reached['of']} error, {whole['samples']:,} samples"
+    found.append(card(f"Whole training, {whole['epochs']} epochs", whole["energy"], error))
+    found.append(card("Time of the whole training", whole["time"]))
+    return found
+
+
+def inference_cards(document: Document) -> list[Card]:
+    """What classifying costs, and how well the chip's integers do it."""
+    replay = document["replay"]
+    note = (
+        f"of {replay['inference_samples']:,} {replay['split']} samples, in "
+        f"{'the integers of the chip' if replay['precision'] == 'chip' else replay['precision']}"
+    )
+    return [
+        card("Energy per inference", document["energy"]["inference"]),
+        card("Time per inference", document["time"]["inference"]),
+        Card("Error", f"{replay['error']:.3g} %", note=note),
+    ]
+
+
+def comparison_cards(document: Document) -> list[list[Card]]:
+    """The same three cards of both reports."""
+    return [
+        [
+            card("Energy per training sample", report["energy"]["training"]),
+            card("Time per training sample", report["time"]["training"]),
+            card("Whole training", report["training_cost"]["whole"]["energy"], _reached(report)),
+        ]
+        for report in document["reports"]
+    ]
+
+
+def _reached(report: Document) -> str:
+    reached = report["training_cost"]["reached"]
+    return f"to {reached['error']:.3g} % {reached['of']} error"
+
+
+def facts(document: Document) -> list[tuple[str, str]]:
+    """What the figures rest on: chip file, coefficients, run, seed and versions."""
+    run, chip, made = document["run"], document["chip"], document["provenance"]
+    replay = document["replay"]
+    digest = f" ({chip['digest']})" if chip.get("digest") else ""
+    statuses = [row["status"] for row in chip["coefficients"]]
+    counts = ", ".join(f"{statuses.count(one)} {one}" for one in dict.fromkeys(statuses))
+    steps = f"{run['free_steps']} free, {run['nudged_steps']} nudged, β = {run['beta']:g}"
+    versions = ", ".join(f"{name} {made[name]}" for name in ("eqchip", "python", "numpy", "numba"))
+    chips = f"{chip['chips']} chip{'s' * (chip['chips'] != 1)}"
+    return [
+        ("Chip file", f"{chip['name']}{digest}, {chips}"),
+        ("Coefficient set", f"{chip['title']}: {counts}"),
+        ("Run", str(run["path"])),
+        ("Network", f"{layers_text(run)}, {run['dataset']}, rule {run['rule']}"),
+        ("Coding", f"{run['coding']}; input as {run['input']}"),
+        ("Time steps", steps),
+        ("Replayed", f"{replay['training_samples']} training and {replay['inference_samples']} "
+                     f"{replay['split']} samples, precision {replay['precision']}"),
+        ("Seed", str(run["seed"])),
+        ("Versions", f"{versions}; {made['machine']}"),
+        ("Command", str(made["command"])),
+        ("Made", str(made["created"])),
+    ]  # fmt: skip

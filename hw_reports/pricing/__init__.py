@@ -1,0 +1,1 @@
+"""What it costs: counts times the figures of a chip file."""

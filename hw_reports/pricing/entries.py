@@ -1,0 +1,207 @@
+"""The energy of a sample: by kind of event, by phase and by core.
+
+::
+
+    energy = sum over kinds of count x marginal energy
+           + static power of all chips x time
+           + reset of all cores in use, once per sample
+           + barrier, once per time step, where its energy is known
+
+A kind that happened and has no price in the chip file is unknown: it is named by every total
+that lacks it. Low, nominal and high values are summed each by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from eqchip.emulator.activity import Activity
+from eqchip.hw_reports.pricing.figure import Figure, price, static_power
+from eqchip.hw_reports.pricing.timing import TIME
+from eqchip.hw_reports.pricing.totals import Sum, banded, total
+from eqchip.mapping.activity.cores import CoreActivity
+from eqchip.mapping.chip_file.chip import Chip, Kind
+
+FREE, NUDGED, UPDATE, INFERENCE = "free", "nudged", "update", "inference"
+TRAINING = (FREE, NUDGED, UPDATE)
+PHASES = (*TRAINING, INFERENCE)
+STATIC, SIGNAL = "static", "signal"
+# Of a read-out outside the dynamics: graded messages, and synapses that its errors cross.
+READ_OUT_MESSAGE, READ_OUT_EVENT = "readout_message", "readout_event"
+EAST_WEST, NORTH_SOUTH = slice(0, 2), slice(2, 4)  # of mapping.route.DIRECTIONS
+# The order of tables.
+ORDER = (
+    "synaptic_event", "update_active", "update_inactive", "spike", "message", "message_in",
+    "hop_east_west", "hop_north_south", "chip_crossing", SIGNAL, READ_OUT_MESSAGE, READ_OUT_EVENT,
+    "weight_update", "barrier", "reset", "clock_cycle", "mac", "access_8_kib", "access_32_kib",
+    "access_1_mib", "access_dram", STATIC,
+)  # fmt: skip
+
+Counts = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """The energy of one kind of event in one phase, for one sample.
+
+    Attributes
+    ----------
+    kind, phase : str
+    count : float or None
+        Events per sample; None for static power, which is counted in time.
+    energy : Sum
+    why : str or None
+        Why the energy is not known, or which figure contains it already.
+    cores : ndarray of float or None
+        Events per core; None where they belong to no core.
+    """
+
+    kind: str
+    phase: str
+    count: float | None
+    energy: Sum
+    why: str | None = None
+    cores: np.ndarray | None = None
+
+
+def core_counts(activity: CoreActivity, name: str | None = None) -> Counts:
+    """What every core did in the phases of one name, per sample: kind -> count per core.
+
+    ``name`` None: in all phases. A message and its hops belong to the core that sends it.
+    Crossings to another chip are not counted per core: theirs is an array of length 1.
+    """
+    rows = [k for k, phase in enumerate(activity.phases) if name in (None, phase)]
+
+    def of(counts: np.ndarray) -> np.ndarray:
+        return counts[rows].sum(axis=0) / activity.samples
+
+    hops = of(activity.core_hops)
+    return {
+        "synaptic_event": of(activity.synaptic_events),
+        "update_active": of(activity.updates_active),
+        "update_inactive": of(activity.updates_inactive),
+        "spike": of(activity.spikes),
+        "message": of(activity.messages_sent),
+        "message_in": of(activity.messages_received),
+        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
+        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
+        "chip_crossing": np.atleast_1d(of(activity.chip_crossings)),
+    }
+
+
+def layer_counts(activity: Activity, name: str | None = None) -> Counts:
+    """As :func:`core_counts` for a chip without a model of its cores, in one number per kind."""
+    rows = [k for k, phase in enumerate(activity.phases) if name in (None, phase)]
+    found = {
+        "synaptic_event": activity.synaptic_events,
+        "update_active": activity.updates_active,
+        "update_inactive": activity.updates_inactive,
+        "spike": activity.spikes,
+    }
+    return {kind: np.array([n[rows].sum() / activity.samples]) for kind, n in found.items()}
+
+
+def entries(
+    counts: Mapping[str, Counts],
+    times: Mapping[str, Sum],
+    chip: Chip,
+    chips: int = 1,
+    priced: Iterable[Entry] = (),
+) -> list[Entry]:
+    """The energy of every kind in every phase.
+
+    Parameters
+    ----------
+    counts : mapping of phase to Counts
+        Per sample.
+    times : mapping of phase to Sum
+        Seconds per sample.
+    chip : Chip
+    chips : int
+        All of them draw static power.
+    priced : iterable of Entry
+        What has its energy already, to be listed with the rest.
+    """
+    found = list(priced)
+    for phase, kinds in counts.items():
+        for kind, count in kinds.items():
+            found.append(_marginal(kind, phase, count, chip))
+        found += _standing(phase, times[phase], chip, chips)
+    return sorted(found, key=lambda entry: (ORDER.index(entry.kind), PHASES.index(entry.phase)))
+
+
+def energy_of(
+    found: Iterable[Entry], phases: Sequence[str] = PHASES, kind: str | None = None
+) -> Sum:
+    """The energy of some phases, of one kind or of all."""
+    return total(
+        entry.energy for entry in found if entry.phase in phases and kind in (None, entry.kind)
+    )
+
+
+def kinds_of(found: Iterable[Entry]) -> list[str]:
+    """The kinds in the order of tables."""
+    present = {entry.kind for entry in found}
+    return [kind for kind in ORDER if kind in present]
+
+
+def by_core(found: Iterable[Entry], phases: Sequence[str], chip: Chip, cores: int) -> np.ndarray:
+    """Nominal joules per core and sample: what belongs to a core, without static power."""
+    joules = np.zeros(cores)
+    for entry in found:
+        coefficient = chip.energy.get(cast(Kind, entry.kind))
+        if entry.phase not in phases or entry.cores is None or coefficient is None:
+            continue
+        if len(entry.cores) == cores:
+            joules += entry.cores * coefficient.si.value
+    return joules
+
+
+def _marginal(kind: str, phase: str, count: np.ndarray, chip: Chip) -> Entry:
+    events = float(count.sum())
+    figure = price({kind: events}, chip)[kind]
+    if figure is None:
+        lacks = Sum(None, (f"{kind.replace('_', ' ')} energy",))
+        return Entry(kind, phase, events, lacks, chip.why_unknown(f"energy.{kind}"), count)
+    return Entry(kind, phase, events, Sum(figure), chip.included.get(f"energy.{kind}"), count)
+
+
+def _standing(phase: str, time: Sum, chip: Chip, chips: int) -> list[Entry]:
+    """What is drawn as long as a phase lasts: static power, and the cycles of a clock."""
+    found = []
+    power = static_power(chip, chips)
+    if power is not None:
+        found.append(_standing_entry(STATIC, phase, None, time, power))
+    elif "static_power.chip" not in chip.included:
+        why = chip.why_unknown("static_power.chip")
+        found.append(Entry(STATIC, phase, None, Sum(None, ("static energy",)), why))
+    cycle = chip.energy.get("clock_cycle")
+    if cycle is not None and chip.clock is not None:
+        clock = chip.clock.si
+        watts = banded(np.multiply(cycle.si, clock), "W") * chips
+        cycles = None if time.figure is None else time.figure.value * clock.value
+        found.append(_standing_entry("clock_cycle", phase, cycles, time, watts))
+    return found
+
+
+def _standing_entry(kind: str, phase: str, count: float | None, time: Sum, power: Figure) -> Entry:
+    energy = drawn(time, power, kind.replace("_", " "))
+    return Entry(kind, phase, count, energy, None if energy.figure else "the time is not known")
+
+
+def drawn(time: Sum, power: Figure, label: str = STATIC) -> Sum:
+    """The energy of a power over a time: lows with lows, highs with highs."""
+    lacks = tuple(f"{label} energy during {name.removesuffix(' time')}" for name in time.lacks)
+    if time.figure is None:
+        return Sum(None, (f"{label} energy",) if time.lacks == (TIME,) else lacks)
+    joules = Figure(
+        power.low * time.figure.low,
+        power.value * time.figure.value,
+        power.high * time.figure.high,
+        "J",
+    )
+    return Sum(joules, lacks)

@@ -1,0 +1,287 @@
+"""What a whole training costs on a chip: the replay's sample, epoch by epoch.
+
+The replay counts samples on the network as it is after training. Each epoch counted its own
+spikes and synaptic events while it trained (``metrics.jsonl``), and these are taken:
+
+* synaptic events of an epoch are its own;
+* spikes, active updates, messages, hops and crossings follow its spikes: as many of each per
+  spike as in the replay;
+* every unit is updated in every step, so the rest of the updates are inactive ones;
+* weight updates, barriers, resets, signals of phases and what a read-out outside the dynamics
+  exchanges are the same for every sample;
+* of the time, what the deciding core or link spends on each kind follows the same factors.
+
+A network that learned on the chip counted what it wrote as well, and for whom it sent messages:
+of its epochs, weight updates are their own, and messages of learning follow the units that
+changed, or were active, as the epoch counted them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eqchip.emulator.errors import InputError
+from eqchip.hw_reports.pricing.entries import STATIC, TRAINING, UPDATE, Entry
+from eqchip.hw_reports.pricing.figure import Figure
+from eqchip.hw_reports.pricing.totals import Sum, total
+
+MESSAGES = ("message", "message_in", "hop_east_west", "hop_north_south", "chip_crossing")
+FOLLOW_SPIKES = ("update_active", "spike", *MESSAGES)
+FOLLOW_TIME = (STATIC, "clock_cycle")
+EXPLANATION = (
+    "The spikes and synaptic events of each epoch are those counted while it trained; messages "
+    "and hops per spike are those of the replay.",
+    "Weight updates, barriers and resets cost the same in every epoch; every synapse is written "
+    "after every sample, in every copy.",
+    "Validation and test samples are not charged to the training.",
+)
+EXPLANATION_ON_CHIP = (
+    EXPLANATION[0],
+    "Weight updates of each epoch are the writes that the chip attempted while it trained, in "
+    "every copy; graded messages of learning follow the units that it counted as changed or "
+    "active; barriers, resets and the signals of phases cost the same in every epoch.",
+    EXPLANATION[2],
+)
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What learning on the chip does after a sample, for pricing epochs that counted their own.
+
+    Attributes
+    ----------
+    attempted : float
+        Weights that a sample of the replay attempted to write.
+    one_write : Sum
+        The energy of one.
+    messages : float
+        Graded messages that a sample of the replay sent.
+    always : float
+        Those of them that do not depend on the sample.
+    source : {"changed", "active", None}
+        Which units of the metrics the others follow.
+    reach : tuple of float
+        Messages that such a unit of each layer sends.
+    """
+
+    attempted: float
+    one_write: Sum
+    messages: float
+    always: float
+    source: str | None
+    reach: tuple[float, ...]
+
+    def factors(self, row: Mapping[str, Any]) -> dict[str, float]:
+        """By kind, how many times the replay's update an epoch's was."""
+        sent = self.always
+        if self.source is not None:
+            units = _units(row, f"units_{self.source}_per_sample", len(self.reach))
+            sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
+        writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
+        messages = _ratio(sent, self.messages)
+        return {"weight_update": writes, **dict.fromkeys(MESSAGES, messages)}
+
+
+def metric(row: Mapping[str, Any], name: str) -> float:
+    """A number of a line of metrics, at least 0.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found: Any = row.get(name)
+    if type(found) not in (int, float) or not 0 <= found < math.inf:
+        raise InputError(
+            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
+            "expected a number of at least 0, as training on the chip writes it"
+        )
+    return float(found)
+
+
+def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:
+    found = row.get(name)
+    if not isinstance(found, list) or len(found) != layers:
+        raise InputError(
+            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
+            f"expected {layers} numbers, one a layer"
+        )
+    return [metric({**row, name: units}, name) for units in found]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch on the chip; `energy` and `seconds` over all its samples."""
+
+    number: int
+    samples: int
+    train_error: float
+    validation_error: float | None
+    spikes_per_sample: float
+    events_per_sample: float
+    energy: Sum
+    seconds: Sum
+    minibatch_energy: Sum
+    minibatch_seconds: Sum
+
+
+def epochs(
+    rows: Sequence[Mapping[str, Any]],
+    found: Sequence[Entry],
+    times: Mapping[str, Sum],
+    critical: Mapping[str, Mapping[str, float]] | None,
+    minibatch: int,
+    learned: Learned | None = None,
+) -> list[Epoch]:
+    """Every epoch of ``metrics.jsonl``.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The lines of the run's metrics.
+    found : sequence of Entry
+        Of one training sample of the replay.
+    times : mapping of phase to Sum
+        Of the same.
+    critical : mapping of phase to kind to seconds, or None
+        What the deciding resources spend on each kind; None: the time is that of a fixed step,
+        or follows the synaptic events (see `times`).
+    minibatch : int
+        Were the weights written once per so many samples, as the last two fields tell.
+    learned : Learned, optional
+        Of a network that learned on the chip.
+
+    Raises
+    ------
+    InputError
+        If a line does not say how many samples its epoch had, or, with `learned`, what it wrote.
+    """
+    counted = _counted(found)
+    result = []
+    for row in (row for row in rows if "train_error" in row):
+        samples = row.get("samples")
+        if type(samples) is not int or samples < 1:
+            raise InputError(
+                f"metrics of epoch {row['epoch']}: samples is {samples!r}; "
+                "expected a whole number of at least 1"
+            )
+        factors = _factors(row, counted)
+        updating = None if learned is None else learned.factors(row)
+        costs = []
+        for writes in (1.0, 1.0 / minibatch):
+            scale = {**factors, "weight_update": writes}
+            seconds = {p: _time(p, times[p], critical, scale, writes) for p in TRAINING}
+            if updating is None or critical is None or learned is None:
+                energy = _energy(found, times, seconds, scale)
+            else:
+                seconds[UPDATE] = _scaled(times[UPDATE], critical[UPDATE], updating)
+                relaxing = [entry for entry in found if entry.phase != UPDATE]
+                energy = _energy(relaxing, times, seconds, scale)
+                energy += _update(found, learned, row, updating, times, seconds)
+            costs += [energy * samples, total(seconds.values()) * samples]
+        result.append(
+            Epoch(
+                row["epoch"],
+                samples,
+                row["train_error"],
+                row.get("validation_error"),
+                row["spikes_per_sample"],
+                row["synaptic_events_per_sample"],
+                *costs,
+            )
+        )
+    return result
+
+
+def _counted(found: Sequence[Entry]) -> dict[str, float]:
+    """Events of one training sample, by kind."""
+    counted: dict[str, float] = {}
+    for entry in found:
+        if entry.phase in TRAINING and entry.count is not None:
+            counted[entry.kind] = counted.get(entry.kind, 0.0) + entry.count
+    return counted
+
+
+def _factors(row: Mapping[str, Any], counted: Mapping[str, float]) -> dict[str, float]:
+    """By kind, how many times the replay's events a sample of the epoch had."""
+    spiked = _ratio(row["spikes_per_sample"], counted.get("spike", 0.0))
+    factors = dict.fromkeys(FOLLOW_SPIKES, spiked)
+    factors["synaptic_event"] = _ratio(
+        row["synaptic_events_per_sample"], counted.get("synaptic_event", 0.0)
+    )
+    active, inactive = counted.get("update_active", 0.0), counted.get("update_inactive", 0.0)
+    if inactive:
+        factors["update_inactive"] = max(inactive + active * (1.0 - spiked), 0.0) / inactive
+    return factors
+
+
+def _ratio(epoch: float, replay: float) -> float:
+    # A replay without any spike says nothing of messages per spike.
+    return epoch / replay if replay else 1.0
+
+
+def _time(
+    phase: str,
+    time: Sum,
+    critical: Mapping[str, Mapping[str, float]] | None,
+    factors: Mapping[str, float],
+    writes: float,
+) -> Sum:
+    """The time of a phase, its deciding parts scaled by their kinds' factors."""
+    if phase == "update":
+        return time * writes  # as often as weights are written, with its barrier
+    return time if critical is None else _scaled(time, critical[phase], factors)
+
+
+def _scaled(time: Sum, critical: Mapping[str, float], factors: Mapping[str, float]) -> Sum:
+    """The time of a phase whose deciding parts take so many times as long."""
+    before = sum(critical.values())
+    after = sum(s * factors.get(kind, 1.0) for kind, s in critical.items())
+    return time * (after / before if before else 1.0)
+
+
+def _update(
+    found: Sequence[Entry],
+    learned: Learned,
+    row: Mapping[str, Any],
+    factors: Mapping[str, float],
+    times: Mapping[str, Sum],
+    seconds: Mapping[str, Sum],
+) -> Sum:
+    """The energy of an update that the chip learned by: its own writes, and messages as many."""
+    terms = []
+    for entry in (entry for entry in found if entry.phase == UPDATE):
+        if entry.kind == "weight_update":
+            terms.append(learned.one_write * metric(row, "weights_attempted_per_sample"))
+        elif entry.kind in FOLLOW_TIME:
+            factor = _longer(times[UPDATE].figure, seconds[UPDATE].figure)
+            terms.append(entry.energy * factor)
+        else:
+            terms.append(entry.energy * factors.get(entry.kind, 1.0))
+    return total(terms)
+
+
+def _energy(
+    found: Sequence[Entry],
+    times: Mapping[str, Sum],
+    seconds: Mapping[str, Sum],
+    factors: Mapping[str, float],
+) -> Sum:
+    terms = []
+    for entry in found:
+        if entry.phase not in TRAINING:
+            continue
+        factor = factors.get(entry.kind, 1.0)
+        if entry.kind in FOLLOW_TIME or (entry.kind == "barrier" and entry.phase == "update"):
+            factor = _longer(times[entry.phase].figure, seconds[entry.phase].figure)
+        terms.append(entry.energy * factor)
+    return total(terms)
+
+
+def _longer(before: Figure | None, after: Figure | None) -> float:
+    if before is None or after is None or not before.value:
+        return 1.0
+    return after.value / before.value

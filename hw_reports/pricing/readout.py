@@ -1,0 +1,156 @@
+"""What a read-out by cross-entropy costs beside the cores' own work.
+
+Its units are neurons that integrate the spikes which reach them and send none. A processor at the
+corner of the mesh reads their potentials once the free phase is over, computes the softmax, and at
+the start of each nudged phase sends every error other than 0 to each core that hosts part of the
+layer below, where it crosses the synapses of the mirrored copy once::
+
+    free    a message from each unit of the read-out to the processor
+    nudged  of each error other than 0, a message to each core of the layer below, and as many
+            synaptic events there as one spike of that unit would cause
+
+A message is priced as a spike's, received by the processor or sent by it as by a core, and a
+synapse crossed as a synaptic event: as graded messages are that learning on the chip takes. Each
+exchange has a time step of its own, with its barrier, since nothing can go on before it is over.
+On a chip without a model of its cores, messages are not counted, here as elsewhere.
+
+Left out: the softmax and the time that it takes; telling the read-out's own cores their errors, of
+which only the weight update makes use; and, in inference, reading the class. The current that the
+layer below holds through a nudged phase is memory of learning
+(:mod:`eqchip.hw_reports.pricing.learning_memory`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.problem.problem import Run
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.pricing import timing
+from eqchip.hw_reports.pricing.entries import FREE, NUDGED, READ_OUT_EVENT, READ_OUT_MESSAGE, Entry
+from eqchip.hw_reports.pricing.figure import price
+from eqchip.hw_reports.pricing.signals import message_energy
+from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.mapping.activity.cores import Exchange, from_corner, to_corner
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.wiring import FEEDBACK, fans
+
+
+class Told(NamedTuple):
+    """What a read-out and the processor tell each other in the phases of one name, per sample.
+
+    ``steps``: time steps that exchanges take. ``errors``: those other than 0. ``messages``: to
+    all destinations, None where they are not counted; their ``hops``, ``energy`` and ``time``.
+    ``events``: synapses that errors cross, and their energy as ``crossing``; their time is in
+    ``time``.
+    """
+
+    steps: int
+    errors: float
+    messages: float | None
+    hops: float
+    events: float
+    energy: Sum
+    crossing: Sum
+    time: Sum
+
+    def entries(self, phase: str) -> list[Entry]:
+        """Their rows in the table of energy, in one phase."""
+        found = []
+        for kind, count, energy in (
+            (READ_OUT_MESSAGE, self.messages, self.energy),
+            (READ_OUT_EVENT, self.events, self.crossing),
+        ):
+            if count:
+                why = None if energy.figure is not None else ", ".join(energy.lacks)
+                found.append(Entry(kind, phase, count, energy, why))
+        return found
+
+
+def on_cores(replay: Replay, mapped: MappedNetwork) -> dict[str, Told]:
+    """What is told in each phase, counted and priced; nothing of a read-out in the dynamics."""
+    if replay.config.learning.readout != "cross-entropy":
+        return {}
+    run, last = replay.training.run, len(replay.config.sizes) - 1
+    samples = len(replay.training.indices)
+    read = np.where(mapped.layer_of == last, mapped.units, 0)
+    found = {FREE: _told(mapped, to_corner(mapped, np.tile(read, (samples, 1))), 0.0)}
+    if last == 1:  # below is the clamped input: nobody is told
+        return found
+    bundles = [b for b, bundle in enumerate(mapped.bundles) if bundle.layer == last]
+    firsts = [mapped.bundles[b].first for b in bundles]
+    nudges = []
+    for errors in _errors(run):
+        sent = np.add.reduceat((errors != 0).astype(np.int64), firsts, axis=1)
+        exchange = from_corner(mapped, sent @ (mapped.synapses[bundles] > 0))
+        events = np.append(sent @ mapped.synapses[bundles], np.zeros((samples, 1)), axis=1)
+        crossing = exchange._replace(steps=exchange.steps._replace(synaptic_events=events[None]))
+        nudges.append(_told(mapped, crossing, float(sent.sum()) / samples))
+    return {**found, NUDGED: _together(nudges)}
+
+
+def by_events(replay: Replay) -> dict[str, Told]:
+    """As :func:`on_cores` where nothing is known of cores; time is left to whoever knows of it."""
+    if replay.config.learning.readout != "cross-entropy":
+        return {}
+    unknown = Sum(None)
+    found = {FREE: Told(1, 0.0, None, 0.0, 0.0, unknown, unknown, unknown)}
+    connection = replay.network.connections[-1]
+    if len(replay.network.connections) == 1:
+        return found
+    fan_out = fans(connection, FEEDBACK, np.ones(connection.weight_shape, bool))
+    nudges = []
+    for errors in _errors(replay.training.run):
+        sent = (errors != 0).mean(axis=0)
+        events = float(sent @ fan_out)
+        crossing = _crossing(events, replay.chip)
+        nudges.append(Told(1, float(sent.sum()), None, 0.0, events, unknown, crossing, unknown))
+    return {**found, NUDGED: _together(nudges)}
+
+
+def _errors(run: Run) -> list[np.ndarray]:
+    """The errors that the read-out holds in each nudged phase, shape (samples, units)."""
+    return [
+        ends[-1] for phase, ends in zip(run.phases, run.ends, strict=True)
+        if isinstance(phase, Nudged)
+    ]  # fmt: skip
+
+
+def _told(mapped: MappedNetwork, sent: Exchange, errors: float) -> Told:
+    """One exchange, in a time step of its own."""
+    samples, chip = len(sent.hops), mapped.chip
+    events = float(sent.steps.synaptic_events.sum()) / samples
+    tiles = len(np.unique(mapped.tile))
+    return Told(
+        1,
+        errors,
+        float(sent.steps.messages_sent.sum()) / samples,
+        float(sent.hops.sum()) / samples,
+        events,
+        message_energy(sent, chip),
+        _crossing(events, chip),
+        timing.relaxation(sent.steps, sent.routes, chip, tiles, np.ones(1, bool)).total,
+    )
+
+
+def _crossing(events: float, chip: Chip) -> Sum:
+    figure = price({"synaptic_event": events}, chip)["synaptic_event"]
+    return Sum(figure, () if figure is not None else ("synaptic event energy",))
+
+
+def _together(nudges: list[Told]) -> Told:
+    counted = [one.messages for one in nudges if one.messages is not None]
+    return Told(
+        sum(one.steps for one in nudges),
+        sum(one.errors for one in nudges),
+        sum(counted) if counted else None,
+        sum(one.hops for one in nudges),
+        sum(one.events for one in nudges),
+        total(one.energy for one in nudges),
+        total(one.crossing for one in nudges),
+        total(one.time for one in nudges),
+    )

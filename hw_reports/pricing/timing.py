@@ -1,0 +1,263 @@
+"""How long a sample takes on the cores of a chip, and what decides it.
+
+In every time step each core does its updates, events and messages one after the other; the
+messages load the links of the mesh; and the step ends when all tiles have agreed that it is
+over::
+
+    core(c)  = sum over kinds of count(c) x time of one         (updates, events, spikes, messages)
+    link(l)  = messages over the link x time of one hop in its direction (and of a crossing, if
+               it leads to another chip)
+    step     = max(busiest core, busiest link) + barrier
+
+Cores and links work side by side, so the busiest decides. The weights are updated core by core,
+all cores at once, synapse by synapse, and a barrier ends it::
+
+    update   = max over cores of weights written x time of one weight update + barrier
+
+The low, nominal and high value of a step are computed each with the low, nominal and high
+times: the busiest core need not be the same. Queues at a link are not modelled: the time is a
+lower bound in that respect (see ``docs/reports.md``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqchip.hw_reports.pricing.figure import Figure
+from eqchip.hw_reports.pricing.totals import Sum, banded, plus
+from eqchip.mapping.activity.cores import StepCounts
+from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.figures import Span
+from eqchip.mapping.placement.clocks import HOP_KINDS, busy, link_seconds, seconds_of
+from eqchip.mapping.placement.route import Routes
+
+NOMINAL = 1  # place of the nominal value in a Span
+SECONDS = "s"
+BARRIER_TIME, TIME = "barrier time", "time"  # names of what is not known
+NONE = Span(0.0, 0.0, 0.0)
+RESOURCES = ("core", "mesh", "barrier")
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseTime:
+    """The time of one phase for one sample, in seconds, the mean over samples.
+
+    Attributes
+    ----------
+    total : Sum
+    core, mesh, barrier : Figure or None
+        Summed over the steps: the busiest core, the busiest link, the barrier.
+    decided : dict
+        Share of the steps in which each of the three is the largest, at nominal times; empty if
+        that is not known.
+    critical : dict
+        Kind -> nominal seconds that the deciding core or link, and the barrier, spend on it.
+    busiest : int or None
+        The core with the most nominal time over all steps.
+    cores : ndarray of float, shape (cores,)
+        Nominal seconds that each core is busy.
+    steps : dict of str to ndarray
+        Nominal seconds per step, mean over samples: "core", "mesh", "barrier".
+    rows : ndarray of int
+        Which rows of the run these steps are; empty for an update.
+    """
+
+    total: Sum
+    core: Figure | None
+    mesh: Figure | None
+    barrier: Figure | None
+    decided: dict[str, float]
+    critical: dict[str, float]
+    busiest: int | None
+    cores: np.ndarray
+    steps: dict[str, np.ndarray]
+    rows: np.ndarray
+
+
+def core_counts(counts: StepCounts) -> dict[Kind, np.ndarray]:
+    """What keeps a core busy: kind -> count, shape (steps, batch, cores).
+
+    A message keeps the core that sends it busy, and as ``message_in`` the one that receives it.
+    """
+    return {
+        "update_active": counts.updates_active,
+        "update_inactive": counts.updates_inactive,
+        "synaptic_event": counts.synaptic_events,
+        "spike": counts.updates_active,
+        "message": counts.messages_sent,
+        "message_in": counts.messages_received,
+    }
+
+
+def relaxation(
+    counts: StepCounts,
+    routes: Routes,
+    chip: Chip,
+    tiles: int,
+    rows: np.ndarray,
+    waits: bool = True,
+) -> PhaseTime:
+    """The time of those rows of a run that belong to one phase.
+
+    Parameters
+    ----------
+    counts : StepCounts
+    routes : Routes
+        Of the mapping; ``counts.links`` counts its links.
+    chip : Chip
+    tiles : int
+        Tiles with at least one core in use; the barrier waits for them all.
+    rows : ndarray of bool, shape (steps,)
+    waits : bool, default True
+        Whether a barrier ends each step; without, another's does.
+    """
+    kinds = {kind: count[rows] for kind, count in core_counts(counts).items()}
+    crossed = counts.links[rows]
+    hop_kinds: list[Kind] = [HOP_KINDS[link.direction] for link in routes.links]
+    samples, used = crossed.shape[1], crossed.any(axis=(0, 1))
+    happened: list[Kind] = [kind for kind, count in kinds.items() if count.any()]
+    happened += sorted({kind for kind, any_ in zip(hop_kinds, used, strict=True) if any_})
+    happened += ["chip_crossing"] if (used & routes.crossing).any() else []
+    lacks = [name for kind in happened for name in time_of_one(chip, kind).lacks]
+    barrier = chip.barrier_seconds(tiles) if waits else NONE
+    if barrier is None:
+        lacks.append(BARRIER_TIME)
+    core, mesh, step = np.zeros(3), np.zeros(3), np.zeros(3)
+    for level in range(3):
+        working = busy(kinds, chip, level)
+        load = crossed * link_seconds(routes, chip, level)
+        slowest, heaviest = working.max(axis=-1), load.max(axis=-1, initial=0.0)
+        agreed = (barrier or NONE)[level]
+        core[level] = slowest.sum() / samples
+        mesh[level] = heaviest.sum() / samples
+        step[level] = (np.maximum(slowest, heaviest) + agreed).sum() / samples
+        if level == NOMINAL:
+            decided = _decided(slowest, heaviest, agreed)
+            critical = _critical(kinds, chip, working, load, hop_kinds, agreed)
+            cores = working.sum(axis=(0, 1)) / samples
+            steps = {
+                "core": slowest.mean(axis=1),
+                "mesh": heaviest.mean(axis=1),
+                "barrier": np.full(len(slowest), agreed),
+            }
+    count = len(crossed)
+    known = any(kind in chip.time for kind in (*kinds, *HOP_KINDS.values()))
+    agreed_all = None if barrier is None else Figure.of(barrier, SECONDS) * count
+    relaxing = None
+    if known or (waits and barrier is not None):
+        relaxing = banded(step, SECONDS)
+    return PhaseTime(
+        Sum(relaxing, tuple(lacks)),
+        banded(core, SECONDS) if known else None,
+        banded(mesh, SECONDS) if known else None,
+        agreed_all,
+        decided,
+        critical,
+        int(cores.argmax()) if cores.any() else None,
+        cores,
+        steps,
+        np.flatnonzero(rows),
+    )
+
+
+def reset(chip: Chip) -> Sum:
+    """The time of setting all states to 0, all cores at once: before every sample."""
+    return time_of_one(chip, "reset")
+
+
+def update(attempted: np.ndarray, chip: Chip, tiles: int) -> PhaseTime:
+    """The time of one update of all weights.
+
+    Parameters
+    ----------
+    attempted : ndarray, shape (cores,)
+        Weights that each core writes, one after the other.
+    chip : Chip
+    tiles : int
+        As for :func:`relaxation`.
+    """
+    one, barrier = time_of_one(chip, "weight_update"), chip.barrier_seconds(tiles)
+    most = float(attempted.max(initial=0))
+    written = None if one.figure is None else one.figure * most
+    agreed = None if barrier is None else Figure.of(barrier, SECONDS)
+    lacks = [*one.lacks] if most else []
+    lacks += [BARRIER_TIME] if barrier is None else []
+    work = written.value if written else 0.0
+    wait = agreed.value if agreed else 0.0
+    longest = "core" if work >= wait else "barrier"
+    each = one.figure.value if one.figure else 0.0
+    return PhaseTime(
+        Sum(plus([written, agreed]), tuple(lacks)),
+        written,
+        Figure.zero(SECONDS),
+        agreed,
+        {} if one.lacks and most else {name: float(name == longest) for name in RESOURCES},
+        {"weight_update": work, "barrier": wait},
+        int(attempted.argmax()) if most else None,
+        attempted * each,
+        {"core": np.array([work]), "mesh": np.zeros(1), "barrier": np.array([wait])},
+        np.zeros(0, np.int64),
+    )
+
+
+def serial_update(chip: Chip, attempted: float) -> Sum:
+    """The time of one update of all weights where nothing is known of cores: one by one."""
+    return time_of_one(chip, "weight_update") * attempted
+
+
+def by_events(chip: Chip, steps: int, events: float) -> Sum:
+    """The time of so many steps on a chip without a model of its cores.
+
+    A chip with a fixed time step takes that for each step; one that handles events one after
+    the other takes the time of an event for each. Otherwise nobody knows.
+    """
+    if "step" in chip.time:
+        return time_of_one(chip, "step") * steps
+    if "synaptic_event" in chip.time:
+        return time_of_one(chip, "synaptic_event") * events
+    return Sum(None, (TIME,))
+
+
+def time_of_one(chip: Chip, kind: Kind) -> Sum:
+    """The time of one event: nothing if another contains it; its name if nobody knows."""
+    found = chip.time.get(kind)
+    if found is not None:
+        return Sum(Figure.of(found.si, SECONDS))
+    if f"time.{kind}" in chip.included:
+        return Sum(Figure.zero(SECONDS))
+    return Sum(None, (f"{kind.replace('_', ' ')} time",))
+
+
+def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[str, float]:
+    """Share of the steps in which core, mesh and barrier are the largest, in this order."""
+    three = np.stack([slowest, heaviest, np.full(slowest.shape, barrier)])
+    first = three.argmax(axis=0)
+    return {name: float((first == k).mean()) for k, name in enumerate(RESOURCES)}
+
+
+def _critical(
+    kinds: Mapping[Kind, np.ndarray],
+    chip: Chip,
+    working: np.ndarray,
+    load: np.ndarray,
+    hop_kinds: Sequence[Kind],
+    barrier: float,
+) -> dict[str, float]:
+    """Nominal seconds by kind on the core or link that decides each step, mean over samples."""
+    steps, samples = working.shape[:2]
+    core = working.argmax(axis=-1)[..., None]
+    by_core = np.ones((steps, samples), bool)
+    found: dict[str, float] = {}
+    if load.shape[-1]:
+        heaviest, chosen = load.max(axis=-1), np.array(hop_kinds)[load.argmax(axis=-1)]
+        by_core = working.max(axis=-1) >= heaviest
+        for name in sorted(set(hop_kinds)):
+            found[name] = float(heaviest[~by_core & (chosen == name)].sum()) / samples
+    for kind, count in kinds.items():
+        there = np.take_along_axis(count, core, axis=-1)[..., 0]
+        found[kind] = float(there[by_core].sum()) * seconds_of(chip, kind).value / samples
+    found["barrier"] = barrier * steps
+    return {kind: seconds for kind, seconds in found.items() if seconds}

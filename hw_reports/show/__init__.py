@@ -1,0 +1,1 @@
+"""The document on a terminal and as CSV."""

@@ -1,0 +1,233 @@
+"""The tables that a terminal shows of a report, made from its document alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from eqchip.hw_reports.show import terminal_asynchronous as asynchrony_tables
+from eqchip.hw_reports.show.readable import (
+    UNKNOWN,
+    amount,
+    band,
+    digits,
+    nominal,
+    percent,
+    short_total,
+)
+from eqchip.hw_reports.show.terminal_table import Table
+
+SHOWN_ANCHORS = 5
+SHARE_SHOWN = 0.0005  # of the training energy: kinds below it and uncounted ones are left out
+
+
+def tables(document: Mapping[str, Any]) -> list[Table]:
+    """All tables of a report, the cost of training first."""
+    found = [training(document), energy(document)]
+    if document["time"]["bottleneck"] is not None:
+        found.append(time(document))
+    if "asynchronous" in document:
+        found += asynchrony_tables.tables(document)
+    return [*found, memory(document), beside(document)]
+
+
+def training(document: Mapping[str, Any]) -> Table:
+    """What a training sample and the whole training cost."""
+    cost, run = document["training_cost"], document["run"]
+    whole, reached = cost["whole"], cost["reached"]
+    rows = []
+    for row in cost["rows"]:
+        label = row["label"]
+        if row["phase"] == "whole":
+            label = f"whole training ({whole['epochs']} epochs)"
+        rows.append(_cost_row(label, row["energy"], row["time"]))
+        if row["phase"] == "sample":
+            dynamic = document["energy"]["dynamic"]["training"]
+            rows.append(
+                ["  without static power", short_total(dynamic), band(dynamic["figure"]), "", ""]
+            )
+    seldom = cost["whole_minibatch"]
+    if seldom is not None:
+        rows.append(
+            _cost_row(f"  if written once per {run['minibatch']}", seldom["energy"],
+                      seldom["time"])
+        )  # fmt: skip
+    inference = document["energy"]["inference"], document["time"]["inference"]
+    rows.append(_cost_row("inference, one sample", *inference))
+    return Table(
+        f"Training cost of {document['title']}: {document['statement']}; "
+        f"{reached['of']} error {reached['error']:.2f} %",
+        ("per sample", "energy", "low – high", "time", "low – high"),
+        rows,
+    )
+
+
+def _cost_row(label: str, energy: Mapping[str, Any], time: Mapping[str, Any]) -> list[str]:
+    return [
+        label,
+        short_total(energy),
+        band(energy["figure"]),
+        short_total(time),
+        band(time["figure"]),
+    ]
+
+
+def energy(document: Mapping[str, Any]) -> Table:
+    """Energy by kind of event."""
+    found, labels = document["energy"], document["labels"]
+    whole = found["training"]["figure"]
+    counts: dict[str, float] = {}
+    for row in found["table"]:
+        if row["phase"] != "inference" and row["count"] is not None:
+            counts[row["kind"]] = counts.get(row["kind"], 0.0) + row["count"]
+    rows = []
+    for kind, groups in found["by_kind"].items():
+        of = groups["training"]
+        share = of["value"] / whole["value"] if of and whole and whole["value"] else None
+        if of is not None and (share or 0.0) < SHARE_SHOWN:
+            continue
+        rows.append(
+            [
+                labels[kind],
+                f"{counts[kind]:,.0f}" if kind in counts else "",
+                nominal(of),
+                "" if share is None else percent(share, 1),
+                band(of),
+                nominal(groups["inference"]) if groups["inference"] or of is None else "",
+            ]
+        )
+    return Table(
+        f"Energy per training sample, by kind ({document['chip']['title']})",
+        ("kind", "count", "energy", "share", "low – high", "inference"),
+        rows,
+    )
+
+
+def time(document: Mapping[str, Any]) -> Table:
+    """What decides the time of each phase."""
+    found, labels = document["time"], document["labels"]
+    rows = []
+    for phase, parts in found["parts"].items():
+        decided = found["bottleneck"][phase]
+        name = max(decided, key=decided.__getitem__) if decided else None
+        core = found["busiest_core"][phase]
+        rows.append(
+            [
+                labels[phase],
+                short_total(found["by_phase"][phase]),
+                nominal(parts["core"]),
+                nominal(parts["mesh"]),
+                nominal(parts["barrier"]),
+                UNKNOWN if name is None else f"{labels[name]} ({percent(decided[name])} of steps)",
+                "" if core is None else str(core),
+            ]
+        )
+    return Table(
+        "Time per sample, and what decides it",
+        ("phase", "time", "busiest core", "busiest link", "barrier", "decided by", "core"),
+        rows,
+    )
+
+
+def memory(document: Mapping[str, Any]) -> Table:
+    """Bytes by use, and what BPTT would keep."""
+    found, labels = document["memory"], document["labels"]
+    rows = [[labels[use], nominal(stored)] for use, stored in found["by_use"].items()]
+    rows.append(["total", short_total(found["total"])])
+    rows.append(
+        [f"BPTT would keep, over {found['at_steps']} steps", amount(found["bptt_bytes"], "B")]
+    )
+    return Table(
+        f"Memory; to learn, BPTT would keep {found['ratio']:.1f} times as much as EP "
+        f"(more from {found['crossover']} steps on)",
+        ("use", "bytes"),
+        rows,
+    )
+
+
+def beside(document: Mapping[str, Any]) -> Table:
+    """The published costs of learning on chips, and the floors of processors."""
+    cost, run = document["training_cost"], document["run"]
+    accuracy = 100.0 - cost["reached"]["error"]
+    rows = [
+        [
+            f"this run on {document['chip']['name']}", "modelled",
+            f"{run['dataset']} {'-'.join(map(str, run['layers']))}", f"{accuracy:.1f} %",
+            short_total(document["energy"]["training"]), short_total(document["time"]["training"]),
+            short_total(document["energy"]["inference"]),
+        ]
+    ]  # fmt: skip
+    for anchor in document["anchors"][:SHOWN_ANCHORS]:
+        rows.append(
+            [
+                f"{anchor['name']} on {anchor['hardware']}",
+                anchor["status"],
+                f"{anchor['task']} {anchor['network']}",
+                UNKNOWN if anchor["accuracy"] is None else f"{anchor['accuracy']:.1f} %",
+                *(
+                    nominal(anchor[name])
+                    for name in ("training_energy", "training_time", "inference_energy")
+                ),
+            ]
+        )
+    for floor in document["baselines"]:
+        rows.append(
+            [
+                floor["name"], "floor", "the same network, real-valued", "",
+                short_total(floor["training"]), UNKNOWN, short_total(floor["inference"]),
+            ]
+        )  # fmt: skip
+    return Table(
+        "Beside it, per sample: published chips that learn, and processors at the least",
+        ("what", "how", "network", "accuracy", "training", "time", "inference"),
+        rows,
+    )
+
+
+def sentences(document: Mapping[str, Any]) -> list[str]:
+    """What the tables leave out: notes, what is not known, the weakest coefficients."""
+    lines = [*document["notes"], *document.get("asynchronous", {}).get("explanation", ())]
+    for row in document["chip"]["weakest"]:
+        lines.append(f"Weak: {row['name']}, {row['why']}.")
+    happened = _lacking(document)
+    for row in document["chip"]["unknown"]:
+        table, _, name = row["name"].partition(".")
+        if f"{name.replace('_', ' ')} {table}" in happened:
+            lines.append(f"Unknown: {row['name']}: {row['why']}.")
+    return lines
+
+
+def _lacking(document: Mapping[str, Any]) -> set[str]:
+    groups = ("training", "inference")
+    return {
+        name
+        for of in ("energy", "time")
+        for group in groups
+        for name in document[of][group]["lacks"]
+    }
+
+
+def comparison(document: Mapping[str, Any]) -> Table:
+    """Two reports side by side."""
+    rows = []
+    for row in document["rows"]:
+        ratio = row["ratio"]
+        rows.append(
+            [
+                row["name"],
+                *(_either(row[side], row["unit"]) for side in ("a", "b")),
+                "" if ratio is None else f"{ratio:.3g}",
+            ]
+        )
+    a, b = document["names"]
+    return Table(
+        f"{a} and {b}: {document['statement']}", ("per sample", a, b, "second / first"), rows
+    )
+
+
+def _either(found: Any, unit: str) -> str:
+    if found is None:
+        return UNKNOWN
+    if isinstance(found, Mapping):
+        return short_total({"figure": found, "lacks": found.get("lacks", ())})
+    return f"{digits(found)} {unit}".rstrip() if unit != "B" else amount(found, unit)

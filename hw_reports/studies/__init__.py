@@ -1,0 +1,1 @@
+"""Reports of studies: convergence, gradients, sweeps."""

@@ -1,0 +1,1 @@
+"""One sample, event by event."""

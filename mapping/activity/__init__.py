@@ -1,0 +1,1 @@
+"""What every core did in a run."""

@@ -1,0 +1,1 @@
+"""Chips as data: limits, figures and their sources."""

@@ -1,0 +1,354 @@
+"""Chip files: what a chip can hold, and what each event costs on it, figure by figure.
+
+A chip is a TOML file of format ``eqchip-chip 1``. Every figure in it has a value with a band,
+a unit, a source, a status (how it came about) and a confidence mark (how we know it). The
+files that come with the package are in ``mapping/chips``; ``docs/chips.md`` explains how to
+write another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.errors import InputError, check_whole
+from eqchip.mapping.chip_file.chip_errors import one_line
+from eqchip.mapping.chip_file.cores import Cores
+from eqchip.mapping.chip_file.figures import (
+    STATUSES,
+    Barrier,
+    Coefficient,
+    Duration,
+    Energy,
+    Frequency,
+    Limit,
+    Power,
+    Span,
+    Status,
+    Table,
+    Text,
+)
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FORMAT = "eqchip-chip 1"
+
+Model = Literal["cores", "events", "arithmetic"]
+
+Kind = Literal[
+    # on a neuromorphic chip
+    "synaptic_event",
+    "update_active",
+    "update_inactive",
+    "spike",
+    "message",
+    "message_in",
+    "hop_east_west",
+    "hop_north_south",
+    "chip_crossing",
+    "weight_update",
+    "reset",
+    "barrier",
+    # on a chip with a clock, or with a fixed time step
+    "clock_cycle",
+    "step",
+    # arithmetic, and memory in accesses of 64 bits
+    "mac",
+    "mac_bf16",
+    "mac_int8",
+    "accumulate",
+    "add_int8",
+    "add_int16",
+    "add_int32",
+    "add_fp16",
+    "add_fp32",
+    "multiply_int8",
+    "multiply_int32",
+    "multiply_fp16",
+    "multiply_fp32",
+    "access_8_kib",
+    "access_32_kib",
+    "access_1_mib",
+    "access_dram",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+StaticPart = Literal["chip", "core"]
+
+Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+
+
+class Chip(Table):
+    """A chip, as a chip file describes it.
+
+    Attributes
+    ----------
+    name, title, origin, description : str
+        `origin` names the publications in a few words.
+    model : {"cores", "events", "arithmetic"}
+        "cores": networks are mapped onto its cores and priced event by event. "events": a
+        static power and a marginal cost per event, no cores. "arithmetic": operations and
+        memory accesses, of a processor that neuromorphic chips are compared with.
+    learning : bool
+        Whether it has a learning engine on the chip.
+    copies : {1, 2}
+        How often a symmetric weight is stored: 2 where synapses belong to the core that
+        receives the spike.
+    arithmetic : FixedPoint, optional
+    cores : Cores, optional
+    energy, time : dict of Kind to Energy, Duration
+        Marginal cost of one event.
+    static_power : dict of {"chip", "core"} to Power
+        Drawn whatever happens; "core" is the chip's, shared out, and not to be added to it.
+    clock : Frequency, optional
+        Of a clocked chip, if ``energy.clock_cycle`` is part of the model.
+    barrier : tuple of Barrier
+        By rising number of active tiles; see :meth:`barrier_seconds`.
+    unknown : dict of str to str
+        Address ("energy.barrier") to the reason why nobody knows it.
+    included : dict of str to str
+        Address to the figure that already contains it, so that it costs nothing on top.
+    """
+
+    format: Literal["eqchip-chip 1"]
+    name: Name
+    title: Text
+    origin: Text
+    description: Text
+    model: Model
+    learning: Annotated[bool, Field(strict=True)]
+    copies: Literal[1, 2] = 1
+    arithmetic: FixedPoint | None = None
+    cores: Cores | None = None
+    static_power: dict[StaticPart, Power] = Field(default_factory=dict)
+    clock: Frequency | None = None
+    energy: dict[Kind, Energy] = Field(default_factory=dict)
+    time: dict[Kind, Duration] = Field(default_factory=dict)
+    barrier: tuple[Barrier, ...] = ()
+    unknown: dict[str, Text] = Field(default_factory=dict)
+    included: dict[str, Text] = Field(default_factory=dict)
+
+    @field_validator("arithmetic", mode="before")
+    @classmethod
+    def _check_arithmetic(cls, table: Any) -> Any:
+        # pydantic would take "8" and 8.0 for 8 here, and only here.
+        for key, value in table.items() if isinstance(table, dict) else ():
+            if type(value) is not int:
+                raise ValueError(f"{key} is {value!r}; expected a whole number")
+        return table
+
+    @field_validator("time")
+    @classmethod
+    def _check_time(cls, time: dict[Kind, Duration]) -> dict[Kind, Duration]:
+        if "barrier" in time:
+            raise ValueError("expected no time.barrier but a table [[barrier]] per number of tiles")
+        return time
+
+    @field_validator("barrier")
+    @classmethod
+    def _check_barrier(cls, rows: tuple[Barrier, ...]) -> tuple[Barrier, ...]:
+        for first, second in pairwise(rows):
+            tiles = (first.active_tiles, second.active_tiles)
+            falling = any(b < a for a, b in zip(first.si, second.si, strict=True))
+            if tiles[0] >= tiles[1] or falling:
+                raise ValueError(
+                    f"the entry of {tiles[1]} active tiles follows that of {tiles[0]}; expected "
+                    "rising numbers of tiles, and no time below the one before"
+                )
+        return rows
+
+    @model_validator(mode="after")
+    def _check_whole(self) -> Chip:
+        for needed in _NEEDED[self.model]:
+            table, _, key = needed.partition(".")
+            found = getattr(self, table)
+            if found is None or (key and key not in found):
+                raise ValueError(
+                    f"{needed} is missing; expected a table, since model is {self.model!r}"
+                )
+        if ("clock_cycle" in self.energy) != (self.clock is not None):
+            raise ValueError("clock and energy.clock_cycle belong together; expected both or none")
+        given = {address for address, _ in self.figures()}
+        for table, entries in (("unknown", self.unknown), ("included", self.included)):
+            for address in entries:
+                if address not in _ADDRESSES:
+                    raise ValueError(
+                        f"{table}.{address!r} is no figure of a chip; "
+                        "expected an address such as energy.barrier, time.reset, static_power.chip"
+                    )
+                if address in given or (table == "included" and address in self.unknown):
+                    raise ValueError(
+                        f"{table}.{address!r} is given as well; expected one of the two"
+                    )
+        return self
+
+    def barrier_seconds(self, active_tiles: int) -> Span | None:
+        """The barrier at the end of a step, in seconds; None if it is not known.
+
+        Between two entries of the table the value is interpolated in the logarithm of the
+        number of tiles, since a barrier is a tree of tiles. Its band reaches from the low of
+        the entry below to the high of the entry above: a barrier does not get shorter with
+        more tiles, and nothing more is published. Outside the table it is not known.
+
+        Parameters
+        ----------
+        active_tiles : int
+            Tiles with at least one core in use, over all chips; at least 1.
+
+        Returns
+        -------
+        Span or None
+
+        Raises
+        ------
+        InputError
+            If `active_tiles` is no whole number of at least 1.
+        """
+        check_whole("active tiles", active_tiles, 1)
+        below = [row for row in self.barrier if row.active_tiles <= active_tiles]
+        above = [row for row in self.barrier if row.active_tiles >= active_tiles]
+        if not below or not above:
+            return None
+        first, last = below[-1], above[0]
+        if first is last:
+            return first.si
+        share = math.log(active_tiles / first.active_tiles) / math.log(
+            last.active_tiles / first.active_tiles
+        )
+        value = first.si.value + share * (last.si.value - first.si.value)
+        return Span(first.si.low, value, last.si.high)
+
+    def figures(self) -> Iterator[tuple[str, Coefficient | Limit]]:
+        """Every figure with its address, e.g. ("energy.message", Energy(...))."""
+        for part, power in self.static_power.items():
+            yield f"static_power.{part}", power
+        if self.clock is not None:
+            yield "clock", self.clock
+        for kind, energy in self.energy.items():
+            yield f"energy.{kind}", energy
+        for kind, time in self.time.items():
+            yield f"time.{kind}", time
+        for row in self.barrier:
+            yield f"barrier.{row.active_tiles}", row
+        if self.cores is not None:
+            for name, limit in self.cores.limits().items():
+                yield f"cores.{name}", limit
+
+    @property
+    def shares_kernels(self) -> bool:
+        """Whether a core keeps each weight of a kernel once, whatever the places it serves."""
+        return self.cores is not None and self.cores.shared_kernels is not None
+
+    @property
+    def weakest(self) -> Status:
+        """The weakest status among its powers, energies and times; limits are left out."""
+        found = {figure.status for _, figure in self.figures() if isinstance(figure, Coefficient)}
+        return max(found, key=STATUSES.index)
+
+    def why_unknown(self, address: str) -> str:
+        """Why a figure is not known; the file's reason if it gives one."""
+        return self.unknown.get(address, "not in the chip file")
+
+    def digest(self) -> str:
+        """A short fingerprint of all that the file says."""
+        document = self.model_dump(mode="json")
+        if self.cores is not None and not self.shares_kernels:
+            del document["cores"]["shared_kernels"]  # as before there was this key
+        text = json.dumps(document, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# What a chip cannot do without, by its model.
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "cores": ("cores", "arithmetic", "energy.synaptic_event"),
+    "events": ("energy.synaptic_event",),
+    "arithmetic": ("energy.mac",),
+}
+_ADDRESSES = frozenset(
+    [
+        *(f"{table}.{kind}" for table in ("energy", "time") for kind in KINDS),
+        *(f"static_power.{part}" for part in get_args(StaticPart)),
+        *(f"cores.{name}" for name in Cores.model_fields),
+        "cores",
+        "arithmetic",
+        "clock",
+    ]
+)
+
+
+def chip_names() -> list[str]:
+    """The names of the chips that come with the package."""
+    return sorted(
+        entry.name.removesuffix(".toml")
+        for entry in files("eqchip.mapping").joinpath("chips").iterdir()
+        if entry.name.endswith(".toml")
+    )
+
+
+def load_chip(name_or_path: str | Path) -> Chip:
+    """Read a chip file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        The name of a chip that comes with the package, or the path of a file; a str is taken
+        for a path if it ends in ".toml" or holds a separator.
+
+    Raises
+    ------
+    InputError
+        In one line, for an unknown name, a file that cannot be read, is no TOML or of another
+        format, and for what the file says wrong: which key, its value, what would be right.
+
+    Examples
+    --------
+    >>> chip = load_chip("loihi1-davies")
+    >>> chip.energy["weight_update"].value, chip.energy["weight_update"].unit
+    (120.0, 'pJ')
+    """
+    if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
+        if name_or_path not in chip_names():
+            raise InputError(
+                f"chip {name_or_path!r} is unknown; expected one of {', '.join(chip_names())}, "
+                "or the path of a chip file (.toml)"
+            )
+        source = files("eqchip.mapping").joinpath("chips").joinpath(f"{name_or_path}.toml")
+        return parse_chip(source.read_bytes(), f"{name_or_path}.toml")
+    path = Path(name_or_path)
+    try:
+        return parse_chip(path.read_bytes(), str(path))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected a chip file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def parse_chip(text: bytes, where: str) -> Chip:
+    """A chip from the bytes of its file; `where` names the file in errors."""
+    try:
+        document: dict[str, Any] = tomllib.loads(text.decode())
+    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
+        raise InputError(f"{where}: no valid TOML ({' '.join(str(error).split())})") from None
+    if document.get("format") != FORMAT:
+        raise InputError(f"{where}: format is {document.get('format')!r}; expected {FORMAT!r}")
+    try:
+        return Chip(**document)
+    except ValidationError as error:
+        raise InputError(f"{where}: {one_line(error, Chip)}") from None
+
+
+def _looks_like_path(text: str) -> bool:
+    return text.endswith(".toml") or "/" in text or "\\" in text

@@ -1,0 +1,139 @@
+"""One figure of a chip: its value and band, its unit, its source, and how sure it is."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal, NamedTuple, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from eqchip.mapping.chip_file.units import SI, Quantity, expected_units
+
+Status = Literal["measured", "published", "fitted", "inherited", "assumed"]
+STATUSES: tuple[Status, ...] = get_args(Status)  # the strongest first
+
+# How we know a figure: read in the primary text or code (R), in a secondary one that names the
+# place (R2), in an abstract or a single table page (A), measured here (M), derived by
+# arithmetic from marked figures (D), from memory or unchecked (C).
+MARKS = ("R2", "R", "A", "M", "D", "C")
+_MARK = "(" + "|".join(MARKS) + ")"
+
+Text = Annotated[str, Field(strict=True, min_length=1, pattern=r"\S")]
+Number = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
+Positive = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
+Mark = Annotated[str, Field(pattern=rf"^{_MARK}( \+ {_MARK})*$")]
+
+
+class Table(BaseModel):
+    """A table of a chip file: frozen, and no key that is not in the schema."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Span(NamedTuple):
+    """A figure with its band, in SI units (J, s, W, Hz)."""
+
+    low: float
+    value: float
+    high: float
+
+
+class Sourced(Table):
+    """What every figure tells of itself besides its size."""
+
+    quantity: ClassVar[Quantity]
+
+    unit: str
+    source: Text
+    status: Status
+    confidence: Mark
+    note: str = ""
+
+    @field_validator("unit")
+    @classmethod
+    def _check_unit(cls, unit: str) -> str:
+        if unit not in SI[cls.quantity]:
+            raise ValueError(f"expected {expected_units(cls.quantity)}")
+        return unit
+
+
+class Coefficient(Sourced):
+    """A figure of a chip, with its band and its source.
+
+    Attributes
+    ----------
+    value, low, high : float
+        The nominal figure and its band, ``0 <= low <= value <= high``.
+    unit : str
+        One of the closed list in ``mapping/chip_file/units.py`` for the quantity.
+    source : str
+        Where it comes from, and how we hold it.
+    status : {"measured", "published", "fitted", "inherited", "assumed"}
+        How it came about.
+    confidence : str
+        How we know it: R, R2, A, M, D, C, or several joined by " + ".
+    note : str
+        What the band is, and what to beware of.
+    """
+
+    value: Number
+    low: Number
+    high: Number
+
+    @model_validator(mode="after")
+    def _check_band(self) -> Coefficient:
+        if not self.low <= self.value <= self.high:
+            raise ValueError(
+                f"low {self.low:g}, value {self.value:g}, high {self.high:g}; "
+                "expected low <= value <= high"
+            )
+        return self
+
+    @property
+    def si(self) -> Span:
+        """The figure in SI units: (low, value, high)."""
+        size = SI[self.quantity][self.unit]
+        return Span(self.low * size, self.value * size, self.high * size)
+
+
+class Energy(Coefficient):
+    """The energy of one event."""
+
+    quantity: ClassVar[Quantity] = "energy"
+
+
+class Duration(Coefficient):
+    """The time of one event."""
+
+    quantity: ClassVar[Quantity] = "time"
+
+
+class Power(Coefficient):
+    """A power that is drawn all the time."""
+
+    quantity: ClassVar[Quantity] = "power"
+
+
+class Frequency(Coefficient):
+    """The frequency of a clock."""
+
+    quantity: ClassVar[Quantity] = "frequency"
+
+
+class Barrier(Duration):
+    """The time that all cores take to agree on the end of a step, with so many active tiles."""
+
+    active_tiles: Positive
+
+
+class Limit(Sourced):
+    """What a chip has room for; ``amount`` is the number, of bits where memory is meant."""
+
+    quantity: ClassVar[Quantity] = "amount"
+
+    value: Positive
+
+    @property
+    def amount(self) -> int:
+        """The limit as a number of things, or of bits."""
+        return int(self.value * SI["amount"][self.unit])

@@ -1,0 +1,53 @@
+"""The chip that a network learns on: what learning keeps beside a weight takes memory, too."""
+
+from __future__ import annotations
+
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.errors import InputError
+from eqchip.mapping.chip_file.chip import Chip
+
+
+def check_learns(chip: Chip) -> None:
+    """Refuse a chip on which nothing is known to learn.
+
+    Raises
+    ------
+    InputError
+    """
+    if not chip.learning or chip.cores is None or chip.arithmetic is None:
+        lacks = "has no learning engine" if not chip.learning else "describes no cores that learn"
+        raise InputError(
+            f"chip {chip.name} {lacks}; expected a chip whose cores learn, such as loihi1-davies"
+        )
+
+
+def learning_chip(chip: Chip, onchip: OnChip) -> Chip:
+    """The chip with the weights of `onchip`, and its accumulators in synapse memory.
+
+    An accumulator stands where a synapse's tag would: `tag_bits` more for every synapse, as Loihi
+    keeps a second number that a rule may write beside each weight (Davies et al. 2018, table 1).
+
+    Raises
+    ------
+    InputError
+        If nothing is known to learn on the chip, or its traces are narrower.
+
+    Examples
+    --------
+    >>> from eqchip.mapping.chip_file.chip import load_chip
+    >>> chip = learning_chip(load_chip("loihi1-davies"), OnChip(accumulator_bits=8))
+    >>> chip.cores.packing.axon_bits(64, 8)
+    1088
+    """
+    check_learns(chip)
+    assert chip.cores is not None
+    most = chip.cores.trace
+    if most is not None and onchip.sees != "potentials" and onchip.trace_bits > most.amount:
+        raise InputError(
+            f"trace_bits is {onchip.trace_bits}; expected at most the {most.amount} that a trace "
+            f"of chip {chip.name} has"
+        )
+    packing = chip.cores.packing
+    wider = packing.model_copy(update={"tag_bits": packing.tag_bits + onchip.accumulator_bits})
+    cores = chip.cores.model_copy(update={"packing": wider})
+    return chip.model_copy(update={"cores": cores, "arithmetic": onchip.fixed})

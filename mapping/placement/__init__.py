@@ -1,0 +1,1 @@
+"""Where a network lies on a chip: parts, cores, ways."""

@@ -1,0 +1,1 @@
+"""Process graphs, from which Lava's networks are built."""

@@ -1,0 +1,208 @@
+"""A process graph that learns as a chip does: in its integers, every core from what it knows.
+
+See :mod:`eqchip.emulator.description.onchip`. A connection becomes two processes ``OneWay``: the
+forward copy of its weights stands where the layer above is, the mirrored copy where the layer below
+is. Each is written from the bits that arrive at it, and from what units tell at the end of a
+sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.learning.contrast import Learning
+from eqchip.emulator.learning.onchip_lowering import (
+    Term,
+    check_rates,
+    initial_store,
+    lower_bias_rates,
+    lower_terms,
+    terms_of,
+    window,
+)
+from eqchip.emulator.problem.problem import Problem
+from eqchip.mapping.processes.graph import ConnectionNode, Edge, ProcessGraph
+
+SEES = ("traces", "potentials")
+COPIES = ("errors", "independent", "same-noise", "decay", "periodic")
+KNOWN = {kernels.ACTIVITY: "activity", kernels.CHANGE: "change", kernels.TRACE: "trace"}
+TOLD = ("activity", "change")  # by units; their spikes are counted where they arrive
+
+
+def with_on_chip_learning(
+    graph: ProcessGraph,
+    problem: Problem,
+    *,
+    onchip: OnChip,
+    learning: Learning,
+    rates: Sequence[float],
+    seed: int,
+) -> ProcessGraph:
+    """The graph of a problem, whose cores write weights and biases after every sample.
+
+    Parameters
+    ----------
+    graph : ProcessGraph
+        Of the problem, in precision chip and the integers of `onchip`.
+    problem : Problem
+        With the phases of `learning`; its weights are those learned from, at first.
+    onchip : OnChip
+    learning : Learning
+    rates : sequence of float
+        Learning rates, one per connection.
+    seed : int
+        Of the rounding of initial weights and of all that is written.
+
+    Returns
+    -------
+    ProcessGraph
+        ``learning`` holds ``rule``, and in ``processes`` by name what each learns by: see
+        :class:`~eqchip.backends.lava.processes.one_way.OneWay` and ``EPLayer``.
+
+    Raises
+    ------
+    InputError
+        For what the processes do not do: sees ``"loihi-engine"``, copies that need spikes beside
+        those of samples, an injected current. And for rates that would never change a weight.
+    """
+    _check(graph, onchip)
+    check_rates(onchip, learning, rates)
+    connections = len(graph.connections)
+    terms = terms_of(onchip, connections)
+    common = _common(problem, onchip, learning, seed)
+    processes = _layers(graph, common, onchip, learning, rates)
+    nodes: list[ConnectionNode] = []
+    forward: list[Edge] = []
+    other: list[Edge] = []
+    for k, exponent in enumerate(onchip.exponents(connections)):
+        stored = initial_store(problem.network.weights[k], exponent, onchip, seed, k)
+        for copy in (kernels.FORWARD, kernels.MIRROR):
+            of_copy = [term for term in terms if (term.connection, term.copy) == (k, copy)]
+            if not of_copy:  # nothing is fed back to the clamped input
+                continue
+            mirror = copy == kernels.MIRROR
+            name = name_of(k, mirror)
+            weights = np.ascontiguousarray(stored.T if mirror else stored, np.int64)
+            nodes.append(ConnectionNode(name, k, weights, exponent, False, process="OneWay"))
+            lowered = lower_terms(of_copy, onchip, learning, [exponent] * connections, rates)
+            products = [
+                _product(term, mirror, int(mantissa), int(shift))
+                for term, mantissa, shift in zip(
+                    of_copy, lowered.mantissa, lowered.shift, strict=True
+                )
+            ]
+            processes[name] = {
+                **common,
+                "connection": k,
+                "mirror": mirror,
+                "accumulator_bits": onchip.accumulator_bits,
+                "limit": onchip.fixed.highest_code << onchip.accumulator_bits,
+                "products": products,
+                "upkeep": _upkeep(onchip, copy) if k > 0 else None,
+            }
+            (other if mirror else forward).extend(_edges(name, k, mirror, products))
+        if onchip.copies == "periodic" and k > 0:
+            other.append(Edge(name_of(k, False), "copy_out", name_of(k, True), "copy_in"))
+    return replace(
+        graph,
+        connections=tuple(nodes),
+        edges=(*forward, *other),
+        learning={"rule": "on-chip", "processes": processes},
+    )
+
+
+def name_of(k: int, mirror: bool) -> str:
+    """The process of one copy of connection k."""
+    return f"dense_{k + 1}_{'mirror' if mirror else 'forward'}"
+
+
+def _check(graph: ProcessGraph, onchip: OnChip) -> None:
+    if onchip.sees not in SEES:
+        raise InputError(
+            f"process graph: sees {onchip.sees!r}; expected {' or '.join(map(repr, SEES))}: "
+            "its processes keep no traces that decay"
+        )
+    if onchip.copies not in COPIES:
+        raise InputError(
+            f"process graph: copies {onchip.copies!r}; expected one of {', '.join(COPIES)}: "
+            "its processes send no spikes but those of samples"
+        )
+    if graph.current is not None:
+        raise InputError(
+            "process graph: learning with input 'current'; expected 'spikes': "
+            "no process holds the weights of the current"
+        )
+
+
+def _common(problem: Problem, onchip: OnChip, learning: Learning, seed: int) -> dict[str, Any]:
+    """What every process knows: rows of the tables, and how numbers are told and drawn."""
+    _, plus, minus = np.cumsum([phase.steps for phase in problem.phases]).tolist()
+    average, trace = learning.average_steps, window(onchip, learning)
+    return {
+        "seed": seed,
+        "told": 2 if onchip.sees == "potentials" else 1,
+        "threshold": int(onchip.threshold * onchip.fixed.one * average),
+        "plus": list(range(plus - average, plus)),
+        "minus": list(range(minus - average, minus)),
+        "counted": [*range(plus - trace, plus), *range(minus - trace, minus)],
+        "most": (1 << onchip.trace_bits) - 1,
+    }
+
+
+def _layers(
+    graph: ProcessGraph,
+    common: dict[str, Any],
+    onchip: OnChip,
+    learning: Learning,
+    rates: Sequence[float],
+) -> dict[str, Any]:
+    """What the layers learn by; the clamped one only tells."""
+    mantissas, shifts = lower_bias_rates(onchip, learning, rates)
+    found = {}
+    for node in graph.layers:
+        found[node.name] = dict(common)
+        if not node.clamped:
+            k = node.layer - 1
+            rate = {"mantissa": int(mantissas[k]), "shift": int(shifts[k])}
+            found[node.name] |= {"connection": k, "stream": kernels.BIAS_STREAM, **rate}
+    return found
+
+
+def _product(term: Term, mirror: bool, mantissa: int, shift: int) -> dict[str, Any]:
+    """A product in the words of a core: of those that send to it, and of its own units."""
+    pre, post = KNOWN[term.pre], KNOWN[term.post]
+    sent, own = (post, pre) if mirror else (pre, post)
+    rate = {"mantissa": mantissa, "shift": shift}
+    return {"sent": sent, "own": own, "stream": term.stream, **rate}
+
+
+def _upkeep(onchip: OnChip, copy: int) -> dict[str, Any] | None:
+    """What keeps a copy like the other."""
+    if onchip.copies == "decay":
+        share = int(onchip.decay_rate * 2**TRACE_SHIFT)
+        stream = kernels.DECAY_STREAM + copy
+        return {"kind": "shrink", "every": onchip.every, "share": share, "stream": stream}
+    if onchip.copies == "periodic":
+        kind = "receive" if copy == kernels.MIRROR else "send"
+        return {"kind": kind, "every": onchip.every}
+    return None
+
+
+def _edges(name: str, k: int, mirror: bool, products: Sequence[dict[str, Any]]) -> list[Edge]:
+    """What a copy is joined to: only to what its products need."""
+    below, above = f"layer_{k}", f"layer_{k + 1}"
+    sender, own = (above, below) if mirror else (below, above)
+    found = [Edge(sender, "q_out", name, "q_sent"), Edge(name, "a_own", own, "a_in")]
+    if any(product["own"] == "trace" for product in products):
+        found.append(Edge(own, "q_out", name, "q_own"))
+    for end, layer in (("sent", sender), ("own", own)):
+        if any(product[end] in TOLD for product in products):
+            found.append(Edge(layer, "told_out", name, f"{end}_told"))
+    return found

@@ -1,0 +1,121 @@
+"""The settings that a data set starts with, and input dropout, which they use."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from small_runs import few_digits, small_config
+
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.training import trainer as training
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.trainer import Trainer
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist"])
+def test_every_preset_is_a_valid_configuration_of_its_data_set(name):
+    config = preset(name)
+    assert config.dataset == name
+    assert config.layers[0] in (64, 784) and config.layers[-1] == 10
+    assert config.validation > 0
+    assert len(config.descent.lr) == len(config.layers) - 1
+
+
+def test_what_is_given_replaces_the_preset():
+    config = preset("mnist", descent={"lr": (0.3, 0.2)}, learning={"beta": 0.7}, validation=0)
+    assert (config.descent.lr, config.learning.beta, config.validation) == ((0.3, 0.2), 0.7, 0)
+
+
+def test_more_than_one_hidden_layer_is_nudged_harder():
+    shallow, deep = preset("mnist"), preset("mnist", (784, 20, 20, 10))
+    assert deep.learning.beta > shallow.learning.beta
+    first, second, third = deep.descent.lr
+    assert first > second > third
+
+
+def test_two_hidden_layers_learn_the_digits():
+    trainer = Trainer(preset("digits", (64, 100, 50, 10), descent={"epochs": 10}), load("digits"))
+    while not trainer.done:
+        for _tally in trainer.train_epoch():
+            pass
+        error = trainer.end_epoch().error
+    assert error < 15.0
+
+
+def test_an_unknown_data_set_is_refused():
+    with pytest.raises(InputError, match="'deep' is unknown; expected one of digits"):
+        preset("deep")
+
+
+def inputs_seen(monkeypatch, share):
+    """(true input, input of the run) of every training sample and every classified one."""
+    config = small_config(descent={"input_dropout": share, "epochs": 2})
+    data = few_digits()
+    trained, classified = [], []
+
+    def watched(problem, **more):
+        if len(problem.phases) == 1:
+            classified.append(problem.x)
+        else:
+            trained.append((data.train_x[problem.samples], problem.x))
+        return solve(problem, **more)
+
+    monkeypatch.setattr(training, "solve", watched)
+    trainer = Trainer(config, data, 1)
+    for _ in range(2):
+        list(trainer.train_epoch())
+        trainer.end_epoch()
+    trainer.test()
+    return trained, classified, data
+
+
+def test_input_dropout_silences_its_share_of_inputs_anew_for_each_sample(monkeypatch):
+    trained, _, _ = inputs_seen(monkeypatch, 0.25)
+    true = np.concatenate([x for x, _ in trained])
+    seen = np.concatenate([x for _, x in trained])
+    kept = seen == true
+    assert (seen[~kept] == 0).all()
+    lit = true > 0
+    # 100 samples of about 32 lit pixels: the standard error of the share is below 0.8 points.
+    assert abs((~kept[lit]).mean() - 0.25) < 0.04
+    masks = [k.tobytes() for k in kept]
+    assert len(set(masks)) == len(masks)
+
+
+def test_a_classified_input_is_scaled_by_the_share_that_was_kept(monkeypatch):
+    _, classified, data = inputs_seen(monkeypatch, 0.25)
+    np.testing.assert_array_equal(classified[-1], data.test_x * np.float32(0.75))
+
+
+def test_without_input_dropout_inputs_are_left_alone(monkeypatch):
+    trained, classified, data = inputs_seen(monkeypatch, 0.0)
+    assert all((x == seen).all() for x, seen in trained)
+    np.testing.assert_array_equal(classified[-1], data.test_x)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
+def test_a_share_outside_0_to_1_is_refused(share):
+    with pytest.raises(InputError, match="input_dropout"):
+        preset("digits", descent={"input_dropout": share})
+
+
+@pytest.mark.parametrize(
+    ("layers", "shifts", "rates", "gains"),
+    [
+        ("conv", (0, 8, 3, 0), (1e-3, 4e-4, 4e-4, 1e-3), (0.6, 1.0, 1.0, 2.0)),
+        (("28x28", "4c5p2", 10), (0, 0), (1e-3, 1e-3), (0.6, 2.0)),
+        (("28x28", "4c5p2", "4c5p2", 10), (0, 8, 0), (1e-3, 4e-4, 1e-3), (0.6, 1.0, 2.0)),
+        (
+            ("28x28", "4c5p2", "4c5p2", 16, 16, 10),
+            (0, 8, 3, 3, 0),
+            (1e-3, 4e-4, 4e-4, 4e-4, 1e-3),
+            (0.6, 1.0, 1.0, 1.0, 2.0),
+        ),
+    ],
+)
+def test_settings_of_the_connections_fit_any_number_of_them(layers, shifts, rates, gains):
+    config = preset("mnist", layers)
+    assert (config.feedback_shifts, config.descent.lr) == (shifts, rates)
+    assert config.initial_gain == gains

@@ -1,0 +1,162 @@
+"""Cores on the mesh: routes link by link, and placements between the bound and the naive one."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from small_chips import dense, small_chip
+
+from eqchip.mapping.chip_file.chip import load_chip
+from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.mesh import Mesh
+from eqchip.mapping.placement.place import lower_bound, place, total_hops
+from eqchip.mapping.placement.route import DIRECTIONS, Link, hops, route, routes
+
+# --- the mesh -----------------------------------------------------------------------------
+
+
+def test_sites_go_chip_by_chip_and_row_by_row():
+    mesh = Mesh(chips=2, tiles_x=2, tiles_y=2, cores_per_tile=2, cores_per_chip=7)
+    assert mesh.sites == 14 and mesh.width == 4
+    assert mesh.chip_of_site.tolist() == [0] * 7 + [1] * 7
+    assert mesh.slot_of_site.tolist() == [0, 1, 0, 1, 0, 1, 0] * 2
+    x, y = mesh.tile_x[mesh.tile_of_site], mesh.tile_y[mesh.tile_of_site]
+    assert x.tolist() == [0, 0, 1, 1, 0, 0, 1, 2, 2, 3, 3, 2, 2, 3]
+    assert y.tolist() == [0, 0, 0, 0, 1, 1, 1] * 2
+
+
+# --- routes -------------------------------------------------------------------------------
+
+
+def test_a_route_goes_along_x_then_along_y():
+    assert route((1, 2), (3, 1)) == [Link(1, 2, "east"), Link(2, 2, "east"), Link(3, 2, "north")]
+    assert route((2, 0), (1, 2)) == [Link(2, 0, "west"), Link(1, 0, "south"), Link(1, 1, "south")]
+    assert route((1, 1), (1, 1)) == []
+    assert Link(3, 0, "east").crosses(4) and Link(4, 0, "west").crosses(4)
+    assert not Link(2, 0, "east").crosses(4) and not Link(4, 0, "east").crosses(4)
+    assert not Link(3, 0, "south").crosses(4)
+
+
+TILES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=7)
+
+
+@given(TILES, st.integers(0, 2**32 - 1), st.integers(1, 3))
+def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x):
+    x, y = np.array(tiles).T
+    sends = np.random.default_rng(seed).random((len(tiles), len(tiles))) < 0.5
+    np.fill_diagonal(sends, False)
+    loads: dict[tuple[int, Link], int] = {}
+    counted = hops(x, y)
+    for p, c in itertools.product(range(len(tiles)), repeat=2):
+        path = route(tiles[p], tiles[c])
+        by_direction = [sum(link.direction == way for link in path) for way in DIRECTIONS]
+        assert counted[p, c].tolist() == by_direction
+        # The path is whole: each link starts where the one before ends.
+        ends = [tiles[p], *(link.end for link in path)]
+        assert [(link.x, link.y) for link in path] == ends[:-1] and ends[-1] == tiles[c]
+        for link in path if sends[p, c] else []:
+            loads[p, link] = loads.get((p, link), 0) + 1
+    found = routes(x, y, sends, np.arange(len(x)), tiles_x)
+    assert len(set(found.links)) == len(found.links)
+    assert set(found.links) == {link for _, link in loads}
+    for k, link in enumerate(found.links):
+        assert found.crossed[:, k].tolist() == [loads.get((p, link), 0) for p in range(len(x))]
+        assert found.crossing[k] == (link.x // tiles_x != link.end[0] // tiles_x)
+
+
+# --- placement ----------------------------------------------------------------------------
+
+
+def best_by_trying_all(traffic: np.ndarray, mesh: Mesh) -> float:
+    orders = itertools.permutations(range(mesh.sites), len(traffic))
+    return min(total_hops(traffic, mesh, np.array(sites)) for sites in orders)
+
+
+def random_traffic(seed: int, parts: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(3)
+    traffic = rng.random((parts, parts)) * (rng.random((parts, parts)) < 0.6)
+    if kind == 1:
+        traffic = np.round(4 * traffic)
+    if kind == 2:  # layers: each part to those of the layers beside it, and back
+        layer = np.sort(rng.integers(0, 3, parts))
+        traffic = (np.abs(layer[:, None] - layer) == 1) * rng.random((parts, 1))
+    np.fill_diagonal(traffic, 0)
+    return traffic
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 5),
+    st.sampled_from([(1, 3, 2, 1, 6), (1, 2, 1, 3, 6), (2, 1, 2, 2, 3), (1, 6, 1, 1, 5)]),
+)
+def test_bound_best_optimised_and_naive_stand_in_this_order(seed, parts, shape):
+    mesh, traffic = Mesh(*shape), random_traffic(seed, parts)
+    best = best_by_trying_all(traffic, mesh)
+    placed = total_hops(traffic, mesh, place(traffic, mesh))
+    naive = total_hops(traffic, mesh, np.arange(parts))
+    rounding = 1e-9 * (1 + naive)
+    assert lower_bound(traffic, mesh) <= best + rounding
+    assert best <= placed + rounding
+    assert placed <= naive
+
+
+def test_the_bound_is_reached_where_parts_do_not_compete():
+    # A hub and four others, one core a tile: the four stand around it.
+    mesh = Mesh(1, 3, 3, 1, 9)
+    traffic = np.zeros((5, 5))
+    traffic[2, [0, 1, 3, 4]] = [1.0, 2.0, 3.0, 4.0]
+    assert lower_bound(traffic, mesh) == 10.0
+    assert total_hops(traffic, mesh, place(traffic, mesh)) == 10.0
+    assert total_hops(traffic, mesh, place(traffic, mesh, "naive")) > 10.0
+
+
+def test_the_bound_counts_near_sites_by_hand():
+    # Two cores a tile, one row of three tiles: from the middle, sites at 0, 1, 1, 1, 1 hops.
+    mesh = Mesh(1, 3, 1, 2, 6)
+    traffic = np.zeros((4, 4))
+    traffic[0, 1:] = [5.0, 3.0, 2.0]
+    assert lower_bound(traffic, mesh) == 5.0  # 5 x 0 + 3 x 1 + 2 x 1
+    assert lower_bound(traffic.T, mesh) == 5.0
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 3))
+def test_a_placement_uses_every_site_once_and_is_repeated(seed, parts, chips):
+    mesh = Mesh(chips, 4, 2, 4, 30)
+    traffic = random_traffic(seed, parts)
+    sites = place(traffic, mesh)
+    assert len(set(sites.tolist())) == parts and 0 <= sites.min() <= sites.max() < mesh.sites
+    np.testing.assert_array_equal(sites, place(traffic.copy(), mesh))
+
+
+def test_silent_networks_are_placed_as_well():
+    mapped = map_network(dense(6, 6, 2), small_chip(units=3), rates=[0, 0, 0])
+    assert mapped.hops == (0.0, 0.0, 0.0)
+    assert len(set(mapped.sites.tolist())) == len(mapped.parts)
+
+
+def test_optimised_placement_halves_the_hops_of_a_wide_layer():
+    network = dense(784, 2000, 10)
+    chip = load_chip("loihi1-davies")
+    optimised = map_network(network, chip)
+    naive = map_network(network, chip, placement="naive")
+    assert naive.sites.tolist() == list(range(len(naive.parts)))
+    assert naive.hops.placed == naive.hops.naive == optimised.hops.naive
+    assert optimised.hops.bound <= optimised.hops.placed < 0.5 * naive.hops.placed
+
+
+def test_rates_decide_who_stands_near():
+    # A row of four tiles for one input core, two hidden ones and one output core. Whoever is
+    # busiest stands between the hidden cores, one hop from each: 2 units x 2 hops.
+    chip = small_chip(units=2, tiles_x=4, tiles_y=1, cores_per_tile=1)
+    network = dense(2, 4, 2)
+    for rates, expected in (([1, 0, 0], 4), ([0, 0, 1], 4), ([0, 1, 0], 4), ([1, 1, 1], 16)):
+        mapped = map_network(network, chip, rates=rates)
+        assert mapped.hops.placed == expected
+        busiest = 0 if rates[0] > rates[2] else 3
+        hidden = np.sort(mapped.x[mapped.cores_of(1)])
+        assert hidden[0] < mapped.x[busiest] < hidden[1]
+        assert mapped.traffic.max() == 2
