@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.problem.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,14 @@ import numpy as np
 from eqchip.backends.comparison import Comparison, compare
 from eqchip.emulator.data.datasets import Dataset, one_hot
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.problem.problem import Precision, Problem, Run, pose
-from eqchip.emulator.training.trainer import stream_seed
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
+from eqchip.emulator.training.classifier import stream_seed
 
 EMULATOR = "emulator"  # what all others are compared with
 

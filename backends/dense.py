@@ -19,10 +19,11 @@ import numpy as np
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.network import Dense
+from eqchip.emulator.description.connections import Dense
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 HALF = 0.5  # the threshold of sigma-delta
 
@@ -209,7 +210,7 @@ def solve(problem: Problem, *, counters: bool = True) -> Run:
     Parameters
     ----------
     problem : Problem
-        From :func:`eqchip.emulator.problem.problem.pose`.
+        From :func:`eqchip.emulator.problem.pose.pose`.
     counters : bool, default True
         Count the activity. Without, all counts are 0, and some time is saved.
 

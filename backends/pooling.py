@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from eqchip.emulator.description.network import Conv2d, MaxPool2d, Network
+from eqchip.emulator.description.connections import Conv2d, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from eqchip.backends.reference.floating import synapses
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.phases import Free
-from eqchip.emulator.problem.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 NOTHING = -1
 

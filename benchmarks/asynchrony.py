@@ -45,9 +45,10 @@ from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.files import write_text
+from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
-from eqchip.emulator.training.trainer import Classifier, Trainer
+from eqchip.emulator.training.trainer import Trainer
 
 FORMAT = "eqchip-asynchrony-distance 1"
 COMMAND = "python benchmarks/asynchrony.py"

@@ -24,7 +24,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.learning.contrast import average_ends
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
 from eqchip.emulator.training.trainer import Trainer

@@ -11,11 +11,13 @@ import numpy as np
 from eqchip.emulator.data.datasets import load, one_hot
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
-from eqchip.emulator.engine.lowering import Lowered, lower
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.problem.problem import Precision, pose
+from eqchip.emulator.kernels.lowered import Lowered
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.studies.convergence import fixed_points
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.trainer import Trainer

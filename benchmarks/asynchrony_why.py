@@ -19,9 +19,10 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.clocks import draw_periods, list_units
-from eqchip.emulator.engine.lowering import Lowered, lower, mirror_rows, weight_rows
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, weight_rows
+from eqchip.emulator.problem.pose import pose
 
 SETTLING = 4000
 SETTLING_STUCK = 300  # enough without strong loops, and an asynchronous run is slow

@@ -33,10 +33,12 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.data.datasets import load, one_hot
-from eqchip.emulator.engine.lowering import Lowered, aligned_zeros, lower
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels import limit
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.kernels.lowered import Lowered, aligned_zeros
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.runs import RunDirectory, provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"

@@ -171,11 +171,12 @@ def measure_memory(way: str, steps: int) -> dict[str, Any]:
     from eqchip.backends.bptt import unrolled as bptt
     from eqchip.backends.bptt.comparison import CODINGS
     from eqchip.emulator.description import notation
+    from eqchip.emulator.description.learning import Learning
     from eqchip.emulator.description.network import Network
     from eqchip.emulator.engine.lowering import lower
     from eqchip.emulator.engine.synchronous import solve
-    from eqchip.emulator.learning.contrast import Descent, Learning
-    from eqchip.emulator.problem.problem import pose
+    from eqchip.emulator.learning.descent import Descent
+    from eqchip.emulator.problem.pose import pose
 
     network = Network.chain(notation.connections(notation.parse(MEMORY_NETWORK)), seed=0)
     rng = np.random.default_rng(0)

@@ -26,9 +26,10 @@ from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
+from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.runs import RunDirectory, provenance
-from eqchip.emulator.training.trainer import Classifier
 from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 
 RESULTS = Path(__file__).resolve().parent / "results"

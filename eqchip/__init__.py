@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         Queues,
     )
     from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+    from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
     from eqchip.emulator.description.fixedpoint import FixedPoint
-    from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+    from eqchip.emulator.description.learning import Learning
+    from eqchip.emulator.description.network import Network
     from eqchip.emulator.description.phases import Free, Nudged
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.learning.contrast import Changes, Learning, contrast
-    from eqchip.emulator.problem.problem import Run
+    from eqchip.emulator.learning.contrast import Changes, contrast
+    from eqchip.emulator.problem.run import Run
     from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 

@@ -10,18 +10,13 @@ from typing import Any
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import (
-    InputMode,
-    Precision,
-    Problem,
-    Readout,
-    Recordable,
-    Run,
-    pose,
-)
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.paths import paths

@@ -22,7 +22,7 @@ from eqchip.mapping.chip_file.chip import load_chip
 
 if TYPE_CHECKING:
     from eqchip.hw_reports.counting.replay import Replay
-    from eqchip.hw_reports.pricing.accounts import Accounts
+    from eqchip.hw_reports.pricing.account_types import Accounts
 
 
 @dataclass(frozen=True)

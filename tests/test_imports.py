@@ -21,7 +21,23 @@ MAY_IMPORT = {
     "mapping": {"emulator"},
     "emulator": set(),
 }
-NUMBA_ALLOWED = ("eqchip.emulator.kernels", "eqchip.emulator.jit")
+# Within a part, a wing imports from those before it only: description, lowering and execution are
+# three things. "" is what lies beside the wings: the ground that all stand on, or the roof.
+WINGS = {
+    "emulator": (
+        *("", "description", "kernels", "problem", "engine", "learning", "data", "training"),
+        "studies",
+    ),
+    "mapping": ("chip_file", "placement", "activity", "processes"),
+    "backends": (*("reference", "", "bptt", "brian2", "discrete", "lava", "nir", "sanafe"),),
+    "hw_reports": (
+        *("counting", "pricing", "document", "show", "plots", "page", "watch", "studies", ""),
+    ),
+    "front door": ("cli", "bench", "", "commands"),
+}
+# The doors of the front: they know commands by name, and load one when it is asked for.
+KERNELS = "eqchip.emulator.kernels"
+COMPILERS = ("kernel", "inlined", "by_number")
 HEAVY = {
     *("numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch"),
     *("brian2", "lava", "nir", "h5py"),
@@ -75,6 +91,30 @@ def part_of(name: str) -> str | None:
     return second if second in MAY_IMPORT else "front door"
 
 
+def wing_of(name: str, is_package: bool = False) -> str:
+    """The folder within its part that a dotted name lies in; "" beside the folders."""
+    inner = name.split(".")[1 if part_of(name) == "front door" else 2 :]
+    if inner and is_wing(part_of(name), inner[0]) and (len(inner) > 1 or is_package):
+        return inner[0]
+    return ""
+
+
+def is_wing(part: str | None, name: str) -> bool:
+    (folder,) = find_spec(
+        "eqchip" if part == "front door" else f"eqchip.{part}"
+    ).submodule_search_locations
+    return name in WINGS[part] or (Path(folder) / name).is_dir()
+
+
+def is_backward(found: Import) -> bool:
+    """Whether a wing imports from one that stands behind it in the same part."""
+    here, there = part_of(found.module), part_of(found.target)
+    if there is None or here != there:
+        return False
+    order = WINGS[here]
+    return order.index(wing_of(found.target, True)) > order.index(wing_of(found.module))
+
+
 def is_upward(found: Import) -> bool:
     here, there = part_of(found.module), part_of(found.target)
     return there is not None and there != here and there not in MAY_IMPORT[here]
@@ -108,9 +148,31 @@ def test_numba_is_imported_by_kernels_only(all_imports):
         str(found)
         for found in all_imports
         if found.target.partition(".")[0] in ("numba", "llvmlite")
-        and not found.module.startswith(NUMBA_ALLOWED)
+        and not found.module.startswith(KERNELS)
     ]
     assert not wrong
+
+
+def test_kernels_are_defined_in_the_folder_of_kernels_only(all_imports):
+    wrong = [
+        str(found)
+        for found in all_imports
+        if found.target.startswith(f"{KERNELS}.jit.")
+        and found.target.rpartition(".")[2] in COMPILERS
+        and not found.module.startswith(KERNELS)
+    ]
+    assert not wrong
+
+
+def test_wings_import_from_those_before_them_only(all_imports):
+    wrong = [str(found) for found in all_imports if is_backward(found)]
+    assert not wrong
+
+
+def test_every_wing_is_known():
+    for module, path in modules().items():
+        part = part_of(module)
+        assert wing_of(module, path.name == "__init__.py") in WINGS[part], module
 
 
 @pytest.mark.parametrize(
@@ -126,6 +188,20 @@ def test_numba_is_imported_by_kernels_only(all_imports):
 )
 def test_an_upward_import_is_seen_wherever_it_hides(module, source):
     assert any(is_upward(found) for found in imports_of(module, source))
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("eqchip.emulator.description.a", "from eqchip.emulator.engine.b import c"),
+        ("eqchip.emulator.kernels.a", "from eqchip.emulator.engine import lowering"),
+        ("eqchip.emulator.a", "from eqchip.emulator.description.b import c"),
+        ("eqchip.mapping.chip_file.a", "from eqchip.mapping import placement"),
+        ("eqchip.hw_reports.document.a", "import eqchip.hw_reports.page.b"),
+    ],
+)
+def test_a_backward_import_is_seen(module, source):
+    assert any(is_backward(found) for found in imports_of(module, source))
 
 
 @pytest.mark.parametrize(

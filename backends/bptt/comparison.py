@@ -18,12 +18,16 @@ from eqchip.backends.bptt.operators import MaxPoolOperator, Operator, operators
 from eqchip.backends.bptt.unrolled import REAL_VALUED, Gradient, gradient
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.coding import Coding, Polynomial
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, MaxPool2d
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.modes import InputMode, Recordable
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Learning, contrast
-from eqchip.emulator.problem.problem import InputMode, Recordable, Run, pose
+from eqchip.emulator.learning.contrast import contrast
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 
 # Messages compared: what they are called, and their coding.
 CODINGS = {"real-valued": REAL_VALUED, "spiking": Coding(step_size=Polynomial(1.0))}

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.network import Connection, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 
 # Of a maximum pooling, per unit: the place in its window, shape (batch, height, width, channels).
 Winners = Any

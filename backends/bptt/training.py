@@ -9,11 +9,13 @@ import numpy as np
 
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.learning.contrast import Descent, Learning
-from eqchip.emulator.problem.problem import InputMode, Precision, pose
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
 
 MINIBATCH = 20

@@ -30,10 +30,12 @@ import numpy as np
 
 from eqchip.backends.bptt.operators import Operator, operators
 from eqchip.emulator.description.coding import Coding, Polynomial
+from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.problem.problem import InputMode, Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 REAL_VALUED = Coding.real_valued()
 

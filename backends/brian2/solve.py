@@ -25,7 +25,8 @@ from eqchip.backends.pooling import check_pooling
 from eqchip.backends.recorded import run_of
 from eqchip.emulator.description.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 Target = Literal["numpy", "cython", "cpp_standalone"]
 

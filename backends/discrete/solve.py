@@ -41,7 +41,8 @@ from eqchip.emulator.description.parts import Part, whole_layers
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.philox import philox4x32, split_seed
-from eqchip.emulator.problem.problem import Problem, Run, check_saturations
+from eqchip.emulator.problem.problem import Problem, check_saturations
+from eqchip.emulator.problem.run import Run
 
 # What random numbers are for; MESSAGE + c: for a message to core c.
 PERIOD, OFFSET, JITTER, STUCK_AT_0, STUCK_AT_1, MESSAGE = 0, 1, 2, 3, 4, 8
@@ -512,7 +513,7 @@ def solve(problem: Problem) -> Run:
     Parameters
     ----------
     problem : Problem
-        Its ``timing`` is an Asynchronous; from :func:`eqchip.emulator.problem.problem.pose`.
+        Its ``timing`` is an Asynchronous; from :func:`eqchip.emulator.problem.pose.pose`.
 
     Returns
     -------

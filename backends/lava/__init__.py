@@ -18,10 +18,13 @@ import numpy as np
 from eqchip.backends.lava import watch
 from eqchip.backends.lava.results import LearnedOnChip, read_network, read_on_chip, read_run
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.description.network import Dense, Network
+from eqchip.emulator.description.connections import Dense
+from eqchip.emulator.description.learning import Rule
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Rule
-from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 from eqchip.mapping.processes.graph import ProcessGraph, process_graph, process_inputs
 from eqchip.mapping.processes.learning import with_learning
 from eqchip.mapping.processes.onchip import with_on_chip_learning

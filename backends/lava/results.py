@@ -9,7 +9,8 @@ import numpy as np
 
 from eqchip.backends.recorded import run_of
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.problem.problem import Problem, Run, check_saturations
+from eqchip.emulator.problem.problem import Problem, check_saturations
+from eqchip.emulator.problem.run import Run
 from eqchip.mapping.processes.onchip import name_of
 
 

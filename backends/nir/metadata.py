@@ -31,11 +31,12 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.network import AvgPool2d, Connection, Conv2d, Dense, Network
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.modes import InputMode
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Learning
-from eqchip.emulator.problem.problem import InputMode
 
 KEY = "eqchip"
 FORMAT = "eqchip-nir 1"

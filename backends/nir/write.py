@@ -33,11 +33,12 @@ from eqchip.backends.nir.metadata import KEY, Described, check_digest, parse, to
 from eqchip.backends.pooling import check_pooling
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.network import Connection, Conv2d, Network
+from eqchip.emulator.description.connections import Connection, Conv2d
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.modes import InputMode
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing
-from eqchip.emulator.learning.contrast import Learning
-from eqchip.emulator.problem.problem import InputMode
 
 KERNEL = "kernel"  # in the metadata of up_k
 TIED = "one symmetric weight, as Equilibrium Propagation needs it"

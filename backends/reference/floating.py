@@ -45,9 +45,10 @@ from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.network import Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import Connection, Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.problem.problem import Problem, Run, check_saturations, two_beta
+from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
+from eqchip.emulator.problem.run import Run
 
 # --- connections --------------------------------------------------------------------------
 
@@ -492,7 +493,7 @@ def solve(problem: Problem) -> Run:
     Parameters
     ----------
     problem : Problem
-        What to compute, from :func:`eqchip.emulator.problem.problem.pose`.
+        What to compute, from :func:`eqchip.emulator.problem.pose.pose`.
 
     Returns
     -------

@@ -56,6 +56,7 @@ import numpy as np
 from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import (
     FIRING_BITS,
@@ -66,8 +67,8 @@ from eqchip.emulator.description.onchip import (
     OnChip,
 )
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.learning.contrast import Learning
-from eqchip.emulator.problem.problem import Problem, pose, two_beta
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem, two_beta
 
 FREE, PLUS, MINUS = 0, 1, 2  # phases
 FORWARD, MIRROR = 0, 1

@@ -14,11 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.learning import Learning, Optimizer, learning_rates
+from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Learning, Optimizer, learning_rates
-from eqchip.emulator.problem.problem import InputMode, Precision
 
 if sys.version_info >= (3, 11):
     import tomllib

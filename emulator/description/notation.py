@@ -15,14 +15,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from eqchip.emulator.description.network import (
-    AvgPool2d,
-    Connection,
-    Conv2d,
-    Dense,
-    MaxPool2d,
-    Network,
-)
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 
 Entry = int | str

@@ -18,9 +18,9 @@ from eqchip.emulator.description.asynchronous import (
 )
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.engine.clocks import draw_periods, key_of_run, list_units, lower_timing
-from eqchip.emulator.engine.lowering import Lowered
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import state as arrays
+from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.kernels.timed import state as timed_state
 from eqchip.emulator.kernels.timed.relax import relax_timed
 from eqchip.emulator.kernels.timed.wheel import (
@@ -32,7 +32,8 @@ from eqchip.emulator.kernels.timed.wheel import (
     POSITION,
     new_queue,
 )
-from eqchip.emulator.problem.problem import Problem, Run
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 QUANTA_BITS = 20
 FEWEST_NODES = 1024

@@ -17,7 +17,7 @@ from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Paths
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Phase
-from eqchip.emulator.engine.lowering import Lowered
+from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.kernels.timed.state import (
     GAIN_BITS,
     NEVER,

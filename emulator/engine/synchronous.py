@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -25,11 +22,13 @@ from eqchip.emulator.engine.asynchronous import (
     run_samples,
     timed,
 )
-from eqchip.emulator.engine.lowering import Lowered, layer_units, lower, lower_fixed
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.kernels import state as arrays
+from eqchip.emulator.kernels.lowered import Lowered, layer_units
 from eqchip.emulator.kernels.relax import relax
-from eqchip.emulator.problem.problem import Problem, Run, check_saturations, two_beta
+from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
+from eqchip.emulator.problem.run import Run
+from eqchip.emulator.threads import resolve_threads, share
 
 QUANTIZERS = {
     "sigma-delta": arrays.SIGMA_DELTA,
@@ -50,7 +49,7 @@ def solve(
     Parameters
     ----------
     problem : Problem
-        From :func:`eqchip.emulator.problem.problem.pose`.
+        From :func:`eqchip.emulator.problem.pose.pose`.
     threads : int, optional
         Samples run side by side on this many threads. Default: all processors
         that this process may use. The result does not depend on it.
@@ -178,34 +177,6 @@ def lower_problem(problem: Problem, mirror: Sequence[np.ndarray] | None = None) 
     if problem.fixed is not None:
         return lower_fixed(problem.network, problem.fixed, problem.parts, mirror=mirror)
     return lower(problem.network, problem.dtype, problem.parts)
-
-
-def resolve_threads(threads: int | None) -> int:
-    """The number of threads to use: as asked, or all processors of this process."""
-    if threads is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
-    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
-        raise InputError(f"threads is {threads!r}; expected a whole number of at least 1")
-    return int(threads)
-
-
-def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
-    """Call work(first, last) for all items, split over threads."""
-    threads = min(threads, items)
-    bounds = [items * k // threads for k in range(threads + 1)]
-    others = [_pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
-    work(bounds[0], bounds[1])
-    for other in others:
-        other.result()
-
-
-@lru_cache
-def _pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="eqchip")
 
 
 def _rules(problem: Problem, average: int) -> arrays.Rules:

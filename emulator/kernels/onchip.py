@@ -11,11 +11,15 @@ Axes: b = sample, k = phase, l = layer, j = unit (all layers in one row, see `lo
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.onchip import ALIGN_BITS, FIRING_BITS, TRACE_SHIFT
+from eqchip.emulator.description.onchip import (
+    ALIGN_BITS,
+    FIRING_BITS,
+    TRACE_SHIFT,
+)
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.relax import relax
@@ -461,3 +465,27 @@ def mirror_mode(
         counts[ATTEMPTED] += np.int64(count) * np.int64(n_post)
     counts[APPLIED] += applied
     counts[SATURATED] += saturated
+
+
+class Layers(NamedTuple):
+    """Of a lowered network, what a kernel needs that only looks at units."""
+
+    sizes: np.ndarray
+    offsets: np.ndarray
+
+
+class Steps(NamedTuple):
+    """Of the rules of a run, what a kernel needs that only counts spikes."""
+
+    phase_steps: np.ndarray
+
+
+@kernel
+def know_sample(
+    net: Any, rules: Any, learner: Any, ends: Any, bits: Any, plus: int, minus: int, written: Any,
+    number: int,
+) -> None:  # fmt: skip
+    """learner.known = what cores know after one sample."""
+    know_potentials(net, learner, ends, plus, minus, written, 0)
+    if len(bits) > 0:
+        know_traces(net, rules, learner, bits, plus, minus, number)

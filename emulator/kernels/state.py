@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.engine.lowering import CACHE_LINE, Lowered, aligned_zeros
 from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros
 from eqchip.emulator.kernels.units import clear, copy
 
 SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import (
     ALIGN_BITS,
     FIRING_BITS,
@@ -17,7 +18,6 @@ from eqchip.emulator.description.onchip import (
 )
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.learning.contrast import Learning
 
 MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
 

@@ -17,12 +17,15 @@ from functools import cached_property
 import numpy as np
 
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.modes import Precision, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.engine.lowering import Lowered, lower
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.problem.problem import Precision, Recordable, Run, pose
+from eqchip.emulator.kernels.lowered import Lowered
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 from eqchip.emulator.progress import Progress, Silent
 
 # O'Connor, Gavves and Welling: step size 0.5, and ten times the steps of the run.

@@ -13,9 +13,10 @@ from eqchip.emulator.engine.lowering import mirrored_weights
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.classifier import Tally
 from eqchip.emulator.training.onchip_training import OnChipTrainer, make_trainer
 from eqchip.emulator.training.runs import RunDirectory
-from eqchip.emulator.training.trainer import Tally, Trainer
+from eqchip.emulator.training.trainer import Trainer
 
 CHECKPOINT_MINUTES = 5.0
 

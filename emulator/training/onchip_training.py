@@ -15,17 +15,12 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weight
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import MIRRORED, NULL, PRESENTATIONS, TRACE_SHIFT, OnChip
 from eqchip.emulator.description.phases import Nudged
-from eqchip.emulator.engine.lowering import (
-    Lowered,
-    layer_units,
-    lower_fixed,
-    mirror_rows,
-    weight_rows,
-)
+from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import activity_of, fixed_rules, numbers_of, targets_of
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
+from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
@@ -36,7 +31,8 @@ from eqchip.emulator.learning.onchip_lowering import (
     window,
 )
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.training.trainer import Classifier, Tally, Trainer
+from eqchip.emulator.training.classifier import Classifier, Tally
+from eqchip.emulator.training.trainer import Trainer
 
 WRITES = ("attempted", "applied", "saturated")
 

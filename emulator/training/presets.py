@@ -43,7 +43,7 @@ def preset(
         A network as in :mod:`eqchip.emulator.description.notation`, or the kind whose network was
         chosen for the data set. Settings are those of the kind. Default: dense.
     learning, descent : dict, optional
-        Replaced settings of :class:`~eqchip.emulator.learning.contrast.Learning` and
+        Replaced settings of :class:`~eqchip.emulator.description.learning.Learning` and
         :class:`~eqchip.emulator.description.config.Descent`.
     **settings
         Replaced settings of :class:`~eqchip.emulator.description.config.Config`; ``on_chip`` as a

@@ -27,11 +27,12 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.emulator.learning.onchip_known import mirror_modes
 from eqchip.emulator.learning.onchip_lowering import check_rates
+from eqchip.emulator.learning.onchip_traffic import mirror_modes
+from eqchip.emulator.training.classifier import Tally
 from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
-from eqchip.emulator.training.trainer import Tally, Trainer
+from eqchip.emulator.training.trainer import Trainer
 
 if sys.version_info >= (3, 11):
     import tomllib

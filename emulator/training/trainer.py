@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,150 +12,17 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.data.augmentation import augment
 from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.phases import Free
-from eqchip.emulator.engine.lowering import (
-    Lowered,
-    lower,
-    lower_fixed,
-)
-from eqchip.emulator.engine.synchronous import resolve_threads, solve
+from eqchip.emulator.engine.lowering import lower
+from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
-from eqchip.emulator.learning.contrast import Descent, average_ends
-from eqchip.emulator.problem.problem import Problem, pose
-from eqchip.emulator.progress import Progress, Silent
-
-EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
-
-
-@dataclass(frozen=True)
-class Tally:
-    """Samples seen, how many of them were classified wrongly, and what that took.
-
-    saturations: states that left the chip's range, where a chip classified.
-    """
-
-    samples: int
-    errors: int
-    activity: Activity
-    saturations: int = 0
-
-    @property
-    def error(self) -> float:
-        """Classification error in percent; NaN before the first sample."""
-        return 100.0 * self.errors / self.samples if self.samples else math.nan
-
-    @property
-    def spikes_per_sample(self) -> float:
-        """Spikes per sample over all phases and layers."""
-        return float(self.activity.spikes.sum()) / max(self.samples, 1)
-
-    @property
-    def events_per_sample(self) -> float:
-        """Synaptic events per sample over all phases and connections."""
-        return float(self.activity.synaptic_events.sum()) / max(self.samples, 1)
-
-    @property
-    def macs_per_sample(self) -> float:
-        """Multiply-accumulates per sample over all phases and connections."""
-        return float(self.activity.macs.sum()) / max(self.samples, 1)
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.samples + other.samples,
-            self.errors + other.errors,
-            self.activity + other.activity,
-            self.saturations + other.saturations,
-        )
-
-
-def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
-    """A seed of its own for each use of random numbers."""
-    words = np.random.SeedSequence([seed, *purpose.encode(), index])
-    return int(words.generate_state(1, np.uint64)[0])
-
-
-def averaged_by_engine(config: Config) -> int:
-    """The steps over which the engine averages the ends of a phase: one without a clock."""
-    return config.learning.average_steps if config.timing is None else 1
-
-
-class Classifier:
-    """A network that classifies: the free phase, and the output whose potential ends largest.
-
-    As in training, an end is the mean over the last ``learning.average_steps`` steps: a chip adds
-    ten numbers up for as many steps. Without a clock it is the potential of the last moment.
-
-    Parameters
-    ----------
-    config : Config
-        Its coding, input mode, precision, and numbers of free and averaged steps are used.
-    network : Network
-    threads : int, optional
-    lowered : Lowered, optional
-        The network, lowered before; changes made to it are seen.
-    fixed : FixedPoint, optional
-        Classify in these integers of a chip instead of the configuration's precision.
-    strict : bool, default False
-        Whether a state that leaves the chip's range is an error.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        network: Network,
-        threads: int | None = None,
-        lowered: Lowered | None = None,
-        fixed: FixedPoint | None = None,
-        strict: bool = False,
-    ) -> None:
-        self.config, self.network, self.threads = config, network, threads
-        self.fixed, self.strict = fixed, strict
-        if lowered is not None:
-            self.lowered = lowered
-        elif fixed is not None:
-            self.lowered = lower_fixed(network, fixed)
-        else:
-            with np.errstate(over="ignore"):  # what overflows is refused by name when it is run
-                self.lowered = lower(network, np.dtype(config.precision))
-
-    def classify(
-        self, x: np.ndarray, labels: np.ndarray, progress: Progress | None = None
-    ) -> Tally:
-        """Classify samples x, shape (n, n_in), of known classes, shape (n,)."""
-        progress = progress or Silent()
-        progress.start("Classifying", len(x))
-        tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
-        for start in range(0, len(x), EVALUATION_BATCH):
-            batch = slice(start, start + EVALUATION_BATCH)
-            problem = pose(
-                self.network,
-                x[batch] * x.dtype.type(1.0 - self.config.descent.input_dropout),
-                coding=self.config.coding,
-                phases=[Free(self.config.learning.free_steps)],
-                input=self.config.input,
-                precision=self.config.precision if self.fixed is None else "chip",
-                fixed=self.fixed,
-                strict=self.strict,
-                seed=stream_seed(self.config.seed, "classify"),
-                samples=np.arange(start, start + len(x[batch])),
-                timing=self.config.timing,
-                readout=self.config.learning.readout,
-            )
-            run = solve(
-                problem,
-                threads=self.threads,
-                lowered=self.lowered,
-                average_steps=averaged_by_engine(self.config),
-            )
-            wrong = run.ends[0][-1].argmax(1) != labels[batch]
-            clipped = 0 if run.saturations is None else int(run.saturations.sum())
-            tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
-            progress.advance(len(wrong), error=f"{tally.error:.2f} %")
-        progress.stop()
-        return tally
+from eqchip.emulator.learning.contrast import average_ends
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.threads import resolve_threads
+from eqchip.emulator.training.classifier import Classifier, Tally, averaged_by_engine, stream_seed
 
 
 class Trainer:

@@ -18,18 +18,10 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.discrete import solve as discrete
-from eqchip.bench.engine import (
-    BETA,
-    Contestant,
-    Ratio,
-    Setting,
-    Timing,
-    cpu_model,
-    first_samples,
-    measure,
-    plain,
-)
+from eqchip.bench.contest import Contestant, Ratio, Timing, measure
 from eqchip.bench.events import STEPS, WIDTH, EventCost, Stopwatch, Watched, event_costs
+from eqchip.bench.machine import cpu_model, plain
+from eqchip.bench.setting import BETA, Setting, first_samples
 from eqchip.cli.output import Output
 from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays
@@ -37,9 +29,11 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.engine.synchronous import lower_problem, resolve_threads, solve
+from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import command_line, provenance
 
 FORMAT = "eqchip-bench-asynchronous 1"

@@ -27,7 +27,7 @@ import numpy as np
 from eqchip.backends.brian2 import model as brian2_model
 from eqchip.backends.brian2 import solve as brian2
 from eqchip.backends.brian2.solve import Target
-from eqchip.bench.engine import Contestant
+from eqchip.bench.contest import Contestant
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem

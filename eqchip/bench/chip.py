@@ -13,21 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.bench.engine import (
-    Contestant,
-    Ratio,
-    Setting,
-    Timing,
-    bench_problem,
-    cpu_model,
-    measure,
-    plain,
-)
+from eqchip.bench.contest import Contestant, Ratio, Timing, measure
+from eqchip.bench.machine import cpu_model, plain
 from eqchip.bench.sanafe import SANAFE, sanafe_contestant
+from eqchip.bench.setting import Setting, bench_problem
 from eqchip.cli.output import Output
-from eqchip.emulator.engine.synchronous import lower_problem, resolve_threads, solve
+from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import map_network

@@ -7,35 +7,22 @@ is quoted with the extremes. Wall and processor time are both kept.
 
 from __future__ import annotations
 
-import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from statistics import median
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from eqchip.backends import dense
-from eqchip.emulator.data.datasets import Dataset, load, one_hot
-from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.engine.lowering import CACHE_LINE, Lowered, aligned_zeros, lower
+from eqchip.bench.contest import Contestant, Ratio, Timing, measure
+from eqchip.bench.setting import Setting, bench_problem, first_samples
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import limit
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
 
-Inputs = Literal["mnist", "synthetic"]
-
-# Of the 60000 training images of MNIST, grey values in [0, 1]; measured.
-MNIST_ACTIVE_SHARE = 0.1912  # pixels above 0
-MNIST_MEAN = 0.1307
-BETA = 0.5
 PLAIN_ROWS = 20_000  # per call of the plain loop: as many as 200 steps of MNIST send
 
 ENGINE, PLAIN, BLOCKED, PRODUCTS = "engine", "plain row loop", "blocked row kernel", "products only"
@@ -54,177 +41,10 @@ def dense_of(batch: int) -> str:
 # --- inputs -------------------------------------------------------------------------------
 
 
-def synthetic(samples: int, units: int, seed: int) -> np.ndarray:
-    """Random inputs with MNIST's mean and share of active units, independent of each other.
-
-    Parameters
-    ----------
-    samples, units, seed : int
-
-    Returns
-    -------
-    ndarray of float32, shape (samples, units)
-        0, or u**k with u uniform in (0, 1] and k such that the mean is MNIST's.
-    """
-    rng = np.random.default_rng(seed)
-    active = rng.random((samples, units)) < MNIST_ACTIVE_SHARE
-    exponent = MNIST_ACTIVE_SHARE / MNIST_MEAN - 1.0  # the mean of u**k is 1 / (k + 1)
-    return np.where(active, (1.0 - rng.random(active.shape)) ** exponent, 0.0).astype(np.float32)
-
-
-def synthetic_dataset(samples: int, units: int, classes: int, seed: int) -> Dataset:
-    """Synthetic inputs under random labels: a training set to measure cost with, not learning."""
-    labels = np.random.default_rng([seed, 1]).integers(0, classes, samples)
-    x = synthetic(samples, units, seed)
-    shape = (units,)
-    return Dataset("synthetic", x, labels, x[:1], labels[:1], shape, classes, f"seed {seed}")
-
-
 # --- rounds -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """Something to be timed.
-
-    Attributes
-    ----------
-    name : str
-    work : callable
-        One call of it.
-    events : float
-        Synaptic events per call (for dense algebra: that the engine would need).
-    threads : int
-    """
-
-    name: str
-    work: Callable[[], object]
-    events: float
-    threads: int = 1
-
-    def clock(self) -> tuple[float, float]:
-        """Wall and processor seconds; read before and after the calls."""
-        return time.perf_counter(), time.process_time()
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Seconds per synaptic event, one number a round, of wall and of processor time."""
-
-    name: str
-    threads: int
-    wall: tuple[float, ...]
-    cpu: tuple[float, ...]
-
-    @property
-    def rate(self) -> float:
-        """Median synaptic events per second."""
-        return 1.0 / median(self.wall)
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How many times faster one contestant is than another, over the rounds.
-
-    Attributes
-    ----------
-    name : str
-    median, low, high : float
-        Of wall time.
-    cpu_median, cpu_low, cpu_high : float
-        Of processor time, which other jobs on the machine disturb less.
-    """
-
-    name: str
-    median: float
-    low: float
-    high: float
-    cpu_median: float
-    cpu_low: float
-    cpu_high: float
-
-    @classmethod
-    def of(cls, fast: Timing, slow: Timing) -> Ratio:
-        """The ratio of the rates within each round."""
-        wall = [s / f for f, s in zip(fast.wall, slow.wall, strict=True)]
-        cpu = [s / f for f, s in zip(fast.cpu, slow.cpu, strict=True)]
-        extremes = (median(wall), min(wall), max(wall), median(cpu), min(cpu), max(cpu))
-        return cls(f"{fast.name} / {slow.name}", *extremes)
-
-
-def measure(
-    contestants: Sequence[Contestant], rounds: int, seconds: float, progress: Progress
-) -> dict[str, Timing]:
-    """Time contestants in turns.
-
-    Parameters
-    ----------
-    contestants : sequence of Contestant
-    rounds : int
-    seconds : float
-        At least so long in each round; calls are repeated.
-    progress : Progress
-
-    Returns
-    -------
-    dict
-        A Timing per contestant, by name.
-    """
-    progress.start("timing", rounds * len(contestants))
-    calls = {}
-    for contestant in contestants:
-        contestant.work()  # compiles, and warms the caches
-        calls[contestant.name] = _calls_for(contestant, seconds)
-    wall: dict[str, list[float]] = {c.name: [] for c in contestants}
-    cpu: dict[str, list[float]] = {c.name: [] for c in contestants}
-    for number in range(rounds):
-        for contestant in contestants:
-            name = contestant.name
-            events = contestant.events * calls[name]
-            wall_start, cpu_start = contestant.clock()
-            for _ in range(calls[name]):
-                contestant.work()
-            wall_end, cpu_end = contestant.clock()
-            wall[name].append((wall_end - wall_start) / events)
-            cpu_seconds = max(cpu_end - cpu_start, time.get_clock_info("process_time").resolution)
-            cpu[name].append(cpu_seconds / events)
-            progress.advance(round=number + 1)
-    progress.stop()
-    return {
-        c.name: Timing(c.name, c.threads, tuple(wall[c.name]), tuple(cpu[c.name]))
-        for c in contestants
-    }
-
-
-def _calls_for(contestant: Contestant, seconds: float) -> int:
-    calls = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(calls):
-            contestant.work()
-        taken = time.perf_counter() - start
-        if taken >= seconds:
-            return calls
-        # Aim a fifth beyond, for a faster moment than this one.
-        calls = max(calls + 1, int(1.2 * calls * seconds / max(taken, 1e-9)))
-
-
 # --- the speed of the engine --------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is run: a network with fixed random weights, its inputs, and how to time it."""
-
-    layers: tuple[int, ...] = (784, 500, 10)
-    free_steps: int = 100
-    nudged_steps: int = 50
-    samples: int = 500
-    batches: tuple[int, ...] = (20, 50, 100, 200, 500)
-    threads: int = 2
-    rounds: int = 9
-    seconds: float = 0.2
-    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -375,29 +195,6 @@ def agreement(problem: Problem) -> Agreement:
     )
 
 
-def first_samples(problem: Problem, count: int) -> Problem:
-    """The same problem for the first samples only."""
-    return replace(
-        problem,
-        x=problem.x[:count],
-        targets=tuple(None if y is None else y[:count] for y in problem.targets),
-        samples=problem.samples[:count],
-    )
-
-
-def bench_problem(setting: Setting, x: np.ndarray) -> Problem:
-    """The network with fixed random weights, relaxing under these inputs and random targets."""
-    labels = np.random.default_rng([setting.seed, 1]).integers(0, setting.layers[-1], len(x))
-    target = one_hot(labels, setting.layers[-1])
-    return pose(
-        Network.dense(setting.layers, seed=setting.seed),
-        x,
-        coding=Coding(),
-        phases=[Free(setting.free_steps), Nudged(setting.nudged_steps, target, BETA)],
-        seed=setting.seed,
-    )
-
-
 @dataclass(frozen=True, eq=False)
 class _Sent:
     """What crosses one connection in one direction during a run: a list of rows per step."""
@@ -487,69 +284,3 @@ def _products(problem: Problem, batch: int) -> Callable[[], None]:
 
 
 # --- the machine --------------------------------------------------------------------------
-
-
-def blas() -> dict[str, Any]:
-    """The BLAS that numpy uses: name, version, and the core type that it is tuned for."""
-    np.dot(np.ones((2, 2)), np.ones((2, 2)))
-    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
-    # SciPy may have brought another one.
-    found.sort(key=lambda pool: "numpy" not in pool["filepath"])
-    if not found:
-        return {"name": "unknown", "version": "unknown", "core_type": "unknown"}
-    return {
-        "name": found[0]["internal_api"],
-        "version": found[0]["version"],
-        "core_type": found[0].get("architecture", "unknown"),
-    }
-
-
-def cpu_model() -> str:
-    """The processor's name."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name":
-                return value.strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses, tuples and dicts as what JSON holds."""
-    if hasattr(value, "__dataclass_fields__"):
-        return plain(asdict(value))
-    if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
-    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value
-
-
-def inputs(kind: Inputs, data_dir: str | None, setting: Setting) -> tuple[np.ndarray, str]:
-    """The inputs of the speed measurement, and where they came from.
-
-    Raises
-    ------
-    InputError
-        If MNIST cannot be had, or does not fit the network.
-    """
-    n_in = setting.layers[0]
-    if kind == "synthetic":
-        return synthetic(setting.samples, n_in, setting.seed), f"synthetic, seed {setting.seed}"
-    dataset = load("mnist", data_dir, progress=False)
-    check_fit(dataset, setting.layers)
-    if setting.samples > len(dataset.train_x):
-        raise InputError(
-            f"batch is {setting.samples}; expected at most {len(dataset.train_x)}, all of MNIST"
-        )
-    return dataset.train_x[: setting.samples].copy(), dataset.source
-
-
-def check_fit(dataset: Dataset, layers: Sequence[int]) -> None:
-    """Refuse layers that do not fit the data set."""
-    expected = (dataset.train_x.shape[1], dataset.classes)
-    if (layers[0], layers[-1]) != expected:
-        raise InputError(
-            f"layers {'-'.join(map(str, layers))}: {dataset.name} has {expected[0]} inputs and "
-            f"{expected[1]} classes; expected {expected[0]}-...-{expected[1]}"
-        )

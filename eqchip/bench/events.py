@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.bench import queues as queuebench
-from eqchip.bench.engine import Contestant, Ratio, Timing, first_samples
+from eqchip.bench.contest import Contestant, Ratio, Timing
+from eqchip.bench.setting import first_samples
 from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Clocks
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
@@ -25,7 +25,9 @@ from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.asynchronous import Memory, chip_of
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.kernels.timed import queues as queuebench
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
 
 WIDTH = 16

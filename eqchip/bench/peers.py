@@ -19,22 +19,15 @@ import numpy as np
 
 from eqchip.backends import lava
 from eqchip.bench.brian2 import BRIAN2, brian2_contestants, in_float64
-from eqchip.bench.engine import (
-    Contestant,
-    Ratio,
-    Setting,
-    Timing,
-    bench_problem,
-    cpu_model,
-    first_samples,
-    measure,
-    plain,
-)
+from eqchip.bench.contest import Contestant, Ratio, Timing, measure
+from eqchip.bench.machine import cpu_model, plain
+from eqchip.bench.setting import Setting, bench_problem, first_samples
 from eqchip.cli.output import Output
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.engine.synchronous import lower_problem, resolve_threads, solve
+from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import command_line, provenance
 
 FORMAT = "eqchip-bench-peers 1"

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.sanafe.peer import TRAINS, SanafeProcess, problem_of, trains_of
-from eqchip.bench.engine import Contestant
+from eqchip.bench.contest import Contestant
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 SANAFE = "SANA-FE"

@@ -12,11 +12,11 @@ import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from eqchip.bench.engine import BETA, Inputs, check_fit, synthetic_dataset
+from eqchip.bench.setting import BETA, Inputs, check_fit, synthetic_dataset
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Learning
 from eqchip.emulator.training.trainer import Trainer
 
 MNIST_TRAINING_SAMPLES = 60000

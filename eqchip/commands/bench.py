@@ -10,21 +10,10 @@ from typing import Any
 
 import click
 
-from eqchip.bench.engine import (
-    BLOCKED,
-    ENGINE,
-    PLAIN,
-    PRODUCTS,
-    Inputs,
-    Ratio,
-    Setting,
-    Speed,
-    blas,
-    cpu_model,
-    inputs,
-    plain,
-    speed,
-)
+from eqchip.bench.contest import Ratio
+from eqchip.bench.engine import BLOCKED, ENGINE, PLAIN, PRODUCTS, Speed, speed
+from eqchip.bench.machine import blas, cpu_model, plain
+from eqchip.bench.setting import Inputs, Setting, inputs
 from eqchip.bench.training import (
     MNIST_TRAINING_SAMPLES,
     Cost,
@@ -36,9 +25,9 @@ from eqchip.bench.training import (
 from eqchip.cli.output import Output, output_options
 from eqchip.emulator.data.datasets import DATA_VARIABLE
 from eqchip.emulator.data.download import FILES
-from eqchip.emulator.engine.synchronous import resolve_threads
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_text
+from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import command_line, provenance
 
 FORMAT = "eqchip-bench 1"

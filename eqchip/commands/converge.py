@@ -76,10 +76,10 @@ def command(
     real-valued network. Codings differ in how they quantize (stochastic or sigma-delta),
     whether bits are predicted, and how step size and prediction are annealed.
     """
-    from eqchip.emulator.engine.synchronous import resolve_threads
     from eqchip.emulator.files import replacing, write_text
     from eqchip.emulator.studies.convergence import Experiment, check_repeats, measure
     from eqchip.emulator.studies.convergence_search import make_codings
+    from eqchip.emulator.threads import resolve_threads
     from eqchip.emulator.training.runs import provenance
     from eqchip.hw_reports.studies import convergence as report
     from eqchip.hw_reports.studies.convergence_plot import figure

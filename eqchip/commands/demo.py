@@ -65,7 +65,7 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
 def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict[str, Any]:
     """Map the network, classify the test set in the chip's integers, and report its cost."""
     from eqchip.emulator.data.datasets import load
-    from eqchip.emulator.training.trainer import Classifier
+    from eqchip.emulator.training.classifier import Classifier
     from eqchip.hw_reports.make import Request, make_report, write_report
     from eqchip.hw_reports.show import terminal as tables
 

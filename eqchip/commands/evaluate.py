@@ -70,8 +70,8 @@ def command(
     from eqchip.emulator.description.fixedpoint import FixedPoint
     from eqchip.emulator.engine.lowering import lower_fixed
     from eqchip.emulator.errors import InputError
+    from eqchip.emulator.training.classifier import Classifier
     from eqchip.emulator.training.runs import RunDirectory
-    from eqchip.emulator.training.trainer import Classifier
 
     output = Output(as_json, quiet)
     directory = RunDirectory(run)

@@ -15,8 +15,8 @@ from eqchip.emulator.errors import InputError, check_whole
 
 if TYPE_CHECKING:
     from eqchip.emulator.data.datasets import Dataset
+    from eqchip.emulator.description.learning import Learning
     from eqchip.emulator.description.network import Network
-    from eqchip.emulator.learning.contrast import Learning
     from eqchip.emulator.training.runs import RunDirectory
 
 FRESH_OUT = Path("runs/gradients")
@@ -163,7 +163,7 @@ def study(
     seed: int = 0, threads: int | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train or take networks, compare their gradients, and make the document of it."""
-    from eqchip.emulator.learning.contrast import Learning
+    from eqchip.emulator.description.learning import Learning
     from eqchip.hw_reports.studies import gradients as report
 
     learning = Learning(
@@ -205,7 +205,7 @@ def fresh_networks(
     from eqchip.backends.bptt.training import fresh, train
     from eqchip.emulator.data.datasets import one_hot
     from eqchip.emulator.description import notation
-    from eqchip.emulator.learning.contrast import Learning
+    from eqchip.emulator.description.learning import Learning
 
     start = fresh(notation.parse(text), seed)
     ends = (start.sizes[0], start.sizes[-1])

@@ -70,8 +70,8 @@ def command(
     from eqchip.emulator.description.network import Network
     from eqchip.emulator.description.notation import connections
     from eqchip.emulator.errors import InputError
+    from eqchip.emulator.training.activity_file import firing_rates
     from eqchip.emulator.training.runs import RunDirectory
-    from eqchip.hw_reports.counting.replay import firing_rates
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.placement.mapped import DoesNotFit, map_network
@@ -118,7 +118,7 @@ def command(
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     """The tables, the mesh, and what is tightest."""
-    from eqchip.emulator.description.network import Conv2d
+    from eqchip.emulator.description.connections import Conv2d
 
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]

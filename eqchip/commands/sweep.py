@@ -87,7 +87,7 @@ def command(
         read_sweep,
         to_toml,
     )
-    from eqchip.hw_reports.show.readable import amount
+    from eqchip.hw_reports.document.readable import amount
     from eqchip.hw_reports.studies.sweep_plot import COSTS, save
     from eqchip.mapping.chip_file.chip import load_chip
 
@@ -167,7 +167,7 @@ def _executor(workers: int | None, dask: str | None, points: int) -> Iterator[Ex
     """Where points are trained; when the block is left in a hurry, their training is ended."""
     from multiprocessing import active_children, get_context
 
-    from eqchip.emulator.engine.synchronous import resolve_threads
+    from eqchip.emulator.threads import resolve_threads
 
     if dask is not None:
         with _cluster(dask) as executor:
@@ -369,7 +369,7 @@ def _averaged(group: list[dict[str, Any]]) -> dict[str, Any]:
 def _show(output: Output, document: Mapping[str, Any], out: Path) -> None:
     """The points of either front, and where the rest is."""
     from eqchip.emulator.training.sweep import shown_value
-    from eqchip.hw_reports.show.readable import amount
+    from eqchip.hw_reports.document.readable import amount
 
     varied, fronts = document["varied"], document["fronts"]
     rows = []

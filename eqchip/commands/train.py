@@ -161,7 +161,7 @@ def train_and_show(
     `run` is a RunDirectory, or a function that makes one once the data is loaded.
     """
     from eqchip.emulator.data.datasets import load
-    from eqchip.emulator.engine.synchronous import resolve_threads
+    from eqchip.emulator.threads import resolve_threads
     from eqchip.emulator.training.fit import fit
     from eqchip.emulator.training.onchip_training import make_trainer
     from eqchip.hw_reports.studies.learning_curves import learning_curves

@@ -155,7 +155,7 @@ def watch(
     from eqchip.api import run as run_network
     from eqchip.emulator.data.datasets import CLASSES, one_hot
     from eqchip.emulator.description.parts import whole_layers
-    from eqchip.emulator.training.trainer import stream_seed
+    from eqchip.emulator.training.classifier import stream_seed
     from eqchip.hw_reports.watch.watched import Watched
 
     config.learning.check_all_in_dynamics("watch")

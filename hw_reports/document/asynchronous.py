@@ -24,10 +24,10 @@ import numpy as np
 from eqchip.emulator.description.asynchronous import Asynchronous, Timed
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.labels import LABELS
-from eqchip.hw_reports.pricing.accounts import Accounts, Simulated
+from eqchip.hw_reports.document.readable import amount, count, digits, percent
+from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
 from eqchip.hw_reports.pricing.entries import FREE, INFERENCE, NUDGED, TRAINING, energy_of
 from eqchip.hw_reports.pricing.totals import figure_dict, total
-from eqchip.hw_reports.show.readable import amount, count, digits, percent
 
 RELAXING = (FREE, NUDGED, INFERENCE)
 SHORT = 1e-3  # periods: below, three digits are enough

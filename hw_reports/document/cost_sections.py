@@ -8,10 +8,11 @@ from typing import Any
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.sections import GROUPS
 from eqchip.hw_reports.pricing import baselines
-from eqchip.hw_reports.pricing.accounts import Accounts, of_arithmetic
+from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.entries import INFERENCE, TRAINING, energy_of, kinds_of
 from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
+from eqchip.hw_reports.pricing.without_cores import of_arithmetic
 from eqchip.mapping.chip_file.anchors import load_anchors
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
 

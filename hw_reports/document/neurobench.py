@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.network import Connection
+from eqchip.emulator.description.connections import Connection
 from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, fans, synapse_count
 
 SPARSITY_DECIMALS = 4  # NeuroBench rounds connection_sparsity to as many

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.pricing.accounts import Accounts
+from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.entries import (
     INFERENCE,
     PHASES,

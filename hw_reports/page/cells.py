@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from eqchip.hw_reports.show.readable import UNKNOWN, band, nominal
+from eqchip.hw_reports.document.readable import UNKNOWN, band, nominal
 
 Document = Mapping[str, Any]
 NONE = "–"  # does not apply

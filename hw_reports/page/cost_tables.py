@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.readable import (
+    UNKNOWN,
+    amount,
+    count,
+    digits,
+    lacking,
+    name_of,
+    nominal,
+    percent,
+)
 from eqchip.hw_reports.page.cells import (
     NONE,
     Cell,
@@ -18,16 +28,6 @@ from eqchip.hw_reports.page.cells import (
     total_cell,
 )
 from eqchip.hw_reports.plots.energy import is_unknown
-from eqchip.hw_reports.show.readable import (
-    UNKNOWN,
-    amount,
-    count,
-    digits,
-    lacking,
-    name_of,
-    nominal,
-    percent,
-)
 
 
 def training_cost(document: Document) -> PageTable:

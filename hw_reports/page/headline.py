@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from eqchip.hw_reports.page.cells import layers_text
-from eqchip.hw_reports.show.readable import (
+from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
     band,
@@ -17,6 +16,7 @@ from eqchip.hw_reports.show.readable import (
     percent,
     total,
 )
+from eqchip.hw_reports.page.cells import layers_text
 
 Document = Mapping[str, Any]
 

@@ -5,6 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.readable import (
+    UNKNOWN,
+    amount,
+    count,
+    digits,
+    name_of,
+    nominal,
+    percent,
+)
 from eqchip.hw_reports.page.cells import (
     NONE,
     Cell,
@@ -15,15 +24,6 @@ from eqchip.hw_reports.page.cells import (
     number,
     numbers,
     total_cell,
-)
-from eqchip.hw_reports.show.readable import (
-    UNKNOWN,
-    amount,
-    count,
-    digits,
-    name_of,
-    nominal,
-    percent,
 )
 
 LARGE = 1000  # from here on, decimals of a metric tell nothing

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.files import replacing, write_text
+from eqchip.hw_reports.page import asynchronous_tables, tables
 from eqchip.hw_reports.page import cost_tables as costs
-from eqchip.hw_reports.page import tables
 from eqchip.hw_reports.page.headline import (
     cards,
     comparison_cards,
@@ -26,7 +26,6 @@ from eqchip.hw_reports.plots.registry import (
     drawn,
 )
 from eqchip.hw_reports.plots.style import WIDTH
-from eqchip.hw_reports.show import terminal_asynchronous as asynchrony_tables
 
 COMPARISON_FORMAT = "eqchip-comparison 1"
 PAGE = "report.html"
@@ -65,7 +64,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
             tables.layers(document), tables.resources(document), tables.memory(document),
             tables.memory_terms(document), tables.neurobench(document),
             tables.coefficients(document),
-            *(asynchrony_tables.page_tables(document) if asynchronous else ()),
+            *(asynchronous_tables.page_tables(document) if asynchronous else ()),
         )
         if table is not None
     }  # fmt: skip

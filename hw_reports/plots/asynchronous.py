@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eqchip.hw_reports.document.readable import amount, name_of
 from eqchip.hw_reports.plots.style import (
     BLUE,
     GREY,
@@ -22,7 +23,6 @@ from eqchip.hw_reports.plots.style import (
     si_axis,
 )
 from eqchip.hw_reports.plots.time import shade_phases
-from eqchip.hw_reports.show.readable import amount, name_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from eqchip.hw_reports.document.readable import digits, name_of
 from eqchip.hw_reports.plots.energy import error_axis
 from eqchip.hw_reports.plots.style import (
     BLUE,
@@ -26,7 +27,6 @@ from eqchip.hw_reports.plots.style import (
     whiskers,
     write_unknown,
 )
-from eqchip.hw_reports.show.readable import digits, name_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from eqchip.hw_reports.document.readable import UNKNOWN, amount, name_of, percent
 from eqchip.hw_reports.plots.style import (
     BLUE,
     GREEN,
@@ -25,7 +26,6 @@ from eqchip.hw_reports.plots.style import (
     whiskers,
     write_unknown,
 )
-from eqchip.hw_reports.show.readable import UNKNOWN, amount, name_of, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

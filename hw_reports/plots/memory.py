@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from eqchip.hw_reports.document.readable import amount, digits, name_of, percent
 from eqchip.hw_reports.plots.style import (
     BLUE,
     GREEN,
@@ -21,7 +22,6 @@ from eqchip.hw_reports.plots.style import (
     si_axis,
     write_unknown,
 )
-from eqchip.hw_reports.show.readable import amount, digits, name_of, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

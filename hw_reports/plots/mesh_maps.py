@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from eqchip.hw_reports.document.readable import count, name_of, percent, scale
 from eqchip.hw_reports.plots.mesh import LAYER_COLOURS, draw_mesh
 from eqchip.hw_reports.plots.style import SMALL, WIDTH, head, new_figure, say
-from eqchip.hw_reports.show.readable import count, name_of, percent, scale
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.route import Link
 

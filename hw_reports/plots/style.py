@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqchip.hw_reports.show.readable import UNKNOWN, amount, digits, scale
+from eqchip.hw_reports.document.readable import UNKNOWN, amount, digits, scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -205,3 +205,23 @@ def label_rows(ax: Axes, labels: list[str]) -> None:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x")
+
+
+def apart(heights: np.ndarray, gap: float) -> np.ndarray:
+    """Ascending heights moved at least a gap apart, as little as possible (least squares).
+
+    Examples
+    --------
+    >>> apart(np.array([0.1, 0.5, 0.5]), 0.2).round(3).tolist()
+    [0.1, 0.4, 0.6]
+    """
+    # With a gap a place taken off, the places need only ascend: neighbours that do not
+    # are pooled at their mean (isotonic regression).
+    offsets = gap * np.arange(len(heights))
+    pools: list[list[float]] = []
+    for value in heights - offsets:
+        pools.append([float(value)])
+        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    return np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools]) + offsets

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eqchip.hw_reports.document.readable import amount, name_of, percent
 from eqchip.hw_reports.plots.style import (
     BLUE,
     GREY,
@@ -23,7 +24,6 @@ from eqchip.hw_reports.plots.style import (
     whiskers,
     write_unknown,
 )
-from eqchip.hw_reports.show.readable import amount, name_of, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,12 +18,12 @@ changed, or were active, as the epoch counted them.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.activity_file import metric
 from eqchip.hw_reports.pricing.entries import STATIC, TRAINING, UPDATE, Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total
@@ -83,23 +83,6 @@ class Learned:
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
         return {"weight_update": writes, **dict.fromkeys(MESSAGES, messages)}
-
-
-def metric(row: Mapping[str, Any], name: str) -> float:
-    """A number of a line of metrics, at least 0.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    found: Any = row.get(name)
-    if type(found) not in (int, float) or not 0 <= found < math.inf:
-        raise InputError(
-            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
-            "expected a number of at least 0, as training on the chip writes it"
-        )
-    return float(found)
 
 
 def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:

@@ -27,14 +27,14 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.phases import Nudged
-from eqchip.emulator.problem.problem import Run
+from eqchip.emulator.problem.run import Run
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.entries import FREE, NUDGED, READ_OUT_EVENT, READ_OUT_MESSAGE, Entry
 from eqchip.hw_reports.pricing.figure import price
 from eqchip.hw_reports.pricing.signals import message_energy
 from eqchip.hw_reports.pricing.totals import Sum, total
-from eqchip.mapping.activity.cores import Exchange, from_corner, to_corner
+from eqchip.mapping.activity.exchange import Exchange, from_corner, to_corner
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import FEEDBACK, fans

@@ -2,7 +2,7 @@
 
 A processor at the corner of the mesh counts steps and samples, and tells every core when a phase
 starts, when to write, and now and then its rates
-(:func:`eqchip.emulator.learning.onchip_known.signals_of`). A signal is a message to each core,
+(:func:`eqchip.emulator.learning.onchip_traffic.signals_of`). A signal is a message to each core,
 priced as a spike's: it is sent, crosses links and is received. It is sent in the last step before
 it is needed and heard in the next, as spikes are, so that step's barrier is its own; its time is
 added to that of the phase that it starts, though some of it would pass while cores are busy.
@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.learning.onchip_known import signals_of
+from eqchip.emulator.learning.onchip_traffic import signals_of
 from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.entries import EAST_WEST, NORTH_SOUTH, SIGNAL, Entry
 from eqchip.hw_reports.pricing.figure import price
 from eqchip.hw_reports.pricing.totals import Sum, total
-from eqchip.mapping.activity.cores import Exchange, broadcast
+from eqchip.mapping.activity.exchange import Exchange, broadcast
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 

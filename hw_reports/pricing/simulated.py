@@ -34,7 +34,7 @@ from eqchip.hw_reports.pricing.timing import (
     time_of_one,
 )
 from eqchip.hw_reports.pricing.totals import Sum, banded
-from eqchip.mapping.activity.cores import StepCounts
+from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import Chip, Kind
 from eqchip.mapping.placement.clocks import HOP_KINDS, LEVELS, busy, link_seconds, seconds_of
 from eqchip.mapping.placement.route import Routes

@@ -28,7 +28,7 @@ import numpy as np
 
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, banded, plus
-from eqchip.mapping.activity.cores import StepCounts
+from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import Chip, Kind
 from eqchip.mapping.chip_file.figures import Span
 from eqchip.mapping.placement.clocks import HOP_KINDS, busy, link_seconds, seconds_of

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.pricing.accounts import Accounts, Simulated
+from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
 from eqchip.hw_reports.pricing.entries import PHASES, Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import exactly

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eqchip.hw_reports.show import terminal_asynchronous as asynchrony_tables
-from eqchip.hw_reports.show.readable import (
+from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
     band,
@@ -15,6 +14,7 @@ from eqchip.hw_reports.show.readable import (
     percent,
     short_total,
 )
+from eqchip.hw_reports.show import terminal_asynchronous as asynchrony_tables
 from eqchip.hw_reports.show.terminal_table import Table
 
 SHOWN_ANCHORS = 5

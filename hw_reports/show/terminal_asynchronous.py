@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eqchip.hw_reports.page.cells import Cell, PageTable, capital, number, numbers
-from eqchip.hw_reports.show.readable import (
+from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
     band,
@@ -104,35 +103,6 @@ def both(document: Document) -> Table:
         ("per training sample", "time steps", "asynchronous", "second / first"),
         rows,
     )
-
-
-def page_tables(document: Document) -> list[PageTable]:
-    """The same for the page."""
-    section = document["asynchronous"]
-    names = ("simulated", "step-time", "both-runs")
-    made = {"simulated": simulated(document), "both-runs": both(document)}
-    if section["same_run"]["time"] is not None:
-        made["step-time"] = difference(document)
-    strong: dict[str, list[int]] = {
-        "simulated": [],
-        "step-time": [0, len(DIFFERENCES) + 1],
-        "both-runs": [],
-    }
-    return [
-        PageTable(
-            name,
-            made[name].title,
-            [Cell(capital(made[name].columns[0])), *numbers(*map(capital, made[name].columns[1:]))],
-            [
-                [Cell(capital(row[0])), *(number(text) for text in row[1:])]
-                for row in made[name].rows
-            ],
-            (),
-            strong[name],
-        )
-        for name in names
-        if name in made
-    ]
 
 
 def _signed(seconds: float | None, sign: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from eqchip.hw_reports.plots.style import apart
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -155,23 +157,3 @@ def _labels(axes: Axes, codings: list[dict[str, Any]], ends: np.ndarray, steps: 
             va="center",
             transform=axes.transAxes,
         )
-
-
-def apart(heights: np.ndarray, gap: float) -> np.ndarray:
-    """Ascending heights moved at least a gap apart, as little as possible (least squares).
-
-    Examples
-    --------
-    >>> apart(np.array([0.1, 0.5, 0.5]), 0.2).round(3).tolist()
-    [0.1, 0.4, 0.6]
-    """
-    # With a gap a place taken off, the places need only ascend: neighbours that do not
-    # are pooled at their mean (isotonic regression).
-    offsets = gap * np.arange(len(heights))
-    pools: list[list[float]] = []
-    for value in heights - offsets:
-        pools.append([float(value)])
-        while len(pools) > 1 and np.mean(pools[-2]) > np.mean(pools[-1]):
-            last = pools.pop()
-            pools[-1] += last
-    return np.concatenate([np.full(len(pool), np.mean(pool)) for pool in pools]) + offsets

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eqchip.emulator.training.sweep import shown_value
+from eqchip.hw_reports.document.readable import amount, band, scale
 from eqchip.hw_reports.plots.energy import error_axis
 from eqchip.hw_reports.plots.style import (
     BLUE,
@@ -25,7 +26,6 @@ from eqchip.hw_reports.plots.style import (
     shortened,
     title_and_foot,
 )
-from eqchip.hw_reports.show.readable import amount, band, scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

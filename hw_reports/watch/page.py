@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from eqchip.hw_reports.document.readable import digits
 from eqchip.hw_reports.page.cells import NONE, Cell, PageTable, capital, layers_text, number
 from eqchip.hw_reports.page.headline import Card
-from eqchip.hw_reports.show.readable import digits
 from eqchip.hw_reports.watch.axes import Document
 from eqchip.hw_reports.watch.figures import page_figures, timing_text
 from eqchip.hw_reports.watch.panels import LEFT, panels_of

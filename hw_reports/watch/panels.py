@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from eqchip.hw_reports.plots.mesh import LAYER_COLOURS
-from eqchip.hw_reports.plots.style import BLUE, FAINT, INK, PALE, QUIET, SMALL, VERMILION
-from eqchip.hw_reports.studies.convergence_plot import apart
+from eqchip.hw_reports.plots.style import BLUE, FAINT, INK, PALE, QUIET, SMALL, VERMILION, apart
 from eqchip.hw_reports.watch.axes import (
     FLAT,
     TIME,

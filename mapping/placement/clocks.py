@@ -22,8 +22,8 @@ from dataclasses import replace
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Delays, Queues
+from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.errors import InputError, check_number
-from eqchip.emulator.problem.problem import InputMode
 from eqchip.mapping.chip_file.chip import Chip, Kind
 from eqchip.mapping.chip_file.figures import Span
 from eqchip.mapping.placement.mapped import MappedNetwork

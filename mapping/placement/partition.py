@@ -27,7 +27,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqchip.emulator.description.network import Conv2d, Network
+from eqchip.emulator.description.connections import Conv2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.wiring import incoming, outgoing

@@ -15,7 +15,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from eqchip.emulator.description.network import Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 

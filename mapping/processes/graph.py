@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
-from eqchip.emulator.description.network import AvgPool2d, Connection, Conv2d, MaxPool2d
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text

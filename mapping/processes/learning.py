@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from eqchip.emulator.description.learning import Rule, learning_rates
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Rule, learning_rates
 from eqchip.emulator.problem.problem import Problem
 from eqchip.mapping.processes.graph import Edge, ProcessGraph
 

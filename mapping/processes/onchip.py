@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.learning.contrast import Learning
 from eqchip.emulator.learning.onchip_lowering import (
     Term,
     check_rates,

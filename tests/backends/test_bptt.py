@@ -8,7 +8,8 @@ import pytest
 import eqchip as eq
 from eqchip.backends.bptt import unrolled as bptt
 from eqchip.backends.bptt.operators import operators
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 
 ANNEALED = eq.Coding(quantizer="none", step_size=eq.Polynomial(0.7, 0.1), prediction=None)
 REST = 1000  # steps to a fixed point, to the last digits

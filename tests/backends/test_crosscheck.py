@@ -23,11 +23,13 @@ from eqchip.backends.comparison import compare
 from eqchip.backends.crosscheck import ENGINES, Engine, choose, crosscheck, pose_run
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.network import Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 

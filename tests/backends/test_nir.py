@@ -18,9 +18,10 @@ from eqchip.backends.nir.metadata import FORMAT, KEY
 from eqchip.backends.nir.write import edges, read_nir, write_nir
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Learning
 from eqchip.emulator.training.runs import RunDirectory
 
 pytestmark = pytest.mark.peer

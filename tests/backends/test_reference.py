@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator import philox
 from eqchip.emulator.description.coding import Coding, Polynomial
-from eqchip.emulator.description.network import Dense, Network
+from eqchip.emulator.description.connections import Dense
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

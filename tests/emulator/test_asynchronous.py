@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,12 @@ import optional_packages
 import pytest
 import strategies
 import timing_strategies
+from equal_runs import assert_equal_arrays, assert_equal_runs, assert_same_activity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_chips import small_chip
-from test_engine_vs_reference import assert_equal_arrays, assert_equal_runs, assert_same_activity
 from timing_strategies import EVERYTHING, timed
+from witnesses import assert_equal_timed, assert_witnessed, engine_solve, witness_solve
 
 import eqchip as eq
 from eqchip.backends.discrete import solve as discrete
@@ -29,63 +30,21 @@ from eqchip.emulator.description.asynchronous import (
     TICK,
     Messages,
     Paths,
-    Timed,
 )
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 PRECISIONS = ["float64", "float32", "chip"]
 WITNESSED = {"max_width": 5, "max_steps": 4}  # small: the witness is slow
 LONG_CASES = 3000
 
 
-def engine_solve(problem: Problem) -> Run:
-    """The engine in one thread."""
-    return engine.solve(problem, threads=1)
-
-
-def witness_solve(problem: Problem) -> Run:
-    """The witness, where it is installed."""
-    optional_packages.need("simpy", "pip install 'eqchip[simpy]'")
-    return discrete.solve(problem)
-
-
 both = pytest.mark.parametrize(
     "solve", [engine_solve, witness_solve], ids=["engine", "witness"]
 )  # fmt: skip
-
-
-def assert_equal_timed(got: Timed, expected: Timed) -> None:
-    """Every count and every event equal."""
-    for f in fields(Timed):
-        one, other = getattr(got, f.name), getattr(expected, f.name)
-        if f.name == "events":
-            assert (one is None) == (other is None)
-            for sample, (events, wanted) in enumerate(zip(one or [], other or [], strict=True)):
-                assert_equal_events(events, wanted, sample)
-        elif f.name == "messages":
-            for name in Messages._fields:
-                assert getattr(one, name).dtype == np.int64
-                np.testing.assert_array_equal(
-                    getattr(one, name), getattr(other, name), err_msg=name
-                )
-        else:
-            assert np.asarray(one).dtype == np.asarray(other).dtype, f.name
-            np.testing.assert_array_equal(one, other, err_msg=f.name)
-
-
-def assert_equal_events(events: np.ndarray, wanted: np.ndarray, sample: int) -> None:
-    """The first event that differs is shown, with its neighbours."""
-    assert events.dtype == wanted.dtype
-    shorter = min(len(events), len(wanted))
-    differ = np.flatnonzero(events[:shorter] != wanted[:shorter])
-    if len(differ) or len(events) != len(wanted):
-        first = int(differ[0]) if len(differ) else shorter
-        near = slice(max(first - 2, 0), first + 3)
-        raise AssertionError(
-            f"event {first} of sample {sample} differs: {events[near]}, expected {wanted[near]}"
-        )
 
 
 # --- the identity settings ----------------------------------------------------------------
@@ -112,18 +71,6 @@ def test_the_witness_is_the_reference_under_the_identity_settings(pair):
 
 
 # --- the witness --------------------------------------------------------------------------
-
-
-def assert_witnessed(problem: Problem) -> None:
-    """The engine's run is the witness's: bits, potentials, counts and every event.
-
-    Without a record of events the engine may deliver messages in groups, with the same result.
-    """
-    expected = witness_solve(problem)
-    for record, events in [(EVERYTHING, expected.timed.events), (EVERYTHING - {"events"}, None)]:
-        got = engine_solve(replace(problem, record=record))
-        assert_equal_timed(got.timed, replace(expected.timed, events=events))
-        assert_equal_runs(got, expected)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

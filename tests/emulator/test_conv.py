@@ -16,24 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 import strategies
+from equal_runs import assert_equal_runs
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from test_engine_vs_reference import assert_equal_runs
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, Polynomial
-from eqchip.emulator.description.network import (
-    AvgPool2d,
-    Connection,
-    Conv2d,
-    Dense,
-    MaxPool2d,
-    Network,
-)
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 ENGINES = {"reference": reference.solve, "numba": lambda problem: engine.solve(problem, threads=1)}
 CONNECTIONS = st.one_of(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_engine_vs_reference import assert_equal_runs
+from equal_runs import assert_equal_runs
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.engine.lowering import lower, mirror_rows, weight_rows
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Descent, contrast
-from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.learning.contrast import contrast
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 
 POOLS = {"none": None, "average": AvgPool2d(2), "maximum": MaxPool2d(2)}
 

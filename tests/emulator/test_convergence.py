@@ -17,7 +17,7 @@ from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomi
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.studies import convergence, convergence_search
 from eqchip.emulator.studies.convergence import (
     RESIDUAL_LIMIT,
@@ -39,8 +39,9 @@ from eqchip.emulator.studies.convergence_search import (
     search,
     settings_to_toml,
 )
+from eqchip.hw_reports.plots.style import apart
 from eqchip.hw_reports.studies import convergence as report
-from eqchip.hw_reports.studies.convergence_plot import apart, figure
+from eqchip.hw_reports.studies.convergence_plot import figure
 
 TINY = Experiment(layers=(8, 6, 3), steps=20, inputs=3)
 TINY_FLAGS = ["--layers", "8-6-3", "--steps", "20", "--repeats", "2", "--inputs", "2"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import hand_cases
 import numpy as np
 import pytest
 import strategies
+from equal_runs import assert_equal_arrays, assert_equal_runs, assert_same_activity
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,48 +18,11 @@ from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.kernels.state import BLOCK
-from eqchip.emulator.problem.problem import Run
 
 PRECISIONS = ("float64", "float32")
 BULK_CASES = 2000
 BULK_SEED = 20190416
 BLOCK_CASES = 60
-
-
-def assert_same_activity(got: Activity, expected: Activity) -> None:
-    assert got.phases == expected.phases
-    assert got.samples == expected.samples
-    for f in fields(Activity):
-        if f.name not in ("phases", "samples"):
-            values = getattr(got, f.name)
-            assert values.dtype == np.int64, f.name
-            np.testing.assert_array_equal(values, getattr(expected, f.name), err_msg=f.name)
-
-
-def assert_equal_arrays(got: list[np.ndarray], expected: list[np.ndarray], what: str) -> None:
-    assert len(got) == len(expected), what
-    for layer, (one, other) in enumerate(zip(got, expected, strict=True)):
-        assert (one.dtype, one.shape) == (other.dtype, other.shape), f"{what} of layer {layer}"
-        np.testing.assert_array_equal(one, other, err_msg=f"{what} of layer {layer}")
-
-
-def assert_equal_runs(got: Run, expected: Run) -> None:
-    """Bits, potentials, ends and counts equal to the last bit."""
-    assert got.bits is not None
-    assert expected.bits is not None
-    assert got.potentials is not None
-    assert expected.potentials is not None
-    assert_equal_arrays(got.bits, expected.bits, "bits")
-    assert_equal_arrays(got.potentials, expected.potentials, "potentials")
-    assert len(got.ends) == len(expected.ends)
-    for k, (one, other) in enumerate(zip(got.ends, expected.ends, strict=True)):
-        assert_equal_arrays(one, other, f"ends of phase {k}")
-    assert_same_activity(got.activity, expected.activity)
-    np.testing.assert_array_equal(got.saturations, expected.saturations, err_msg="saturations")
-    assert (got.part_spikes is None) == (expected.part_spikes is None)
-    if got.part_spikes is not None:
-        assert got.part_spikes.dtype == expected.part_spikes.dtype == np.int32
-        np.testing.assert_array_equal(got.part_spikes, expected.part_spikes, err_msg="part spikes")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import strategies
 import timing_strategies
+from equal_runs import assert_equal_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from optional_packages import need
-from test_asynchronous import assert_witnessed
-from test_engine_vs_reference import assert_equal_runs
+from witnesses import assert_witnessed
 
 import eqchip as eq
 from eqchip.backends import dense
@@ -21,11 +21,14 @@ from eqchip.backends.brian2 import solve as brian2
 from eqchip.backends.nir import write as nir
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.config import make_config
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.engine.lowering import lower, mirror_rows, weight_rows
-from eqchip.emulator.learning.contrast import Descent, contrast
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.engine.lowering import lower
+from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.learning.contrast import contrast
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.runs import load_network, save_network
 from eqchip.mapping.processes.graph import process_graph
 

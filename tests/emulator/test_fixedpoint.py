@@ -15,7 +15,8 @@ from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize, quantize_at, real_weights
 from eqchip.emulator.description.parts import Part, check_parts, whole_layers
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 LOIHI = FixedPoint()
 both = pytest.mark.parametrize(

@@ -8,19 +8,17 @@ cache line where a kernel says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_twins import from_python
 
 from eqchip.emulator import philox
-from eqchip.emulator.engine.lowering import CACHE_LINE
 from eqchip.emulator.kernels import gather, learning, rows, units
-from eqchip.emulator.kernels.jit import JIT_DISABLED, OPTIONS
+from eqchip.emulator.kernels.lowered import CACHE_LINE
 from eqchip.emulator.kernels.state import BLOCK
 
 DTYPES = (np.float32, np.float64)
@@ -28,19 +26,6 @@ WIDTHS = range(1, 71)
 GUARD = 3  # cache lines before and after a layer
 both_types = pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 pytestmark = pytest.mark.nojit
-
-
-@lru_cache
-def from_python(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A kernel that only kernels call, made callable from here; never cached, so never old."""
-    if JIT_DISABLED:
-        return function
-
-    @numba.njit(**{**OPTIONS, "cache": False})
-    def call(*arguments):
-        return function(*arguments)
-
-    return call
 
 
 def line(dtype: Any) -> int:

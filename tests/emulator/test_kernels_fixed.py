@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_kernels import from_python
+from kernel_twins import from_python
 
 from eqchip.emulator.kernels import rows_fixed, units_fixed
 from eqchip.emulator.kernels.state import BLOCK

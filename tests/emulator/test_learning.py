@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged, Phase
-from eqchip.emulator.engine.lowering import lower, mirror_rows, weight_rows
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.contrast import Changes, Descent, Learning, contrast
-from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.learning.contrast import Changes, contrast
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 
 RULES = ("one_sided", "bidirectional", "full", "symmetric")
 untimed = settings(deadline=None, max_examples=50)

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import make_config
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from kernel_twins import from_python
+from onchip_cases import copy_of, made_up, small, train, wrapping
 from small_runs import assert_same_end, few_digits, small_config
-from test_kernels import from_python
 
 from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.data.datasets import Dataset, load
@@ -19,6 +19,7 @@ from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import (
     FIRING_BITS,
     MIRROR_SHARE,
@@ -28,10 +29,9 @@ from eqchip.emulator.description.onchip import (
     Copies,
     OnChip,
 )
-from eqchip.emulator.engine.lowering import layer_units, mirror_rows, weight_rows
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.learning.contrast import Learning
+from eqchip.emulator.kernels.lowered import layer_units
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     integer_rate,
@@ -58,41 +58,6 @@ levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
 
 
 # --- small networks -----------------------------------------------------------------------
-
-
-def made_up(n_in: int, classes: int, samples: int, seed: int = 0) -> Dataset:
-    """Random inputs, a quarter of them 0 or 1, and random classes."""
-    rng = np.random.default_rng(seed)
-    x = np.clip(rng.uniform(-0.15, 1.15, (samples, n_in)), 0, 1).astype(np.float32)
-    y = rng.integers(0, classes, samples)
-    return Dataset("made up", x, y, x, y, (n_in,), classes, "a generator")
-
-
-def small(
-    layers: tuple[int, ...] = (6, 5, 3),
-    *,
-    onchip: dict[str, Any] | None = None,
-    learning: dict[str, Any] | None = None,
-    descent: dict[str, Any] | None = None,
-    **more: Any,
-) -> Config:
-    """On-chip training of a network that a hand could hold; large steps, so that much happens."""
-    return make_config(
-        **{
-            "layers": layers,
-            "initial_gain": (1.5,),
-            "on_chip": OnChip(**{"every": 4, **(onchip or {})}),
-            "learning": {"free_steps": 6, "nudged_steps": 4, **(learning or {})},
-            "descent": {
-                "minibatch": 1,
-                "lr": (0.3,) * (len(layers) - 1),
-                "schedule": "constant",
-                "epochs": 1,
-                **(descent or {}),
-            },
-            **more,
-        }
-    )
 
 
 class Twinned(OnChipTrainer):
@@ -135,31 +100,6 @@ class Twinned(OnChipTrainer):
                 np.testing.assert_array_equal(codes, read, f"connection {k}, copy {which}")
             biases = layer_units(self.lowered, self.lowered.biases, k + 1)
             np.testing.assert_array_equal(biases, self.memory.biases[k], f"connection {k}")
-
-
-def copy_of(trainer: OnChipTrainer, k: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of what is stored of a copy, and of its codes, shape (n_pre, n_post)."""
-    n_pre, n_post = trainer.start.connections[k].weight_shape
-    lowered, learner = trainer.lowered, trainer._learner
-    if which == kernels.FORWARD:
-        found = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
-        return found[0][:, :n_post], found[1][:, :n_post]
-    found = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
-    return found[0][:, :n_pre].T, found[1][:, :n_pre].T
-
-
-def train(trainer: OnChipTrainer, watch: Callable[[], None] = lambda: None) -> None:
-    """Train all epochs; watch: called at every stop."""
-    while not trainer.done:
-        with wrapping():
-            for _tally in trainer.train_epoch():
-                watch()
-        trainer.end_epoch()
-
-
-def wrapping() -> np.errstate:
-    """In plain Python, numpy warns where numbers of 64 bits wrap, as a generator means them to."""
-    return np.errstate(over="ignore")
 
 
 # --- the reference ------------------------------------------------------------------------

@@ -21,10 +21,10 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.engine.lowering import lower_fixed, mirrored_weights
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory, save_network
-from eqchip.emulator.training.trainer import Classifier
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.pricing.accounts import account

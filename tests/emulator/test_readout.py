@@ -7,19 +7,21 @@ import math
 import numpy as np
 import pytest
 import strategies
+from equal_runs import assert_equal_runs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_engine_vs_reference import assert_equal_runs
 
 from eqchip import Coding, Free, InputError, Network, Nudged, run
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.asynchronous import Asynchronous
-from eqchip.emulator.description.network import Conv2d
+from eqchip.emulator.description.connections import Conv2d
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.kernels import softmax
-from eqchip.emulator.learning.contrast import Descent, Learning, contrast
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.learning.contrast import contrast
+from eqchip.emulator.learning.descent import Descent
+from eqchip.emulator.problem.pose import pose
 
 REAL_VALUED = Coding.real_valued(0.5)
 exponential = getattr(softmax.exponential, "py_func", softmax.exponential)

@@ -27,13 +27,14 @@ from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends, contrast
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import trainer as training
+from eqchip.emulator.training.classifier import Classifier, stream_seed
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import RunDirectory
-from eqchip.emulator.training.trainer import Classifier, Trainer, stream_seed
+from eqchip.emulator.training.trainer import Trainer
 
 BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
 KINDS: dict[str, dict[str, Any]] = {

@@ -12,28 +12,27 @@ from types import ModuleType
 import numpy as np
 import pytest
 import strategies
+from tiny_bench import TINY
 
 from eqchip.__main__ import main
 from eqchip.backends import dense
 from eqchip.backends.reference import floating as reference
+from eqchip.bench import contest, setting
 from eqchip.bench import engine as benchmark
 from eqchip.bench import training as trainingcost
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.engine.lowering import aligned_zeros, lower, weight_rows
+from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.kernels import limit
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.kernels.lowered import aligned_zeros, weight_rows
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Silent
 
 ROOT = Path(__file__).parents[2]
 BENCHMARKS = ROOT / "benchmarks"
-TINY = [
-    *("bench", "--dataset", "synthetic", "--layers", "24-12-4", "--free-steps", "3"),
-    *("--nudged-steps", "2", "--batch", "8", "--dense-batches", "4,8", "--rounds", "2"),
-    *("--seconds", "0.001", "--samples", "40"),
-]
 CODINGS = [
     Coding(),
     Coding("sigma-delta", prediction=None),
@@ -42,7 +41,7 @@ CODINGS = [
     Coding("bernoulli"),
     Coding("bernoulli", OptimalStepSize(0.0346, 1e-3), None),
 ]
-SETTING = benchmark.Setting((30, 20, 5), 6, 4, samples=7, batches=(3, 7), threads=2, rounds=2)
+SETTING = setting.Setting((30, 20, 5), 6, 4, samples=7, batches=(3, 7), threads=2, rounds=2)
 
 
 def dyadic_problem(coding: Coding, precision: str, current: bool) -> Problem:
@@ -163,7 +162,7 @@ def test_blocked_kernel_starts_every_list_from_0():
 
 
 def test_blocked_kernel_is_given_every_event_of_the_run():
-    problem = benchmark.bench_problem(SETTING, benchmark.synthetic(7, 30, 0))
+    problem = setting.bench_problem(SETTING, setting.synthetic(7, 30, 0))
     lowered = lower(problem.network, problem.dtype)
     run = engine.solve(replace(problem, record=frozenset(("bits",))))
     assert run.bits is not None
@@ -176,9 +175,9 @@ def test_blocked_kernel_is_given_every_event_of_the_run():
 
 
 def test_ratios_are_taken_within_a_round():
-    fast = benchmark.Timing("fast", 1, (1.0, 2.0, 4.0), (1.0, 1.0, 1.0))
-    slow = benchmark.Timing("slow", 1, (3.0, 4.0, 20.0), (2.0, 3.0, 4.0))
-    ratio = benchmark.Ratio.of(fast, slow)
+    fast = contest.Timing("fast", 1, (1.0, 2.0, 4.0), (1.0, 1.0, 1.0))
+    slow = contest.Timing("slow", 1, (3.0, 4.0, 20.0), (2.0, 3.0, 4.0))
+    ratio = contest.Ratio.of(fast, slow)
     assert (ratio.low, ratio.median, ratio.high) == (2.0, 3.0, 5.0)
     assert (ratio.cpu_low, ratio.cpu_median, ratio.cpu_high) == (2.0, 3.0, 4.0)
 
@@ -186,10 +185,10 @@ def test_ratios_are_taken_within_a_round():
 def test_contestants_take_turns():
     log: list[str] = []
     contestants = [
-        benchmark.Contestant(name, lambda name=name: log.append(name), 10.0)  # type: ignore[misc]
+        contest.Contestant(name, lambda name=name: log.append(name), 10.0)  # type: ignore[misc]
         for name in "ab"
     ]
-    timings = benchmark.measure(contestants, 3, 1e-12, Silent())
+    timings = contest.measure(contestants, 3, 1e-12, Silent())
     turns = [name for k, name in enumerate(log) if k == 0 or log[k - 1] != name]
     assert turns == ["a", "b"] * (len(turns) // 2)
     assert len(turns) == 2 * (1 + 3)  # a trial, then the rounds
@@ -200,12 +199,12 @@ def test_contestants_take_turns():
 
 
 def test_synthetic_inputs_have_the_statistics_of_mnist():
-    x = benchmark.synthetic(400, 784, seed=1)
+    x = setting.synthetic(400, 784, seed=1)
     assert x.dtype == np.float32
     assert x.min() == 0.0 and x.max() <= 1.0
-    assert (x > 0).mean() == pytest.approx(benchmark.MNIST_ACTIVE_SHARE, rel=0.02)
-    assert x.mean() == pytest.approx(benchmark.MNIST_MEAN, rel=0.02)
-    np.testing.assert_array_equal(x, benchmark.synthetic(400, 784, seed=1))
+    assert (x > 0).mean() == pytest.approx(setting.MNIST_ACTIVE_SHARE, rel=0.02)
+    assert x.mean() == pytest.approx(setting.MNIST_MEAN, rel=0.02)
+    np.testing.assert_array_equal(x, setting.synthetic(400, 784, seed=1))
 
 
 # --- the command

@@ -16,11 +16,11 @@ import pytest
 from eqchip.__main__ import main
 from eqchip.bench import asynchronous as asyncspeed
 from eqchip.bench import events as eventcost
-from eqchip.bench import queues as queuebench
-from eqchip.bench.engine import Setting
+from eqchip.bench.setting import Setting
 from eqchip.emulator.description.asynchronous import QUANTA
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.timed import queues as queuebench
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [

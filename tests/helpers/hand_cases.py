@@ -13,9 +13,12 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.network import AvgPool2d, Connection, Conv2d, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity, step_counts
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork, map_network

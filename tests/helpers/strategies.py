@@ -17,19 +17,15 @@ from hypothesis import strategies as st
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.network import (
-    AvgPool2d,
-    Connection,
-    Conv2d,
-    Dense,
-    MaxPool2d,
-    Network,
-)
+from eqchip.emulator.description.modes import Readout
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, Readout, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomi
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 
 CODINGS = {
     "sigma-delta": Coding(),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from eqchip.backends.reference import floating as reference
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense
 from eqchip.hw_reports.document import neurobench
 
 # 2-2-1: weights with zeros.

@@ -21,14 +21,10 @@ from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.onchip import FORWARD, MIRROR
-from eqchip.emulator.learning.onchip_known import (
-    messages_of,
-    mirror_modes,
-    signals_of,
-    upkeep_of,
-    writes_of,
-)
-from eqchip.emulator.problem.problem import Run, pose
+from eqchip.emulator.learning.onchip_known import writes_of
+from eqchip.emulator.learning.onchip_traffic import messages_of, mirror_modes, signals_of, upkeep_of
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory
@@ -36,11 +32,13 @@ from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.pricing import learning_memory as learningmemory
 from eqchip.hw_reports.pricing import memory
-from eqchip.hw_reports.pricing.accounts import account, copies_written
+from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.epochs import epochs
+from eqchip.hw_reports.pricing.phases import copies_written
 from eqchip.hw_reports.pricing.signals import signals
 from eqchip.hw_reports.show.terminal import tables
-from eqchip.mapping.activity.cores import broadcast, exchange, synapse_writes
+from eqchip.mapping.activity.exchange import broadcast, exchange
+from eqchip.mapping.activity.writes import synapse_writes
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.chip_file.learning import learning_chip
 from eqchip.mapping.placement.mapped import map_network

@@ -12,6 +12,7 @@ import pytest
 from matplotlib.image import imread
 from report_documents import comparison, figure, report, total
 
+from eqchip.hw_reports.document import readable
 from eqchip.hw_reports.page import cost_tables as costs
 from eqchip.hw_reports.page import tables
 from eqchip.hw_reports.page.headline import cards, sentence
@@ -21,7 +22,6 @@ from eqchip.hw_reports.plots.energy import energy_by_kind_and_phase
 from eqchip.hw_reports.plots.mesh_maps import DocumentedMapping, utilisation_map
 from eqchip.hw_reports.plots.registry import COMPARISON_PLOTS, PLOTS
 from eqchip.hw_reports.plots.style import figure_style
-from eqchip.hw_reports.show import readable
 
 VOID = {"meta", "img", "link", "br", "hr", "input", "wbr"}
 SECTIONS = {

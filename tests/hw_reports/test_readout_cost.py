@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 from small_runs import few_digits, small_config
-from test_report import PROVENANCE, make_run
 from toy_chip import BARRIER, ENERGY, STATIC, TIME, toy_chip
+from trained_runs import PROVENANCE, make_run
 
 from eqchip.__main__ import main
 from eqchip.emulator.data.datasets import Dataset
@@ -25,11 +25,12 @@ from eqchip.hw_reports.counting.replay import Replay, replay
 from eqchip.hw_reports.document.neurobench import activation_sparsity, synaptic_operations
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.pricing import baselines, memory
-from eqchip.hw_reports.pricing.accounts import Accounts, account
+from eqchip.hw_reports.pricing.account_types import Accounts
+from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.epochs import epochs
 from eqchip.hw_reports.pricing.learning_memory import bptt_bytes, ep_bytes, terms
 from eqchip.hw_reports.show.terminal import sentences, tables
-from eqchip.mapping.activity.cores import from_corner, to_corner
+from eqchip.mapping.activity.exchange import from_corner, to_corner
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.route import Link, route

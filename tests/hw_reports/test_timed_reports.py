@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hand_activity import CHIPS, PHASES, hand_mapped, hand_run
 from hypothesis import given
 from hypothesis import strategies as st
 from report_documents import report as made_document
 from small_chips import dense, small_chip
 from small_runs import small_config
 from strategies import problems
-from test_core_activity import CHIPS, PHASES, hand_mapped, hand_run
-from test_report import make_run
 from toy_chip import BARRIER, ENERGY, STATIC, TIME, toy_chip, toy_text
+from trained_runs import make_run
 
 from eqchip.__main__ import main
 from eqchip.emulator.activity import Activity
@@ -37,7 +37,9 @@ from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import contrast
-from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.asynchronous import describe

@@ -11,17 +11,18 @@ from hypothesis import strategies as st
 from small_chips import small_chip
 from small_runs import small_config
 from strategies import convolutions
-from test_report import make_run
+from trained_runs import make_run
 
 from eqchip.__main__ import main
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import check_parts
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.baselines import dense_counts

@@ -17,11 +17,13 @@ from eqchip.backends.lava import builder
 from eqchip.backends.lava.export import export_lava
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.fixedpoint import quantize
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.mapping.processes.graph import Edge, matrix_of, process_graph
 from eqchip.mapping.processes.learning import with_learning
 from eqchip.mapping.processes.stock import with_stock_dense

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_chips import small_chip
 from small_runs import small_config
-from test_bench import TINY
+from tiny_bench import TINY
 
 import eqchip as eq
 from eqchip.__main__ import main

@@ -7,7 +7,7 @@ import pytest
 from toy_chip import toy_chip
 
 from eqchip.hw_reports.pricing import timing
-from eqchip.mapping.activity.cores import StepCounts
+from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.route import Link, Routes
 

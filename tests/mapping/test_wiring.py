@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from strategies import convolutions
 
 from eqchip.backends.reference import floating as reference
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.mapping.placement.wiring import (

@@ -20,7 +20,8 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 

@@ -9,18 +9,20 @@ import hand_cases
 import numpy as np
 import pytest
 import strategies
-from test_engine_vs_reference import assert_equal_runs
+from equal_runs import assert_equal_runs
 
 from eqchip.backends.brian2 import model as brian2_model
 from eqchip.backends.brian2 import solve as brian2
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import contrast
-from eqchip.emulator.problem.problem import Problem, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 
 # Brian2 2.9 calls functions of pyparsing by names that are going away.
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore::DeprecationWarning")]

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from test_onchip import copy_of, made_up, small, train
+from onchip_cases import copy_of, made_up, small, train
 
 from eqchip.backends import lava as backend
 from eqchip.backends.lava.export import export_graph
@@ -21,8 +21,8 @@ from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import Copies
-from eqchip.emulator.engine.lowering import layer_units
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.lowered import layer_units
 from eqchip.emulator.kernels.onchip import APPLIED, FORWARD, MIRROR, SATURATED
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.mapping.processes.graph import Edge

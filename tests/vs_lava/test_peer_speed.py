@@ -6,13 +6,13 @@ import json
 
 import numpy as np
 import pytest
-from test_bench import TINY
+from tiny_bench import TINY
 
 from eqchip import Coding, Free, Network
 from eqchip.__main__ import main
 from eqchip.bench import peers as peerspeed
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.problem import pose
+from eqchip.emulator.problem.pose import pose
 
 
 def refuse(*_: object) -> None:

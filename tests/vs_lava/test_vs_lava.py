@@ -19,12 +19,15 @@ from eqchip.backends.lava.export import export_lava
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.network import AvgPool2d, Conv2d, Dense, MaxPool2d, Network
+from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import contrast
-from eqchip.emulator.problem.problem import Problem, Run, pose
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
 from eqchip.mapping.processes.graph import process_inputs
 
 pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("lava")]

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.engine.lowering import aligned_zeros
 from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.lowered import aligned_zeros
 from eqchip.emulator.kernels.units import copy
 
 # A part's sums start on cache lines of codes, since rows are added in whole ones.

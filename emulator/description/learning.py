@@ -1,0 +1,150 @@
+"""How a sample is learned from: the rule, its phases, the rates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from eqchip.emulator.description.coding import FORBID_EXTRA
+from eqchip.emulator.description.modes import Readout
+from eqchip.emulator.description.phases import Free, Nudged, Phase
+from eqchip.emulator.errors import InputError, as_floats, check_number, check_whole
+
+MOST_STEPS = 2**24  # of a phase: tables hold a number for each; some hundred are usual
+
+
+Rule = Literal["one_sided", "bidirectional", "full", "symmetric"]
+
+
+@dataclass(frozen=True)
+class Learning:
+    """How a sample is learned from: the rule and its phases.
+
+    Parameters
+    ----------
+    rule : {"symmetric", "full", "bidirectional", "one_sided"}
+    beta : float
+        Strength of the nudge, above 0 (its sign is `random_sign`'s business).
+    free_steps, nudged_steps : int
+        Time steps of the free phase, and of each nudged one.
+    random_sign : bool
+        Draw the sign of beta anew for every minibatch.
+    split_stream : bool
+        Contrast against the free phase continued beside the nudged one. Not with
+        ``symmetric``, where the two nudged phases already share their drift.
+    average_steps : int
+        Learn from potentials averaged over so many time steps at the end of each phase, and
+        classify by them: less of the noise of bits, which a unit could average out by itself. 1:
+        from the last.
+    readout : {"squared-error", "cross-entropy"}
+        What the last layer is: part of the dynamics and pulled towards the target, or, with rule
+        ``symmetric`` only, outside of them; see :func:`eqchip.run`.
+    """
+
+    __pydantic_config__ = FORBID_EXTRA
+
+    rule: Rule = "symmetric"
+    beta: float = 0.5
+    free_steps: int = 50
+    nudged_steps: int = 20
+    random_sign: bool = False
+    split_stream: bool = False
+    average_steps: int = 1
+    readout: Readout = "squared-error"
+
+    def __post_init__(self) -> None:
+        check_rule(self.rule)
+        check_number("Learning: beta", self.beta)
+        if not 0 < self.beta < float("inf"):
+            raise InputError(f"Learning: beta is {self.beta!r}; expected a finite number above 0")
+        if self.split_stream and self.rule == "symmetric":
+            raise InputError(
+                "Learning: split_stream is set with rule 'symmetric', which needs none; "
+                "expected split_stream=False or another rule"
+            )
+        if self.readout not in get_args(Readout):
+            raise InputError(
+                f"Learning: unknown readout {self.readout!r}; "
+                f"expected one of {', '.join(get_args(Readout))}"
+            )
+        if self.readout == "cross-entropy":
+            check_read_out(self.rule)
+        for name in ("free_steps", "nudged_steps"):
+            check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
+        check_whole("Learning: average_steps", self.average_steps, 1, MOST_STEPS)
+        shortest = min(self.free_steps, self.nudged_steps)
+        if self.average_steps > shortest:
+            raise InputError(
+                f"Learning: average_steps is {self.average_steps}; "
+                f"expected at most the {shortest} steps of the shortest phase"
+            )
+
+    def check_all_in_dynamics(self, what: str) -> None:
+        """Refuse a read-out outside the dynamics, which `what` cannot show or compare.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.readout != "squared-error":
+            raise InputError(
+                f"{what}: the run was trained with readout {self.readout!r}, a softmax beside the "
+                f"cores, of which {what} knows nothing; expected 'squared-error'"
+            )
+
+    def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
+        """The phases of a training sample, for a nudge of this sign."""
+        beta = sign * self.beta
+        free = Free(self.free_steps)
+        if self.rule == "symmetric":
+            return [
+                free,
+                Nudged(self.nudged_steps, target, beta, from_free=True),
+                Nudged(self.nudged_steps, target, -beta, from_free=True),
+            ]
+        nudged = Nudged(self.nudged_steps, target, beta)
+        if self.split_stream:
+            return [free, nudged, Free(self.nudged_steps, from_free=True)]
+        return [free, nudged]
+
+
+Optimizer = Literal["sgd", "adam"]
+
+
+def learning_rates(lr: float | Sequence[float], connections: int) -> list[float]:
+    """One learning rate per connection.
+
+    Raises
+    ------
+    InputError
+        If there are neither one nor `connections` of them, or one is negative or not finite.
+    """
+    given = as_floats("lr", lr)
+    rates = [float(rate) for rate in (given if given.ndim else [given] * connections)]
+    if len(rates) != connections:
+        raise InputError(
+            f"lr holds {len(rates)} learning rates for {connections} connections; "
+            f"expected one, or {connections}"
+        )
+    for rate in rates:
+        if not 0 <= rate < float("inf"):
+            raise InputError(f"lr holds {rate!r}; expected finite numbers of at least 0")
+    return rates
+
+
+def check_rule(rule: str) -> None:
+    """Refuse an unknown rule."""
+    if rule not in get_args(Rule):
+        raise InputError(f"unknown rule {rule!r}; expected one of {', '.join(get_args(Rule))}")
+
+
+def check_read_out(rule: str) -> None:
+    """Refuse a rule that a read-out outside the dynamics cannot follow."""
+    if rule != "symmetric":
+        raise InputError(
+            f"rule {rule!r} with readout 'cross-entropy', whose error is known in nudged phases "
+            "only; expected rule 'symmetric'"
+        )

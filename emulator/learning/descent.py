@@ -1,0 +1,208 @@
+"""Descent along the contrast: stochastic gradients with momentum, or Adam."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import get_args
+
+import numpy as np
+
+from eqchip.emulator.description.connections import Dense
+from eqchip.emulator.description.learning import (
+    Optimizer,
+    Rule,
+)
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.engine.lowering import write_weights
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels import learning as kernels
+from eqchip.emulator.kernels.lowered import (
+    Lowered,
+    layer_units,
+    mirror_rows,
+    weight_rows,
+)
+from eqchip.emulator.learning.contrast import (
+    below_read_out,
+    bias_contrast,
+    contrasted_ends,
+    shared_contrast,
+    terms_of,
+)
+from eqchip.emulator.problem.run import Run
+from eqchip.emulator.threads import resolve_threads, share
+
+# Kingma and Ba (2015): the decays of the two means, and what keeps the root from 0.
+ADAM = (0.9, 0.999, 1e-8)
+
+
+class Descent:
+    """Descent along the contrast, written straight into a lowered network.
+
+    Parameters
+    ----------
+    network : Network
+        What `lowered` holds.
+    lowered : Lowered
+        Its weights, mirrored weights and biases are updated in place.
+    rule : Rule
+    optimizer : {"sgd", "adam"}
+        Stochastic gradient descent, or Adam (Kingma and Ba 2015).
+    momentum : float
+        Of stochastic gradient descent, in [0, 1); 0 for none.
+    weight_decay : float
+        Times the rate, the share that every weight loses at an update.
+    threads : int, optional
+
+    Attributes
+    ----------
+    weights : list of ndarray
+        The stored weights of every connection, of its ``weight_shape``.
+    biases : list of ndarray
+        Per connection, those of the layer above, shape (units,).
+    moments : list of list of ndarray
+        What the optimizer remembers, per connection: for the weights, then for the biases.
+        Velocities, or Adam's two means; of the shape of what they belong to.
+    updates : int
+        Minibatches learned from.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        lowered: Lowered,
+        rule: Rule,
+        *,
+        optimizer: Optimizer = "sgd",
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        threads: int | None = None,
+    ) -> None:
+        if optimizer not in get_args(Optimizer):
+            raise InputError(
+                f"optimizer is {optimizer!r}; expected one of {', '.join(get_args(Optimizer))}"
+            )
+        if not 0.0 <= momentum < 1.0:
+            raise InputError(f"momentum is {momentum!r}; expected at least 0 and below 1")
+        if optimizer == "adam" and momentum:
+            raise InputError(
+                f"momentum is {momentum!r} with optimizer 'adam', which has its own; expected 0"
+            )
+        self.network, self.lowered, self.rule = network, lowered, rule
+        self.optimizer, self.momentum, self.weight_decay = optimizer, momentum, weight_decay
+        self.threads = resolve_threads(threads)
+        self.updates = 0
+        dtype = lowered.weights.dtype
+        self.weights: list[np.ndarray] = []
+        for k, connection in enumerate(network.connections):
+            if isinstance(connection, Dense):  # its rows are the stored weights
+                self.weights.append(weight_rows(lowered, k)[:, : connection.n_post])
+            else:
+                self.weights.append(network.weights[k].astype(dtype))
+        self.biases = [
+            layer_units(lowered, lowered.biases, k + 1) for k in range(len(self.weights))
+        ]
+        kept = 2 if optimizer == "adam" else int(momentum > 0)
+        self.moments = [
+            [np.zeros(values.shape, dtype) for values in pair for _ in range(kept)]
+            for pair in zip(self.weights, self.biases, strict=True)
+        ]
+
+    def trained(self) -> Network:
+        """The network as it is now."""
+        return Network(
+            self.network.layers,
+            self.network.connections,
+            tuple(weights.copy() for weights in self.weights),
+            tuple(
+                biases.reshape(shape).copy()
+                for biases, shape in zip(self.biases, self.network.layers[1:], strict=True)
+            ),
+            self.network.feedback_shifts,
+        )
+
+    def write(self, k: int) -> None:
+        """Bring the lowered rows of connection k up to date with its stored weights."""
+        connection, gain = self.network.connections[k], self.network.feedback_gains[k]
+        if not isinstance(connection, Dense):
+            write_weights(self.lowered, k, connection, self.weights[k], gain)
+        elif k > 0:
+            mirrored = mirror_rows(self.lowered, k)[:, : connection.n_pre]
+            np.multiply(self.weights[k].T, self.weights[k].dtype.type(gain), out=mirrored)
+
+    def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
+        """Learn from the run of one minibatch, with one rate per connection."""
+        contrasted, scale = contrasted_ends(run, beta, self.rule)
+        batch = len(contrasted[0][0])
+        ends = [[end.reshape(batch, -1) for end in phase] for phase in contrasted]
+        below = below_read_out(run)
+        self.updates += 1
+        for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
+            of_weights, of_biases = self._moments_of(k)
+            if self.weight_decay:
+                kept = 1.0 - rate * self.weight_decay
+                self.weights[k] *= self.weights[k].dtype.type(kept)
+            factors = self._factors(rate, scale / self.network.share_of_signal(k), batch)
+            if isinstance(connection, Dense):
+                self._update_rows(k, factors, of_weights, terms_of(ends, k, self.rule, below))
+            else:
+                gradient = shared_contrast(
+                    self.lowered, k, connection, ends, self.rule, self.threads
+                )
+                self._apply(self.weights[k], of_weights, gradient, factors)
+            self.write(k)
+            change = bias_contrast(connection, ends, k)
+            self._apply(self.biases[k], of_biases, change, factors)
+
+    def _moments_of(self, k: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        half = len(self.moments[k]) // 2
+        return self.moments[k][:half], self.moments[k][half:]
+
+    def _factors(self, rate: float, scale: float, batch: int) -> np.ndarray:
+        dtype = self.lowered.weights.dtype
+        if self.optimizer == "sgd":
+            return np.array([rate * scale / batch, self.momentum], dtype)
+        first, second, least = ADAM
+        powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
+        return np.array([rate, scale / batch, first, second, *powers, least], dtype)
+
+    def _apply(
+        self,
+        values: np.ndarray,
+        moments: list[np.ndarray],
+        gradient: np.ndarray,
+        factors: np.ndarray,
+    ) -> None:
+        """Move values, shaped as the gradient."""
+        if self.optimizer == "adam":
+            flat = [array.reshape(-1) for array in (values, *moments, gradient)]
+            kernels.adam_flat(*flat, factors)
+            return
+        change = factors[0] * gradient
+        if moments:
+            velocity = moments[0]
+            velocity *= factors[1]
+            velocity += change
+            change = velocity
+        values += change
+
+    def _update_rows(
+        self,
+        k: int,
+        factors: np.ndarray,
+        moments: list[np.ndarray],
+        terms: tuple[np.ndarray, ...],
+    ) -> None:
+        """Move the weights of a dense connection, row by row."""
+        weights = self.weights[k]
+        kernel: Callable[..., None] = kernels.update_rows
+        if self.optimizer == "adam":
+            kernel = kernels.adam_rows
+        elif moments:
+            kernel = kernels.momentum_rows
+
+        def work(first: int, last: int) -> None:
+            row = np.empty(weights.shape[1], weights.dtype)
+            kernel(weights, *moments, factors, row, *terms, first, last)
+
+        share(work, len(weights), self.threads)

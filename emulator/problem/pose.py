@@ -1,0 +1,303 @@
+"""What a user asks of an engine, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from eqchip.emulator.description.asynchronous import Asynchronous, Paths
+from eqchip.emulator.description.coding import Coding, OptimalStepSize
+from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.parts import Part, check_parts, whole_layers
+from eqchip.emulator.description.phases import Free, Nudged, Phase
+from eqchip.emulator.description.timing_checks import check_timing
+from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.problem.problem import Problem, two_beta
+
+
+def pose(
+    network: Network,
+    x: Any,
+    *,
+    coding: Coding,
+    phases: Sequence[Phase],
+    input: InputMode = "spikes",
+    precision: Precision = "float32",
+    record: Collection[Recordable] = (),
+    uniforms: Sequence[Any] | None = None,
+    seed: int = 0,
+    samples: Any = None,
+    fixed: FixedPoint | None = None,
+    strict: bool = False,
+    parts: Sequence[Part] = (),
+    timing: Asynchronous | None = None,
+    paths: Paths | None = None,
+    readout: Readout = "squared-error",
+) -> Problem:
+    """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
+
+    Raises
+    ------
+    InputError
+        Naming the argument, its value, and what would be right.
+    """
+    if not isinstance(network, Network):
+        raise InputError(f"run: network is {type(network).__name__}; expected Network")
+    if not isinstance(coding, Coding):
+        raise InputError(f"run: coding is {coding!r}; expected Coding")
+    _check_choice("precision", precision, get_args(Precision))
+    _check_choice("input", input, get_args(InputMode))
+    _check_choice("readout", readout, get_args(Readout))
+    for name in _sequence("record", (record,) if isinstance(record, str) else record):
+        _check_choice("record", name, get_args(Recordable))
+    wanted: frozenset[Any] = frozenset({record} if isinstance(record, str) else record)
+    check_whole("run: seed", seed, 0, 2**64)
+
+    n_in = network.sizes[0]
+    x = as_floats("run: x", x)
+    if x.shape[1:] == network.layers[0]:
+        x = x.reshape(len(x), n_in)
+    if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
+        raise InputError(
+            f"run: x has shape {x.shape}; expected (batch, {n_in}) with at least one sample"
+        )
+    _check_unit_interval("x", x)
+    batch = len(x)
+
+    phases = tuple(_sequence("phases", phases))
+    if not phases:
+        raise InputError("run: no phases; expected at least one, e.g. [Free(100)]")
+    targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
+    seen_free = False
+    for k, phase in enumerate(phases):
+        if phase.from_free and not seen_free:
+            raise InputError(
+                f"run: phase {k} starts from_free, but no free phase comes before it; "
+                "expected a Free(...) earlier in phases"
+            )
+        seen_free = seen_free or (isinstance(phase, Free) and not phase.from_free)
+
+    samples = np.arange(batch) if samples is None else np.asarray(samples)
+    if samples.shape != (batch,) or samples.dtype.kind not in "iu":
+        raise InputError(
+            f"run: samples has shape {samples.shape} and type {samples.dtype}; "
+            f"expected {batch} whole numbers"
+        )
+    if samples.min() < 0 or samples.max() >= 2**32:
+        raise InputError(
+            f"run: samples range over [{samples.min()}, {samples.max()}]; expected [0, 2**32)"
+        )
+
+    steps = sum(phase.steps for phase in phases)
+    fixed = _arithmetic(precision, fixed, coding)
+    _check_pooling(network, precision)
+    dtype = np.dtype(np.float64 if fixed else precision)
+    problem = Problem(
+        network,
+        coding,
+        phases,
+        x.astype(dtype),
+        tuple(None if y is None else y.astype(dtype) for y in targets),
+        input,
+        precision,
+        wanted,
+        _uniforms(uniforms, coding, network, steps, batch),
+        int(seed),
+        samples.astype(np.int64),
+        fixed,
+        bool(strict),
+        check_parts(parts, network.sizes) if parts else (),
+        timing,
+        paths,
+        readout,
+    )
+    _check_readout(problem)
+    _check_timing(problem)
+    _check_precision(problem)
+    return problem
+
+
+def _check_pooling(network: Network, precision: Precision) -> None:
+    """A maximum is no sum of weighted spikes, which is all that a chip's synapses do."""
+    for k, connection in enumerate(network.connections):
+        pooled = isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d)
+        if precision == "chip" and pooled:
+            raise InputError(
+                f"run: connection {k + 1} ({connection}) has MaxPool2d in precision "
+                "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
+            )
+
+
+def _check_readout(problem: Problem) -> None:
+    """Refuse what a read-out outside the dynamics cannot be asked."""
+    if problem.readout != "cross-entropy":
+        return
+    connection = problem.network.connections[-1]
+    if not isinstance(connection, Dense):
+        raise InputError(
+            f"run: connection {len(problem.network.connections)} ({connection}) with readout "
+            "'cross-entropy', which reads a whole layer; expected Dense, or 'squared-error'"
+        )
+    if problem.timing is not None:
+        raise InputError(
+            "run: readout 'cross-entropy' with a timing: the asynchronous engine has no read-out "
+            "outside the dynamics; expected 'squared-error', or timing=None"
+        )
+    before: Phase | None = None
+    for k, phase in enumerate(problem.phases):
+        if isinstance(phase, Nudged) and not phase.from_free and not isinstance(before, Free):
+            raise InputError(
+                f"run: phase {k} is nudged with readout 'cross-entropy', but no free phase ends "
+                "where it begins; expected from_free=True, or a Free(...) before it"
+            )
+        before = phase
+
+
+def _check_timing(problem: Problem) -> None:
+    """Refuse a timing that does not suit the run, and what only a timing has without one."""
+    timing = problem.timing
+    if timing is None:
+        if "events" in problem.record:
+            raise InputError(
+                "run: record has 'events', which only an asynchronous run has; "
+                "expected a timing, e.g. timing=Asynchronous()"
+            )
+        return
+    if not isinstance(timing, Asynchronous):
+        raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
+    for k, connection in enumerate(problem.network.connections):
+        if not isinstance(connection, Dense):
+            raise InputError(
+                f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
+                "has dense connections only; expected Dense, or timing=None"
+            )
+    parts = problem.parts or whole_layers(problem.network.sizes)
+    check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)
+    if problem.uniforms is not None and timing.drawn_clocks:
+        raise InputError(
+            "run: uniforms are given by the step, but clocks differ; "
+            "expected no uniforms, or clocks without spread, offset and jitter"
+        )
+
+
+def _arithmetic(
+    precision: Precision, fixed: FixedPoint | None, coding: Coding
+) -> FixedPoint | None:
+    """The arithmetic of the run, if it is a chip's; what no chip here computes is refused."""
+    if precision != "chip":
+        if fixed is not None:
+            raise InputError(
+                f"run: fixed is given with precision {precision!r}; expected precision 'chip'"
+            )
+        return None
+    if fixed is not None and not isinstance(fixed, FixedPoint):
+        raise InputError(f"run: fixed is {fixed!r}; expected FixedPoint")
+    if coding.quantizer == "none":
+        raise InputError(
+            "run: quantizer 'none' sends real values; precision 'chip' has spikes only: "
+            "expected 'sigma-delta' or 'bernoulli'"
+        )
+    if isinstance(coding.step_size, OptimalStepSize):
+        raise InputError(
+            "run: OptimalStepSize divides at every step, which no core of precision 'chip' can; "
+            "expected a Polynomial step size"
+        )
+    return fixed or FixedPoint()
+
+
+def _check_precision(problem: Problem) -> None:
+    """Refuse numbers that vanish or overflow in the precision of the run."""
+    dtype, coding = problem.dtype, problem.coding
+    if problem.fixed is not None:
+        for k, phase in enumerate(problem.phases):
+            if isinstance(phase, Nudged) and two_beta(phase, problem.fixed) == 0:
+                raise InputError(
+                    f"run: beta {phase.beta!r} of phase {k} rounds to 0 or overflows in "
+                    f"{problem.fixed.coefficient_bits} fractional bits; expected one nearer to 1"
+                )
+    _ = problem.step_table, problem.prediction_table  # made once here, so refused here
+    if isinstance(coding.step_size, OptimalStepSize):
+        regularizer = coding.step_size.regularizer
+        if not dtype.type(regularizer) > 0:
+            raise InputError(
+                f"run: regularizer {regularizer!r} rounds to 0 in {dtype}; expected a larger one"
+            )
+    largest = float(np.finfo(dtype).max)
+    for k, phase in enumerate(problem.phases):
+        if isinstance(phase, Nudged) and not 0 < dtype.type(2 * abs(phase.beta)) <= largest:
+            raise InputError(
+                f"run: beta {phase.beta!r} of phase {k} vanishes or overflows in {dtype}; "
+                "expected one nearer to 1"
+            )
+    for what, arrays in (("weights", problem.network.weights), ("biases", problem.network.biases)):
+        for k, array in enumerate(arrays):
+            if array.itemsize > dtype.itemsize and np.abs(array).max() > largest:
+                raise InputError(
+                    f"run: {what} of connection {k + 1} reach {np.abs(array).max():g}, which "
+                    f"overflows {dtype}; expected smaller ones, or precision='float64'"
+                )
+
+
+def _sequence(what: str, value: Any) -> Any:
+    if not hasattr(value, "__iter__"):
+        raise InputError(f"run: {what} is {value!r}; expected a sequence")
+    return value if hasattr(value, "__len__") else tuple(value)
+
+
+def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
+    if isinstance(phase, Free):
+        return None
+    if not isinstance(phase, Nudged):
+        raise InputError(f"run: phase {k} is {phase!r}; expected Free or Nudged")
+    target = as_floats(f"run: target of phase {k}", phase.target)
+    if target.shape != (batch, n_out):
+        raise InputError(
+            f"run: target of phase {k} has shape {target.shape}; expected {(batch, n_out)}"
+        )
+    _check_unit_interval(f"target of phase {k}", target)
+    return target
+
+
+def _uniforms(
+    uniforms: Sequence[Any] | None, coding: Coding, network: Network, steps: int, batch: int
+) -> tuple[np.ndarray, ...] | None:
+    if uniforms is None:
+        return None
+    if coding.quantizer != "bernoulli":
+        raise InputError(
+            f"run: uniforms are given with quantizer {coding.quantizer!r}; expected 'bernoulli'"
+        )
+    uniforms = _sequence("uniforms", uniforms)
+    if len(uniforms) != len(network.layers):
+        raise InputError(
+            f"run: uniforms hold {len(uniforms)} layers; "
+            f"expected {len(network.layers)}, the input first"
+        )
+    checked = []
+    for layer, (values, units) in enumerate(zip(uniforms, network.sizes, strict=True)):
+        array = as_floats(f"run: uniforms[{layer}]", values).astype(np.float64)
+        if array.shape[:2] != (steps, batch) or array.size != steps * batch * units:
+            raise InputError(
+                f"run: uniforms[{layer}] has shape {array.shape}; expected {(steps, batch, units)}"
+            )
+        array = array.reshape(steps, batch, units)
+        _check_unit_interval(f"uniforms[{layer}]", array)
+        checked.append(array)
+    return tuple(checked)
+
+
+def _check_unit_interval(what: str, array: np.ndarray) -> None:
+    bad = np.argwhere(~((array >= 0.0) & (array <= 1.0)))  # NaN is caught as well
+    if len(bad):
+        index = tuple(int(i) for i in bad[0])
+        raise InputError(f"run: {what} holds {array[index]} at {index}; expected values in [0, 1]")
+
+
+def _check_choice(what: str, value: Any, known: Sequence[str]) -> None:
+    if value not in known:
+        raise InputError(f"run: unknown {what} {value!r}; expected one of {', '.join(known)}")

@@ -1,0 +1,38 @@
+"""Work shared out over threads: one pool for all engines."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+
+from eqchip.emulator.errors import InputError
+
+
+def resolve_threads(threads: int | None) -> int:
+    """The number of threads to use: as asked, or all processors of this process."""
+    if threads is None:
+        return (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+    if isinstance(threads, bool) or not hasattr(threads, "__index__") or threads < 1:
+        raise InputError(f"threads is {threads!r}; expected a whole number of at least 1")
+    return int(threads)
+
+
+def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
+    """Call work(first, last) for all items, split over threads."""
+    threads = min(threads, items)
+    bounds = [items * k // threads for k in range(threads + 1)]
+    others = [_pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
+    work(bounds[0], bounds[1])
+    for other in others:
+        other.result()
+
+
+@lru_cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads, thread_name_prefix="eqchip")

@@ -1,0 +1,48 @@
+"""The machine that measures."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_info
+
+
+def blas() -> dict[str, Any]:
+    """The BLAS that numpy uses: name, version, and the core type that it is tuned for."""
+    np.dot(np.ones((2, 2)), np.ones((2, 2)))
+    found = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    # SciPy may have brought another one.
+    found.sort(key=lambda pool: "numpy" not in pool["filepath"])
+    if not found:
+        return {"name": "unknown", "version": "unknown", "core_type": "unknown"}
+    return {
+        "name": found[0]["internal_api"],
+        "version": found[0]["version"],
+        "core_type": found[0].get("architecture", "unknown"),
+    }
+
+
+def cpu_model() -> str:
+    """The processor's name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses, tuples and dicts as what JSON holds."""
+    if hasattr(value, "__dataclass_fields__"):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, (list, tuple)) else value

@@ -1,0 +1,178 @@
+"""Samples run again, one by one, as the run trained and as it classifies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
+from eqchip.emulator.description.asynchronous import Asynchronous, Timed
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.engine.synchronous import lower_problem, solve
+from eqchip.emulator.learning.contrast import Changes, contrast
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.run import Run
+from eqchip.emulator.training.classifier import averaged_by_engine, stream_seed
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.paths import paths
+
+Split = Literal["validation", "test"]
+
+
+Mirror = tuple[np.ndarray, ...] | None  # what feedback spikes read, where it is a copy of its own
+
+
+class Replayed(NamedTuple):
+    """One set of samples: what was asked, what came of it, and which samples they were.
+
+    ``indices`` count in the training set, or in the test set for test samples; ``labels`` are
+    their classes.
+    """
+
+    problem: Problem
+    run: Run
+    indices: np.ndarray
+    labels: np.ndarray
+
+    @property
+    def timed(self) -> Timed:
+        """What an asynchronous run shows beside."""
+        assert self.run.timed is not None
+        return self.run.timed
+
+
+class _Chosen(NamedTuple):
+    training: np.ndarray
+    inference: np.ndarray
+    split: Split
+
+
+def choose(config: Config, dataset: Dataset, samples: int) -> _Chosen:
+    """Which samples: drawn with the run's seed, in ascending order."""
+    rng = np.random.default_rng([stream_seed(config.seed, "report")])
+    train, validation = split_validation(dataset, config.validation)
+    held = validation if len(validation) else np.arange(len(dataset.test_x))
+    split: Split = "validation" if len(validation) else "test"
+
+    def some(of: np.ndarray) -> np.ndarray:
+        return np.sort(rng.choice(of, min(samples, len(of)), replace=False))
+
+    return _Chosen(some(train), some(held), split)
+
+
+def settings_of(
+    config: Config,
+    chip: Chip,
+    mapped: MappedNetwork | None,
+    precision: Precision,
+    timing: Asynchronous | None,
+) -> dict[str, Any]:
+    """What both sets of samples are run with."""
+    settings: dict[str, Any] = {
+        "coding": config.coding,
+        "input": config.input,
+        "precision": precision,
+        "record": ("bits",),
+        "fixed": chip.arithmetic if precision == "chip" else None,
+        "parts": mapped.bundles if mapped is not None else (),
+        "readout": config.learning.readout,
+    }
+    if timing is not None:
+        settings |= {"timing": timing, "paths": None if mapped is None else paths(mapped)}
+    return settings
+
+
+def train_on(
+    config: Config,
+    network: Network,
+    mirror: Mirror,
+    dataset: Dataset,
+    indices: np.ndarray,
+    settings: dict[str, Any],
+    threads: int | None,
+) -> Replayed:
+    """The chosen samples, through the phases of training."""
+    labels = dataset.train_y[indices]
+    x = dataset.train_x[indices]
+    share = config.descent.input_dropout
+    if share:  # silenced inputs, as in training
+        rng = np.random.default_rng([stream_seed(config.seed, "report dropout")])
+        x = x * (rng.random(x.shape, np.float32) >= share)
+    problem = pose(
+        network,
+        x,
+        phases=config.learning.phases(one_hot(labels, dataset.classes)),
+        seed=stream_seed(config.seed, "report train"),
+        samples=indices,
+        **settings,
+    )
+    run = _solve(config, problem, mirror, threads)
+    return Replayed(problem, run, indices, labels)
+
+
+def infer(
+    config: Config,
+    network: Network,
+    mirror: Mirror,
+    dataset: Dataset,
+    chosen: _Chosen,
+    settings: dict[str, Any],
+    threads: int | None,
+) -> Replayed:
+    """The chosen samples, classified as the trained run does."""
+    held_out = chosen.split == "validation"
+    x, y = (dataset.train_x, dataset.train_y) if held_out else (dataset.test_x, dataset.test_y)
+    indices = chosen.inference
+    x = x[indices]
+    problem = pose(
+        network,
+        x * x.dtype.type(1.0 - config.descent.input_dropout),
+        phases=[Free(config.learning.free_steps)],
+        seed=stream_seed(config.seed, "classify"),
+        samples=indices,
+        **settings,
+    )
+    run = _solve(config, problem, mirror, threads)
+    return Replayed(problem, run, indices, y[indices])
+
+
+def _solve(config: Config, problem: Problem, mirror: Mirror, threads: int | None) -> Run:
+    """Run a problem as training and classifying do."""
+    lowered = lower_problem(problem, mirror)
+    average = averaged_by_engine(config)
+    return solve(problem, threads=threads, lowered=lowered, average_steps=average)
+
+
+def sample_changes(config: Config, network: Network, run: Run) -> list[Changes]:
+    """What each sample of a run teaches by itself, at the rates at which training starts.
+
+    The rates are divided by the size of the run's minibatch: so many updates of one sample
+    each then move the weights as far as one update of the minibatch did.
+    """
+    rates = [rate / config.descent.minibatch for rate in config.descent.lr]
+    batch = len(run.ends[0][0])
+    return [
+        contrast(
+            network,
+            one_sample(run, k),
+            beta=config.learning.beta,
+            lr=rates,
+            rule=config.learning.rule,
+            threads=1,
+        )
+        for k in range(batch)
+    ]
+
+
+def one_sample(run: Run, index: int) -> Run:
+    """The end potentials of one sample of a run; what else the run holds is left out."""
+    ends: Sequence[Any] = [[end[index : index + 1] for end in phase] for phase in run.ends]
+    return replace(run, ends=list(ends), bits=None, potentials=None, part_spikes=None)

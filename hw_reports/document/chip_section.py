@@ -1,0 +1,110 @@
+"""What a report says of the chip itself, and which of its figures are weak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.document.readable import percent
+from eqchip.hw_reports.pricing.account_types import Accounts
+from eqchip.hw_reports.pricing.entries import STATIC, TRAINING, energy_of, kinds_of
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.chip_file.figures import STATUSES, Coefficient
+
+WEAK_SHARE = 0.01  # of the training energy: below, a coefficient's weakness does not show
+
+
+SHOWN_WEAKEST = 5
+
+
+def chip_section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:
+    """The chip: its figures, which were used, and which of them are weak."""
+    chip = replay.chip
+    coefficients = _coefficients(chip, accounts)
+    return {
+        "name": chip.name,
+        "title": chip.title,
+        "origin": chip.origin,
+        "description": " ".join(chip.description.split()),
+        "model": chip.model,
+        "file": chip_file,
+        "digest": replay.digest,
+        "chips": 1 if replay.mapped is None else replay.mapped.chips,
+        "learning": chip.learning,
+        "copies": chip.copies,
+        "coefficients": coefficients,
+        "unknown": [{"name": name, "why": why} for name, why in chip.unknown.items()],
+        "included": [{"name": name, "in": where} for name, where in chip.included.items()],
+        "weakest": _weakest(coefficients),
+    }
+
+
+def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
+    """Every coefficient, and how much of a training sample's energy or time rests on it."""
+    joules: dict[str, float] = {}
+    for kind in kinds_of(accounts.entries):
+        spent = energy_of(accounts.entries, TRAINING, kind).figure
+        if spent is not None:
+            joules[kind] = spent.value
+    seconds: dict[str, float] = {}
+    for phase in TRAINING:
+        for kind, lasted in accounts.critical[phase].items():
+            seconds[kind] = seconds.get(kind, 0.0) + lasted
+    found: list[dict[str, Any]] = []
+    for address, figure in chip.figures():
+        if not isinstance(figure, Coefficient):
+            continue
+        table, _, kind = address.partition(".")
+        of, kinds = {
+            "energy": ("energy", kind),
+            "time": ("time", kind),
+            "barrier": ("time", "barrier"),
+            "static_power": ("energy", STATIC if kind == "chip" else ""),
+            "clock": ("energy", "clock_cycle"),
+        }[table]
+        spent_on = joules if of == "energy" else seconds
+        whole = sum(spent_on.values())
+        share = spent_on[kinds] / whole if whole and kinds in spent_on else None
+        found.append(
+            {
+                "name": address,
+                **figure.model_dump(mode="json", include=set(_SHOWN)),
+                "share": share,
+                "share_of": of,
+            }
+        )
+    return found
+
+
+_SHOWN = ("low", "value", "high", "unit", "source", "status", "confidence", "note")
+
+
+def _weakest(coefficients: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The coefficients of the energy that a reader should doubt first.
+
+    Of those that decide at least a hundredth of the training energy: by status, the weakest
+    first, then by how wide a band of the energy they leave.
+    """
+
+    def doubt(row: dict[str, Any]) -> tuple[int, float]:
+        return STATUSES.index(row["status"]), row["share"] * _band(row)
+
+    deciding = [
+        row
+        for row in coefficients
+        if row["share_of"] == "energy" and (row["share"] or 0.0) >= WEAK_SHARE
+    ]
+    found = []
+    for row in sorted(deciding, key=doubt, reverse=True)[:SHOWN_WEAKEST]:
+        found.append(
+            {
+                **{name: row[name] for name in ("name", "status", "confidence", "share", "note")},
+                "why": f"{percent(row['share'])} of the training energy, {row['status']}, "
+                f"{row['low']:g} to {row['high']:g} {row['unit']}",
+            }
+        )
+    return found
+
+
+def _band(row: dict[str, Any]) -> float:
+    return float((row["high"] - row["low"]) / row["value"]) if row["value"] else 0.0

@@ -1,0 +1,226 @@
+"""The weight update of a chip that learns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.kernels.onchip import FORWARD
+from eqchip.emulator.learning.onchip_known import writes_of
+from eqchip.emulator.learning.onchip_traffic import (
+    MirrorModes,
+    messages_of,
+    mirror_modes,
+    reach_of,
+    upkeep_of,
+)
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.pricing import timing
+from eqchip.hw_reports.pricing.entries import (
+    EAST_WEST,
+    NORTH_SOUTH,
+    Counts,
+)
+from eqchip.hw_reports.pricing.epochs import Learned
+from eqchip.hw_reports.pricing.figure import Figure, price
+from eqchip.hw_reports.pricing.timing import PhaseTime
+from eqchip.hw_reports.pricing.totals import Sum, plus, total
+from eqchip.mapping.activity.exchange import Exchange, exchange
+from eqchip.mapping.activity.steps import StepCounts
+from eqchip.mapping.activity.writes import WeightUpdates, synapse_writes, weight_updates
+from eqchip.mapping.placement.mapped import MappedNetwork
+
+STEPS_OF_PRESENTATION = 3  # in a mirror mode: two of spikes, one of what the units above tell
+
+
+class _Update(NamedTuple):
+    """What writing the weights takes: `counts` and `time` of one sample, `updates` of all.
+
+    ``barriers``: more than the one that ends it.
+    """
+
+    updates: WeightUpdates
+    counts: Counts
+    time: PhaseTime
+    barriers: float = 0.0
+    learned: Learned | None = None
+
+
+def update_on_chip(replay: Replay, mapped: MappedNetwork) -> _Update:
+    """Every synapse is written, in every copy."""
+    written = [weight_updates(mapped, changes) for changes in replay.changes]
+    updates = reduce(
+        lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
+    )
+    attempted = updates.attempted / len(written)
+    time = timing.update(attempted, replay.chip, len(np.unique(mapped.tile)))
+    return _Update(updates, {"weight_update": attempted}, time)
+
+
+def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
+    """What learning on the chip writes and sends.
+
+    Messages are exchanged first, as in a step of their own with its barrier; then every core
+    writes, its synapses one by one; of mirror modes, see `_mirror_modes`. Left out: the biases, and
+    whatever it takes a core to keep its traces. Signals are counted apart (`signals`), since they
+    are part of every phase.
+    """
+    config, chip, tiles = replay.config, replay.chip, len(np.unique(mapped.tile))
+    assert config.on_chip is not None and replay.written is not None
+    attempted = _attempted(replay, mapped)
+    per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
+    counts: Counts = {"weight_update": per_sample}
+    time = _together([timing.update(one, chip, tiles) for one in attempted], 1.0 / len(attempted))
+    source, ways = reach_of(config)
+    # How often messages are exchanged: after every sample, or when the codes of a copy travel.
+    periodic = 1.0 / config.on_chip.every if config.on_chip.copies == "periodic" else 0.0
+    share = periodic if source is None else 1.0
+    if share:
+        sent, exchanging = _exchanged(replay, mapped, share)
+        counts |= sent
+        time = _together([time, exchanging], 1.0)
+    modes, mirroring = mirror_modes(config), 0.0
+    if modes is not None:
+        found, lasting = _mirror_modes(modes, replay, mapped)
+        counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
+        time = _together([time, lasting], 1.0)
+        mirroring = float(found["message"].sum())
+        share += STEPS_OF_PRESENTATION * modes.presentations
+    reach = np.zeros(len(config.sizes))
+    for sender, receiver, each in ways:
+        reach[sender] += each * len(mapped.cores_of(receiver))
+    one = price({"weight_update": 1.0}, chip)["weight_update"]
+    learned = Learned(
+        attempted=float(per_sample.sum()),
+        one_write=Sum(one, () if one is not None else ("weight update energy",)),
+        messages=float(counts["message"].sum()) if share else 0.0,
+        always=mirroring + periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
+        source=source,
+        reach=tuple(reach.tolist()),
+    )
+    shares = replay.written
+    return _Update(
+        WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),
+        counts, time, share, learned,
+    )  # fmt: skip
+
+
+def _attempted(replay: Replay, mapped: MappedNetwork) -> np.ndarray:
+    """Synapses that each core writes after each sample, float64, shape (samples, cores)."""
+    config, run, samples = replay.config, replay.training.run, len(replay.training.indices)
+    upkeep = np.zeros(len(mapped.parts))
+    for (k, copy), share in upkeep_of(config).items():
+        everything = np.ones(mapped.weights[k].codes.shape, np.int64)
+        upkeep += share * synapse_writes(mapped, k, copy == FORWARD, everything)
+    attempted = np.tile(upkeep, (samples, 1))
+    for sample in range(samples):
+        for (k, copy), times in writes_of(config, run, sample).items():
+            attempted[sample] += synapse_writes(mapped, k, copy == FORWARD, times)
+    return attempted
+
+
+def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Counts, PhaseTime]:
+    """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
+    samples = range(len(replay.training.indices))
+    sent = exchange(
+        mapped, [messages_of(replay.config, replay.training.run, sample) for sample in samples]
+    )
+    steps = sent.steps
+    at_once = steps._replace(
+        messages_sent=steps.messages_sent / share,
+        messages_received=steps.messages_received / share,
+        links=steps.links / share,
+    )
+    tiles = len(np.unique(mapped.tile))
+    time = timing.relaxation(at_once, sent.routes, replay.chip, tiles, np.ones(1, bool))
+    return _message_counts(sent), _together([time], share)
+
+
+def _message_counts(sent: Exchange) -> Counts:
+    """Messages of an exchange, and their hops, per sample."""
+    steps, hops = sent.steps, sent.hops.mean(axis=0)
+    return {
+        "message": steps.messages_sent[0].mean(axis=0),
+        "message_in": steps.messages_received[0].mean(axis=0),
+        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
+        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
+        "chip_crossing": np.array([sent.crossings.mean()]),
+    }
+
+
+def _mirror_modes(
+    modes: MirrorModes, replay: Replay, mapped: MappedNetwork
+) -> tuple[Counts, PhaseTime]:
+    """A sample's share of the mirror modes but for their writes, and its time.
+
+    All connections are mirrored at once. A graded message that crosses a synapse is an event as a
+    spike's is. The steps of a presentation are taken to be alike.
+    """
+    sizes, layer = replay.config.sizes, mapped.layer_of
+    sent = exchange(mapped, [modes.messages(sizes)])
+    fires = (layer > 0) & (layer < len(sizes) - 1)
+    spikes = np.where(fires, modes.firings * mapped.units, 0.0)
+    updates = np.where(layer > 0, 2 * modes.presentations * mapped.units, 0.0)
+    events = np.zeros(len(mapped.parts))
+    for k in range(1, len(sizes) - 1):
+        synapses = np.ones(mapped.weights[k].codes.shape, np.int64)
+        events += modes.firings * synapse_writes(mapped, k, True, synapses)
+        if modes.returns:
+            events += modes.told[k] * synapse_writes(mapped, k, False, synapses)
+    steps = STEPS_OF_PRESENTATION * modes.presentations
+    of_step = StepCounts(
+        sent.steps.phase,
+        *(
+            count.reshape(1, 1, -1) / steps
+            for count in (
+                spikes,
+                updates - spikes,
+                events,
+                sent.steps.messages_sent,
+                sent.steps.messages_received,
+                sent.steps.links,
+            )
+        ),
+    )
+    tiles = len(np.unique(mapped.tile))
+    time = timing.relaxation(of_step, sent.routes, replay.chip, tiles, np.ones(1, bool))
+    counts = {
+        "synaptic_event": events,
+        "update_active": spikes,
+        "update_inactive": updates - spikes,
+        "spike": spikes,
+        **_message_counts(sent),
+    }
+    return counts, _together([time], steps)
+
+
+def _together(times: Sequence[PhaseTime], share: float) -> PhaseTime:
+    """Times of one phase after another, so many times as long each; its steps are not told."""
+
+    def added(name: str) -> Figure | None:
+        figure = plus(getattr(time, name) for time in times)
+        return None if figure is None else figure * share
+
+    critical: dict[str, float] = {}
+    for time in times:
+        for kind, seconds in time.critical.items():
+            critical[kind] = critical.get(kind, 0.0) + seconds * share
+    told = [time.decided for time in times if time.decided]
+    cores = np.sum([time.cores for time in times], axis=0) * share
+    return PhaseTime(
+        total(time.total for time in times) * share,
+        added("core"),
+        added("mesh"),
+        added("barrier"),
+        {name: sum(one[name] for one in told) / len(told) for name in timing.RESOURCES}
+        if told
+        else {},
+        critical,
+        int(cores.argmax()) if cores.any() else None,
+        cores,
+        {},
+        np.zeros(0, np.int64),
+    )

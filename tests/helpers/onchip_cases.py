@@ -1,0 +1,77 @@
+"""Small networks that learn on a chip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.onchip import (
+    OnChip,
+)
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.training.onchip_training import OnChipTrainer
+
+
+def made_up(n_in: int, classes: int, samples: int, seed: int = 0) -> Dataset:
+    """Random inputs, a quarter of them 0 or 1, and random classes."""
+    rng = np.random.default_rng(seed)
+    x = np.clip(rng.uniform(-0.15, 1.15, (samples, n_in)), 0, 1).astype(np.float32)
+    y = rng.integers(0, classes, samples)
+    return Dataset("made up", x, y, x, y, (n_in,), classes, "a generator")
+
+
+def small(
+    layers: tuple[int, ...] = (6, 5, 3),
+    *,
+    onchip: dict[str, Any] | None = None,
+    learning: dict[str, Any] | None = None,
+    descent: dict[str, Any] | None = None,
+    **more: Any,
+) -> Config:
+    """On-chip training of a network that a hand could hold; large steps, so that much happens."""
+    return make_config(
+        **{
+            "layers": layers,
+            "initial_gain": (1.5,),
+            "on_chip": OnChip(**{"every": 4, **(onchip or {})}),
+            "learning": {"free_steps": 6, "nudged_steps": 4, **(learning or {})},
+            "descent": {
+                "minibatch": 1,
+                "lr": (0.3,) * (len(layers) - 1),
+                "schedule": "constant",
+                "epochs": 1,
+                **(descent or {}),
+            },
+            **more,
+        }
+    )
+
+
+def copy_of(trainer: OnChipTrainer, k: int, which: int) -> tuple[np.ndarray, np.ndarray]:
+    """Views of what is stored of a copy, and of its codes, shape (n_pre, n_post)."""
+    n_pre, n_post = trainer.start.connections[k].weight_shape
+    lowered, learner = trainer.lowered, trainer._learner
+    if which == kernels.FORWARD:
+        found = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
+        return found[0][:, :n_post], found[1][:, :n_post]
+    found = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
+    return found[0][:, :n_pre].T, found[1][:, :n_pre].T
+
+
+def train(trainer: OnChipTrainer, watch: Callable[[], None] = lambda: None) -> None:
+    """Train all epochs; watch: called at every stop."""
+    while not trainer.done:
+        with wrapping():
+            for _tally in trainer.train_epoch():
+                watch()
+        trainer.end_epoch()
+
+
+def wrapping() -> np.errstate:
+    """In plain Python, numpy warns where numbers of 64 bits wrap, as a generator means them to."""
+    return np.errstate(over="ignore")
