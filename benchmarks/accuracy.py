@@ -1,4 +1,4 @@
-"""Train the studies whose results the README quotes, and store what they reached.
+"""Train the studies whose results docs/results.md quotes, and store what they reached.
 
     python benchmarks/accuracy.py --data DIR [STUDY ...] [--seeds 0,1,2] [--threads N] [--runs DIR]
 
@@ -125,7 +125,7 @@ FRONTIERS = ("frontier", "conv-frontier")
 
 def main() -> int:
     """Run the studies that are asked for."""
-    parser = argparse.ArgumentParser(description="Train the studies that the README quotes.")
+    parser = argparse.ArgumentParser(description="Train the studies that docs/results.md quotes.")
     parser.add_argument("study", nargs="*", help=f"of {', '.join([*STUDIES, *FRONTIERS])}")
     parser.add_argument("--data", required=True, help="directory of the IDX files")
     parser.add_argument("--seeds", default="0,1,2")

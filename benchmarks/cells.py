@@ -8,6 +8,13 @@ from statistics import mean, stdev
 from typing import Any
 
 NOTHING = "*Not measured yet.*"
+# Stands at every table that shows modelled costs where measured ones of others can be read.
+UNCALIBRATED = (
+    "**Not to be compared.** The model has not been calibrated against any training that was "
+    "measured on a chip: its figures are lower bounds, sums of published energies and times of "
+    "single events and of static power, and what was measured holds all that they leave out. "
+    "That the modelled figures are the smaller ones does not say that such training costs less."
+)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -10,9 +10,9 @@ import math
 from pathlib import Path
 from statistics import fmean
 
+from accuracy_tables import CONVOLUTIONS
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
-from tables import CONVOLUTIONS
 
 from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
@@ -154,25 +155,62 @@ def test_every_page_is_in_the_index():
     assert {name for name in pages if f"]({name})" not in index} == set()
 
 
-def test_files_and_functions_that_pages_name_exist():
-    wrong = []
-    for name in NAMES:
-        text = prose(page_of(name))
-        for path in re.findall(r"`((?:emulator|backends|hw_reports|eqchip|tests)/[\w/.]+)`", text):
-            if not (ROOT / path).exists():
-                wrong.append(f"{name}: {path}")
+# What a page names in code: a file of the checkout, or something of the installed package.
+FILES = re.compile(
+    r"`((?:emulator|mapping|backends|hw_reports|eqchip|tests|benchmarks|docs|examples)/[\w/.*-]*)`"
+)
+DOTTED = re.compile(r"`(?:python -m )?(eqchip(?:\.\w+)+)(?:\(.*?\))?`")
+
+
+def is_importable(dotted: str) -> bool:
+    """Whether a dotted name is a module of eqchip, or a name in one."""
+    names = dotted.split(".")
+    for k in range(len(names), 0, -1):
+        try:
+            found = import_module(".".join(names[:k]))
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("eqchip"):
+                raise  # an optional simulator
+            continue
+        for name in names[k:]:
+            if not hasattr(found, name):
+                return False
+            found = getattr(found, name)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("name", [*NAMES, "benchmarks/README.md", "CHANGELOG.md"])
+def test_files_and_functions_that_pages_name_exist(name):
+    text = prose(page_of(name))
+    wrong = [path for path in FILES.findall(text) if not list(ROOT.glob(path.rstrip("/")))]
+    wrong += [dotted for dotted in DOTTED.findall(text) if not is_importable(dotted)]
     assert not wrong
 
 
-def test_names_in_the_guide_to_extending_exist():
+def test_a_file_or_a_name_that_is_gone_is_seen():
+    assert FILES.findall("see `mapping/old.py` and `benchmarks/results/`") == [
+        "mapping/old.py",
+        "benchmarks/results/",
+    ]
+    assert DOTTED.findall("call `eqchip.run(x)`, `eqchip.emulator.gone`") == [
+        "eqchip.run",
+        "eqchip.emulator.gone",
+    ]
+    assert is_importable("eqchip.run")
+    assert not is_importable("eqchip.emulator.gone")
+    assert not is_importable("eqchip.emulator.errors.Gone")
+
+
+@pytest.mark.parametrize("name", ["docs/extending.md", "docs/architecture.md"])
+def test_names_in_the_guides_to_the_code_exist(name):
     sources = page_of("pyproject.toml") + "\n".join(
         path.read_text(encoding="utf-8")
-        for folder in ("emulator", "backends", "mapping", "eqchip", "tests")
+        for folder in ("emulator", "backends", "mapping", "hw_reports", "eqchip", "tests")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in (".py", ".toml") and path.name != Path(__file__).name
     )
-    text = prose(page_of("docs/extending.md"))
-    named = {word for word in re.findall(r"`(?:[\w]+\.)*(\w+)(?:\(.*?\))?`", text)}
+    named = {word for word in re.findall(r"`(?:[\w]+\.)*(\w+)(?:\(.*?\))?`", prose(page_of(name)))}
     invented = {"Exponential"}
     commands = {"converge"}
     missing = {
@@ -181,6 +219,31 @@ def test_names_in_the_guide_to_extending_exist():
         if not re.search(rf"\b{re.escape(word)}\b", sources)
     }
     assert not missing
+
+
+def test_the_way_of_a_run_and_of_a_report_names_what_the_code_calls():
+    """In the diagrams, each name stands beside its file, and is defined there."""
+    wrong = []
+    for block in blocks(page_of("docs/architecture.md")):
+        for line in block.text.split("\n"):
+            found = re.match(r"[ |'-]*(\w+) .*?((?:emulator|mapping|hw_reports)/[\w/]+\.py)", line)
+            if found and not re.search(
+                rf"^(?:def|class) {found[1]}\b", page_of(found[2]), flags=re.MULTILINE
+            ):
+                wrong.append(f"{found[2]}: {found[1]}")
+    assert not wrong
+
+
+# --- the README ---------------------------------------------------------------------------
+
+
+def test_the_readme_is_short():
+    text = page_of("README.md")
+    assert len(text.encode()) <= 8000
+    assert len(re.findall(r"!\[", text)) == 1
+    assert re.findall(r"<!-- results:([a-z-]+) -->", text) == ["headline"]
+    (python,) = (block.text for block in blocks(text) if block.language == "python")
+    assert len([line for line in python.split("\n") if line.strip()]) <= 12
 
 
 # --- commands and settings ----------------------------------------------------------------

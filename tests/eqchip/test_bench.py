@@ -305,7 +305,7 @@ def test_a_training_process_that_fails_is_told_in_one_line():
     assert len(str(caught.value).splitlines()) == 1
 
 
-# --- the tables of the READMEs
+# --- the tables of the pages
 
 
 @pytest.fixture(scope="module")
@@ -336,7 +336,7 @@ def training_result(**changes: object) -> dict[str, object]:
     }
 
 
-def test_readmes_hold_the_results_of_the_files(tables):
+def test_pages_hold_the_results_of_the_files(tables):
     assert tables.main(["--check"]) == 0
 
 
@@ -351,6 +351,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     assert main([*TINY, "--quiet", *chip]) == 0
     kept = (
         "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
+        "mnist-500", "fashion-mnist-conv",
         "mnist-conv", "conv-integers", "conv-cost", "fashion-integers", "fashion-cost",
         "mnist-on-chip", "onchip-cost",
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
