@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ WINGS = {
         *("", "description", "kernels", "problem", "engine", "learning", "data", "training"),
         "studies",
     ),
-    "mapping": ("chip_file", "placement", "activity", "processes"),
+    "mapping": ("", "chip_file", "placement", "activity", "processes"),
     "backends": (*("reference", "", "bptt", "brian2", "discrete", "lava", "nir", "sanafe"),),
     "hw_reports": (
         *("counting", "pricing", "document", "show", "plots", "page", "watch", "studies", ""),
@@ -91,12 +92,10 @@ def part_of(name: str) -> str | None:
     return second if second in MAY_IMPORT else "front door"
 
 
-def wing_of(name: str, is_package: bool = False) -> str:
+def wing_of(name: str) -> str:
     """The folder within its part that a dotted name lies in; "" beside the folders."""
     inner = name.split(".")[1 if part_of(name) == "front door" else 2 :]
-    if inner and is_wing(part_of(name), inner[0]) and (len(inner) > 1 or is_package):
-        return inner[0]
-    return ""
+    return inner[0] if inner and is_wing(part_of(name), inner[0]) else ""
 
 
 def is_wing(part: str | None, name: str) -> bool:
@@ -112,7 +111,7 @@ def is_backward(found: Import) -> bool:
     if there is None or here != there:
         return False
     order = WINGS[here]
-    return order.index(wing_of(found.target, True)) > order.index(wing_of(found.module))
+    return order.index(wing_of(found.target)) > order.index(wing_of(found.module))
 
 
 def is_upward(found: Import) -> bool:
@@ -169,10 +168,30 @@ def test_wings_import_from_those_before_them_only(all_imports):
     assert not wrong
 
 
+def test_no_backend_stands_on_another(all_imports):
+    shared = {"", "reference"}
+    wrong = [
+        str(found)
+        for found in all_imports
+        if part_of(found.module) == part_of(found.target) == "backends"
+        and wing_of(found.target) not in shared | {wing_of(found.module)}
+    ]
+    assert not wrong
+
+
 def test_every_wing_is_known():
-    for module, path in modules().items():
+    for module in modules():
         part = part_of(module)
-        assert wing_of(module, path.name == "__init__.py") in WINGS[part], module
+        assert wing_of(module) in WINGS[part], module
+
+
+def test_the_page_on_architecture_names_the_wings_in_their_order():
+    page = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for part, order in WINGS.items():
+        folder = "eqchip" if part == "front door" else part
+        section = page.split(f"### `{folder}/`\n")[1].split("\n#")[0]
+        named = re.findall(r"^\| (?:`(\w+)`|beside the wings) \|", section, flags=re.MULTILINE)
+        assert tuple(named) == order, part
 
 
 @pytest.mark.parametrize(
