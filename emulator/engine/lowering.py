@@ -41,6 +41,7 @@ from eqchip.emulator.kernels.lowered import (
     aligned_zeros,
     layer_units,
     mirror_rows,
+    row_stride,
     weight_rows,
 )
 
@@ -162,10 +163,10 @@ def _allocate(
     sizes = np.array(network.sizes, np.int64)
     offsets = np.concatenate([[0], np.cumsum(-(-sizes // line) * line)]).astype(np.int64)
     laid = [_ROWS[type(connection)](connection, line) for connection in network.connections]
-    starts, strides, total = _lay_out([forward for forward, _ in laid], line)
+    starts, strides, total = _lay_out([forward for forward, _ in laid], dtype)
     # The clamped input hears no feedback.
     back_rows = [Rows(0, 0, []), *(back for _, back in laid[1:])]
-    mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, line)
+    mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, dtype)
     return Lowered(
         sizes,
         offsets,
@@ -185,9 +186,9 @@ def _allocate(
     )
 
 
-def _lay_out(rows: Sequence[Rows], line: int) -> tuple[np.ndarray, np.ndarray, int]:
+def _lay_out(rows: Sequence[Rows], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, int]:
     """Where the rows of each connection start, how far apart they are, and what all take."""
-    strides = np.array([(-(-r.columns // line) | 1) * line for r in rows], np.int64)
+    strides = np.array([row_stride(r.columns, dtype) for r in rows], np.int64)
     ends = np.cumsum([r.channels * stride for r, stride in zip(rows, strides, strict=True)])
     return np.concatenate([[0], ends[:-1]]).astype(np.int64), strides, int(ends[-1])
 

@@ -96,6 +96,17 @@ def aligned_zeros(shape: int | tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     return raw[start : start + count * dtype.itemsize].view(dtype).reshape(shape)
 
 
+def row_stride(columns: int, dtype: np.dtype) -> int:
+    """How far apart rows of so many numbers lie where they are read together: odd in cache lines.
+
+    At a distance of 1, 2 or 4 KiB the same columns of all rows fall into a few sets of the
+    first-level cache and evict each other, and a load from one row waits for a store to another
+    whose address has the same last 12 bits. An odd number of lines spreads them over all sets.
+    """
+    line = CACHE_LINE // np.dtype(dtype).itemsize
+    return (-(-columns // line) | 1) * line
+
+
 def layer_units(lowered: Lowered, array: np.ndarray, layer: int) -> np.ndarray:
     """The view of one layer in an array whose last axis runs over units."""
     start = lowered.offsets[layer]

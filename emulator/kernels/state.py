@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
-from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros
+from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros, row_stride
 from eqchip.emulator.kernels.units import clear, copy
 
 SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
@@ -170,7 +170,7 @@ class Scratch(NamedTuple):
 
 def new_state(units: int, layers: int, dtype: np.dtype, adaptive: bool = True) -> State:
     """Memory for one state: kernels allocate nothing. adaptive: with the optimal step size."""
-    numbers = aligned_zeros((9, units), dtype)  # a layer is whole cache lines, so rows are, too
+    numbers = _rows_of_units(9, units, dtype)
     fixed = np.dtype(dtype).kind == "i"
     statistics = numbers[3:8] if adaptive and not fixed else numbers[3:8, :0]
     return State._make(
@@ -186,23 +186,28 @@ def new_state(units: int, layers: int, dtype: np.dtype, adaptive: bool = True) -
     )
 
 
+def _rows_of_units(rows: int, units: int, dtype: np.dtype) -> np.ndarray:
+    """Zeros over units, several rows of them; a unit is in the same place of a line in each."""
+    return aligned_zeros((rows, row_stride(units, dtype)), dtype)[:, :units]
+
+
 def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
     """Memory for one thread's scratch."""
     units = int(net.offsets[-1])
     maps = net.pools[:, 1:].prod(axis=1)
     columns = -(-max(int(net.sizes[1]), int(maps[0])) // CACHE_LINE) * CACHE_LINE
-    fixed = np.dtype(dtype).kind == "i"
+    fixed, codes = np.dtype(dtype).kind == "i", np.dtype(np.int16)
     pooled = units if maps.any() else 0
     return Scratch._make(
         [
-            *aligned_zeros((10, units), dtype),
+            *_rows_of_units(10, units, dtype),
             np.zeros(units, np.uint8),
             np.zeros(units, np.int32),
             np.zeros(units, np.uint32),
             np.zeros(BLOCK, np.int64),
-            aligned_zeros((BLOCK, columns), dtype),
+            aligned_zeros((BLOCK, row_stride(columns, dtype)), dtype),
             np.zeros(BLOCK, np.int64),
-            aligned_zeros((BLOCK, columns if fixed else 0), np.dtype(np.int16)),
+            aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
             np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
             aligned_zeros(int(maps.max()), dtype),
             aligned_zeros(pooled, dtype),
