@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from functools import cache
@@ -186,6 +187,39 @@ def test_files_and_functions_that_pages_name_exist(name):
     wrong = [path for path in FILES.findall(text) if not list(ROOT.glob(path.rstrip("/")))]
     wrong += [dotted for dotted in DOTTED.findall(text) if not is_importable(dotted)]
     assert not wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_in_the_file_that_a_page_puts_it_in(name):
+    """As in "`emulator/a.py`, function `f`" and "`f` of `emulator/a.py`"."""
+    text = prose(page_of(name))
+    file = r"`((?:emulator|mapping|backends|hw_reports|eqchip|tests)/[\w/]+\.py)`"
+    word = r"`([A-Za-z_]\w*)(?:\(.*?\))?`"
+    pairs = re.findall(rf"{file}(?::|, (?:function|class|method)) {word}", text)
+    pairs += [pair[::-1] for pair in re.findall(rf"{word}\s(?:\(|of |in |beside ){file}", text)]
+    wrong = [pair for pair in pairs if not re.search(rf"\b{pair[1]}\b", page_of(pair[0]))]
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_python_blocks_import_what_exists(name):
+    found = [
+        f"{node.module}.{alias.name}"
+        for block in blocks(page_of(name))
+        if block.language == "python"
+        for node in ast.walk(ast.parse(block.text))
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+    ]
+    ours = [dotted for dotted in found if dotted.startswith("eqchip.")]
+    assert [dotted for dotted in ours if not is_importable(dotted)] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_module_is_named_with_its_folder(name):
+    """`floating.py` alone is two files."""
+    bare = re.findall(r"`([a-z_]\w*\.py)`", prose(page_of(name)))
+    assert [file for file in bare if not (ROOT / name).with_name(file).exists()] == []
 
 
 def test_a_file_or_a_name_that_is_gone_is_seen():
