@@ -19,8 +19,8 @@ from eqchip.backends.lava import watch
 from eqchip.backends.lava.results import LearnedOnChip, read_network, read_on_chip, read_run
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.connections import Dense
-from eqchip.emulator.description.learning import Rule
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.rules import Rule
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
@@ -109,7 +109,7 @@ def train(
     *,
     beta: float,
     lr: float | Sequence[float],
-    rule: Rule = "full",
+    rule: str | Rule = "full",
     limit: float | None = None,
 ) -> tuple[Run, Network]:
     """Learn from the samples of a problem, one after the other, all inside one run of Lava.

@@ -14,10 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.learning import Learning, Optimizer, learning_rates
+from eqchip.emulator.description.learning import (
+    Learning,
+    Optimizer,
+    check_decay,
+    learning_rates,
+)
 from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
 from eqchip.emulator.errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -122,6 +128,7 @@ class Config(_Settings):
     def _check_rates(self) -> Config:
         count = len(self.layers) - 1
         learning_rates(self.descent.lr, count)
+        check_decay(self.descent.weight_decay, max(self.descent.lr))
         if len(self.initial_gain) not in (1, count):
             raise ValueError(
                 f"initial_gain holds {len(self.initial_gain)} factors for {count} connections; "
@@ -133,6 +140,17 @@ class Config(_Settings):
             )
         if self.feedback_shifts:
             check_feedback_shifts(self.feedback_shifts, count)
+        return self
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Config:
+        """Files know a rule by its name."""
+        rule = self.learning.rule
+        if not isinstance(rule, str):
+            raise ValueError(
+                f"learning: rule is {rule!r}, which a file cannot hold; expected the name of a row "
+                f"of RULES: {', '.join(RULES)}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -191,12 +209,15 @@ def check_on_chip(config: Config) -> None:
         ("optimizer", descent.optimizer, "sgd"),
         ("momentum", descent.momentum, 0.0),
         ("weight_decay", descent.weight_decay, 0.0),
-        ("rule", learning.rule, "symmetric"),
         ("random_sign", learning.random_sign, False),
         ("readout", learning.readout, "squared-error"),
     ):
         if value != wanted:
             raise InputError(f"on_chip: {what} is {value!r}; expected {wanted!r}")
+    rule = rule_of(learning.rule)
+    if not fits_chip(rule):
+        able = " or ".join(repr(name) for name, one in RULES.items() if fits_chip(one))
+        raise InputError(f"on_chip: rule is {rule.name!r}; expected {able}")
     if descent.minibatch > 1 and not config.on_chip.accumulator_bits:
         raise InputError(
             f"on_chip: minibatch is {descent.minibatch} with accumulator_bits 0, so nothing could "

@@ -10,13 +10,11 @@ import numpy as np
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.modes import Readout
-from eqchip.emulator.description.phases import Free, Nudged, Phase
+from eqchip.emulator.description.phases import Phase
+from eqchip.emulator.description.rules import Rule, check_read_out, rule_of
 from eqchip.emulator.errors import InputError, as_floats, check_number, check_whole
 
 MOST_STEPS = 2**24  # of a phase: tables hold a number for each; some hundred are usual
-
-
-Rule = Literal["one_sided", "bidirectional", "full", "symmetric"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,10 @@ class Learning:
 
     Parameters
     ----------
-    rule : {"symmetric", "full", "bidirectional", "one_sided"}
+    rule : {"symmetric", "full", "bidirectional", "one_sided"} or Rule
+        What is contrasted; see :mod:`eqchip.emulator.description.rules`. Since the phases are
+        chosen here, the default is the rule with the smallest error: :func:`eqchip.contrast`,
+        which is given a run, takes by default what a free and a nudged phase allow.
     beta : float
         Strength of the nudge, above 0 (its sign is `random_sign`'s business).
     free_steps, nudged_steps : int
@@ -46,7 +47,7 @@ class Learning:
 
     __pydantic_config__ = FORBID_EXTRA
 
-    rule: Rule = "symmetric"
+    rule: str | Rule = "symmetric"
     beta: float = 0.5
     free_steps: int = 50
     nudged_steps: int = 20
@@ -56,13 +57,13 @@ class Learning:
     readout: Readout = "squared-error"
 
     def __post_init__(self) -> None:
-        check_rule(self.rule)
+        rule = rule_of(self.rule)
         check_number("Learning: beta", self.beta)
         if not 0 < self.beta < float("inf"):
             raise InputError(f"Learning: beta is {self.beta!r}; expected a finite number above 0")
-        if self.split_stream and self.rule == "symmetric":
+        if self.split_stream and not rule.contrasts_free:
             raise InputError(
-                "Learning: split_stream is set with rule 'symmetric', which needs none; "
+                f"Learning: split_stream is set with rule {rule.name!r}, which needs none; "
                 "expected split_stream=False or another rule"
             )
         if self.readout not in get_args(Readout):
@@ -71,7 +72,7 @@ class Learning:
                 f"expected one of {', '.join(get_args(Readout))}"
             )
         if self.readout == "cross-entropy":
-            check_read_out(self.rule)
+            check_read_out(rule)
         for name in ("free_steps", "nudged_steps"):
             check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
         check_whole("Learning: average_steps", self.average_steps, 1, MOST_STEPS)
@@ -97,18 +98,9 @@ class Learning:
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
         """The phases of a training sample, for a nudge of this sign."""
-        beta = sign * self.beta
-        free = Free(self.free_steps)
-        if self.rule == "symmetric":
-            return [
-                free,
-                Nudged(self.nudged_steps, target, beta, from_free=True),
-                Nudged(self.nudged_steps, target, -beta, from_free=True),
-            ]
-        nudged = Nudged(self.nudged_steps, target, beta)
-        if self.split_stream:
-            return [free, nudged, Free(self.nudged_steps, from_free=True)]
-        return [free, nudged]
+        return rule_of(self.rule).phases(
+            self.free_steps, self.nudged_steps, target, sign * self.beta, self.split_stream
+        )
 
 
 Optimizer = Literal["sgd", "adam"]
@@ -135,16 +127,15 @@ def learning_rates(lr: float | Sequence[float], connections: int) -> list[float]
     return rates
 
 
-def check_rule(rule: str) -> None:
-    """Refuse an unknown rule."""
-    if rule not in get_args(Rule):
-        raise InputError(f"unknown rule {rule!r}; expected one of {', '.join(get_args(Rule))}")
+def check_decay(weight_decay: float, rate: float) -> None:
+    """Refuse a decay that would take more of a weight than there is: its sign would turn.
 
-
-def check_read_out(rule: str) -> None:
-    """Refuse a rule that a read-out outside the dynamics cannot follow."""
-    if rule != "symmetric":
+    Raises
+    ------
+    InputError
+    """
+    if weight_decay * rate > 1:
         raise InputError(
-            f"rule {rule!r} with readout 'cross-entropy', whose error is known in nudged phases "
-            "only; expected rule 'symmetric'"
+            f"weight_decay is {weight_decay:g} with a learning rate of {rate:g}; "
+            f"expected at most {1 / rate:.6g}, which takes a weight whole"
         )

@@ -28,6 +28,8 @@ ones. Over a maximum pooling a potential above belongs to the place of its windo
 maximum is, which may differ between the phases: there only ``full`` and ``symmetric``, which are
 differences of what the phases are by themselves, can be formed.
 
+The rules are described in :mod:`eqchip.emulator.description.rules`.
+
 Sources: Scellier and Bengio (2017) for the contrast; O'Connor, Gavves and Welling
 (2019) for the one-sided and bidirectional forms and the split stream; Laborieux et
 al. (2021) for the symmetric one.
@@ -43,14 +45,9 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.connections import Connection, Conv2d, Dense
-from eqchip.emulator.description.learning import (
-    Rule,
-    check_read_out,
-    check_rule,
-    learning_rates,
-)
+from eqchip.emulator.description.learning import learning_rates
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.rules import RULES, Rule, rule_of
 from eqchip.emulator.engine.lowering import gather_weights, lower
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import learning as kernels
@@ -59,6 +56,7 @@ from eqchip.emulator.kernels.lowered import (
     aligned_zeros,
     weight_rows,
 )
+from eqchip.emulator.learning.rules import Contrasted, Terms, contrasted
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.threads import resolve_threads, share
 
@@ -89,7 +87,7 @@ def contrast(
     *,
     beta: float,
     lr: float | Sequence[float],
-    rule: Rule = "full",
+    rule: str | Rule = "full",
     threads: int | None = None,
 ) -> Changes:
     """What a run teaches: the change of every weight and bias.
@@ -98,12 +96,14 @@ def contrast(
     ----------
     network : Network
     run : Run
-        Of a free and a nudged phase; for ``symmetric``, of phases with +beta and -beta.
+        Of a free and a nudged phase; for ``symmetric``, of phases with +beta and -beta. No two
+        phases are nudged with one beta.
     beta : float
         As in the run's nudged phase, with its sign.
     lr : float or sequence of float
         The learning rate, one for all or one per connection, the input side first.
-    rule : {"one_sided", "bidirectional", "full", "symmetric"}
+    rule : {"one_sided", "bidirectional", "full", "symmetric"} or Rule
+        The default takes what the shortest run has, a free and a nudged phase.
 
     Returns
     -------
@@ -115,28 +115,28 @@ def contrast(
     InputError
         If the run lacks a phase that the rule contrasts, or lr does not fit the network.
     """
-    ends, scale = contrasted_ends(run, beta, rule)
+    found = contrasted(run, beta, rule_of(rule))
     rates = learning_rates(lr, len(network.connections))
-    layers = tuple(end.shape[1:] for end in ends[0])
+    layers = tuple(end.shape[1:] for end in run.ends[0])
     if layers != network.layers:
         raise InputError(f"contrast: the run has layers {layers}; expected {network.layers}")
-    batch = len(ends[0][0])
-    flat = [[end.reshape(batch, -1) for end in phase] for phase in ends]
     workers = resolve_threads(threads)
-    lowered = lower(network, flat[0][0].dtype) if _shared(network) else None
-    below = below_read_out(run)
+    dtype = found.layers[0].minus.dtype
+    lowered = lower(network, dtype) if _shared(network) else None
     weights, biases = [], []
     for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
         if isinstance(connection, Dense):
-            terms = terms_of(flat, k, rule, below)
-            gradient = np.empty(connection.weight_shape, flat[0][k].dtype)
-            share(partial(kernels.contrast_rows, gradient, *terms), len(gradient), workers)
+            gradient = np.empty(connection.weight_shape, dtype)
+            work = partial(kernels.contrast_rows, gradient, *found.terms(k))
+            share(work, len(gradient), workers)
         else:
             assert lowered is not None
-            gradient = shared_contrast(lowered, k, connection, flat, rule, workers)
-        factor = gradient.dtype.type(rate * scale / (batch * network.share_of_signal(k)))
+            gradient = shared_contrast(lowered, k, connection, found, workers)
+        factor = gradient.dtype.type(
+            rate * found.scale / (found.batch * network.share_of_signal(k))
+        )
         weights.append(factor * gradient)
-        change = bias_contrast(connection, flat, k).reshape(network.layers[k + 1])
+        change = bias_contrast(connection, found, k).reshape(network.layers[k + 1])
         biases.append(factor * change)
     return Changes(weights, biases)
 
@@ -146,20 +146,11 @@ def _shared(network: Network) -> bool:
 
 
 def shared_contrast(
-    lowered: Lowered,
-    k: int,
-    connection: Conv2d,
-    ends: Sequence[Sequence[np.ndarray]],
-    rule: Rule,
-    threads: int,
+    lowered: Lowered, k: int, connection: Conv2d, found: Contrasted, threads: int
 ) -> np.ndarray:
-    """The contrast of a connection's stored weights, summed over samples.
-
-    ends: per phase (s-, s+) and layer, shape (batch, units).
-    """
-    terms = terms_of(ends, k, rule)
-    if lowered.pools[k, 0]:
-        terms = _pooled_terms(lowered, k, connection, ends, rule, threads)
+    """The contrast of a connection's stored weights, summed over samples."""
+    pooled = lowered.pools[k, 0]
+    terms = _pooled_terms(lowered, k, connection, found, threads) if pooled else found.terms(k)
     rows = np.empty_like(weight_rows(lowered, k))
     work = partial(kernels.shared_rows, rows, lowered.forward, k, *terms)
     share(work, len(rows), threads)
@@ -167,24 +158,19 @@ def shared_contrast(
 
 
 def _pooled_terms(
-    lowered: Lowered,
-    k: int,
-    connection: Conv2d,
-    ends: Sequence[Sequence[np.ndarray]],
-    rule: Rule,
-    threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """As `terms_of`: s+_pre up+ - s-_pre up-, with each phase's own winners."""
-    if rule not in ("full", "symmetric"):
+    lowered: Lowered, k: int, connection: Conv2d, found: Contrasted, threads: int
+) -> Terms:
+    """s+_pre up+ - s-_pre up-, with each phase's own winners."""
+    if not found.rule.is_full:
+        able = " or ".join(repr(name) for name, rule in reversed(RULES.items()) if rule.is_full)
         raise InputError(
-            f"contrast: rule {rule!r} over {connection.pool} of connection {k + 1}: its winners "
-            "differ between the phases; expected rule 'full' or 'symmetric'"
+            f"contrast: rule {found.rule.name!r} over {connection.pool} of connection {k + 1}: its "
+            f"winners differ between the phases; expected rule {able}"
         )
-    minus, plus = ends
-    up_minus, up_plus = (
-        _unpooled(lowered, k, phase[k], phase[k + 1], threads) for phase in (minus, plus)
-    )
-    return minus[k], plus[k], -up_minus, up_plus
+    below, above = found.layers[k], found.layers[k + 1]
+    up_minus = _unpooled(lowered, k, below.minus, above.minus, threads)
+    up_plus = _unpooled(lowered, k, below.plus, above.plus, threads)
+    return Terms(below.minus, below.plus, -up_minus, up_plus)
 
 
 def _unpooled(
@@ -208,62 +194,10 @@ def _unpooled(
     return up
 
 
-def bias_contrast(
-    connection: Connection, ends: Sequence[Sequence[np.ndarray]], k: int
-) -> np.ndarray:
-    """The sum over samples of D, shape (units,); over all places of a channel, too."""
-    change = (ends[1][k + 1] - ends[0][k + 1]).sum(0)
+def bias_contrast(connection: Connection, found: Contrasted, k: int) -> np.ndarray:
+    """What biases change by, summed over samples, shape (units,); over a channel's places, too."""
+    change = found.bias_changes(k)
     if isinstance(connection, Conv2d):
         by_channel = change.reshape(-1, connection.channels).sum(0)
         change = np.tile(by_channel, len(change) // connection.channels)
     return change
-
-
-def contrasted_ends(
-    run: Run, beta: float, rule: Rule
-) -> tuple[tuple[list[np.ndarray], list[np.ndarray]], float]:
-    """The potentials (s-, s+) that the rule contrasts, and 1 / beta or 1 / (2 beta)."""
-    check_rule(rule)
-    if run.readout == "cross-entropy":
-        check_read_out(rule)
-    nudged = {p.beta: run.ends[k] for k, p in enumerate(run.phases) if isinstance(p, Nudged)}
-    free = [run.ends[k] for k, p in enumerate(run.phases) if isinstance(p, Free)]
-    missing = [b for b in ((beta, -beta) if rule == "symmetric" else (beta,)) if b not in nudged]
-    if missing:
-        raise InputError(
-            f"contrast: rule {rule!r} needs a nudged phase with beta {missing[0]}; "
-            f"the run has {sorted(nudged) or 'none'}"
-        )
-    if rule == "symmetric":
-        return (nudged[-beta], nudged[beta]), 0.5 / beta
-    if not free:
-        raise InputError(f"contrast: rule {rule!r} needs a free phase; the run has none")
-    return (free[-1], nudged[beta]), 1.0 / beta
-
-
-def below_read_out(run: Run) -> np.ndarray | None:
-    """What a read-out outside the dynamics is fed, at the end of the free phase: (batch, units).
-
-    None where the last layer is part of the dynamics.
-    """
-    if run.readout != "cross-entropy":
-        return None
-    free = [run.ends[k] for k, phase in enumerate(run.phases) if isinstance(phase, Free)]
-    return free[-1][-2].reshape(len(free[-1][-2]), -1)
-
-
-def terms_of(
-    ends: Sequence[Sequence[np.ndarray]], k: int, rule: Rule, below: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(pre, pre_change, post_change, post) of connection k; see `kernels.learning`.
-
-    below: of `below_read_out`.
-    """
-    minus, plus = ends
-    post_change = plus[k + 1] - minus[k + 1]
-    if below is not None and k == len(minus) - 2:
-        return below, below[:0], post_change, plus[k + 1]
-    clamped = k == 0
-    pre_change = minus[k][:0] if clamped or rule == "one_sided" else plus[k] - minus[k]
-    post = minus[k + 1] if rule == "bidirectional" else plus[k + 1]
-    return minus[k], pre_change, post_change, post

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import get_args
 
 import numpy as np
 
 from eqchip.emulator.description.connections import Dense
-from eqchip.emulator.description.learning import (
-    Optimizer,
-    Rule,
-)
+from eqchip.emulator.description.learning import Optimizer, check_decay
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.rules import Rule, rule_of
 from eqchip.emulator.engine.lowering import write_weights
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_number
 from eqchip.emulator.kernels import learning as kernels
 from eqchip.emulator.kernels.lowered import (
     Lowered,
@@ -22,13 +21,8 @@ from eqchip.emulator.kernels.lowered import (
     mirror_rows,
     weight_rows,
 )
-from eqchip.emulator.learning.contrast import (
-    below_read_out,
-    bias_contrast,
-    contrasted_ends,
-    shared_contrast,
-    terms_of,
-)
+from eqchip.emulator.learning.contrast import bias_contrast, shared_contrast
+from eqchip.emulator.learning.rules import Terms, contrasted
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.threads import resolve_threads, share
 
@@ -45,13 +39,14 @@ class Descent:
         What `lowered` holds.
     lowered : Lowered
         Its weights, mirrored weights and biases are updated in place.
-    rule : Rule
+    rule : str or Rule
     optimizer : {"sgd", "adam"}
         Stochastic gradient descent, or Adam (Kingma and Ba 2015).
     momentum : float
         Of stochastic gradient descent, in [0, 1); 0 for none.
     weight_decay : float
-        Times the rate, the share that every weight loses at an update.
+        Times the rate, the share that every weight loses at an update; at least 0, and times the
+        largest rate at most 1.
     threads : int, optional
 
     Attributes
@@ -71,7 +66,7 @@ class Descent:
         self,
         network: Network,
         lowered: Lowered,
-        rule: Rule,
+        rule: str | Rule,
         *,
         optimizer: Optimizer = "sgd",
         momentum: float = 0.0,
@@ -88,7 +83,12 @@ class Descent:
             raise InputError(
                 f"momentum is {momentum!r} with optimizer 'adam', which has its own; expected 0"
             )
-        self.network, self.lowered, self.rule = network, lowered, rule
+        check_number("weight_decay", weight_decay)
+        if not 0.0 <= weight_decay < math.inf:
+            raise InputError(
+                f"weight_decay is {weight_decay!r}; expected a finite number of at least 0"
+            )
+        self.network, self.lowered, self.rule = network, lowered, rule_of(rule)
         self.optimizer, self.momentum, self.weight_decay = optimizer, momentum, weight_decay
         self.threads = resolve_threads(threads)
         self.updates = 0
@@ -131,27 +131,31 @@ class Descent:
             np.multiply(self.weights[k].T, self.weights[k].dtype.type(gain), out=mirrored)
 
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
-        """Learn from the run of one minibatch, with one rate per connection."""
-        contrasted, scale = contrasted_ends(run, beta, self.rule)
-        batch = len(contrasted[0][0])
-        ends = [[end.reshape(batch, -1) for end in phase] for phase in contrasted]
-        below = below_read_out(run)
+        """Learn from the run of one minibatch, with one rate per connection.
+
+        Raises
+        ------
+        InputError
+            If the run lacks a phase that the rule contrasts, or a rate is too large for
+            `weight_decay`; no weight is changed then.
+        """
+        found = contrasted(run, beta, self.rule)
+        check_decay(self.weight_decay, max(rates, default=0.0))
         self.updates += 1
         for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
             of_weights, of_biases = self._moments_of(k)
             if self.weight_decay:
                 kept = 1.0 - rate * self.weight_decay
                 self.weights[k] *= self.weights[k].dtype.type(kept)
-            factors = self._factors(rate, scale / self.network.share_of_signal(k), batch)
+            scale = found.scale / self.network.share_of_signal(k)
+            factors = self._factors(rate, scale, found.batch)
             if isinstance(connection, Dense):
-                self._update_rows(k, factors, of_weights, terms_of(ends, k, self.rule, below))
+                self._update_rows(k, factors, of_weights, found.terms(k))
             else:
-                gradient = shared_contrast(
-                    self.lowered, k, connection, ends, self.rule, self.threads
-                )
+                gradient = shared_contrast(self.lowered, k, connection, found, self.threads)
                 self._apply(self.weights[k], of_weights, gradient, factors)
             self.write(k)
-            change = bias_contrast(connection, ends, k)
+            change = bias_contrast(connection, found, k)
             self._apply(self.biases[k], of_biases, change, factors)
 
     def _moments_of(self, k: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -191,7 +195,7 @@ class Descent:
         k: int,
         factors: np.ndarray,
         moments: list[np.ndarray],
-        terms: tuple[np.ndarray, ...],
+        terms: Terms,
     ) -> None:
         """Move the weights of a dense connection, row by row."""
         weights = self.weights[k]

@@ -29,6 +29,7 @@ import numpy as np
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.rules import rule_of
 from eqchip.hw_reports.pricing.entries import FREE, INFERENCE, NUDGED, UPDATE, Counts
 from eqchip.mapping.chip_file.chip import Chip, Kind
 from eqchip.mapping.placement.wiring import synapse_count, synapse_weight_shape
@@ -72,7 +73,8 @@ def update_macs(config: Config) -> int:
     """Multiply-accumulates of one update of all weights."""
     first, *others = synapses(config)
     twice = others[:-1] if config.learning.readout == "cross-entropy" else others
-    return first + sum(others) + (0 if config.learning.rule == "one_sided" else sum(twice))
+    _, *more = rule_of(config.learning.rule).products
+    return first + sum(others) + len(more) * sum(twice)
 
 
 def dense_counts(config: Config, chip: Chip) -> dict[str, Counts]:

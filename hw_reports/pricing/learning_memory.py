@@ -16,6 +16,8 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
@@ -105,8 +107,8 @@ def terms(config: Config, state_bits: int, parts: Sequence[Part] | None = None) 
             Term("ep", "current of the read-out's error", state_bits, config.sizes[-2], False,
                  "it lasts through a nudged phase", range(layers - 2, layers - 1))
         )  # fmt: skip
-    returns = learning.rule == "symmetric" or learning.split_stream
-    if returns:
+    target = np.zeros((1, config.sizes[-1]))
+    if any(phase.from_free for phase in learning.phases(target)):
         found.append(
             Term("ep", "state at the end of the free phase", states * state_bits, units, False,
                  "two phases start from it", relaxing)

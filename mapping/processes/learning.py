@@ -10,15 +10,22 @@ from dataclasses import replace
 
 import numpy as np
 
-from eqchip.emulator.description.learning import Rule, learning_rates
-from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.learning import learning_rates
+from eqchip.emulator.description.rules import Rule, rule_of
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 from eqchip.mapping.processes.graph import Edge, ProcessGraph
 
+KNOWN = ("minus", "plus", "change")  # of an end: see `Quantity`
+
 
 def with_learning(
-    graph: ProcessGraph, problem: Problem, *, beta: float, lr: float | Sequence[float], rule: Rule
+    graph: ProcessGraph,
+    problem: Problem,
+    *,
+    beta: float,
+    lr: float | Sequence[float],
+    rule: str | Rule,
 ) -> ProcessGraph:
     """The graph of a problem, with a weight update after every sample.
 
@@ -33,14 +40,16 @@ def with_learning(
     Returns
     -------
     ProcessGraph
-        ``learning`` holds ``rule``, the rows ``minus`` and ``plus`` of s- and s+, and
-        ``factors``, lr / beta (or 2 beta) per connection. Its layers send their potentials to the
-        connections.
+        ``learning`` holds ``rule``, its name, ``products``, pairs of what is needed of the unit
+        below and above (``"minus"``, ``"plus"`` or ``"change"``), the rows ``minus`` and ``plus``
+        of s- and s+, and ``factors``, lr / beta (or 2 beta) per connection. Its layers send their
+        potentials to the connections.
 
     Raises
     ------
     InputError
-        In integers, with an injected current, and for phases that the rule does not contrast.
+        In integers, with an injected current, for phases that the rule does not contrast, and for
+        a rule that needs more of an end than the processes know.
     """
     if graph.arithmetic is not None:
         raise InputError(
@@ -52,25 +61,23 @@ def with_learning(
             "process graph: learning with input 'current'; expected 'spikes': "
             "no process holds the weights of the current"
         )
+    found = rule_of(rule)
+    words = [(product.below.name, product.above.name) for product in found.products]
+    unknown = [word for pair in words for word in pair if word not in KNOWN]
+    if unknown:
+        raise InputError(
+            f"process graph: rule {found.name!r} needs the {unknown[0]!r} of an end; its processes "
+            f"know {', '.join(KNOWN)}"
+        )
+    minus, plus = found.contrasted(problem.phases, beta, "process graph", "the problem")
     ends = np.cumsum([phase.steps for phase in problem.phases]) - 1
-    free = [int(e) for e, p in zip(ends, problem.phases, strict=True) if isinstance(p, Free)]
-    nudged = {
-        phase.beta: int(end)
-        for end, phase in zip(ends, problem.phases, strict=True)
-        if isinstance(phase, Nudged)
-    }
-    symmetric = rule == "symmetric"
-    missing = [b for b in ((beta, -beta) if symmetric else (beta,)) if b not in nudged]
-    if missing or not (symmetric or free):
-        needed = f"a nudged phase with beta {missing[0]}" if missing else "a free phase"
-        raise InputError(f"process graph: rule {rule!r} needs {needed}; the problem has none")
-    scale = 0.5 / beta if symmetric else 1.0 / beta
     rates = learning_rates(lr, len(graph.connections))
     learning = {
-        "rule": rule,
-        "minus": nudged[-beta] if symmetric else free[-1],
-        "plus": nudged[beta],
-        "factors": [rate * scale for rate in rates],
+        "rule": found.name,
+        "products": words,
+        "minus": int(ends[minus]),
+        "plus": int(ends[plus]),
+        "factors": [rate * found.scale(beta) for rate in rates],
     }
     edges = list(graph.edges)
     for node in graph.connections:

@@ -204,6 +204,7 @@ def test_learning_contrasts_the_ends_of_the_last_free_and_the_nudged_phase():
     graph = with_learning(process_graph(given), given, beta=0.5, lr=[1, 2, 3], rule="full")
     assert graph.learning == {
         "rule": "full", "minus": 6, "plus": 4, "factors": [2.0, 4.0, 6.0],
+        "products": [("minus", "change"), ("change", "plus")],
     }  # fmt: skip
     assert Edge("layer_0", "s_out", "dense_1", "s_pre") in graph.edges
 

@@ -1,11 +1,10 @@
 """SymDense: all connections between two layers, ONE weight matrix for both directions.
 
 With ``learning``, float64 only, the weights change at the last step of every sample by what the
-potentials s- and s+ at two rows of it teach; D = s+ - s-::
+potentials s- and s+ at two rows of it teach. Each product of the rule takes the ``"minus"`` s-, the
+``"plus"`` s+ or the ``"change"`` D = s+ - s- of either end::
 
-    one_sided        W += factor  s-_pre D_post
-    bidirectional    W += factor (s-_pre D_post + D_pre s-_post)
-    full, symmetric  W += factor (s-_pre D_post + D_pre s+_post)
+    W += factor (product of the layers below and above + ...)
 """
 
 from __future__ import annotations
@@ -44,7 +43,8 @@ class SymDense(AbstractProcess):
     feedback : bool, default True
         False where the layer below is clamped: nothing is sent back.
     learning : dict, optional
-        ``rule``, ``factor``, and the rows ``minus`` and ``plus`` of s- and s+.
+        ``products``, pairs of words for the layers below and above, ``factor``, and the rows
+        ``minus`` and ``plus`` of s- and s+.
     samples : int, optional
         With learning: how many there are.
     record : str, optional
@@ -139,11 +139,16 @@ class PySymDenseModelFloat(AbstractSymDenseModel):
         rows = len(self.tables["restore"])
         if row != rows - 1:
             return
-        rule, change = self.learning["rule"], self.plus[1] - self.minus[1]
-        gradient = np.outer(self.minus[0], change)
-        if rule != "one_sided" and self.feedback:
-            state = self.minus[1] if rule == "bidirectional" else self.plus[1]
-            gradient += np.outer(self.plus[0] - self.minus[0], state)
+        below, above = (
+            {"minus": minus, "plus": plus, "change": plus - minus}
+            for minus, plus in zip(self.minus, self.plus, strict=True)
+        )
+        if not self.feedback:
+            del below["change"]
+        gradient = np.zeros_like(self.weights)
+        for of_below, of_above in self.learning["products"]:
+            if of_below in below:
+                gradient += np.outer(below[of_below], above[of_above])
         self.weights = self.weights + self.learning["factor"] * gradient
         folder = self.proc_params.get("record")
         if folder and self.time_step == rows * self.proc_params["samples"]:
