@@ -2,36 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
+
+
+class Bar(Protocol):
+    """How far one piece of work is."""
+
+    def advance(self, amount: int = 1, **facts: object) -> None:
+        """`amount` more pieces are done; facts such as error="2.1 %" are shown beside the bar."""
 
 
 class Progress(Protocol):
     """A listener. The one here hears nothing; the command line's draws a bar."""
 
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """Work of `total` pieces begins, of which `done` are done already."""
+    def bar(self, title: str, total: int, done: int = 0) -> AbstractContextManager[Bar]:
+        """Work of `total` pieces, of which `done` are done already.
 
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        """`amount` more pieces are done; facts such as error="2.1 %" are shown beside the bar."""
+        The bar ends with the block, whatever ends that: a bar that outlives its work leaves the
+        terminal without a cursor.
+        """
 
     def message(self, text: str) -> None:
         """A line to keep."""
 
-    def stop(self) -> None:
-        """The work is over."""
-
 
 class Silent:
-    """Nobody listens."""
+    """Nobody listens: a listener and its own bar."""
 
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """Ignored."""
+    @contextmanager
+    def bar(self, title: str, total: int, done: int = 0) -> Iterator[Bar]:
+        """Itself."""
+        yield self
 
     def advance(self, amount: int = 1, **facts: object) -> None:
         """Ignored."""
 
     def message(self, text: str) -> None:
-        """Ignored."""
-
-    def stop(self) -> None:
         """Ignored."""

@@ -63,20 +63,19 @@ def train(
     rng = np.random.default_rng(seed)
     minibatches = len(x) // MINIBATCH
     total = epochs * minibatches
-    progress.start("Training", total)
-    for n in range(total):
-        if n % minibatches == 0:
-            order = rng.permutation(len(x))
-        chosen = order[(n % minibatches) * MINIBATCH :][:MINIBATCH]
-        run = solve(
-            pose(
-                network, x[chosen], coding=coding, phases=learning.phases(y[chosen]),
-                input=input, precision=PRECISION, seed=seed, samples=chosen,
-            ),
-            threads=threads, lowered=lowered,
-        )  # fmt: skip
-        now = rate * 0.5 * (1.0 + math.cos(math.pi * n / total))
-        descent.update(run, learning.beta, [now] * len(network.connections))
-        progress.advance()
-    progress.stop()
+    with progress.bar("Training", total) as bar:
+        for n in range(total):
+            if n % minibatches == 0:
+                order = rng.permutation(len(x))
+            chosen = order[(n % minibatches) * MINIBATCH :][:MINIBATCH]
+            run = solve(
+                pose(
+                    network, x[chosen], coding=coding, phases=learning.phases(y[chosen]),
+                    input=input, precision=PRECISION, seed=seed, samples=chosen,
+                ),
+                threads=threads, lowered=lowered,
+            )  # fmt: skip
+            now = rate * 0.5 * (1.0 + math.cos(math.pi * n / total))
+            descent.update(run, learning.beta, [now] * len(network.connections))
+            bar.advance()
     return descent.trained()

@@ -407,15 +407,14 @@ def measure(
     progress = Silent() if progress is None else progress
     curves: dict[str, list[Curve]] = {name: [] for name in codings}
     residual, reference_steps = 0.0, 0
-    progress.start("measuring", repeats * len(codings))
-    for repeat in range(repeats):
-        case = make_case(experiment, "measure", repeat, threads=threads)
-        residual = max(residual, case.fixed_points.residual)
-        reference_steps = max(reference_steps, case.fixed_points.steps)
-        for name, coding in codings.items():
-            curves[name].append(error_curve(experiment, case, coding, threads=threads))
-            progress.advance(1, network=repeat + 1)
-    progress.stop()
+    with progress.bar("measuring", repeats * len(codings)) as bar:
+        for repeat in range(repeats):
+            case = make_case(experiment, "measure", repeat, threads=threads)
+            residual = max(residual, case.fixed_points.residual)
+            reference_steps = max(reference_steps, case.fixed_points.steps)
+            for name, coding in codings.items():
+                curves[name].append(error_curve(experiment, case, coding, threads=threads))
+                bar.advance(1, network=repeat + 1)
     return Study(
         experiment,
         dict(codings),

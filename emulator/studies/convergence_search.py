@@ -223,24 +223,25 @@ def search(
         raise InputError(f"converge: unknown objective {objective!r}; expected end or mean")
     progress = Silent() if progress is None else progress
     experiment = replace(experiment, inputs=SEARCH_INPUTS)
-    progress.start("searching", len(KINDS) * trials)
-    cases = [make_case(experiment, "search", k, threads=threads) for k in range(SEARCH_NETWORKS)]
     found = {}
-    for name, kind in KINDS.items():
-        best, best_shares = Found({}, math.inf), np.zeros(0)
-        for trial in range(trials):
-            rng = np.random.default_rng([experiment.seed, trial, *name.encode()])
-            shares = _draw(rng, trial, trials, best_shares, len(kind.parameters))
-            values = {
-                key: RANGES[key].at(float(share))
-                for key, share in zip(kind.parameters, shares, strict=True)
-            }
-            error = _score(experiment, cases, kind.coding(values), objective, threads)
-            if error < best.error:
-                best, best_shares = Found(values, error), shares
-            progress.advance(1, coding=kind.label, error=f"{best.error:.2e}")
-        found[name] = best
-    progress.stop()
+    with progress.bar("searching", len(KINDS) * trials) as bar:
+        cases = [
+            make_case(experiment, "search", k, threads=threads) for k in range(SEARCH_NETWORKS)
+        ]
+        for name, kind in KINDS.items():
+            best, best_shares = Found({}, math.inf), np.zeros(0)
+            for trial in range(trials):
+                rng = np.random.default_rng([experiment.seed, trial, *name.encode()])
+                shares = _draw(rng, trial, trials, best_shares, len(kind.parameters))
+                values = {
+                    key: RANGES[key].at(float(share))
+                    for key, share in zip(kind.parameters, shares, strict=True)
+                }
+                error = _score(experiment, cases, kind.coding(values), objective, threads)
+                if error < best.error:
+                    best, best_shares = Found(values, error), shares
+                bar.advance(1, coding=kind.label, error=f"{best.error:.2e}")
+            found[name] = best
     return found
 
 

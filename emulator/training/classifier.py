@@ -117,33 +117,32 @@ class Classifier:
     ) -> Tally:
         """Classify samples x, shape (n, n_in), of known classes, shape (n,)."""
         progress = progress or Silent()
-        progress.start("Classifying", len(x))
-        tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
-        for start in range(0, len(x), EVALUATION_BATCH):
-            batch = slice(start, start + EVALUATION_BATCH)
-            problem = pose(
-                self.network,
-                x[batch] * x.dtype.type(1.0 - self.config.descent.input_dropout),
-                coding=self.config.coding,
-                phases=[Free(self.config.learning.free_steps)],
-                input=self.config.input,
-                precision=self.config.precision if self.fixed is None else "chip",
-                fixed=self.fixed,
-                strict=self.strict,
-                seed=stream_seed(self.config.seed, "classify"),
-                samples=np.arange(start, start + len(x[batch])),
-                timing=self.config.timing,
-                readout=self.config.learning.readout,
-            )
-            run = solve(
-                problem,
-                threads=self.threads,
-                lowered=self.lowered,
-                average_steps=averaged_by_engine(self.config),
-            )
-            wrong = run.ends[0][-1].argmax(1) != labels[batch]
-            clipped = 0 if run.saturations is None else int(run.saturations.sum())
-            tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
-            progress.advance(len(wrong), error=f"{tally.error:.2f} %")
-        progress.stop()
+        with progress.bar("Classifying", len(x)) as bar:
+            tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
+            for start in range(0, len(x), EVALUATION_BATCH):
+                batch = slice(start, start + EVALUATION_BATCH)
+                problem = pose(
+                    self.network,
+                    x[batch] * x.dtype.type(1.0 - self.config.descent.input_dropout),
+                    coding=self.config.coding,
+                    phases=[Free(self.config.learning.free_steps)],
+                    input=self.config.input,
+                    precision=self.config.precision if self.fixed is None else "chip",
+                    fixed=self.fixed,
+                    strict=self.strict,
+                    seed=stream_seed(self.config.seed, "classify"),
+                    samples=np.arange(start, start + len(x[batch])),
+                    timing=self.config.timing,
+                    readout=self.config.learning.readout,
+                )
+                run = solve(
+                    problem,
+                    threads=self.threads,
+                    lowered=self.lowered,
+                    average_steps=averaged_by_engine(self.config),
+                )
+                wrong = run.ends[0][-1].argmax(1) != labels[batch]
+                clipped = 0 if run.saturations is None else int(run.saturations.sum())
+                tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
+                bar.advance(len(wrong), error=f"{tally.error:.2f} %")
         return tally

@@ -87,13 +87,10 @@ def _fit(
             _train_epoch(run, trainer, clock, checkpoint_minutes, progress)
         return _finish(run, trainer, clock.seconds, progress)
     except KeyboardInterrupt:  # the trainer lets it come between minibatches only
-        progress.stop()
         with uninterrupted():
             run.save_checkpoint(trainer.state(), clock.seconds)
         progress.message(f"Interrupted; go on with: eqchip train --resume {run.path}")
         raise
-    finally:
-        progress.stop()
 
 
 class _Clock:
@@ -131,25 +128,25 @@ def _train_epoch(
     epochs, size = trainer.config.descent.epochs, trainer.stride
     samples = len(trainer.train_indices)
     began, done = clock.seconds, trainer.tally.samples
-    progress.start(f"Epoch {trainer.epoch + 1}/{epochs}", samples, trainer.position * size)
-    saved = clock.seconds
-    for tally in trainer.train_epoch():
-        now = clock.seconds
-        progress.advance(
-            min(size, samples - (trainer.position - 1) * size),
-            error=f"{tally.error:.2f} %",
-            samples_per_s=f"{(tally.samples - done) / max(now - began, 1e-9):.0f}",
-            spikes_per_sample=f"{tally.spikes_per_sample:.0f}",
-        )
-        if now - saved > 60 * checkpoint_minutes:
-            run.save_checkpoint(trainer.state(), now)
-            saved = now
-    speed = (trainer.tally.samples - done) / max(clock.seconds - began, 1e-9)
-    validation = trainer.validate() if len(trainer.validation_indices) else None
-    with uninterrupted():
-        row = _close_epoch(run, trainer, clock, validation, speed)
+    title = f"Epoch {trainer.epoch + 1}/{epochs}"
+    with progress.bar(title, samples, trainer.position * size) as bar:
+        saved = clock.seconds
+        for tally in trainer.train_epoch():
+            now = clock.seconds
+            bar.advance(
+                min(size, samples - (trainer.position - 1) * size),
+                error=f"{tally.error:.2f} %",
+                samples_per_s=f"{(tally.samples - done) / max(now - began, 1e-9):.0f}",
+                spikes_per_sample=f"{tally.spikes_per_sample:.0f}",
+            )
+            if now - saved > 60 * checkpoint_minutes:
+                run.save_checkpoint(trainer.state(), now)
+                saved = now
+        speed = (trainer.tally.samples - done) / max(clock.seconds - began, 1e-9)
+        validation = trainer.validate() if len(trainer.validation_indices) else None
+        with uninterrupted():
+            row = _close_epoch(run, trainer, clock, validation, speed)
     held = f", validation {validation.error:.2f} %" if validation else ""
-    progress.stop()
     progress.message(
         f"Epoch {trainer.epoch}/{epochs}: train error {row['train_error']:.2f} %{held}, "
         f"{row['spikes_per_sample']:,.0f} spikes a sample, "

@@ -97,26 +97,26 @@ def measure(
     dict
         A Timing per contestant, by name.
     """
-    progress.start("timing", rounds * len(contestants))
-    calls = {}
-    for contestant in contestants:
-        contestant.work()  # compiles, and warms the caches
-        calls[contestant.name] = _calls_for(contestant, seconds)
-    wall: dict[str, list[float]] = {c.name: [] for c in contestants}
-    cpu: dict[str, list[float]] = {c.name: [] for c in contestants}
-    for number in range(rounds):
+    resolution = time.get_clock_info("process_time").resolution
+    with progress.bar("timing", rounds * len(contestants)) as bar:
+        calls = {}
         for contestant in contestants:
-            name = contestant.name
-            events = contestant.events * calls[name]
-            wall_start, cpu_start = contestant.clock()
-            for _ in range(calls[name]):
-                contestant.work()
-            wall_end, cpu_end = contestant.clock()
-            wall[name].append((wall_end - wall_start) / events)
-            cpu_seconds = max(cpu_end - cpu_start, time.get_clock_info("process_time").resolution)
-            cpu[name].append(cpu_seconds / events)
-            progress.advance(round=number + 1)
-    progress.stop()
+            contestant.work()  # compiles, and warms the caches
+            calls[contestant.name] = _calls_for(contestant, seconds)
+        wall: dict[str, list[float]] = {c.name: [] for c in contestants}
+        cpu: dict[str, list[float]] = {c.name: [] for c in contestants}
+        for number in range(rounds):
+            for contestant in contestants:
+                name = contestant.name
+                events = contestant.events * calls[name]
+                wall_start, cpu_start = contestant.clock()
+                for _ in range(calls[name]):
+                    contestant.work()
+                wall_end, cpu_end = contestant.clock()
+                wall[name].append((wall_end - wall_start) / events)
+                cpu_seconds = max(cpu_end - cpu_start, resolution)
+                cpu[name].append(cpu_seconds / events)
+                bar.advance(round=number + 1)
     return {
         c.name: Timing(c.name, c.threads, tuple(wall[c.name]), tuple(cpu[c.name]))
         for c in contestants

@@ -164,15 +164,14 @@ def _take_turns(
 ) -> dict[str, Timing]:
     """As `benchmark.measure`, with no call but those timed: a million units take a minute."""
     seconds: dict[str, list[tuple[float, float]]] = {c.name: [] for c in contestants}
-    progress.start("timing", rounds * len(contestants))
-    for number in range(rounds):
-        for contestant in contestants:
-            before = contestant.clock()
-            contestant.work()
-            wall, cpu = (b - a for a, b in zip(before, contestant.clock(), strict=True))
-            seconds[contestant.name].append((wall / contestant.events, cpu / contestant.events))
-            progress.advance(round=number + 1)
-    progress.stop()
+    with progress.bar("timing", rounds * len(contestants)) as bar:
+        for number in range(rounds):
+            for contestant in contestants:
+                before = contestant.clock()
+                contestant.work()
+                wall, cpu = (b - a for a, b in zip(before, contestant.clock(), strict=True))
+                seconds[contestant.name].append((wall / contestant.events, cpu / contestant.events))
+                bar.advance(round=number + 1)
     return {
         name: Timing(name, 1, tuple(wall for wall, _ in found), tuple(cpu for _, cpu in found))
         for name, found in seconds.items()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -14,6 +16,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -22,6 +25,10 @@ from rich.table import Table
 from rich.text import Text
 
 from eqchip.emulator.interrupts import uninterrupted
+from eqchip.emulator.progress import Bar, Silent
+
+NUMBER = re.compile(r"[-−+±<>≤≥≈~]?\s*[0-9]")  # how a cell begins that is one: "≥ 257", "-3 %"
+NOTHING = ("", "-", "–")  # cells that do not say what their column holds
 
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,15 +57,16 @@ class Output:
         # A path may hold what rich would take for markup or an emoji.
         self._stdout = Console(highlight=False, markup=False, emoji=False)
         self._stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        self._bar: Progress | None = None
 
-    def start(self, title: str, total: int, done: int = 0) -> None:
-        """Begin a bar."""
-        self.stop()
+    @contextmanager
+    def bar(self, title: str, total: int, done: int = 0) -> Iterator[Bar]:
+        """A bar on stderr that ends with the block, by an error or Ctrl-C, too."""
         # Where nobody watches (a file, a pipe) a bar would only leave noise.
         if self.quiet or not self._stderr.is_terminal:
+            with Silent().bar(title, total, done) as unseen:
+                yield unseen
             return
-        self._bar = Progress(
+        drawn = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
@@ -68,13 +76,15 @@ class Output:
             console=self._stderr,
             transient=True,
         )
-        self._bar.start()
-        self._bar.add_task(title, total=total, completed=done)
-
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        """Move the bar on."""
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], advance=amount, **facts)  # type: ignore[arg-type]
+        task = drawn.add_task(title, total=total, completed=done)
+        try:
+            # Whole, or the cursor is hidden by a bar that does not know it: likewise at the end.
+            with uninterrupted():
+                drawn.start()
+            yield _Drawn(drawn, task)
+        finally:
+            with uninterrupted():
+                drawn.stop()
 
     def message(self, text: str) -> None:
         """A line on stderr."""
@@ -82,20 +92,15 @@ class Output:
             with uninterrupted():  # a line cut off by Ctrl-C would be printed again
                 self._stderr.print(text, soft_wrap=True)
 
-    def stop(self) -> None:
-        """End the bar."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
-
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-        """A table on stdout; columns whose first cell is a number stand to the right."""
+        """A table on stdout; columns that begin with a number stand to the right."""
         if self.as_json:
             return
         table = Table(title=title, title_justify="left", title_style="bold")
         for k, name in enumerate(columns):
-            first = str(rows[0][k]) if rows else ""
-            table.add_column(name, justify="right" if first[:1].isdigit() else "left")
+            cells = (str(row[k]) for row in rows)
+            first = next((cell for cell in cells if cell not in NOTHING), "")
+            table.add_column(name, justify="right" if NUMBER.match(first) else "left")
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
         self._stdout.print(table)
@@ -109,6 +114,17 @@ class Output:
         """The JSON document, if it was asked for."""
         if self.as_json:
             click.echo(json.dumps(document, indent=2))
+
+
+class _Drawn:
+    """A bar on the terminal."""
+
+    def __init__(self, drawn: Progress, task: TaskID) -> None:
+        self._drawn, self._task = drawn, task
+
+    def advance(self, amount: int = 1, **facts: object) -> None:
+        """Move the bar on."""
+        self._drawn.update(self._task, advance=amount, **facts)  # type: ignore[arg-type]
 
 
 class _Facts(ProgressColumn):

@@ -98,20 +98,13 @@ def command(
     check_repeats(repeats)
     invocation = _invocation(context)
     out.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
-    try:
-        parameters, source = _parameters(
-            output, experiment, objective, trials if searching else None, settings, threads, out,
-            invocation,
-        )  # fmt: skip
-        study = measure(
-            experiment,
-            make_codings(parameters),
-            repeats=repeats,
-            threads=threads,
-            progress=output,
-        )
-    finally:
-        output.stop()  # a bar must not outlive an interrupt
+    parameters, source = _parameters(
+        output, experiment, objective, trials if searching else None, settings, threads, out,
+        invocation,
+    )  # fmt: skip
+    study = measure(
+        experiment, make_codings(parameters), repeats=repeats, threads=threads, progress=output
+    )
 
     document = report.document(
         study,

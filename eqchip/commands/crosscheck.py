@@ -102,18 +102,17 @@ def cross_check(
             output.message(f"precision {one!r} left out: {error}")
 
     found: list[Checkup] = []
-    output.start("Cross-checking", len(problems) * (1 + len(engines)))
-    for problem in problems:
-        for checkup in crosscheck(problem, engines, threads):
-            if checkup.refusal and named is not None:
-                raise InputError(checkup.refusal)
-            if checkup.refusal:
-                output.message(
-                    f"{checkup.engine}, {checkup.precision}, left out: {checkup.refusal}"
-                )
-            found.append(checkup)
-            output.advance(engine=checkup.engine, precision=checkup.precision)
-    output.stop()
+    with output.bar("Cross-checking", len(problems) * (1 + len(engines))) as bar:
+        for problem in problems:
+            for checkup in crosscheck(problem, engines, threads):
+                if checkup.refusal and named is not None:
+                    raise InputError(checkup.refusal)
+                if checkup.refusal:
+                    output.message(
+                        f"{checkup.engine}, {checkup.precision}, left out: {checkup.refusal}"
+                    )
+                found.append(checkup)
+                bar.advance(engine=checkup.engine, precision=checkup.precision)
     steps = problems[0].steps
     _show(
         output,

@@ -124,14 +124,11 @@ def command(
         )
     folder = out or (FRESH_OUT if directory is None else directory.path / "report" / "gradients")
     folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
-    try:
-        made = study(
-            found, layers=layers or NETWORK, epochs=epochs, directory=directory, samples=samples,
-            free_steps=free_steps, nudged_steps=nudged_steps, beta=beta, seed=seed,
-            threads=threads, output=output, provenance=provenance(command_line()),
-        )  # fmt: skip
-    finally:
-        output.stop()  # a bar must not outlive an interrupt
+    made = study(
+        found, layers=layers or NETWORK, epochs=epochs, directory=directory, samples=samples,
+        free_steps=free_steps, nudged_steps=nudged_steps, beta=beta, seed=seed,
+        threads=threads, output=output, provenance=provenance(command_line()),
+    )  # fmt: skip
     text = json.dumps(made, ensure_ascii=False, allow_nan=False)
     write_text(folder / "gradients.json", text + "\n")
     with replacing(folder / "gradients.png") as file:
@@ -256,25 +253,26 @@ def measure(
     )
     asked: dict[str, Any] = {"seed": seed, "threads": threads}
     counts = sorted({n for n in COUNTS if n < learning.nudged_steps} | {learning.nudged_steps})
-    output.start("Comparing gradients", 3 * len(networks))
     found = []
-    for state, pooling, network in networks:
-        one = {
-            "state": state,
-            "pooling": pooling,
-            "connections": comparison.names(network),
-            "error": comparison.error(network, dataset, learning.free_steps, threads),
-            "rows": comparison.compare(network, samples, learning, **asked),
-        }
-        output.advance()
-        one["over_beta"], one["over_steps"] = [], []
-        if state == "trained":
-            one["over_beta"] = comparison.over_beta(network, samples, learning, BETAS, **asked)
-            output.advance()
-            one["over_steps"] = comparison.over_steps(network, samples, learning, counts, **asked)
-            output.advance()
-        else:
-            output.advance(2)
-        found.append(one)
-    output.stop()
+    with output.bar("Comparing gradients", 3 * len(networks)) as bar:
+        for state, pooling, network in networks:
+            one = {
+                "state": state,
+                "pooling": pooling,
+                "connections": comparison.names(network),
+                "error": comparison.error(network, dataset, learning.free_steps, threads),
+                "rows": comparison.compare(network, samples, learning, **asked),
+            }
+            bar.advance()
+            one["over_beta"], one["over_steps"] = [], []
+            if state == "trained":
+                one["over_beta"] = comparison.over_beta(network, samples, learning, BETAS, **asked)
+                bar.advance()
+                one["over_steps"] = comparison.over_steps(
+                    network, samples, learning, counts, **asked
+                )
+                bar.advance()
+            else:
+                bar.advance(2)
+            found.append(one)
     return found

@@ -117,22 +117,21 @@ def command(
         count = len(sweep.points)
         if rows:
             output.message(f"Going on: {count - len(left)} of {count} points are done")
-        output.start("Training points", count, count - len(left))
-        try:
-            with _executor(workers, dask, len(left)) as executor:
-                for row in _run(executor, left, place):
-                    row = {**row, **_modelled(row, chip)}
-                    points.append(row)
-                    rows.append(row)
-                    name = name_of_point(row["settings"], sweep.varied) or "the only point"
-                    energy = row["energy"]["figure"]
-                    output.message(
-                        f"{len(rows)}/{count}  {name}: {row['validation_error']:.2f} %, "
-                        f"{amount(energy and energy['value'], 'J')}, {row['seconds']:.1f} s"
-                    )
-                    output.advance()
-        finally:
-            output.stop()
+        with (
+            output.bar("Training points", count, count - len(left)) as bar,
+            _executor(workers, dask, len(left)) as executor,
+        ):
+            for row in _run(executor, left, place):
+                row = {**row, **_modelled(row, chip)}
+                points.append(row)
+                rows.append(row)
+                name = name_of_point(row["settings"], sweep.varied) or "the only point"
+                energy = row["energy"]["figure"]
+                output.message(
+                    f"{len(rows)}/{count}  {name}: {row['validation_error']:.2f} %, "
+                    f"{amount(energy and energy['value'], 'J')}, {row['seconds']:.1f} s"
+                )
+                bar.advance()
     document = _document(sweep, rows, chip, made)
     for cost in COSTS:
         with replacing(out / f"accuracy-{cost}.png") as image:

@@ -100,14 +100,11 @@ def command(
     made = document(watched, provenance(command_line()))
     folder = out or (FRESH_OUT if directory is None else directory.path / "report" / "watch")
     folder.mkdir(parents=True, exist_ok=True)
-    output.start("Drawing", 2)
-    try:
+    with output.bar("Drawing", 2) as bar:
         text = page(made)
-        output.advance()
+        bar.advance()
         drawn = picture_png(made)
-        output.advance()
-    finally:
-        output.stop()  # a bar must not outlive an interrupt
+        bar.advance()
     write_text(folder / "watch.json", json.dumps(made, ensure_ascii=False, allow_nan=False) + "\n")
     write_text(folder / "events.csv", events_csv(watched))
     with replacing(folder / "watch.png") as file:
@@ -171,18 +168,15 @@ def watch(
         "seed": stream_seed(config.seed, "classify"),
         "samples": [sample],
     }
-    output.start("Running", 3)
-    try:
+    with output.bar("Running", 3) as bar:
         asynchronous = run_network(
             network, x, **settings, record=("bits", "potentials", "events"), timing=timing
         )
-        output.advance()
+        bar.advance()
         synchronous = run_network(network, x, **settings, record=("bits", "potentials"))
-        output.advance()
+        bar.advance()
         fixed, residual = _fixed_points(network, x, target, phases, sample)
-        output.advance()
-    finally:
-        output.stop()
+        bar.advance()
     subject = {
         "run": None if run is None else str(run),
         "dataset": config.dataset,

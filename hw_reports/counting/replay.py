@@ -184,35 +184,37 @@ def replay(
         )
     chosen = choose(config, dataset, samples)
     timings = [None] if timing is None else [None, timing]
-    progress.start("Replaying", len(timings) * (len(chosen.training) + len(chosen.inference)))
     found: Replay | None = None
-    for one in timings:
-        settings = settings_of(config, chip, mapped, precision, one)
-        training = train_on(config, network, mirror, dataset, chosen.training, settings, threads)
-        progress.advance(len(chosen.training))
-        inference = infer(config, network, mirror, dataset, chosen, settings, threads)
-        progress.advance(len(chosen.inference))
-        changes = []
-        if config.on_chip is None:
-            changes = sample_changes(config, network, training.run)
-        found = Replay(
-            config,
-            network,
-            chip,
-            mapped,
-            precision,
-            training,
-            inference,
-            chosen.split,
-            changes,
-            tuple(notes),
-            timing=one,
-            step_time=found,
-            digest=digest,
-            written=written,
-            both_copies=mirror is not None,
-        )
-    progress.stop()
+    pieces = len(timings) * (len(chosen.training) + len(chosen.inference))
+    with progress.bar("Replaying", pieces) as bar:
+        for one in timings:
+            settings = settings_of(config, chip, mapped, precision, one)
+            training = train_on(
+                config, network, mirror, dataset, chosen.training, settings, threads
+            )
+            bar.advance(len(chosen.training))
+            inference = infer(config, network, mirror, dataset, chosen, settings, threads)
+            bar.advance(len(chosen.inference))
+            changes = []
+            if config.on_chip is None:
+                changes = sample_changes(config, network, training.run)
+            found = Replay(
+                config,
+                network,
+                chip,
+                mapped,
+                precision,
+                training,
+                inference,
+                chosen.split,
+                changes,
+                tuple(notes),
+                timing=one,
+                step_time=found,
+                digest=digest,
+                written=written,
+                both_copies=mirror is not None,
+            )
     assert found is not None
     return found
 
