@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from eqchip.hw_reports.pricing.totals import Sum
     from eqchip.mapping.chip_file.chip import Chip
 
-# Kind of event -> name of its count in a point.
-PRICED = {
-    "synaptic_event": "synaptic_events",
-    "update_active": "updates_active",
-    "update_inactive": "updates_inactive",
-    "spike": "spikes",
-    "weight_update": "weights_attempted",
-}
 END_STATES = 2  # that a unit keeps to learn from: s+ and s-
 
 
@@ -264,10 +256,13 @@ def _end_with_parent() -> None:
 
 def energy_of(row: Mapping[str, Any], chip: Chip) -> Sum:
     """The marginal energy of a training sample: its events, neuron updates and writes."""
+    from eqchip.emulator.training.sweep import COUNTS
     from eqchip.hw_reports.pricing.figure import price
     from eqchip.hw_reports.pricing.totals import Sum, total
+    from eqchip.mapping.kinds import EVENTS
 
-    found = price({kind: row[count] for kind, count in PRICED.items()}, chip)
+    counts = {one.name: row[one.field] for one in EVENTS.values() if one.field in COUNTS}
+    found = price(counts, chip)
     return total(Sum(figure, () if figure else (kind,)) for kind, figure in found.items())
 
 

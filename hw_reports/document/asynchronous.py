@@ -23,13 +23,26 @@ import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Timed
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.document.labels import LABELS
+from eqchip.hw_reports.document.labels import PHASES
 from eqchip.hw_reports.document.readable import amount, count, digits, percent
 from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
-from eqchip.hw_reports.pricing.entries import FREE, INFERENCE, NUDGED, TRAINING, energy_of
+from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.totals import figure_dict, total
+from eqchip.mapping.kinds import (
+    FREE,
+    HOPS,
+    INFERENCE,
+    NUDGED,
+    SENT,
+    SPIKES,
+    SYNAPSES,
+    TRAINING,
+    UPDATES,
+    names_of,
+)
 
 RELAXING = (FREE, NUDGED, INFERENCE)
+COMPARED = (SPIKES, UPDATES, SYNAPSES, SENT, HOPS)  # groups of events counted in both runs
 SHORT = 1e-3  # periods: below, three digits are enough
 OVERLOAD = 1.0005  # load from which on a core is said to fall behind: 100.1 %
 
@@ -119,7 +132,7 @@ def notes(document: Mapping[str, Any]) -> list[str]:
         phase = max(heavy, key=heavy.__getitem__)
         found.append(
             f"In a nominal period of {amount(period['time']['figure']['value'], 's')} the busiest "
-            f"core cannot do its work: {LABELS[phase]}, {percent(heavy[phase])} of the simulated "
+            f"core cannot do its work: {PHASES[phase]}, {percent(heavy[phase])} of the simulated "
             "time. The chip would be slower than this."
         )
     return found
@@ -137,7 +150,7 @@ def _source(period: Mapping[str, Any]) -> str:
         "given": "as given",
         "step": "the time step of the chip",
         "busiest": "the work of the busiest core or link in one, the most in any phase: "
-        f"{LABELS.get(period['phase'] or '')}",
+        f"{PHASES.get(period['phase'] or '')}",
     }[period["origin"]]
     return f"{text} ({why})"
 
@@ -184,10 +197,10 @@ def _totals(replay: Replay, accounts: Accounts) -> list[dict[str, Any]]:
     assert accounts.simulated is not None and replay.step_time is not None
     both = (accounts.simulated.step_time, accounts)
     found = []
-    for name, kinds in _COUNTED:
-        pair = [_counted(one, kinds) for one in both]
+    for group in COMPARED:
+        pair = [_counted(one, names_of(group)) for one in both]
         if any(pair):  # neither unknown nor none at all
-            found.append(_pair(name, "", *pair))
+            found.append(_pair(group, "", *pair))
     found.append(
         _pair("energy", "J", *(energy_of(one.entries, TRAINING).to_dict() for one in both))
     )
@@ -195,15 +208,6 @@ def _totals(replay: Replay, accounts: Accounts) -> list[dict[str, Any]]:
     found.append(_pair("time", "s", *times))
     found.append(_pair("inference error", "%", replay.step_time.error, replay.error))
     return found
-
-
-_COUNTED = (
-    ("spikes", ("spike",)),
-    ("neuron updates", ("update_active", "update_inactive")),
-    ("synaptic events", ("synaptic_event",)),
-    ("messages sent", ("message",)),
-    ("hops", ("hop_east_west", "hop_north_south")),
-)
 
 
 def _counted(accounts: Accounts, kinds: tuple[str, ...]) -> float | None:

@@ -7,9 +7,10 @@ from typing import Any
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import STATIC, TRAINING, energy_of, kinds_of
+from eqchip.hw_reports.pricing.entries import STATIC, energy_of, kinds_of
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import STATUSES, Coefficient
+from eqchip.mapping.kinds import TRAINING
 
 WEAK_SHARE = 0.01  # of the training energy: below, a coefficient's weakness does not show
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from eqchip.hw_reports.pricing.entries import TRAINING
+from eqchip.mapping.kinds import TRAINING
 
 FORMAT = "eqchip-comparison 1"
 Document = Mapping[str, Any]

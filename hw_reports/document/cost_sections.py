@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.document.sections import GROUPS
+from eqchip.hw_reports.document.labels import COST_ROWS
+from eqchip.hw_reports.document.sections import OF
 from eqchip.hw_reports.pricing import baselines
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import INFERENCE, TRAINING, energy_of, kinds_of
+from eqchip.hw_reports.pricing.entries import energy_of, kinds_of
 from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
 from eqchip.hw_reports.pricing.without_cores import of_arithmetic
 from eqchip.mapping.chip_file.anchors import load_anchors
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
+from eqchip.mapping.kinds import INFERENCE, TRAINING
 
 
 def training_cost(
@@ -58,19 +60,10 @@ def training_cost(
     }
 
 
-ROW_LABELS = {
-    "free": "free phase",
-    "nudged": "nudged phases",
-    "update": "weight update",
-    "sample": "training sample",
-    "whole": "whole training",
-}
-
-
 def _row(phase: str, energy: Sum, seconds: Sum, memory: Any) -> dict[str, Any]:
     return {
         "phase": phase,
-        "label": ROW_LABELS[phase],
+        "label": COST_ROWS[phase],
         "energy": energy.to_dict(),
         "time": seconds.to_dict(),
         "memory": memory,
@@ -118,7 +111,7 @@ def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
                 "by_kind": {
                     kind: {
                         name: figure_dict(energy_of(accounts.entries, phases, kind).figure)
-                        for name, phases in GROUPS
+                        for name, phases in OF
                     }
                     for kind in kinds_of(accounts.entries)
                 },

@@ -2,53 +2,56 @@
 
 from __future__ import annotations
 
-LABELS = {
-    # phases
-    "free": "free phase",
-    "nudged": "nudged phases",
-    "update": "weight update",
-    "inference": "inference",
-    # kinds of events
-    "synaptic_event": "synaptic events",
-    "update_active": "neuron updates, active",
-    "update_inactive": "neuron updates, inactive",
-    "spike": "spikes",
-    "message": "messages",
-    "message_in": "messages received",
-    "hop_east_west": "hops east-west",
-    "hop_north_south": "hops north-south",
-    "chip_crossing": "chip crossings",
-    "signal": "phase signals",
-    "readout_message": "read-out messages",
-    "readout_event": "synaptic events of errors",
-    "weight_update": "weight updates",
-    "barrier": "barriers",
-    "reset": "resets",
-    "clock_cycle": "clock cycles",
-    "step": "time steps",
-    "mac": "multiply-accumulates",
-    "access_8_kib": "accesses to 8 KiB",
-    "access_32_kib": "accesses to 32 KiB",
-    "access_1_mib": "accesses to 1 MiB",
-    "access_dram": "accesses to DRAM",
-    "static": "static power",
-    # resources of a core
+from eqchip.mapping.kinds import EVENTS, FREE, INFERENCE, NUDGED, TRAINING, UPDATE
+
+PHASES = {
+    FREE: "free phase",
+    NUDGED: "nudged phases",
+    UPDATE: "weight update",
+    INFERENCE: "inference",
+}
+# The rows of the cost of training.
+COST_ROWS = {
+    **{phase: PHASES[phase] for phase in TRAINING},
+    "sample": "training sample",
+    "whole": "whole training",
+}
+_RESOURCES = {
     "units": "units",
     "synapse_memory": "synapse memory",
     "input_axons": "input axons",
     "output_axons": "output axons",
     "fan_in": "fan-in",
     "fan_out": "fan-out",
-    # uses of memory
+}
+_MEMORY = {
     "weights": "weights",
     "mirrored_weights": "mirrored weights",
     "routing": "routing",
     "biases": "biases",
     "state": "state",
     "learning": "learning",
-    # what decides the time
+}
+_TIME = {
     "core": "busiest core",
     "mesh": "busiest link",
     "idle": "idle time",
     "period": "nominal periods",
 }
+
+
+def labels() -> dict[str, str]:
+    """All of them: phases, events, resources of a core, uses of memory, and what takes time."""
+    kinds = {row.name: row.label for row in EVENTS.values()}
+    return {**PHASES, **kinds, **_RESOURCES, **_MEMORY, **_TIME}
+
+
+def of_count(name: str) -> str | None:
+    """The words for a number that a report lists of what was counted.
+
+    Examples
+    --------
+    >>> of_count("updates_active")
+    'neuron updates, active'
+    """
+    return next((row.label for row in EVENTS.values() if row.shown == name), None)

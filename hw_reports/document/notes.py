@@ -7,8 +7,9 @@ from eqchip.emulator.learning.onchip_traffic import mirror_modes
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import FREE, NUDGED, STATIC, TRAINING, energy_of
+from eqchip.hw_reports.pricing.entries import STATIC, energy_of
 from eqchip.hw_reports.pricing.phases import copies_written
+from eqchip.mapping.kinds import FREE, NUDGED, TRAINING
 
 
 def notes_of(replay: Replay, accounts: Accounts) -> list[str]:

@@ -18,7 +18,7 @@ from eqchip.hw_reports.document import asynchronous as asynchrony
 from eqchip.hw_reports.document import cost_sections as costsections
 from eqchip.hw_reports.document import neurobench, sections
 from eqchip.hw_reports.document.chip_section import chip_section
-from eqchip.hw_reports.document.labels import LABELS
+from eqchip.hw_reports.document.labels import labels
 from eqchip.hw_reports.document.notes import notes_of
 from eqchip.hw_reports.pricing import memory
 from eqchip.hw_reports.pricing.account_types import Accounts
@@ -86,7 +86,7 @@ def report(
         "format": FORMAT,
         "title": f"{config.written} ({config.dataset}) on {replay.chip.name}",
         "statement": STATEMENT,
-        "labels": LABELS,
+        "labels": labels(),
         "run": _run(run, rows),
         "chip": chip_section(replay, accounts, chip_file),
         "provenance": provenance,

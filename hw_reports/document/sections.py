@@ -9,42 +9,32 @@ import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import (
-    INFERENCE,
-    PHASES,
-    READ_OUT_EVENT,
-    READ_OUT_MESSAGE,
-    SIGNAL,
-    STATIC,
-    TRAINING,
-    UPDATE,
-    by_core,
-    drawn,
-    energy_of,
-    kinds_of,
-)
+from eqchip.hw_reports.pricing.entries import STATIC, by_core, drawn, energy_of, kinds_of
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.timing import RESOURCES, PhaseTime
 from eqchip.hw_reports.pricing.totals import figure_dict, total
 from eqchip.mapping.activity.cores import CoreActivity
+from eqchip.mapping.kinds import (
+    GROUPS,
+    INFERENCE,
+    PHASES,
+    READ_OUT,
+    RECEIVED,
+    SENT,
+    SIGNALS,
+    SPIKES,
+    SYNAPSES,
+    TRAINING,
+    UPDATE,
+    of_groups,
+)
 from eqchip.mapping.placement.mapped import MappedNetwork
 
-GROUPS: tuple[tuple[str, Sequence[str]], ...] = (
+OF: tuple[tuple[str, Sequence[str]], ...] = (
     ("training", TRAINING),
     ("inference", (INFERENCE,)),
 )
-# Counted in the report of activity, under the name of what is counted -> kind.
-COUNTED = {
-    "spikes": "spike",
-    "synaptic_events": "synaptic_event",
-    "updates_active": "update_active",
-    "updates_inactive": "update_inactive",
-    "messages": "message",
-    "hops_east_west": "hop_east_west",
-    "hops_north_south": "hop_north_south",
-    "chip_crossings": "chip_crossing",
-    "weight_updates": "weight_update",
-}
+BY_CORE = (SPIKES, SYNAPSES, SENT, RECEIVED)  # groups of events that are told core by core
 RASTER_UNITS = 100  # of a layer in a raster, evenly spaced
 
 
@@ -100,10 +90,12 @@ def _per_sample(activity: CoreActivity, name: str) -> np.ndarray:
 def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """What was counted, per sample."""
     cores, written = accounts.cores, None
-    counted = COUNTED if accounts.signals is None else {**COUNTED, "signals": SIGNAL}
-    if accounts.readout:
-        told = {"readout_messages": READ_OUT_MESSAGE, "readout_events": READ_OUT_EVENT}
-        counted = {**counted, **told}
+    absent = {SIGNALS: accounts.signals is None, READ_OUT: not accounts.readout}
+    shown = {
+        row.shown: row.name
+        for row in of_groups(*GROUPS)
+        if row.shown is not None and not absent.get(row.group)
+    }
     if cores is not None:
         updates = len(replay.training.indices)
         written = {name: float(n.sum()) / updates for name, n in cores.updates._asdict().items()}
@@ -111,7 +103,7 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         "by_phase": {
             phase: {
                 name: float(kinds[kind].sum()) if kind in kinds else None
-                for name, kind in counted.items()
+                for name, kind in shown.items()
             }
             for phase, kinds in accounts.counts.items()
         },
@@ -121,8 +113,9 @@ def activity(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         if cores is None
         else {
             **{
-                name: _per_sample(cores.training, name).tolist()
-                for name in ("spikes", "synaptic_events", "messages_sent", "messages_received")
+                row.field: _per_sample(cores.training, row.field).tolist()
+                for row in of_groups(*BY_CORE)
+                if row.field is not None
             },
             "weight_updates": (cores.updates.attempted / len(replay.training.indices)).tolist(),
         },
@@ -173,7 +166,7 @@ def _raster(replay: Replay) -> dict[str, Any]:
 def energy(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """Joules per sample: in all, by phase, kind and core."""
     found = accounts.entries
-    groups = {name: energy_of(found, phases) for name, phases in GROUPS}
+    groups = {name: energy_of(found, phases) for name, phases in OF}
     cores = len(replay.mapped.parts) if replay.mapped is not None else 0
     whole = groups["training"].figure
     static = energy_of(found, TRAINING, STATIC).figure
@@ -181,13 +174,11 @@ def energy(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         **{name: sum_.to_dict() for name, sum_ in groups.items()},
         "dynamic": {
             name: total(e.energy for e in found if e.phase in phases and e.kind != STATIC).to_dict()
-            for name, phases in GROUPS
+            for name, phases in OF
         },
         "by_phase": {phase: energy_of(found, (phase,)).to_dict() for phase in PHASES},
         "by_kind": {
-            kind: {
-                name: figure_dict(energy_of(found, phases, kind).figure) for name, phases in GROUPS
-            }
+            kind: {name: figure_dict(energy_of(found, phases, kind).figure) for name, phases in OF}
             for kind in kinds_of(found)
         },
         "table": [
@@ -203,7 +194,7 @@ def energy(replay: Replay, accounts: Accounts) -> dict[str, Any]:
             for entry in found
         ],
         "by_core": {
-            name: by_core(found, phases, replay.chip, cores).tolist() for name, phases in GROUPS
+            name: by_core(found, phases, replay.chip, cores).tolist() for name, phases in OF
         }
         if cores
         else None,
@@ -223,7 +214,7 @@ def _static_of_cores(replay: Replay, accounts: Accounts) -> dict[str, Any] | Non
         name: drawn(
             total(accounts.seconds[phase] for phase in phases), Figure.of(power.si, "W") * cores
         ).to_dict()
-        for name, phases in GROUPS
+        for name, phases in OF
     }
     return {**found, "label": f"did only the {cores} cores in use draw static power"}
 
@@ -256,7 +247,7 @@ def time(accounts: Accounts) -> dict[str, Any]:
     """Seconds per sample, and what decides them."""
     cores, seconds = accounts.cores, accounts.seconds
     document: dict[str, Any] = {
-        **{name: total(seconds[p] for p in phases).to_dict() for name, phases in GROUPS},
+        **{name: total(seconds[p] for p in phases).to_dict() for name, phases in OF},
         "by_phase": {phase: seconds[phase].to_dict() for phase in PHASES},
         "critical": accounts.critical,
         **dict.fromkeys(
@@ -272,7 +263,7 @@ def time(accounts: Accounts) -> dict[str, Any]:
         **document,
         "by_core": {
             name: sum(times[phase].cores for phase in phases).tolist()  # type: ignore[union-attr]
-            for name, phases in GROUPS
+            for name, phases in OF
         },
         "busiest_core": {phase: times[phase].busiest for phase in PHASES},
         "steps_per_second": steps / lasting.value if lasting and lasting.value else None,
@@ -286,9 +277,7 @@ def time(accounts: Accounts) -> dict[str, Any]:
             phase: {name: figure_dict(getattr(times[phase], name)) for name in RESOURCES}
             for phase in PHASES
         },
-        "steps": {
-            name: _steps([times[p] for p in phases if p != UPDATE]) for name, phases in GROUPS
-        },
+        "steps": {name: _steps([times[p] for p in phases if p != UPDATE]) for name, phases in OF},
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.labels import of_count
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
@@ -25,19 +26,10 @@ from eqchip.hw_reports.page.cells import (
     numbers,
     total_cell,
 )
+from eqchip.hw_reports.plots.time import DECIDERS
+from eqchip.mapping.chip_file.figures import STATUSES
 
 LARGE = 1000  # from here on, decimals of a metric tell nothing
-STATUSES = ("assumed", "inherited", "fitted", "published", "measured")  # weakest first
-
-COUNTS = {
-    "updates_active": "Neuron updates, active",
-    "updates_inactive": "Neuron updates, inactive",
-    "hops_east_west": "Hops east-west",
-    "hops_north_south": "Hops north-south",
-    "signals": "Phase signals",
-    "readout_messages": "Read-out messages",
-    "readout_events": "Synaptic events of errors",
-}
 
 
 def time(document: Document) -> PageTable | None:
@@ -48,9 +40,8 @@ def time(document: Document) -> PageTable | None:
     rows = []
     for phase, parts in found["parts"].items():
         decided = {k: v for k, v in (found["bottleneck"].get(phase) or {}).items() if v}
-        names = {"core": "busiest core", "mesh": "busiest link", "barrier": "barrier"}
         words = ", ".join(
-            f"{names.get(part, part)} {percent(share)}"
+            f"{DECIDERS.get(part, part)} {percent(share)}"
             for part, share in sorted(decided.items(), key=lambda one: -one[1])
         )
         spent = sorted((found["critical"].get(phase) or {}).items(), key=lambda one: -one[1])
@@ -59,7 +50,7 @@ def time(document: Document) -> PageTable | None:
         rows.append(
             [
                 Cell(capital(name_of(phase, labels))), total_cell(found["by_phase"][phase]),
-                *(figure_cell((parts or {}).get(part)) for part in names),
+                *(figure_cell((parts or {}).get(part)) for part in DECIDERS),
                 Cell(words or UNKNOWN, f"mostly {kinds}" if kinds else ""),
                 number(NONE if core is None else str(core)),
             ]
@@ -81,7 +72,7 @@ def activity(document: Document) -> PageTable | None:
     if not names:
         return None
     rows = [
-        [Cell(COUNTS.get(name) or capital(name.replace("_", " "))),
+        [Cell(capital(of_count(name) or name_of(name, labels))),
          *(number(NONE if c.get(name) is None else count(c[name])) for c in by_phase.values())]
         for name in names
     ]  # fmt: skip
@@ -191,8 +182,8 @@ def coefficients(document: Document) -> PageTable:
 
     def order(row: Mapping[str, Any]) -> tuple[int, int, float]:
         place = weakest.index(row["name"]) if row["name"] in weakest else len(weakest)
-        status = STATUSES.index(row["status"]) if row["status"] in STATUSES else 0
-        return place, status, -(row["share"] or 0.0)
+        status = STATUSES.index(row["status"]) if row["status"] in STATUSES else len(STATUSES)
+        return place, -status, -(row["share"] or 0.0)
 
     rows = []
     for row in sorted(document["chip"]["coefficients"], key=order):

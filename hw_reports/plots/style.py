@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from eqchip.hw_reports.document.readable import UNKNOWN, amount, digits, scale
+from eqchip.mapping.kinds import EVENTS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,27 +26,6 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = (
     "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00",
 )  # fmt: skip
 GREY, PALE = "#8a9099", "#c3c8ce"
-# Kinds of one family have one hue.
-KIND_COLOURS = {
-    "synaptic_event": BLUE,
-    "update_active": "#7dc6ee",
-    "update_inactive": "#bfe3f7",
-    "spike": "#b8a200",
-    "message": GREEN,
-    "hop_east_west": "#5cc3a3",
-    "hop_north_south": "#a5dfcc",
-    "chip_crossing": "#00624a",
-    "signal": "#3a8f74",
-    "readout_message": "#2f6b3a",
-    "readout_event": "#3d5a80",
-    "weight_update": ORANGE,
-    "barrier": PURPLE,
-    "reset": VERMILION,
-    "static": GREY,
-    "mac": BLUE,
-    "accumulate": "#7dc6ee",
-    "memory_access": ORANGE,
-}
 SPARE_COLOURS = ("#7a5195", "#003f5c", "#a05a2c", "#6b8e23", "#b03a5b")
 PHASE_COLOURS = {"free": BLUE, "nudged": SKY, "update": ORANGE, "inference": GREEN}
 
@@ -100,11 +80,10 @@ def new_figure(height: float, width: float = WIDTH) -> Figure:
 
 
 def colour_of_kind(kind: str, kinds: list[str]) -> str:
-    """The colour of a kind; kinds that only one chip file has take turns."""
-    strange = [name for name in kinds if name not in KIND_COLOURS]
-    if kind in strange:
-        return SPARE_COLOURS[strange.index(kind) % len(SPARE_COLOURS)]
-    return KIND_COLOURS[kind]
+    """The colour of a kind; kinds of a chart that have none of their own take turns."""
+    own = {row.name: row.colour for row in EVENTS.values() if row.colour is not None}
+    strange = [name for name in kinds if name not in own]
+    return own.get(kind) or SPARE_COLOURS[strange.index(kind) % len(SPARE_COLOURS)]
 
 
 def write_unknown(ax: Axes, x: float, y: float, text: str = UNKNOWN, **options: Any) -> None:

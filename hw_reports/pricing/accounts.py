@@ -7,18 +7,7 @@ import numpy as np
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import readout, simulated, timing
 from eqchip.hw_reports.pricing.account_types import Accounts, Cores, Simulated
-from eqchip.hw_reports.pricing.entries import (
-    FREE,
-    INFERENCE,
-    NUDGED,
-    READ_OUT_MESSAGE,
-    SIGNAL,
-    UPDATE,
-    Counts,
-    Entry,
-    core_counts,
-    entries,
-)
+from eqchip.hw_reports.pricing.entries import Counts, Entry, core_counts, entries
 from eqchip.hw_reports.pricing.onchip_update import learning_of, update_on_chip
 from eqchip.hw_reports.pricing.phases import (
     barriers_of,
@@ -28,13 +17,13 @@ from eqchip.hw_reports.pricing.phases import (
     rows_of,
     step_counts_of,
 )
-from eqchip.hw_reports.pricing.signals import signals
+from eqchip.hw_reports.pricing.readout import READ_OUT_MESSAGE
+from eqchip.hw_reports.pricing.signals import SIGNAL, signals
 from eqchip.hw_reports.pricing.simulated import Work
 from eqchip.hw_reports.pricing.timing import PhaseTime
 from eqchip.hw_reports.pricing.without_cores import by_events, of_arithmetic
-from eqchip.mapping.activity.cores import (
-    core_activity,
-)
+from eqchip.mapping.activity.cores import core_activity
+from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 

@@ -30,13 +30,14 @@ from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.rules import rule_of
-from eqchip.hw_reports.pricing.entries import FREE, INFERENCE, NUDGED, UPDATE, Counts
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.hw_reports.pricing.entries import Counts
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 from eqchip.mapping.placement.wiring import synapse_count, synapse_weight_shape
 
 FLOAT_BITS, ACCESS_BITS = 32, 64
 # What a memory holds, in bytes, by the kind of its accesses.
-MEMORIES: tuple[tuple[Kind, int], ...] = (
+MEMORIES: tuple[tuple[str, int], ...] = (
     ("access_8_kib", 8 * 1024),
     ("access_32_kib", 32 * 1024),
     ("access_1_mib", 1024**2),
@@ -114,7 +115,7 @@ def dense_counts(config: Config, chip: Chip) -> dict[str, Counts]:
     return found
 
 
-def memory_for(size: int, chip: Chip) -> Kind:
+def memory_for(size: int, chip: Chip) -> str:
     """The memory of a chip that so many bytes are charged to, as the kind of its accesses."""
     priced = [(kind, room) for kind, room in MEMORIES if kind in chip.energy]
     if not priced:

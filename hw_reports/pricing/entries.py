@@ -15,31 +15,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
 from eqchip.hw_reports.pricing.timing import TIME
-from eqchip.hw_reports.pricing.totals import Sum, banded, total
+from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, total
+from eqchip.mapping import kinds
 from eqchip.mapping.activity.cores import CoreActivity
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import PHASES, counts_of
 
-FREE, NUDGED, UPDATE, INFERENCE = "free", "nudged", "update", "inference"
-TRAINING = (FREE, NUDGED, UPDATE)
-PHASES = (*TRAINING, INFERENCE)
-STATIC, SIGNAL = "static", "signal"
-# Of a read-out outside the dynamics: graded messages, and synapses that its errors cross.
-READ_OUT_MESSAGE, READ_OUT_EVENT = "readout_message", "readout_event"
-EAST_WEST, NORTH_SOUTH = slice(0, 2), slice(2, 4)  # of mapping.route.DIRECTIONS
-# The order of tables.
-ORDER = (
-    "synaptic_event", "update_active", "update_inactive", "spike", "message", "message_in",
-    "hop_east_west", "hop_north_south", "chip_crossing", SIGNAL, READ_OUT_MESSAGE, READ_OUT_EVENT,
-    "weight_update", "barrier", "reset", "clock_cycle", "mac", "access_8_kib", "access_32_kib",
-    "access_1_mib", "access_dram", STATIC,
-)  # fmt: skip
+STATIC = "static"  # the one kind that is a power, and no event
 
 Counts = dict[str, np.ndarray]
 
@@ -74,35 +62,19 @@ def core_counts(activity: CoreActivity, name: str | None = None) -> Counts:
     ``name`` None: in all phases. A message and its hops belong to the core that sends it.
     Crossings to another chip are not counted per core: theirs is an array of length 1.
     """
-    rows = [k for k, phase in enumerate(activity.phases) if name in (None, phase)]
-
-    def of(counts: np.ndarray) -> np.ndarray:
-        return counts[rows].sum(axis=0) / activity.samples
-
-    hops = of(activity.core_hops)
-    return {
-        "synaptic_event": of(activity.synaptic_events),
-        "update_active": of(activity.updates_active),
-        "update_inactive": of(activity.updates_inactive),
-        "spike": of(activity.spikes),
-        "message": of(activity.messages_sent),
-        "message_in": of(activity.messages_received),
-        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
-        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
-        "chip_crossing": np.atleast_1d(of(activity.chip_crossings)),
-    }
+    rows = _rows(activity.phases, name)
+    found = counts_of(activity, per=lambda n: n[rows].sum(axis=0) / activity.samples)
+    return {kind: np.atleast_1d(count) for kind, count in found.items()}
 
 
 def layer_counts(activity: Activity, name: str | None = None) -> Counts:
     """As :func:`core_counts` for a chip without a model of its cores, in one number per kind."""
-    rows = [k for k, phase in enumerate(activity.phases) if name in (None, phase)]
-    found = {
-        "synaptic_event": activity.synaptic_events,
-        "update_active": activity.updates_active,
-        "update_inactive": activity.updates_inactive,
-        "spike": activity.spikes,
-    }
-    return {kind: np.array([n[rows].sum() / activity.samples]) for kind, n in found.items()}
+    rows = _rows(activity.phases, name)
+    return counts_of(activity, per=lambda n: np.array([n[rows].sum() / activity.samples]))
+
+
+def _rows(phases: Sequence[str], name: str | None) -> list[int]:
+    return [k for k, phase in enumerate(phases) if name in (None, phase)]
 
 
 def entries(
@@ -125,13 +97,18 @@ def entries(
         All of them draw static power.
     priced : iterable of Entry
         What has its energy already, to be listed with the rest.
+
+    Raises
+    ------
+    InputError
+        For a kind that :mod:`eqchip.mapping.kinds` does not have.
     """
     found = list(priced)
-    for phase, kinds in counts.items():
-        for kind, count in kinds.items():
+    for phase, counted in counts.items():
+        for kind, count in counted.items():
             found.append(_marginal(kind, phase, count, chip))
         found += _standing(phase, times[phase], chip, chips)
-    return sorted(found, key=lambda entry: (ORDER.index(entry.kind), PHASES.index(entry.phase)))
+    return sorted(found, key=lambda one: (kinds.order(one.kind), PHASES.index(one.phase)))
 
 
 def energy_of(
@@ -145,15 +122,14 @@ def energy_of(
 
 def kinds_of(found: Iterable[Entry]) -> list[str]:
     """The kinds in the order of tables."""
-    present = {entry.kind for entry in found}
-    return [kind for kind in ORDER if kind in present]
+    return sorted({entry.kind for entry in found}, key=kinds.order)
 
 
 def by_core(found: Iterable[Entry], phases: Sequence[str], chip: Chip, cores: int) -> np.ndarray:
     """Nominal joules per core and sample: what belongs to a core, without static power."""
     joules = np.zeros(cores)
     for entry in found:
-        coefficient = chip.energy.get(cast(Kind, entry.kind))
+        coefficient = chip.energy.get(entry.kind)
         if entry.phase not in phases or entry.cores is None or coefficient is None:
             continue
         if len(entry.cores) == cores:
@@ -165,7 +141,7 @@ def _marginal(kind: str, phase: str, count: np.ndarray, chip: Chip) -> Entry:
     events = float(count.sum())
     figure = price({kind: events}, chip)[kind]
     if figure is None:
-        lacks = Sum(None, (f"{kind.replace('_', ' ')} energy",))
+        lacks = Sum(None, (lacking(kind, "energy"),))
         return Entry(kind, phase, events, lacks, chip.why_unknown(f"energy.{kind}"), count)
     return Entry(kind, phase, events, Sum(figure), chip.included.get(f"energy.{kind}"), count)
 

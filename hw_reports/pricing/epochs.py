@@ -24,13 +24,11 @@ from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.activity_file import metric
-from eqchip.hw_reports.pricing.entries import STATIC, TRAINING, UPDATE, Entry
+from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.mapping.kinds import EVENTS, MESSAGES, TRAINING, UPDATE, event, names_of
 
-MESSAGES = ("message", "message_in", "hop_east_west", "hop_north_south", "chip_crossing")
-FOLLOW_SPIKES = ("update_active", "spike", *MESSAGES)
-FOLLOW_TIME = (STATIC, "clock_cycle")
 EXPLANATION = (
     "The spikes and synaptic events of each epoch are those counted while it trained; messages "
     "and hops per spike are those of the replay.",
@@ -82,7 +80,7 @@ class Learned:
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
-        return {"weight_update": writes, **dict.fromkeys(MESSAGES, messages)}
+        return {"weight_update": writes, **dict.fromkeys(names_of(*MESSAGES), messages)}
 
 
 def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:
@@ -191,14 +189,12 @@ def _counted(found: Sequence[Entry]) -> dict[str, float]:
 def _factors(row: Mapping[str, Any], counted: Mapping[str, float]) -> dict[str, float]:
     """By kind, how many times the replay's events a sample of the epoch had."""
     spiked = _ratio(row["spikes_per_sample"], counted.get("spike", 0.0))
-    factors = dict.fromkeys(FOLLOW_SPIKES, spiked)
-    factors["synaptic_event"] = _ratio(
-        row["synaptic_events_per_sample"], counted.get("synaptic_event", 0.0)
-    )
+    arrived = _ratio(row["synaptic_events_per_sample"], counted.get("synaptic_event", 0.0))
+    times = {"spikes": spiked, "synaptic events": arrived}
     active, inactive = counted.get("update_active", 0.0), counted.get("update_inactive", 0.0)
     if inactive:
-        factors["update_inactive"] = max(inactive + active * (1.0 - spiked), 0.0) / inactive
-    return factors
+        times["inactive"] = max(inactive + active * (1.0 - spiked), 0.0) / inactive
+    return {one.name: times[one.follows] for one in EVENTS.values() if one.follows in times}
 
 
 def _ratio(epoch: float, replay: float) -> float:
@@ -214,7 +210,7 @@ def _time(
     writes: float,
 ) -> Sum:
     """The time of a phase, its deciding parts scaled by their kinds' factors."""
-    if phase == "update":
+    if phase == UPDATE:
         return time * writes  # as often as weights are written, with its barrier
     return time if critical is None else _scaled(time, critical[phase], factors)
 
@@ -239,7 +235,7 @@ def _update(
     for entry in (entry for entry in found if entry.phase == UPDATE):
         if entry.kind == "weight_update":
             terms.append(learned.one_write * metric(row, "weights_attempted_per_sample"))
-        elif entry.kind in FOLLOW_TIME:
+        elif event(entry.kind).follows == "time":
             factor = _longer(times[UPDATE].figure, seconds[UPDATE].figure)
             terms.append(entry.energy * factor)
         else:
@@ -258,7 +254,8 @@ def _energy(
         if entry.phase not in TRAINING:
             continue
         factor = factors.get(entry.kind, 1.0)
-        if entry.kind in FOLLOW_TIME or (entry.kind == "barrier" and entry.phase == "update"):
+        lasting = event(entry.kind).follows == "time"
+        if lasting or (entry.kind == "barrier" and entry.phase == UPDATE):
             factor = _longer(times[entry.phase].figure, seconds[entry.phase].figure)
         terms.append(entry.energy * factor)
     return total(terms)

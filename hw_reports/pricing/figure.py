@@ -12,7 +12,8 @@ from numbers import Real
 from typing import Any
 
 from eqchip.emulator.errors import InputError
-from eqchip.mapping.chip_file.chip import KINDS, Chip
+from eqchip.mapping import kinds
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
 
 JOULE, WATT = "J", "W"
@@ -79,7 +80,7 @@ def price(counts: Mapping[str, float], chip: Chip) -> dict[str, Figure | None]:
     Parameters
     ----------
     counts : mapping of kind to number
-        Kinds as in :data:`eqchip.mapping.chip_file.chip.KINDS`, e.g. ``{"synaptic_event": 1000}``.
+        Those of :mod:`eqchip.mapping.kinds` that chip files price: ``{"synaptic_event": 1000}``.
         ``reset`` counts the cores that are reset, ``barrier`` the time steps.
     chip : Chip
 
@@ -106,8 +107,8 @@ def price(counts: Mapping[str, float], chip: Chip) -> dict[str, Figure | None]:
 
 
 def _price_one(kind: str, count: float, chip: Chip) -> Figure | None:
-    if kind not in KINDS:
-        raise InputError(f"event kind {kind!r} is unknown; expected one of {', '.join(KINDS)}")
+    if kind not in kinds.priced():
+        raise kinds.unknown(kind, kinds.priced())
     _check_amount(f"count of {kind}", count)
     address = f"energy.{kind}"
     if count == 0 or address in chip.included:

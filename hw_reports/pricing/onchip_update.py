@@ -19,18 +19,15 @@ from eqchip.emulator.learning.onchip_traffic import (
 )
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import timing
-from eqchip.hw_reports.pricing.entries import (
-    EAST_WEST,
-    NORTH_SOUTH,
-    Counts,
-)
+from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.hw_reports.pricing.epochs import Learned
-from eqchip.hw_reports.pricing.figure import Figure, price
+from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.timing import PhaseTime
-from eqchip.hw_reports.pricing.totals import Sum, plus, total
+from eqchip.hw_reports.pricing.totals import plus, priced, total
 from eqchip.mapping.activity.exchange import Exchange, exchange
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.activity.writes import WeightUpdates, synapse_writes, weight_updates
+from eqchip.mapping.kinds import MESSAGES, counts_of
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 STEPS_OF_PRESENTATION = 3  # in a mirror mode: two of spikes, one of what the units above tell
@@ -92,10 +89,9 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     reach = np.zeros(len(config.sizes))
     for sender, receiver, each in ways:
         reach[sender] += each * len(mapped.cores_of(receiver))
-    one = price({"weight_update": 1.0}, chip)["weight_update"]
     learned = Learned(
         attempted=float(per_sample.sum()),
-        one_write=Sum(one, () if one is not None else ("weight update energy",)),
+        one_write=priced({"weight_update": 1.0}, chip),
         messages=float(counts["message"].sum()) if share else 0.0,
         always=mirroring + periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
         source=source,
@@ -141,14 +137,8 @@ def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Cou
 
 def _message_counts(sent: Exchange) -> Counts:
     """Messages of an exchange, and their hops, per sample."""
-    steps, hops = sent.steps, sent.hops.mean(axis=0)
-    return {
-        "message": steps.messages_sent[0].mean(axis=0),
-        "message_in": steps.messages_received[0].mean(axis=0),
-        "hop_east_west": hops[:, EAST_WEST].sum(axis=1),
-        "hop_north_south": hops[:, NORTH_SOUTH].sum(axis=1),
-        "chip_crossing": np.array([sent.crossings.mean()]),
-    }
+    found = counts_of(sent, MESSAGES, per=lambda n: n.mean(axis=0))
+    return {kind: np.atleast_1d(count) for kind, count in found.items()}
 
 
 def _mirror_modes(

@@ -9,18 +9,12 @@ import numpy as np
 from eqchip.emulator.description.network import Network
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import timing
-from eqchip.hw_reports.pricing.entries import (
-    FREE,
-    INFERENCE,
-    NUDGED,
-    UPDATE,
-    Counts,
-    Entry,
-)
+from eqchip.hw_reports.pricing.entries import Counts, Entry
 from eqchip.hw_reports.pricing.totals import Sum
 from eqchip.mapping.activity.cores import step_counts
 from eqchip.mapping.activity.steps import StepCounts, phase_of_steps
 from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import synapse_count
 

@@ -30,14 +30,17 @@ from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.problem.run import Run
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import timing
-from eqchip.hw_reports.pricing.entries import FREE, NUDGED, READ_OUT_EVENT, READ_OUT_MESSAGE, Entry
-from eqchip.hw_reports.pricing.figure import price
+from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.signals import message_energy
-from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.hw_reports.pricing.totals import Sum, priced, total
 from eqchip.mapping.activity.exchange import Exchange, from_corner, to_corner
 from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import FREE, NUDGED
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import FEEDBACK, fans
+
+# Graded messages, and synapses that errors cross.
+READ_OUT_MESSAGE, READ_OUT_EVENT = "readout_message", "readout_event"
 
 
 class Told(NamedTuple):
@@ -138,8 +141,7 @@ def _told(mapped: MappedNetwork, sent: Exchange, errors: float) -> Told:
 
 
 def _crossing(events: float, chip: Chip) -> Sum:
-    figure = price({"synaptic_event": events}, chip)["synaptic_event"]
-    return Sum(figure, () if figure is not None else ("synaptic event energy",))
+    return priced({"synaptic_event": events}, chip)
 
 
 def _together(nudges: list[Told]) -> Told:

@@ -17,12 +17,14 @@ import numpy as np
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.learning.onchip_traffic import signals_of
 from eqchip.hw_reports.pricing import timing
-from eqchip.hw_reports.pricing.entries import EAST_WEST, NORTH_SOUTH, SIGNAL, Entry
-from eqchip.hw_reports.pricing.figure import price
-from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.hw_reports.pricing.entries import Entry
+from eqchip.hw_reports.pricing.totals import Sum, priced
 from eqchip.mapping.activity.exchange import Exchange, broadcast
 from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import MESSAGES, counts_of
 from eqchip.mapping.placement.mapped import MappedNetwork
+
+SIGNAL = "signal"
 
 
 class Signals(NamedTuple):
@@ -64,16 +66,9 @@ def signals(config: Config, mapped: MappedNetwork) -> Signals:
 def message_energy(told: Exchange, chip: Chip) -> Sum:
     """The energy of an exchange, the mean over samples: messages sent and received, and hops."""
     samples = len(told.hops)
-    hops = told.hops.sum(axis=(0, 1)) / samples
-    messages = float(told.steps.messages_sent.sum()) / samples
-    counts = {
-        "message": messages,
-        "message_in": messages,
-        "hop_east_west": float(hops[EAST_WEST].sum()),
-        "hop_north_south": float(hops[NORTH_SOUTH].sum()),
-        "chip_crossing": float(told.crossings.mean()),
-    }
-    return total(
-        Sum(figure, () if figure is not None else (f"{kind.replace('_', ' ')} energy",))
-        for kind, figure in price(counts, chip).items()
-    )
+
+    def mean(counts: np.ndarray) -> np.ndarray:
+        return counts.sum(axis=tuple(range(min(counts.ndim, 2)))) / samples
+
+    counts = counts_of(told, MESSAGES, per=mean)
+    return priced({kind: float(count) for kind, count in counts.items()}, chip)

@@ -35,7 +35,7 @@ from eqchip.hw_reports.pricing.timing import (
 )
 from eqchip.hw_reports.pricing.totals import Sum, banded
 from eqchip.mapping.activity.steps import StepCounts
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.clocks import HOP_KINDS, LEVELS, busy, link_seconds, seconds_of
 from eqchip.mapping.placement.route import Routes
 
@@ -93,11 +93,11 @@ class Period:
 def work(counts: StepCounts, routes: Routes, chip: Chip, rows: np.ndarray) -> Work:
     """What there is to do in those rows of a run; arguments as for `timing.relaxation`."""
     samples = counts.updates_active.shape[1]
-    kinds: dict[Kind, np.ndarray] = {
+    kinds = {
         kind: count[rows].sum(axis=(0, 1)) / samples for kind, count in core_counts(counts).items()
     }
     crossed = counts.links[rows].sum(axis=(0, 1)) / samples
-    hop_kinds: list[Kind] = [HOP_KINDS[link.direction] for link in routes.links]
+    hop_kinds = [HOP_KINDS[link.direction] for link in routes.links]
     core, link = np.zeros(3), np.zeros(3)
     for level in LEVELS:
         by_core = busy(kinds, chip, level)
@@ -108,7 +108,7 @@ def work(counts: StepCounts, routes: Routes, chip: Chip, rows: np.ndarray) -> Wo
             spent = {kind: n[first] * seconds_of(chip, kind).value for kind, n in kinds.items()}
             if link[level] > core[level]:
                 spent = {hop_kinds[int(by_link.argmax())]: float(link[level])}
-    happened: list[Kind] = [kind for kind, count in kinds.items() if count.any()]
+    happened = [kind for kind, count in kinds.items() if count.any()]
     happened += sorted({kind for kind, n in zip(hop_kinds, crossed, strict=True) if n})
     happened += ["chip_crossing"] if crossed[routes.crossing].any() else []
     return Work(

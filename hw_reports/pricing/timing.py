@@ -27,10 +27,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqchip.hw_reports.pricing.figure import Figure
-from eqchip.hw_reports.pricing.totals import Sum, banded, plus
+from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, plus
 from eqchip.mapping.activity.steps import StepCounts
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
+from eqchip.mapping.kinds import ON_CORES, counts_of
 from eqchip.mapping.placement.clocks import HOP_KINDS, busy, link_seconds, seconds_of
 from eqchip.mapping.placement.route import Routes
 
@@ -77,19 +78,12 @@ class PhaseTime:
     rows: np.ndarray
 
 
-def core_counts(counts: StepCounts) -> dict[Kind, np.ndarray]:
+def core_counts(counts: StepCounts) -> dict[str, np.ndarray]:
     """What keeps a core busy: kind -> count, shape (steps, batch, cores).
 
     A message keeps the core that sends it busy, and as ``message_in`` the one that receives it.
     """
-    return {
-        "update_active": counts.updates_active,
-        "update_inactive": counts.updates_inactive,
-        "synaptic_event": counts.synaptic_events,
-        "spike": counts.updates_active,
-        "message": counts.messages_sent,
-        "message_in": counts.messages_received,
-    }
+    return counts_of(counts, ON_CORES)
 
 
 def relaxation(
@@ -116,9 +110,9 @@ def relaxation(
     """
     kinds = {kind: count[rows] for kind, count in core_counts(counts).items()}
     crossed = counts.links[rows]
-    hop_kinds: list[Kind] = [HOP_KINDS[link.direction] for link in routes.links]
+    hop_kinds = [HOP_KINDS[link.direction] for link in routes.links]
     samples, used = crossed.shape[1], crossed.any(axis=(0, 1))
-    happened: list[Kind] = [kind for kind, count in kinds.items() if count.any()]
+    happened = [kind for kind, count in kinds.items() if count.any()]
     happened += sorted({kind for kind, any_ in zip(hop_kinds, used, strict=True) if any_})
     happened += ["chip_crossing"] if (used & routes.crossing).any() else []
     lacks = [name for kind in happened for name in time_of_one(chip, kind).lacks]
@@ -221,14 +215,14 @@ def by_events(chip: Chip, steps: int, events: float) -> Sum:
     return Sum(None, (TIME,))
 
 
-def time_of_one(chip: Chip, kind: Kind) -> Sum:
+def time_of_one(chip: Chip, kind: str) -> Sum:
     """The time of one event: nothing if another contains it; its name if nobody knows."""
     found = chip.time.get(kind)
     if found is not None:
         return Sum(Figure.of(found.si, SECONDS))
     if f"time.{kind}" in chip.included:
         return Sum(Figure.zero(SECONDS))
-    return Sum(None, (f"{kind.replace('_', ' ')} time",))
+    return Sum(None, (lacking(kind, "time"),))
 
 
 def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[str, float]:
@@ -239,11 +233,11 @@ def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[
 
 
 def _critical(
-    kinds: Mapping[Kind, np.ndarray],
+    kinds: Mapping[str, np.ndarray],
     chip: Chip,
     working: np.ndarray,
     load: np.ndarray,
-    hop_kinds: Sequence[Kind],
+    hop_kinds: Sequence[str],
     barrier: float,
 ) -> dict[str, float]:
     """Nominal seconds by kind on the core or link that decides each step, mean over samples."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from eqchip.hw_reports.pricing.figure import Figure
+from eqchip.hw_reports.pricing.figure import Figure, price
+from eqchip.mapping.chip_file.chip import Chip
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ def total(terms: Iterable[Sum]) -> Sum:
     terms = list(terms)
     lacks = tuple(dict.fromkeys(name for term in terms for name in term.lacks))
     return Sum(plus(term.figure for term in terms), lacks)
+
+
+def lacking(kind: str, what: str) -> str:
+    """The name of a price that is not known: ``synaptic event energy``."""
+    return f"{kind.replace('_', ' ')} {what}"
+
+
+def priced(counts: Mapping[str, float], chip: Chip) -> Sum:
+    """The energy of counted events together, as :func:`eqchip.hw_reports.pricing.figure.price`."""
+    return total(
+        Sum(figure, () if figure is not None else (lacking(kind, "energy"),))
+        for kind, figure in price(counts, chip).items()
+    )
 
 
 def plus(figures: Iterable[Figure | None]) -> Figure | None:

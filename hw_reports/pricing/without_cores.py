@@ -9,15 +9,7 @@ import numpy as np
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import baselines, readout, simulated, timing
 from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
-from eqchip.hw_reports.pricing.entries import (
-    FREE,
-    INFERENCE,
-    NUDGED,
-    UPDATE,
-    Counts,
-    entries,
-    layer_counts,
-)
+from eqchip.hw_reports.pricing.entries import Counts, entries, layer_counts
 from eqchip.hw_reports.pricing.phases import (
     copies_written,
     count_kinds,
@@ -29,6 +21,7 @@ from eqchip.hw_reports.pricing.simulated import PERIOD, PERIOD_TIME, Period
 from eqchip.hw_reports.pricing.timing import TIME
 from eqchip.hw_reports.pricing.totals import Sum
 from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 
 
 def by_events(replay: Replay) -> Accounts:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
-from eqchip.hw_reports.pricing.entries import PHASES, Entry
+from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import exactly
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.kinds import PHASES
 
 COLUMNS = (
     "quantity", "phase", "kind", "core", "layer", "count", "low", "value", "high", "unit",
@@ -48,7 +49,7 @@ def csv_text(replay: Replay, accounts: Accounts, memory: dict[str, Any]) -> str:
 
 def _energy(entry: Entry, chip: Chip, layers: list[int]) -> Iterator[Row]:
     name = ("energy", entry.phase, entry.kind)
-    price = chip.energy.get(cast(Kind, entry.kind))
+    price = chip.energy.get(entry.kind)
     unknown = (entry.why or "") if entry.energy.figure is None else "; ".join(entry.energy.lacks)
     if entry.cores is None or len(entry.cores) != len(layers):
         count = "" if entry.count is None else entry.count

@@ -26,6 +26,26 @@ class Exchange(NamedTuple):
     hops: np.ndarray
     crossings: np.ndarray
 
+    @property
+    def messages_sent(self) -> np.ndarray:
+        """Of each core, shape (samples, cores)."""
+        return self.steps.messages_sent[0]
+
+    @property
+    def messages_received(self) -> np.ndarray:
+        """The same at the other end."""
+        return self.steps.messages_received[0]
+
+    @property
+    def core_hops(self) -> np.ndarray:
+        """The hops, as :class:`eqchip.mapping.activity.cores.CoreActivity` names them."""
+        return self.hops
+
+    @property
+    def chip_crossings(self) -> np.ndarray:
+        """The crossings, likewise."""
+        return self.crossings
+
 
 def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> Exchange:
     """Route messages from units to cores, as spikes are routed: once for every destination core.

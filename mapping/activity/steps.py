@@ -29,6 +29,11 @@ class StepCounts(NamedTuple):
     messages_received: np.ndarray
     links: np.ndarray
 
+    @property
+    def spikes(self) -> np.ndarray:
+        """As many as there are active updates."""
+        return self.updates_active
+
 
 def phase_of_steps(phases: tuple[Phase, ...]) -> np.ndarray:
     """The phase of every step run, int64, shape (steps,)."""

@@ -18,10 +18,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.errors import InputError, check_whole
+from eqchip.mapping import kinds
 from eqchip.mapping.chip_file.chip_errors import one_line
 from eqchip.mapping.chip_file.cores import Cores
 from eqchip.mapping.chip_file.figures import (
@@ -48,43 +50,20 @@ FORMAT = "eqchip-chip 1"
 
 Model = Literal["cores", "events", "arithmetic"]
 
-Kind = Literal[
-    # on a neuromorphic chip
-    "synaptic_event",
-    "update_active",
-    "update_inactive",
-    "spike",
-    "message",
-    "message_in",
-    "hop_east_west",
-    "hop_north_south",
-    "chip_crossing",
-    "weight_update",
-    "reset",
-    "barrier",
-    # on a chip with a clock, or with a fixed time step
-    "clock_cycle",
-    "step",
-    # arithmetic, and memory in accesses of 64 bits
-    "mac",
-    "mac_bf16",
-    "mac_int8",
-    "accumulate",
-    "add_int8",
-    "add_int16",
-    "add_int32",
-    "add_fp16",
-    "add_fp32",
-    "multiply_int8",
-    "multiply_int32",
-    "multiply_fp16",
-    "multiply_fp32",
-    "access_8_kib",
-    "access_32_kib",
-    "access_1_mib",
-    "access_dram",
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+
+def _known(kind: str) -> str:
+    names = kinds.priced()
+    if kind not in names:
+        wanted = [repr(name) for name in names]
+        raise PydanticCustomError(
+            "literal_error",
+            "no event kind",
+            {"expected": f"{', '.join(wanted[:-1])} or {wanted[-1]}"},
+        )
+    return kind
+
+
+Kind = Annotated[str, AfterValidator(_known)]  # of an event that has a price
 
 StaticPart = Literal["chip", "core"]
 
@@ -109,8 +88,8 @@ class Chip(Table):
         receives the spike.
     arithmetic : FixedPoint, optional
     cores : Cores, optional
-    energy, time : dict of Kind to Energy, Duration
-        Marginal cost of one event.
+    energy, time : dict of str to Energy, Duration
+        Marginal cost of one event, by the kinds of :mod:`eqchip.mapping.kinds`.
     static_power : dict of {"chip", "core"} to Power
         Drawn whatever happens; "core" is the chip's, shared out, and not to be added to it.
     clock : Frequency, optional
@@ -152,7 +131,7 @@ class Chip(Table):
 
     @field_validator("time")
     @classmethod
-    def _check_time(cls, time: dict[Kind, Duration]) -> dict[Kind, Duration]:
+    def _check_time(cls, time: dict[str, Duration]) -> dict[str, Duration]:
         if "barrier" in time:
             raise ValueError("expected no time.barrier but a table [[barrier]] per number of tiles")
         return time
@@ -184,7 +163,7 @@ class Chip(Table):
         given = {address for address, _ in self.figures()}
         for table, entries in (("unknown", self.unknown), ("included", self.included)):
             for address in entries:
-                if address not in _ADDRESSES:
+                if address not in _addresses():
                     raise ValueError(
                         f"{table}.{address!r} is no figure of a chip; "
                         "expected an address such as energy.barrier, time.reset, static_power.chip"
@@ -277,16 +256,20 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "events": ("energy.synaptic_event",),
     "arithmetic": ("energy.mac",),
 }
-_ADDRESSES = frozenset(
-    [
-        *(f"{table}.{kind}" for table in ("energy", "time") for kind in KINDS),
-        *(f"static_power.{part}" for part in get_args(StaticPart)),
-        *(f"cores.{name}" for name in Cores.model_fields),
-        "cores",
-        "arithmetic",
-        "clock",
-    ]
-)
+
+
+def _addresses() -> frozenset[str]:
+    """What a chip file may say that it does not know, or has in another figure."""
+    return frozenset(
+        [
+            *(f"{table}.{kind}" for table in ("energy", "time") for kind in kinds.priced()),
+            *(f"static_power.{part}" for part in get_args(StaticPart)),
+            *(f"cores.{name}" for name in Cores.model_fields),
+            "cores",
+            "arithmetic",
+            "clock",
+        ]
+    )
 
 
 def chip_names() -> list[str]:

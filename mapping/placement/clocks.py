@@ -18,20 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Delays, Queues
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.errors import InputError, check_number
-from eqchip.mapping.chip_file.chip import Chip, Kind
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
+from eqchip.mapping.kinds import ON_CORES, counts_of
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.route import EAST, WEST, Direction, Routes
 
 LEVELS = range(3)  # low, nominal, high of a Span
 DIGITS = 12  # decimals of a time in periods; a quantum of the engine is some 1e-6
-HOP_KINDS: dict[Direction, Kind] = {
+HOP_KINDS: dict[Direction, str] = {
     "east": "hop_east_west",
     "west": "hop_east_west",
     "north": "hop_north_south",
@@ -39,13 +41,13 @@ HOP_KINDS: dict[Direction, Kind] = {
 }
 
 
-def seconds_of(chip: Chip, kind: Kind) -> Span:
+def seconds_of(chip: Chip, kind: str) -> Span:
     """The time of one event, in seconds; 0 where the chip file has none (see `untimed`)."""
     found = chip.time.get(kind)
     return Span(0.0, 0.0, 0.0) if found is None else found.si
 
 
-def busy(counts: Mapping[Kind, np.ndarray], chip: Chip, level: int) -> np.ndarray:
+def busy(counts: Mapping[str, np.ndarray], chip: Chip, level: int) -> np.ndarray:
     """Seconds that counted events keep a core busy, one after the other, in their shape.
 
     ``level``: 0 with the low times, 1 with the nominal ones, 2 with the high ones.
@@ -65,7 +67,7 @@ def link_seconds(routes: Routes, chip: Chip, level: int) -> np.ndarray:
     return np.array(hops) + routes.crossing * seconds_of(chip, "chip_crossing")[level]
 
 
-def untimed(counts: Mapping[Kind, np.ndarray], chip: Chip) -> list[Kind]:
+def untimed(counts: Mapping[str, np.ndarray], chip: Chip) -> list[str]:
     """The kinds that occur and whose time nobody knows; others contain what is ``included``."""
     return [
         kind
@@ -74,9 +76,18 @@ def untimed(counts: Mapping[Kind, np.ndarray], chip: Chip) -> list[Kind]:
     ]
 
 
-def events_in_a_period(
-    mapped: MappedNetwork, input: InputMode = "spikes"
-) -> dict[Kind, np.ndarray]:
+class _Expected(NamedTuple):
+    """What every core does in a nominal period, float64, shape (cores,), as counters name it."""
+
+    spikes: np.ndarray
+    updates_active: np.ndarray
+    updates_inactive: np.ndarray
+    synaptic_events: np.ndarray
+    messages_sent: np.ndarray
+    messages_received: np.ndarray
+
+
+def events_in_a_period(mapped: MappedNetwork, input: InputMode = "spikes") -> dict[str, np.ndarray]:
     """What every core does in a nominal period: kind -> events, float64, shape (cores,).
 
     At the rates that the placement was given (:func:`eqchip.map_network`; 1 by default: every
@@ -86,14 +97,15 @@ def events_in_a_period(
     messages = spikes[:, None] * (mapped.synapses > 0)
     sent = mapped.by_core(spikes)
     injected = (mapped.layer_of == 0) & (input == "current")
-    return {
-        "update_active": sent,
-        "update_inactive": np.where(injected, 0.0, np.maximum(mapped.units - sent, 0.0)),
-        "synaptic_event": (spikes[:, None] * mapped.synapses).sum(axis=0),
-        "spike": sent,
-        "message": mapped.by_core(messages, axis=0).sum(axis=1),
-        "message_in": messages.sum(axis=0),
-    }
+    expected = _Expected(
+        spikes=sent,
+        updates_active=sent,
+        updates_inactive=np.where(injected, 0.0, np.maximum(mapped.units - sent, 0.0)),
+        synaptic_events=(spikes[:, None] * mapped.synapses).sum(axis=0),
+        messages_sent=mapped.by_core(messages, axis=0).sum(axis=1),
+        messages_received=messages.sum(axis=0),
+    )
+    return counts_of(expected, ON_CORES)
 
 
 def _spikes_sent(mapped: MappedNetwork, input: InputMode) -> np.ndarray:
@@ -195,7 +207,7 @@ def on_chip(
     """
     timing = timing or Asynchronous()
     chip = mapped.chip
-    needed: list[Kind] = ["message", "message_in", *HOP_KINDS.values(), "synaptic_event"]
+    needed = ["message", "message_in", *HOP_KINDS.values(), "synaptic_event"]
     _check_times(chip, untimed(dict.fromkeys(needed, np.ones(1)), chip))
     seconds = period if period is not None else timing.period
     if seconds is None:
@@ -230,7 +242,7 @@ def _hop_seconds(mapped: MappedNetwork) -> float:
     return float(share * across + (1.0 - share) * along)
 
 
-def _check_times(chip: Chip, lacking: list[Kind]) -> None:
+def _check_times(chip: Chip, lacking: list[str]) -> None:
     if lacking:
         names = ", ".join(f"time.{kind}" for kind in dict.fromkeys(lacking))
         raise InputError(

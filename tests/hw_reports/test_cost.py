@@ -16,12 +16,13 @@ from eqchip.hw_reports.pricing import entries as cost
 from eqchip.hw_reports.pricing import epochs as trainingcost
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, exactly, total
+from eqchip.mapping import kinds
 from eqchip.mapping.activity.cores import CoreActivity
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.route import Link
 
 PJ, NS = 1e-12, 1e-9
-SECONDS = {phase: Sum(exactly(1e-6, "s")) for phase in cost.PHASES}
+SECONDS = {phase: Sum(exactly(1e-6, "s")) for phase in kinds.PHASES}
 
 
 @pytest.fixture
@@ -117,7 +118,7 @@ def test_energy_of_cores_is_all_that_belongs_to_a_core(chip):
         "inference": {"synaptic_event": np.array([100.0, 100.0])},
     }
     found = cost.entries(counts, SECONDS, chip)
-    assert cost.by_core(found, cost.TRAINING, chip, 2) == pytest.approx(
+    assert cost.by_core(found, kinds.TRAINING, chip, 2) == pytest.approx(
         np.array([5.0, 1.0 + 200.0]) * PJ
     )
 
@@ -217,7 +218,7 @@ def epochs(chip, minibatch=4, **row):
 
 def test_an_epoch_with_the_counts_of_the_replay_costs_the_replay_times_its_samples(chip):
     (epoch,) = epochs(chip)
-    per_sample = cost.energy_of(sample(chip), cost.TRAINING).figure
+    per_sample = cost.energy_of(sample(chip), kinds.TRAINING).figure
     assert epoch.energy.figure.value == pytest.approx(1000 * per_sample.value)
     assert epoch.energy.figure.low == pytest.approx(1000 * per_sample.low)
     assert epoch.seconds.figure.value == pytest.approx(1000 * 3e-6)
@@ -225,7 +226,7 @@ def test_an_epoch_with_the_counts_of_the_replay_costs_the_replay_times_its_sampl
 
 def test_an_epoch_follows_its_own_synaptic_events(chip):
     (epoch,) = epochs(chip, synaptic_events_per_sample=300.0)
-    per_sample = cost.energy_of(sample(chip), cost.TRAINING).figure.value
+    per_sample = cost.energy_of(sample(chip), kinds.TRAINING).figure.value
     # 150 events more; 600 + 500 ns longer, at 3 mW.
     more = 150 * PJ + 1100 * NS * 3e-3
     assert epoch.energy.figure.value == pytest.approx(1000 * (per_sample + more))
@@ -234,7 +235,7 @@ def test_an_epoch_follows_its_own_synaptic_events(chip):
 
 def test_an_epoch_follows_its_own_spikes_and_all_other_updates_are_inactive(chip):
     (epoch,) = epochs(chip, spikes_per_sample=20.0)
-    per_sample = cost.energy_of(sample(chip), cost.TRAINING).figure.value
+    per_sample = cost.energy_of(sample(chip), kinds.TRAINING).figure.value
     # Ten spikes more: messages, and active instead of inactive updates.
     more = (10 * 2 + 10 * 10 - 10 * 5 + 20 * 3) * PJ
     # The 40 inactive updates become 30, of 300 ns; the hops of 500 ns double.
