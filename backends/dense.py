@@ -227,7 +227,7 @@ def solve(problem: Problem, *, counters: bool = True) -> Run:
     --------
     >>> from eqchip.emulator.description.coding import Coding
     >>> from eqchip.emulator.description.network import Network
-    >>> from eqchip.emulator.problem.problem import pose
+    >>> from eqchip.emulator.problem.pose import pose
     >>> net = Network.dense([1, 1], weights=[[[0.5]]])
     >>> run = solve(pose(net, [[1.0]], coding=Coding.real_valued(0.5), phases=[Free(3)]))
     >>> run.ends[0][1].tolist()

@@ -182,6 +182,7 @@ class Network:
 
         Examples
         --------
+        >>> from eqchip.emulator.description.connections import AvgPool2d
         >>> first = Conv2d((28, 28, 1), 8, kernel=5, pool=AvgPool2d(2))
         >>> Network.chain([first, Dense(12 * 12 * 8, 10)])
         Network(28x28x1-12x12x8-10)

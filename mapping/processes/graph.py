@@ -235,7 +235,7 @@ def process_graph(problem: Problem) -> ProcessGraph:
     --------
     >>> from eqchip.emulator.description.coding import Coding
     >>> from eqchip.emulator.description.network import Network
-    >>> from eqchip.emulator.problem.problem import pose
+    >>> from eqchip.emulator.problem.pose import pose
     >>> net = Network.dense([3, 2], seed=0)
     >>> print(process_graph(pose(net, [[0.5, 0.0, 1.0]], coding=Coding(), phases=[Free(4)],
     ...                          precision="float64")))

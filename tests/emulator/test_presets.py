@@ -9,7 +9,7 @@ from small_runs import few_digits, small_config
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.training import trainer as training
+from eqchip.emulator.training import classifier, trainer
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.trainer import Trainer
 
@@ -62,12 +62,13 @@ def inputs_seen(monkeypatch, share):
             trained.append((data.train_x[problem.samples], problem.x))
         return solve(problem, **more)
 
-    monkeypatch.setattr(training, "solve", watched)
-    trainer = Trainer(config, data, 1)
+    for module in (trainer, classifier):
+        monkeypatch.setattr(module, "solve", watched)
+    training = Trainer(config, data, 1)
     for _ in range(2):
-        list(trainer.train_epoch())
-        trainer.end_epoch()
-    trainer.test()
+        list(training.train_epoch())
+        training.end_epoch()
+    training.test()
     return trained, classified, data
 
 

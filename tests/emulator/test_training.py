@@ -29,6 +29,7 @@ from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends, contrast
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Silent
+from eqchip.emulator.training import classifier
 from eqchip.emulator.training import trainer as training
 from eqchip.emulator.training.classifier import Classifier, stream_seed
 from eqchip.emulator.training.fit import fit
@@ -512,7 +513,7 @@ def test_the_files_of_a_run_say_what_was_trained(whole):
 def test_classifying_does_not_depend_on_batches_or_threads(monkeypatch):
     trainer = train(small_config(coding=BERNOULLI), epochs=1)
     tallies = [trainer.test()]
-    monkeypatch.setattr(training, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(classifier, "EVALUATION_BATCH", 7)
     tallies.append(trainer.test())
     trainer._classifier.threads = 2
     tallies.append(trainer.test())

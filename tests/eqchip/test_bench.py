@@ -25,6 +25,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.engine.lowering import lower
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import limit
 from eqchip.emulator.kernels.lowered import aligned_zeros, weight_rows
 from eqchip.emulator.problem.pose import pose
@@ -300,7 +301,7 @@ def test_bad_input_is_refused_in_one_line(wrong, said, capsys):
 
 def test_a_training_process_that_fails_is_told_in_one_line():
     setting = trainingcost.CostSetting("mnist", "/no/such/folder", (784, 5, 10), 20)
-    with pytest.raises(benchmark.InputError, match="no/such/folder") as caught:
+    with pytest.raises(InputError, match="no/such/folder") as caught:
         trainingcost.training_cost(setting)
     assert len(str(caught.value).splitlines()) == 1
 
