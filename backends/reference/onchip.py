@@ -48,6 +48,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,20 +59,32 @@ from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.onchip import (
-    FIRING_BITS,
-    MIRROR_SHARE,
-    MIRRORED,
-    NULL,
-    PRESENTATIONS,
-    OnChip,
-)
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.sight import (
+    ACTIVITY,
+    CHANGE,
+    MINUS_TRACE,
+    PLUS_TRACE,
+    TRACE,
+    Source,
+)
+from eqchip.emulator.description.upkeep import (
+    COPIES,
+    FIRING_BITS,
+    FORWARD,
+    MIRROR,
+    MIRROR_SHARE,
+    PRESENTATIONS,
+    MirrorMode,
+    Send,
+    Shrink,
+    Tending,
+)
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 FREE, PLUS, MINUS = 0, 1, 2  # phases
-FORWARD, MIRROR = 0, 1
 ATTEMPTED, APPLIED, SATURATED = 0, 1, 2
 
 # --- random numbers -----------------------------------------------------------------------
@@ -214,7 +227,7 @@ def show(problem: Problem, integers: reference_fixed.Constants) -> Shown:
 # --- what cores know ----------------------------------------------------------------------
 
 # Of every thing known, an array of whole numbers per layer.
-Known = dict[str, list[np.ndarray]]
+Known = dict[Source, list[np.ndarray]]
 
 
 def longest_trace(onchip: OnChip, learning: Learning) -> int:
@@ -229,15 +242,16 @@ def know(shown: Shown, onchip: OnChip, learning: Learning, seed: int, sample: in
     least = int(onchip.threshold * onchip.fixed.one * average)
     changes = [np.where(abs(up - down) > least, up - down, 0) for up, down in ends]
     changes[0] = np.zeros_like(changes[0])
-    known = {"activity": [up + down for up, down in ends], "change": changes}
-    if onchip.sees == "traces":
+    known = {ACTIVITY: [up + down for up, down in ends], CHANGE: changes}
+    seen = onchip.sight.sources
+    if TRACE in seen:
         window = longest_trace(onchip, learning)
         counts = zip(shown.spikes(PLUS, window), shown.spikes(MINUS, window), strict=True)
-        known["trace"] = [np.minimum(up + down, most) for up, down in counts]
-    elif onchip.sees == "loihi-engine":
+        known[TRACE] = [np.minimum(up + down, most) for up, down in counts]
+    if PLUS_TRACE in seen or MINUS_TRACE in seen:
         start = stream(seed, sample, 0, OF_TRACES)
-        known["plus trace"] = decaying_trace(shown.bits[PLUS], onchip, learning, start)
-        known["minus trace"] = decaying_trace(shown.bits[MINUS], onchip, learning, mix(start))
+        known[PLUS_TRACE] = decaying_trace(shown.bits[PLUS], onchip, learning, start)
+        known[MINUS_TRACE] = decaying_trace(shown.bits[MINUS], onchip, learning, mix(start))
     return known
 
 
@@ -276,8 +290,8 @@ def unit_places(sizes: list[int]) -> tuple[list[np.ndarray], int]:
 class Product(NamedTuple):
     """What is known of the two layers, whose product a copy is written with; its random numbers."""
 
-    pre: str
-    post: str
+    pre: Source
+    post: Source
     stream: int
     sign: int = 1
 
@@ -285,33 +299,28 @@ class Product(NamedTuple):
 def products(onchip: OnChip, k: int, which: int) -> list[Product]:
     """The products of one copy of connection k; see the top of this module."""
     # Copies round alike if they have one stream of random numbers.
-    own = 0 if onchip.copies in ("same-noise", "errors") else which
-    if onchip.sees == "potentials":
-        found = [Product("activity", "change", own)]
-        if k > 0:
-            found.append(Product("change", "activity", own + SECOND))
-        return found
-    if onchip.sees == "loihi-engine":
-        return [
-            Product("plus trace", "plus trace", own),
-            Product("minus trace", "minus trace", own + SECOND, -1),
-        ]
-    if which == FORWARD or onchip.copies == "errors":
-        return [Product("trace", "change", own)]
-    return [Product("change", "trace", own)]
+    own = FORWARD if onchip.upkeep.one_noise else which
+    # A core that is told how the units above changed writes as the core above does.
+    alike = which == FORWARD or onchip.upkeep.tells_changes
+    found = []
+    for n, (pre, post, sign) in enumerate(onchip.sight.forward if alike else onchip.sight.mirror):
+        if pre == CHANGE and k == 0:  # the input has none
+            continue
+        found.append(Product(pre, post, own + n * SECOND, sign))
+    return found
 
 
-def unit_of(what: str, onchip: OnChip, learning: Learning) -> float:
+def unit_of(what: Source, onchip: OnChip, learning: Learning) -> float:
     """What 1 of something known stands for, as a potential; of two phases, as their mean."""
     potential = 1.0 / (onchip.fixed.one * learning.average_steps)
     spike = 1.0 / longest_trace(onchip, learning)
     full = 1.0 / (2**onchip.trace_bits - 1)
     return {
-        "activity": potential / 2,
-        "change": potential,
-        "trace": spike / 2,
-        "plus trace": full,
-        "minus trace": full,
+        ACTIVITY: potential / 2,
+        CHANGE: potential,
+        TRACE: spike / 2,
+        PLUS_TRACE: full,
+        MINUS_TRACE: full,
     }[what]
 
 
@@ -335,7 +344,7 @@ def weight_rate(
 
 def bias_rate(onchip: OnChip, learning: Learning, rate: float) -> tuple[int, int]:
     """As `weight_rate`, of a change and a bias, which is a state."""
-    one = unit_of("change", onchip, learning) * onchip.fixed.one
+    one = unit_of(CHANGE, onchip, learning) * onchip.fixed.one
     return whole_rate(rate / (2 * learning.beta) * one)
 
 
@@ -377,7 +386,7 @@ def learn(
                 start = stream(seed, memory.learned_from, k, product.stream)
                 pre, post = known[product.pre][k], known[product.post][k + 1]
                 writes[k, which] += write(stored, pre, post, rate, start, onchip)
-        change = known["change"][k + 1]
+        change = known[CHANGE][k + 1]
         mantissa, shift = bias_rate(onchip, learning, rates[k])
         start = stream(seed, memory.learned_from, k, OF_BIASES)
         units = np.arange(len(change))
@@ -388,28 +397,51 @@ def learn(
 
 def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarray:
     """What is done to the copies now and then; returns counts, shape (connections, 2, 3)."""
-    onchip, seed, highest = on_chip(config), config.seed, sum(config.descent.lr)
+    onchip = on_chip(config)
     writes = np.zeros((len(memory.stored), 2, 3), np.int64)
-    for k, copies in enumerate(memory.stored[1:], start=1):
-        if onchip.copies == "decay":
-            share = int(onchip.decay_rate * 2**12)
-            for which, stored in enumerate(copies):
-                numbers = np.arange(stored.size).reshape(stored.shape)
-                if which == MIRROR:  # of which a row is a unit above
-                    numbers = np.arange(stored.size).reshape(stored.T.shape).T
-                start = stream(seed, memory.learned_from, k, OF_DECAY + which)
-                stored -= round_at_random(stored * share, 12, start, numbers)
-                writes[k, which, ATTEMPTED] += stored.size
-        elif onchip.copies == "periodic":
-            copies[MIRROR][...] = copies[FORWARD]
-            writes[k, MIRROR, ATTEMPTED] += copies[MIRROR].size
-        elif onchip.copies in MIRRORED:
-            starts = [stream(seed, memory.learned_from, k, which) for which in (OF_BITS, OF_MIRROR)]
-            anew = MIRROR_SHARE * (sum(rates) / highest if highest > 0 else 1.0)
-            writes[k, MIRROR] += mirror_mode(
-                copies[FORWARD], copies[MIRROR], onchip, anew, starts[0], starts[1]
-            )
+    if onchip.upkeep.tending is not None:
+        tend = TENDED[type(onchip.upkeep.tending)]
+        for k in range(1, len(memory.stored)):
+            tend(memory, config, k, rates, writes[k])
     return writes
+
+
+def shrink(memory: Memory, config: Config, k: int, rates: list[float], writes: np.ndarray) -> None:
+    """Both copies of a connection lose a share."""
+    share = int(on_chip(config).decay_rate * 2**12)
+    for which, stored in zip(COPIES, memory.stored[k], strict=True):
+        numbers = np.arange(stored.size).reshape(stored.shape)
+        if which == MIRROR:  # of which a row is a unit above
+            numbers = np.arange(stored.size).reshape(stored.T.shape).T
+        start = stream(config.seed, memory.learned_from, k, OF_DECAY + which)
+        stored -= round_at_random(stored * share, 12, start, numbers)
+        writes[which, ATTEMPTED] += stored.size
+
+
+def send(memory: Memory, config: Config, k: int, rates: list[float], writes: np.ndarray) -> None:
+    """The forward copy of a connection takes the place of the mirror."""
+    forward, mirror = memory.stored[k]
+    mirror[...] = forward
+    writes[MIRROR, ATTEMPTED] += mirror.size
+
+
+def show_patterns(
+    memory: Memory, config: Config, k: int, rates: list[float], writes: np.ndarray
+) -> None:
+    """The mirror mode of a connection."""
+    starts = [stream(config.seed, memory.learned_from, k, which) for which in (OF_BITS, OF_MIRROR)]
+    highest = sum(config.descent.lr)
+    anew = MIRROR_SHARE * (sum(rates) / highest if highest > 0 else 1.0)
+    forward, mirror = memory.stored[k]
+    writes[MIRROR] += mirror_mode(forward, mirror, on_chip(config), anew, starts[0], starts[1])
+
+
+# What is done to both copies of a connection, by the kind of tending.
+TENDED: dict[type[Tending], Callable[[Memory, Config, int, list[float], np.ndarray], None]] = {
+    Shrink: shrink,
+    Send: send,
+    MirrorMode: show_patterns,
+}
 
 
 def mirror_mode(
@@ -427,7 +459,9 @@ def mirror_mode(
     numbers of the bits and of the rounding start from.
     """
     n_pre, n_post = mirror.shape
-    null = NULL if onchip.copies == "information-alignment" else 0
+    tending = onchip.upkeep.tending
+    assert isinstance(tending, MirrorMode)
+    null = tending.null
     once_in = 2 ** (FIRING_BITS - 1)
     gain = null * n_post * (once_in - 1 + n_pre) // (once_in * n_post + n_pre)
     rate = whole_rate(share / (PRESENTATIONS / once_in) / 2**8)
@@ -560,8 +594,8 @@ def learn_samples(
             if (b + 1) % size == 0 or b == len(x) - 1:
                 written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
         writes += written
-        changed += [np.count_nonzero(layer) for layer in known["change"]]
-        active += [np.count_nonzero(layer) for layer in known["activity"]]
+        changed += [np.count_nonzero(layer) for layer in known[CHANGE]]
+        active += [np.count_nonzero(layer) for layer in known[ACTIVITY]]
         spikes += [[int(layer.sum()) for layer in phase] for phase in shown.bits]
         saturations += shown.saturations
         memory.learned_from += 1

@@ -9,35 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.sight import SIGHTS, Sight
+from eqchip.emulator.description.upkeep import UPKEEPS, Shrink, Upkeep
 from eqchip.emulator.errors import InputError, check_number, check_whole
-
-Sees = Literal["potentials", "traces", "loihi-engine"]
-Copies = Literal[
-    "independent",
-    "same-noise",
-    "decay",
-    "periodic",
-    "errors",
-    "weight-mirror",
-    "information-alignment",
-]
 
 MOST_ACCUMULATOR_BITS = 8  # beside a code of 8 in the 16 that kernels keep
 MOST_TRACE_BITS = 12
 TRACE_SHIFT = 12  # bits below the point of a trace's decay
-
-# Of mirror modes; see OnChip. Chosen by the noise that they leave in a mirror, and the share by
-# validation error (docs/on-chip-learning.md).
-MIRRORED = ("weight-mirror", "information-alignment")  # the copies that have them
-PRESENTATIONS = 128
-FIRING_BITS = 8  # of a random word: in a presentation, a unit fires in two cases of 2**8
-MIRROR_SHARE = 2.0**-5  # of the mirror that is learned anew, in the mean; falls with the rates
-ALIGN_BITS = 8  # below the point of what is written with
-NULL = 128  # the share of decay that null takes in information alignment, over 2**ALIGN_BITS
 
 
 @dataclass(frozen=True)
@@ -109,18 +90,18 @@ class OnChip:
     __pydantic_config__ = FORBID_EXTRA
 
     fixed: FixedPoint = field(default_factory=FixedPoint)
-    sees: Sees = "traces"
+    sees: str = "traces"
     trace_bits: int = 7
     accumulator_bits: int = 0
-    copies: Copies = "errors"
+    copies: str = "errors"
     weight_range: tuple[float, ...] = (0.5,)
     threshold: float = 0.0
     every: int = 500
     decay_rate: float = 0.01
 
     def __post_init__(self) -> None:
-        _check_choice("sees", self.sees, get_args(Sees))
-        _check_choice("copies", self.copies, get_args(Copies))
+        _check_choice("sees", self.sees, tuple(SIGHTS))
+        _check_choice("copies", self.copies, tuple(UPKEEPS))
         check_whole("OnChip: trace_bits", self.trace_bits, 1, MOST_TRACE_BITS + 1)
         check_whole("OnChip: accumulator_bits", self.accumulator_bits, 0, MOST_ACCUMULATOR_BITS + 1)
         check_whole("OnChip: every", self.every, 1, 2**31)
@@ -131,7 +112,7 @@ class OnChip:
                 raise InputError(
                     f"OnChip: {name} is {value!r}; expected one in [{low:g}, {high:g})"
                 )
-        if self.copies == "decay" and self.decay_rate * 2**TRACE_SHIFT < 1:
+        if self.shrinks and self.decay_rate * 2**TRACE_SHIFT < 1:
             raise InputError(
                 f"OnChip: decay_rate is {self.decay_rate!r}; "
                 f"expected at least 2**-{TRACE_SHIFT}, the least that is not nothing"
@@ -142,16 +123,33 @@ class OnChip:
                 raise InputError(
                     f"OnChip: weight_range holds {largest!r}; expected finite numbers above 0"
                 )
-        if self.copies == "errors" and self.sees == "loihi-engine":
+        if self.upkeep.tells_changes and not self.sight.knows_changes:
+            usual_first = sorted(SIGHTS, key=lambda name: name != OnChip.sees)
+            able = " or ".join(repr(name) for name in usual_first if SIGHTS[name].knows_changes)
             raise InputError(
-                "OnChip: copies 'errors' with sees 'loihi-engine', which knows of no change; "
-                "expected 'traces' or 'potentials', or other copies"
+                f"OnChip: copies {self.copies!r} with sees {self.sees!r}, which knows of no "
+                f"change; expected {able}, or other copies"
             )
+
+    @property
+    def sight(self) -> Sight:
+        """What `sees` stands for."""
+        return SIGHTS[self.sees]
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What `copies` stands for."""
+        return UPKEEPS[self.copies]
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether copies lose the share `decay_rate` now and then."""
+        return isinstance(self.upkeep.tending, Shrink)
 
     @property
     def records_spikes(self) -> bool:
         """Whether learning counts spikes."""
-        return self.sees != "potentials"
+        return self.sight.counts_spikes
 
     def trace_gains(self, steps: int) -> tuple[int, int]:
         """What a decaying trace keeps of itself at a step, and what a spike adds, over 2**12.

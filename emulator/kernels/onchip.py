@@ -15,20 +15,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.onchip import (
-    ALIGN_BITS,
-    FIRING_BITS,
-    TRACE_SHIFT,
-)
+from eqchip.emulator.description.onchip import TRACE_SHIFT
+from eqchip.emulator.description.upkeep import ALIGN_BITS, FIRING_BITS, FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
 
-# What a core can know of a unit, as whole numbers: rows of `Learner.known`.
+# What a core can know of a unit, as whole numbers: rows of `Learner.known`, as in `SOURCES`.
 ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)
 SOURCES = 5
-FORWARD, MIRROR = 0, 1
 ATTEMPTED, APPLIED, SATURATED = range(3)
 
 # SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators; OOPSLA 2014).

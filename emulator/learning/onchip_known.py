@@ -14,14 +14,15 @@ import numpy as np
 
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
-from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels.lowered import CACHE_LINE
 from eqchip.emulator.kernels.onchip import Layers, Steps, know_sample
-from eqchip.emulator.learning.onchip_lowering import terms_of, window
+from eqchip.emulator.learning.onchip_lowering import ROW_OF, terms_of, window
 from eqchip.emulator.problem.run import Run
 
+Known = list[list[np.ndarray]]  # by source and layer
 MOST_ROUNDING = 1e-3  # of a state that was divided by average_steps
 
 
@@ -38,9 +39,7 @@ def onchip_of(config: Config) -> OnChip:
     return config.on_chip
 
 
-def known_of(
-    config: Config, run: Run, sample: int, number: int | None = None
-) -> list[list[np.ndarray]]:
+def known_of(config: Config, run: Run, sample: int, number: int | None = None) -> Known:
     """What cores can know of every unit when a sample's phases are over.
 
     Parameters
@@ -95,7 +94,7 @@ def known_of(
         np.zeros((1, layers), np.int64),
         np.zeros((1, layers), np.int64),
     )
-    betas = [phase.beta if isinstance(phase, Nudged) else 0.0 for phase in run.phases]
+    minus, plus = rule_of(learning.rule).contrasted(run.phases, learning.beta, "on-chip learning")
     # Random numbers are taken modulo 2**64, of which plain Python would warn.
     with np.errstate(over="ignore"):
         know_sample(
@@ -104,8 +103,8 @@ def known_of(
             learner,
             ends,
             bits,
-            int(np.argmax(betas)),
-            int(np.argmin(betas)),
+            plus,
+            minus,
             written,
             sample if number is None else number,
         )
@@ -115,33 +114,28 @@ def known_of(
     ]
 
 
-def writes_of(
-    config: Config, run: Run, sample: int, number: int | None = None
-) -> dict[tuple[int, int], np.ndarray]:
+def writes_of(config: Config, known: Known) -> dict[tuple[int, int], np.ndarray]:
     """How many times a sample attempts to write each synapse.
 
     Biases are left out: every core knows all of its own units.
 
     Parameters
     ----------
-    config, run, sample, number
-        As for :func:`known_of`.
+    config : Config
+        Of a run that learns on the chip.
+    known : list of list of ndarray
+        From :func:`known_of`.
 
     Returns
     -------
     dict of (connection, copy) to ndarray of int64, shape (n_pre, n_post)
         ``copy``: FORWARD or MIRROR of `kernels.onchip`; the input's connection has no mirror.
-
-    Raises
-    ------
-    InputError
-        As :func:`known_of`.
     """
-    known, sizes = known_of(config, run, sample, number), config.sizes
     found: dict[tuple[int, int], np.ndarray] = {}
-    for term in terms_of(onchip_of(config), len(sizes) - 1):
+    for term in terms_of(onchip_of(config), len(config.sizes) - 1):
         k = term.connection
-        there = np.outer(known[term.pre][k] != 0, known[term.post][k + 1] != 0).astype(np.int64)
+        below, above = known[ROW_OF[term.pre]][k], known[ROW_OF[term.post]][k + 1]
+        there = np.outer(below != 0, above != 0).astype(np.int64)
         place = (k, term.copy)
         found[place] = found[place] + there if place in found else there
     return found
@@ -161,7 +155,7 @@ def _learner(config: Config, onchip: OnChip, units: int) -> kernels.Learner:
         none,
         window(onchip, config.learning),
         (1 << onchip.trace_bits) - 1,
-        onchip.sees == "loihi-engine",
+        onchip.sight.decays,
         decay,
         impulse,
         int(onchip.threshold * one),

@@ -9,16 +9,30 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.learning import Learning
-from eqchip.emulator.description.onchip import (
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.sight import (
+    ACTIVITY,
+    CHANGE,
+    MINUS_TRACE,
+    PLUS_TRACE,
+    SOURCES,
+    TRACE,
+    Source,
+)
+from eqchip.emulator.description.upkeep import (
     ALIGN_BITS,
+    COPIES,
     FIRING_BITS,
+    FORWARD,
+    MIRROR,
     MIRROR_SHARE,
     PRESENTATIONS,
-    OnChip,
 )
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 
+SECOND_STREAM = 4  # the second product of a copy rounds by so much another stream
+ROW_OF = {source: row for row, source in enumerate(SOURCES)}  # of `kernels.Learner.known`
 MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
 
 
@@ -27,17 +41,17 @@ def window(onchip: OnChip, learning: Learning) -> int:
     return min(learning.nudged_steps, 1 << (onchip.trace_bits - 1))
 
 
-def units(onchip: OnChip, learning: Learning) -> dict[int, float]:
+def units(onchip: OnChip, learning: Learning) -> dict[Source, float]:
     """What one of each thing known stands for, as a potential."""
     state = 1.0 / (onchip.fixed.one * learning.average_steps)
     spike = 1.0 / window(onchip, learning)
     largest = 1.0 / ((1 << onchip.trace_bits) - 1)
     return {
-        kernels.ACTIVITY: state / 2,
-        kernels.CHANGE: state,
-        kernels.TRACE: spike / 2,
-        kernels.PLUS_TRACE: largest,
-        kernels.MINUS_TRACE: largest,
+        ACTIVITY: state / 2,
+        CHANGE: state,
+        TRACE: spike / 2,
+        PLUS_TRACE: largest,
+        MINUS_TRACE: largest,
     }
 
 
@@ -46,8 +60,8 @@ class Term(NamedTuple):
 
     connection: int
     copy: int
-    pre: int
-    post: int
+    pre: Source
+    post: Source
     stream: int
     sign: int = 1
 
@@ -56,26 +70,18 @@ def terms_of(onchip: OnChip, connections: int) -> list[Term]:
     """The products that the cores write after a sample.
 
     s+_pre s+_post - s-_pre s-_post is s_pre D_post + D_pre s_post, with s the mean of both phases
-    and D their difference. A core knows both of its own units; of others what it sees.
+    and D their difference. A core knows both of its own units; of others what it sees. Nothing is
+    fed back to the clamped input, which never changes.
     """
-    known, found = kernels, []
+    sight, upkeep, found = onchip.sight, onchip.upkeep, []
     for k in range(connections):
-        for copy in (known.FORWARD, known.MIRROR):
-            if copy == known.MIRROR and k == 0:  # nothing is fed back to the clamped input
-                continue
-            alike = onchip.copies in ("same-noise", "errors")
-            stream = 0 if alike else copy
-            if onchip.sees == "potentials":
-                found.append(Term(k, copy, known.ACTIVITY, known.CHANGE, stream))
-                if k > 0:
-                    found.append(Term(k, copy, known.CHANGE, known.ACTIVITY, stream + 4))
-            elif onchip.sees == "loihi-engine":
-                found.append(Term(k, copy, known.PLUS_TRACE, known.PLUS_TRACE, stream))
-                found.append(Term(k, copy, known.MINUS_TRACE, known.MINUS_TRACE, stream + 4, -1))
-            elif copy == known.FORWARD or onchip.copies == "errors":
-                found.append(Term(k, copy, known.TRACE, known.CHANGE, stream))
-            else:
-                found.append(Term(k, copy, known.CHANGE, known.TRACE, stream))
+        for copy in COPIES if k > 0 else (FORWARD,):
+            mirrored = copy == MIRROR and not upkeep.tells_changes
+            first = FORWARD if upkeep.one_noise else copy
+            for number, product in enumerate(sight.mirror if mirrored else sight.forward):
+                if k > 0 or product.below != CHANGE:
+                    stream = first + SECOND_STREAM * number
+                    found.append(Term(k, copy, product.below, product.above, stream, product.sign))
     return found
 
 
@@ -102,7 +108,8 @@ def lower_terms(
             _rate_of_product(term, onchip, learning, exponents[k], rates[k])
         )
         table[:, n] = (
-            k, term.copy, term.pre, term.post, term.sign * mantissa, shift, term.stream
+            k, term.copy, ROW_OF[term.pre], ROW_OF[term.post], term.sign * mantissa, shift,
+            term.stream,
         )  # fmt: skip
     return kernels.Terms(*table)
 
@@ -134,7 +141,7 @@ def lower_bias_rates(
     onchip: OnChip, learning: Learning, rates: Sequence[float]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mantissas and shifts of the biases, one per connection."""
-    unit = units(onchip, learning)[kernels.CHANGE] * onchip.fixed.one
+    unit = units(onchip, learning)[CHANGE] * onchip.fixed.one
     pairs = [integer_rate(rate / (2 * learning.beta) * unit) for rate in rates]
     mantissas, shifts = np.array(pairs, np.int64).T
     return mantissas.copy(), shifts.copy()

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.description.onchip import FIRING_BITS, MIRRORED, PRESENTATIONS
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.upkeep import FIRING_BITS, PRESENTATIONS, MirrorMode, Send
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.learning.onchip_known import known_of, onchip_of
-from eqchip.emulator.problem.run import Run
+from eqchip.emulator.learning.onchip_known import Known, onchip_of
 
 POTENTIALS_SENT = 2  # a unit's potentials at the end of both nudged phases
 
@@ -33,16 +33,13 @@ class Messages(NamedTuple):
 def upkeep_of(config: Config) -> dict[tuple[int, int], float]:
     """How often each copy is written whole to keep it like the other, per sample.
 
-    `decay` writes every weight of both copies once in `every` samples, `periodic` those of the
-    mirrored one; a mirror mode writes those whose unit below fires, and here its mean is told.
+    Whoever tends copies writes every weight of these once in `every` samples; but a mirror mode
+    those whose unit below fires, and here its mean is told.
     """
     onchip, modes = onchip_of(config), mirror_modes(config)
     share = 1.0 / onchip.every if modes is None else modes.firings
-    copies: tuple[int, ...] = ()
-    if modes is not None or onchip.copies == "periodic":
-        copies = (kernels.MIRROR,)
-    elif onchip.copies == "decay":
-        copies = (kernels.FORWARD, kernels.MIRROR)
+    tending = onchip.upkeep.tending
+    copies = () if tending is None else tending.writes
     return {(k, copy): share for k in range(1, len(config.sizes) - 1) for copy in copies}
 
 
@@ -87,14 +84,15 @@ class MirrorModes(NamedTuple):
 def mirror_modes(config: Config) -> MirrorModes | None:
     """What a sample's share of the mirror modes does; None where copies are kept otherwise."""
     onchip, sizes = onchip_of(config), config.sizes
-    if onchip.copies not in MIRRORED:
+    tending = onchip.upkeep.tending
+    if not isinstance(tending, MirrorMode):
         return None
     presentations, fires = PRESENTATIONS / onchip.every, 2.0 ** (1 - FIRING_BITS)
     return MirrorModes(
         presentations,
         presentations * fires,
         (0.0, *(presentations * (1 - (1 - fires) ** units) for units in sizes[1:-1])),
-        onchip.copies == "information-alignment",
+        tending.null > 0,
     )
 
 
@@ -110,19 +108,24 @@ def reach_of(config: Config) -> tuple[str | None, list[tuple[int, int, int]]]:
 
     Notes
     -----
-    With `potentials` everyone knows how both ends changed, so `errors` sends nothing more.
+    Where potentials travel everyone knows how both ends changed, and no change is told beside.
     """
     onchip, layers = onchip_of(config), len(config.sizes)
-    if onchip.sees == "potentials":
+    if onchip.sight.graded:
         up = [(k, k + 1, POTENTIALS_SENT if k else 1) for k in range(layers - 1)]
         down = [(k + 1, k, POTENTIALS_SENT) for k in range(1, layers - 1)]
         return "active", up + down
-    if onchip.copies == "errors":
+    if onchip.upkeep.tells_changes:
         return "changed", [(k + 1, k, 1) for k in range(1, layers - 1)]
     return None, []
 
 
-def messages_of(config: Config, run: Run, sample: int) -> list[Messages]:
+def sends_copies(onchip: OnChip) -> bool:
+    """Whether forward copies are sent to the mirrored ones, weight by weight."""
+    return isinstance(onchip.upkeep.tending, Send)
+
+
+def messages_of(config: Config, known: Known) -> list[Messages]:
     """The graded messages that learning from a sample takes, beside spikes.
 
     ``copies`` "errors": a unit above the first layer that changed tells every core below.
@@ -134,23 +137,19 @@ def messages_of(config: Config, run: Run, sample: int) -> list[Messages]:
 
     Parameters
     ----------
-    config, run, sample
-        As for :func:`known_of`.
-
-    Raises
-    ------
-    InputError
-        As :func:`known_of`.
+    config : Config
+        Of a run that learns on the chip.
+    known : list of list of ndarray
+        From :func:`~eqchip.emulator.learning.onchip_known.known_of`.
     """
     onchip, (source, ways) = onchip_of(config), reach_of(config)
     found = []
     if source is not None:
-        known = known_of(config, run, sample)
         row = known[kernels.CHANGE if source == "changed" else kernels.ACTIVITY]
         for sender, receiver, messages in ways:
             each = np.where(row[sender] != 0, float(messages), 0.0)
             found.append(Messages(sender, receiver, each))
-    if onchip.copies == "periodic":
+    if sends_copies(onchip):
         for k in range(1, len(config.sizes) - 1):
             each = np.full(config.sizes[k + 1], 1.0 / onchip.every)
             found.append(Messages(k + 1, k, each, per_unit=True))

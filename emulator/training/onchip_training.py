@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,18 @@ from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weights
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.onchip import MIRRORED, NULL, PRESENTATIONS, TRACE_SHIFT, OnChip
-from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
+from eqchip.emulator.description.rules import rule_of
+from eqchip.emulator.description.upkeep import (
+    COPIES,
+    FORWARD,
+    MIRROR,
+    PRESENTATIONS,
+    MirrorMode,
+    Send,
+    Shrink,
+    Tending,
+)
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import activity_of, fixed_rules, numbers_of, targets_of
 from eqchip.emulator.interrupts import uninterrupted
@@ -40,6 +50,16 @@ WRITES = ("attempted", "applied", "saturated")
 def make_trainer(config: Config, dataset: Dataset, threads: int | None = None) -> Trainer:
     """The trainer that a configuration asks for."""
     return (Trainer if config.on_chip is None else OnChipTrainer)(config, dataset, threads)
+
+
+class Copy(NamedTuple):
+    """A copy of the weights of a connection, shape (n_pre, n_post).
+
+    stored: what is remembered, int16; codes: what a spike reads of it, int8.
+    """
+
+    stored: np.ndarray
+    codes: np.ndarray
 
 
 class OnChipTrainer(Trainer):
@@ -112,7 +132,7 @@ class OnChipTrainer(Trainer):
             shifts,
             window(onchip, learning),
             (1 << onchip.trace_bits) - 1,
-            onchip.sees == "loihi-engine",
+            onchip.sight.decays,
             decay,
             impulse,
             int(onchip.threshold * onchip.fixed.one * learning.average_steps),
@@ -136,13 +156,22 @@ class OnChipTrainer(Trainer):
             biases.append(self.onchip.fixed.reals(units).reshape(self.start.layers[k + 1]))
         return Network(self.start.layers, self.start.connections, tuple(weights), tuple(biases))
 
+    def copy(self, k: int, which: int) -> Copy:
+        """A copy of the weights of connection k, `which` FORWARD or MIRROR: views."""
+        n_pre, n_post = self.start.connections[k].weight_shape
+        lowered, learner = self.lowered, self._learner
+        if which == FORWARD:
+            stored, codes = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
+            return Copy(stored[:, :n_post], codes[:, :n_post])
+        stored, codes = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
+        return Copy(stored[:, :n_pre].T, codes[:, :n_pre].T)
+
     def drift(self) -> list[float]:
         """||W - W'|| / ||W|| of every connection that has two copies, the input's left out."""
         found = []
-        for k, connection in enumerate(self.start.connections[1:], start=1):
-            n_pre, n_post = connection.weight_shape
-            forward = weight_rows(self.lowered, k)[:, :n_post].astype(np.float64)
-            back = mirror_rows(self.lowered, k)[:, :n_pre].T
+        for k in range(1, len(self.start.connections)):
+            forward = self.copy(k, FORWARD).codes.astype(np.float64)
+            back = self.copy(k, MIRROR).codes
             norm = float(np.linalg.norm(forward))
             found.append(float(np.linalg.norm(forward - back)) / norm if norm else 0.0)
         return found
@@ -214,7 +243,8 @@ class OnChipTrainer(Trainer):
             np.zeros((samples, connections + 1), np.int64),
             np.zeros((samples, connections + 1), np.int64),
         )
-        plus, minus = _nudges(problem)
+        rule = rule_of(config.learning.rule)
+        minus, plus = rule.contrasted(phases, config.learning.beta, "on_chip", "a sample")
         # The random numbers are taken modulo 2**64, of which plain Python would warn.
         with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
             kernels.learn_online(
@@ -247,43 +277,55 @@ class OnChipTrainer(Trainer):
 
     def _tend_copies(self, rates: Sequence[float]) -> None:
         """What is done to the two copies now and then; every weight is a write."""
-        for k, connection in enumerate(self.start.connections):
-            if k == 0:
-                continue
-            n_pre, n_post = connection.weight_shape
-            forward = weight_rows(self.lowered, k, self._learner.stored)[:, :n_post]
-            back = mirror_rows(self.lowered, k, self._learner.stored_mirror)[:, :n_pre]
-            copies = self.onchip.copies
-            if copies == "decay":
-                share = int(self.onchip.decay_rate * 2**TRACE_SHIFT)
-                number = int(self.learned_from[0])
-                for copy, values in enumerate((forward, back)):
-                    stream = kernels.DECAY_STREAM + copy
-                    kernels.shrink(values, share, self._learner.seed, number, k, stream)
-                    self.written[k, copy, 0] += values.size
-            elif copies == "periodic":
-                back[...] = forward.T
-                self.written[k, 1, 0] += back.size
-            elif copies in MIRRORED:
-                kernels.mirror_mode(
-                    weight_rows(self.lowered, k)[:, :n_post],
-                    mirror_rows(self.lowered, k)[:, :n_pre],
-                    back,
-                    PRESENTATIONS,
-                    NULL if copies == "information-alignment" else 0,
-                    *lower_mirror_rate(rates, self.config.descent.lr),
-                    self.onchip.accumulator_bits,
-                    self.onchip.fixed.highest_code,
-                    self._learner.seed,
-                    int(self.learned_from[0]),
-                    k,
-                    np.zeros(n_pre, np.int64),
-                    np.zeros(n_pre, np.int64),
-                    np.zeros(n_post, np.int64),
-                    self.written[k, 1],
-                )
-        if self.onchip.copies in ("decay", "periodic"):
-            self._read_codes()
+        tending = self.onchip.upkeep.tending
+        if tending is None:
+            return
+        for k in range(1, len(self.start.connections)):
+            _TENDED[type(tending)](self, tending, k, rates)
+        self._read_codes()
+
+    def _shrink(self, tending: Shrink, k: int, rates: Sequence[float]) -> None:
+        share, number = int(self.onchip.decay_rate * 2**TRACE_SHIFT), int(self.learned_from[0])
+        for copy in COPIES:
+            values = self.copy(k, copy).stored
+            values = values.T if copy == MIRROR else values  # numbered row by row, as it lies
+            stream = kernels.DECAY_STREAM + copy
+            kernels.shrink(values, share, self._learner.seed, number, k, stream)
+            self.written[k, copy, kernels.ATTEMPTED] += values.size
+
+    def _send(self, tending: Send, k: int, rates: Sequence[float]) -> None:
+        back = self.copy(k, MIRROR).stored
+        back[...] = self.copy(k, FORWARD).stored
+        self.written[k, MIRROR, kernels.ATTEMPTED] += back.size
+
+    def _mirror(self, tending: MirrorMode, k: int, rates: Sequence[float]) -> None:
+        mirror = self.copy(k, MIRROR)
+        n_pre, n_post = self.start.connections[k].weight_shape
+        kernels.mirror_mode(
+            self.copy(k, FORWARD).codes,
+            mirror.codes.T,
+            mirror.stored.T,
+            PRESENTATIONS,
+            tending.null,
+            *lower_mirror_rate(rates, self.config.descent.lr),
+            self.onchip.accumulator_bits,
+            self.onchip.fixed.highest_code,
+            self._learner.seed,
+            int(self.learned_from[0]),
+            k,
+            np.zeros(n_pre, np.int64),
+            np.zeros(n_pre, np.int64),
+            np.zeros(n_post, np.int64),
+            self.written[k, MIRROR],
+        )
+
+
+# What is done to both copies of a connection, by the kind of tending.
+_TENDED: dict[type[Tending], Callable[..., None]] = {
+    Shrink: OnChipTrainer._shrink,
+    Send: OnChipTrainer._send,
+    MirrorMode: OnChipTrainer._mirror,
+}
 
 
 def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Record:
@@ -301,9 +343,3 @@ def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Reco
         np.zeros((0, 1, units), np.int32),
         np.zeros((0, 1, 0), np.int32),
     )
-
-
-def _nudges(problem: Problem) -> tuple[int, int]:
-    """The phases with +beta and with -beta."""
-    betas = [phase.beta if isinstance(phase, Nudged) else 0.0 for phase in problem.phases]
-    return int(np.argmax(betas)), int(np.argmin(betas))

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from eqchip.cli.parameters import Rates
-from eqchip.emulator.description.onchip import Copies, Sees
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.errors import InputError
 
 if TYPE_CHECKING:
     from eqchip.emulator.description.config import Config
     from eqchip.mapping.chip_file.chip import Chip
 
-FLAGS = (
-    "sees", "trace_bits", "accumulator_bits", "copies", "weight_range", "threshold", "every",
-    "decay_rate",
-)  # fmt: skip
+# One for each setting of OnChip; its integers are the chip's, but for --weight-bits.
+FLAGS = tuple(field.name for field in fields(OnChip) if field.name != "fixed")
 
 
 def onchip_options(command: Any) -> Any:
@@ -31,7 +31,7 @@ def onchip_options(command: Any) -> Any:
             "written by its own core: the name of a chip, or a chip file.",
         ),
         click.option(
-            "--sees", type=click.Choice(get_args(Sees)),
+            "--sees", type=click.Choice(tuple(SIGHTS)),
             help="With --on-chip, what a core knows of the units of others: counts of their spikes "
             "[default], their potentials as graded messages, or traces as Loihi's engine has.",
         ),
@@ -43,7 +43,7 @@ def onchip_options(command: Any) -> Any:
             "--accumulator-bits", type=int, help="Of a weight below those that spikes read.  [0]"
         ),
         click.option(
-            "--copies", type=click.Choice(get_args(Copies)),
+            "--copies", type=click.Choice(tuple(UPKEEPS)),
             help="What keeps the two copies of a weight alike.  [errors; same-noise where traces "
             "are all that is known]",
         ),
@@ -93,8 +93,8 @@ def onchip_from(settings: dict[str, Any]) -> tuple[Chip, dict[str, Any]] | None:
     fixed = chip.arithmetic
     if weight_bits is not None:
         fixed = replace(fixed, weight_bits=weight_bits)
-    if given.get("sees") == "loihi-engine":
-        given.setdefault("copies", "same-noise")
+    sight = SIGHTS[given.get("sees", OnChip.sees)]
+    given.setdefault("copies", sight.upkeep)
     return chip, {"fixed": fixed, **given}
 
 

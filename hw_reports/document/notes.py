@@ -104,7 +104,7 @@ def _learning_notes(replay: Replay, accounts: Accounts) -> list[str]:
             "added up. A graded message that crosses a synapse is priced as a synaptic event; not "
             "priced are drawing random spikes, and the division of information alignment."
         )
-    if not replay.both_copies and onchip.copies != "errors":
+    if not replay.both_copies and not onchip.upkeep.keeps_equal:
         notes.append(
             "The samples ran with the copy of each weight that feed-forward spikes read in both "
             "directions: an older version trained the run, which kept only that of the two."

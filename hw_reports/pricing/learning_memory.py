@@ -22,7 +22,7 @@ from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import Part, whole_layers
-from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.description.upkeep import COPIES, FORWARD
 from eqchip.emulator.learning.onchip_lowering import terms_of
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
@@ -156,7 +156,7 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
         below, above = below + lower, above + upper
         hidden, upper_units = hidden + part.units * fed_back, upper_units + part.units
         synapses += part.units * (lower + upper)
-    forward, mirrored = (_trace_bits(onchip, copy) for copy in (kernels.FORWARD, kernels.MIRROR))
+    forward, mirrored = (_trace_bits(onchip, copy) for copy in COPIES)
     own = (forward.own, upper_units) if forward.own else (mirrored.own, hidden)
     found = [
         Term("ep", "traces of input axons from below", forward.axon, below, False,
@@ -179,16 +179,12 @@ class _Traces(NamedTuple):
 
 def _trace_bits(onchip: OnChip, copy: int) -> _Traces:
     """Which traces the products of a copy take; one is kept at a time."""
-    bits = {
-        kernels.TRACE: onchip.trace_bits,
-        kernels.PLUS_TRACE: onchip.trace_bits,
-        kernels.MINUS_TRACE: onchip.trace_bits,
-    }
     axon, own = 0, 0
     for term in terms_of(onchip, 2):  # the second connection has both copies
         if (term.connection, term.copy) == (1, copy):
-            ends = (term.pre, term.post) if copy == kernels.FORWARD else (term.post, term.pre)
-            axon, own = max(axon, bits.get(ends[0], 0)), max(own, bits.get(ends[1], 0))
+            ends = (term.pre, term.post) if copy == FORWARD else (term.post, term.pre)
+            of_axon, of_own = (onchip.trace_bits if end.is_trace else 0 for end in ends)
+            axon, own = max(axon, of_axon), max(own, of_own)
     return _Traces(axon, own)
 
 

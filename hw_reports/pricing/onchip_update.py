@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.kernels.onchip import FORWARD
-from eqchip.emulator.learning.onchip_known import writes_of
+from eqchip.emulator.description.upkeep import FORWARD
+from eqchip.emulator.learning.onchip_known import Known, known_of, writes_of
 from eqchip.emulator.learning.onchip_traffic import (
     MirrorModes,
     messages_of,
     mirror_modes,
     reach_of,
+    sends_copies,
     upkeep_of,
 )
 from eqchip.hw_reports.counting.replay import Replay
@@ -67,63 +68,67 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     """
     config, chip, tiles = replay.config, replay.chip, len(np.unique(mapped.tile))
     assert config.on_chip is not None and replay.written is not None
-    attempted = _attempted(replay, mapped)
+    run, samples = replay.training.run, range(len(replay.training.indices))
+    known = [known_of(config, run, sample) for sample in samples]
+    attempted = _attempted(replay, mapped, known)
     per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
     counts: Counts = {"weight_update": per_sample}
     time = _together([timing.update(one, chip, tiles) for one in attempted], 1.0 / len(attempted))
     source, ways = reach_of(config)
-    # How often messages are exchanged: after every sample, or when the codes of a copy travel.
-    periodic = 1.0 / config.on_chip.every if config.on_chip.copies == "periodic" else 0.0
-    share = periodic if source is None else 1.0
-    if share:
-        sent, exchanging = _exchanged(replay, mapped, share)
+    # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
+    copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
+    exchanges = copying if source is None else 1.0
+    if exchanges:
+        sent, exchanging = _exchanged(replay, mapped, known, exchanges)
         counts |= sent
         time = _together([time, exchanging], 1.0)
-    modes, mirroring = mirror_modes(config), 0.0
+    barriers, mirroring = exchanges, 0.0
+    modes = mirror_modes(config)
     if modes is not None:
         found, lasting = _mirror_modes(modes, replay, mapped)
         counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
         time = _together([time, lasting], 1.0)
         mirroring = float(found["message"].sum())
-        share += STEPS_OF_PRESENTATION * modes.presentations
+        barriers += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
     for sender, receiver, each in ways:
         reach[sender] += each * len(mapped.cores_of(receiver))
     learned = Learned(
         attempted=float(per_sample.sum()),
         one_write=priced({"weight_update": 1.0}, chip),
-        messages=float(counts["message"].sum()) if share else 0.0,
-        always=mirroring + periodic * sum(weights.codes.size for weights in mapped.weights[1:]),
+        messages=float(counts["message"].sum()) if barriers else 0.0,
+        always=mirroring + copying * sum(weights.codes.size for weights in mapped.weights[1:]),
         source=source,
         reach=tuple(reach.tolist()),
     )
     shares = replay.written
     return _Update(
-        WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),
-        counts, time, share, learned,
-    )  # fmt: skip
+        updates=WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),
+        counts=counts,
+        time=time,
+        barriers=barriers,
+        learned=learned,
+    )
 
 
-def _attempted(replay: Replay, mapped: MappedNetwork) -> np.ndarray:
+def _attempted(replay: Replay, mapped: MappedNetwork, known: Sequence[Known]) -> np.ndarray:
     """Synapses that each core writes after each sample, float64, shape (samples, cores)."""
-    config, run, samples = replay.config, replay.training.run, len(replay.training.indices)
     upkeep = np.zeros(len(mapped.parts))
-    for (k, copy), share in upkeep_of(config).items():
+    for (k, copy), share in upkeep_of(replay.config).items():
         everything = np.ones(mapped.weights[k].codes.shape, np.int64)
         upkeep += share * synapse_writes(mapped, k, copy == FORWARD, everything)
-    attempted = np.tile(upkeep, (samples, 1))
-    for sample in range(samples):
-        for (k, copy), times in writes_of(config, run, sample).items():
+    attempted = np.tile(upkeep, (len(known), 1))
+    for sample, one in enumerate(known):
+        for (k, copy), times in writes_of(replay.config, one).items():
             attempted[sample] += synapse_writes(mapped, k, copy == FORWARD, times)
     return attempted
 
 
-def _exchanged(replay: Replay, mapped: MappedNetwork, share: float) -> tuple[Counts, PhaseTime]:
+def _exchanged(
+    replay: Replay, mapped: MappedNetwork, known: Sequence[Known], share: float
+) -> tuple[Counts, PhaseTime]:
     """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
-    samples = range(len(replay.training.indices))
-    sent = exchange(
-        mapped, [messages_of(replay.config, replay.training.run, sample) for sample in samples]
-    )
+    sent = exchange(mapped, [messages_of(replay.config, one) for one in known])
     steps = sent.steps
     at_once = steps._replace(
         messages_sent=steps.messages_sent / share,

@@ -42,7 +42,7 @@ def learning_chip(chip: Chip, onchip: OnChip) -> Chip:
     check_learns(chip)
     assert chip.cores is not None
     most = chip.cores.trace
-    if most is not None and onchip.sees != "potentials" and onchip.trace_bits > most.amount:
+    if most is not None and onchip.sight.counts_spikes and onchip.trace_bits > most.amount:
         raise InputError(
             f"trace_bits is {onchip.trace_bits}; expected at most the {most.amount} that a trace "
             f"of chip {chip.name} has"

@@ -8,7 +8,7 @@ sample.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +16,17 @@ import numpy as np
 
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
+from eqchip.emulator.description.sight import ACTIVITY, CHANGE, SIGHTS, TRACE, Sight
+from eqchip.emulator.description.upkeep import (
+    COPIES,
+    FORWARD,
+    MIRROR,
+    UPKEEPS,
+    Send,
+    Shrink,
+    Tending,
+    Upkeep,
+)
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.learning.onchip_lowering import (
@@ -30,10 +41,8 @@ from eqchip.emulator.learning.onchip_lowering import (
 from eqchip.emulator.problem.problem import Problem
 from eqchip.mapping.processes.graph import ConnectionNode, Edge, ProcessGraph
 
-SEES = ("traces", "potentials")
-COPIES = ("errors", "independent", "same-noise", "decay", "periodic")
-KNOWN = {kernels.ACTIVITY: "activity", kernels.CHANGE: "change", kernels.TRACE: "trace"}
-TOLD = ("activity", "change")  # by units; their spikes are counted where they arrive
+KNOWN = (ACTIVITY, CHANGE, TRACE)  # what the processes form
+TOLD = (ACTIVITY.name, CHANGE.name)  # by units; their spikes are counted where they arrive
 
 
 def with_on_chip_learning(
@@ -83,11 +92,11 @@ def with_on_chip_learning(
     other: list[Edge] = []
     for k, exponent in enumerate(onchip.exponents(connections)):
         stored = initial_store(problem.network.weights[k], exponent, onchip, seed, k)
-        for copy in (kernels.FORWARD, kernels.MIRROR):
+        for copy in COPIES:
             of_copy = [term for term in terms if (term.connection, term.copy) == (k, copy)]
             if not of_copy:  # nothing is fed back to the clamped input
                 continue
-            mirror = copy == kernels.MIRROR
+            mirror = copy == MIRROR
             name = name_of(k, mirror)
             weights = np.ascontiguousarray(stored.T if mirror else stored, np.int64)
             nodes.append(ConnectionNode(name, k, weights, exponent, False, process="OneWay"))
@@ -108,7 +117,7 @@ def with_on_chip_learning(
                 "upkeep": _upkeep(onchip, copy) if k > 0 else None,
             }
             (other if mirror else forward).extend(_edges(name, k, mirror, products))
-        if onchip.copies == "periodic" and k > 0:
+        if isinstance(onchip.upkeep.tending, Send) and k > 0:
             other.append(Edge(name_of(k, False), "copy_out", name_of(k, True), "copy_in"))
     return replace(
         graph,
@@ -123,15 +132,31 @@ def name_of(k: int, mirror: bool) -> str:
     return f"dense_{k + 1}_{'mirror' if mirror else 'forward'}"
 
 
+def knows(sight: Sight) -> bool:
+    """Whether the processes form all that a core sees."""
+    return sight.sources <= set(KNOWN)
+
+
+def tends(upkeep: Upkeep) -> bool:
+    """Whether the processes keep copies alike in this way."""
+    return upkeep.tending is None or type(upkeep.tending) in _TENDED
+
+
+def _usual_first(names: Iterable[str], usual: str) -> list[str]:
+    return sorted(names, key=lambda name: name != usual)
+
+
 def _check(graph: ProcessGraph, onchip: OnChip) -> None:
-    if onchip.sees not in SEES:
+    if not knows(onchip.sight):
+        able = [repr(name) for name in _usual_first(SIGHTS, OnChip.sees) if knows(SIGHTS[name])]
         raise InputError(
-            f"process graph: sees {onchip.sees!r}; expected {' or '.join(map(repr, SEES))}: "
+            f"process graph: sees {onchip.sees!r}; expected {' or '.join(able)}: "
             "its processes keep no traces that decay"
         )
-    if onchip.copies not in COPIES:
+    if not tends(onchip.upkeep):
+        able = [name for name in _usual_first(UPKEEPS, OnChip.copies) if tends(UPKEEPS[name])]
         raise InputError(
-            f"process graph: copies {onchip.copies!r}; expected one of {', '.join(COPIES)}: "
+            f"process graph: copies {onchip.copies!r}; expected one of {', '.join(able)}: "
             "its processes send no spikes but those of samples"
         )
     if graph.current is not None:
@@ -147,7 +172,7 @@ def _common(problem: Problem, onchip: OnChip, learning: Learning, seed: int) -> 
     average, trace = learning.average_steps, window(onchip, learning)
     return {
         "seed": seed,
-        "told": 2 if onchip.sees == "potentials" else 1,
+        "told": 2 if onchip.sight.graded else 1,
         "threshold": int(onchip.threshold * onchip.fixed.one * average),
         "plus": list(range(plus - average, plus)),
         "minus": list(range(minus - average, minus)),
@@ -177,7 +202,7 @@ def _layers(
 
 def _product(term: Term, mirror: bool, mantissa: int, shift: int) -> dict[str, Any]:
     """A product in the words of a core: of those that send to it, and of its own units."""
-    pre, post = KNOWN[term.pre], KNOWN[term.post]
+    pre, post = term.pre.name, term.post.name
     sent, own = (post, pre) if mirror else (pre, post)
     rate = {"mantissa": mantissa, "shift": shift}
     return {"sent": sent, "own": own, "stream": term.stream, **rate}
@@ -185,14 +210,25 @@ def _product(term: Term, mirror: bool, mantissa: int, shift: int) -> dict[str, A
 
 def _upkeep(onchip: OnChip, copy: int) -> dict[str, Any] | None:
     """What keeps a copy like the other."""
-    if onchip.copies == "decay":
-        share = int(onchip.decay_rate * 2**TRACE_SHIFT)
-        stream = kernels.DECAY_STREAM + copy
-        return {"kind": "shrink", "every": onchip.every, "share": share, "stream": stream}
-    if onchip.copies == "periodic":
-        kind = "receive" if copy == kernels.MIRROR else "send"
-        return {"kind": kind, "every": onchip.every}
-    return None
+    tending = onchip.upkeep.tending
+    return None if tending is None else _TENDED[type(tending)](onchip, copy)
+
+
+def _shrinks(onchip: OnChip, copy: int) -> dict[str, Any]:
+    share = int(onchip.decay_rate * 2**TRACE_SHIFT)
+    stream = kernels.DECAY_STREAM + copy
+    return {"kind": "shrink", "every": onchip.every, "share": share, "stream": stream}
+
+
+def _sends(onchip: OnChip, copy: int) -> dict[str, Any]:
+    return {"kind": "send" if copy == FORWARD else "receive", "every": onchip.every}
+
+
+# What a process does to its copy, by the kind of tending.
+_TENDED: dict[type[Tending], Callable[[OnChip, int], dict[str, Any]]] = {
+    Shrink: _shrinks,
+    Send: _sends,
+}
 
 
 def _edges(name: str, k: int, mirror: bool, products: Sequence[dict[str, Any]]) -> list[Edge]:
@@ -200,7 +236,7 @@ def _edges(name: str, k: int, mirror: bool, products: Sequence[dict[str, Any]]) 
     below, above = f"layer_{k}", f"layer_{k + 1}"
     sender, own = (above, below) if mirror else (below, above)
     found = [Edge(sender, "q_out", name, "q_sent"), Edge(name, "a_own", own, "a_in")]
-    if any(product["own"] == "trace" for product in products):
+    if any(product["own"] == TRACE.name for product in products):
         found.append(Edge(own, "q_out", name, "q_own"))
     for end, layer in (("sent", sender), ("own", own)):
         if any(product[end] in TOLD for product in products):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from toy_rule import SignOfChange, formula
 
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.coding import Coding
@@ -32,7 +33,6 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.mapping.processes.graph import process_graph
 from eqchip.mapping.processes.learning import with_learning
-from tests.helpers.toy_rule import SignOfChange, formula
 
 BETA, RATES = 0.5, [0.02, 0.01]
 TURNED = r"weight_decay is 30 with a learning rate of 0\.4; expected at most 2\.5"

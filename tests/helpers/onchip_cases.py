@@ -9,11 +9,7 @@ import numpy as np
 
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.config import Config, make_config
-from eqchip.emulator.description.onchip import (
-    OnChip,
-)
-from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 
 
@@ -50,17 +46,6 @@ def small(
             **more,
         }
     )
-
-
-def copy_of(trainer: OnChipTrainer, k: int, which: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of what is stored of a copy, and of its codes, shape (n_pre, n_post)."""
-    n_pre, n_post = trainer.start.connections[k].weight_shape
-    lowered, learner = trainer.lowered, trainer._learner
-    if which == kernels.FORWARD:
-        found = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
-        return found[0][:, :n_post], found[1][:, :n_post]
-    found = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
-    return found[0][:, :n_pre].T, found[1][:, :n_pre].T
 
 
 def train(trainer: OnChipTrainer, watch: Callable[[], None] = lambda: None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,13 +16,20 @@ from eqchip.__main__ import main
 from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import real_weights
-from eqchip.emulator.description.onchip import MIRRORED, Copies, OnChip
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.upkeep import UPKEEPS, MirrorMode
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.onchip import FORWARD, MIRROR
-from eqchip.emulator.learning.onchip_known import writes_of
-from eqchip.emulator.learning.onchip_traffic import messages_of, mirror_modes, signals_of, upkeep_of
+from eqchip.emulator.learning.onchip_known import known_of, writes_of
+from eqchip.emulator.learning.onchip_traffic import (
+    Messages,
+    messages_of,
+    mirror_modes,
+    signals_of,
+    upkeep_of,
+)
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.fit import fit
@@ -48,9 +55,22 @@ PJ, NS = 1e-12, 1e-9
 ALLOWED = [
     (sees, copies)
     for sees in ("traces", "potentials", "loihi-engine")
-    for copies in get_args(Copies)
+    for copies in UPKEEPS
     if (sees, copies) != ("loihi-engine", "errors")
 ]
+
+
+MIRRORED = [name for name, one in UPKEEPS.items() if isinstance(one.tending, MirrorMode)]
+
+
+def written_in(config: Config, run: Run, sample: int) -> dict[tuple[int, int], np.ndarray]:
+    """The writes of a sample of a run."""
+    return writes_of(config, known_of(config, run, sample))
+
+
+def sent_in(config: Config, run: Run, sample: int) -> list[Messages]:
+    """The messages of a sample of a run."""
+    return messages_of(config, known_of(config, run, sample))
 
 
 def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: Any) -> Config:
@@ -86,7 +106,7 @@ def test_the_writes_of_all_samples_are_those_that_the_trainer_attempts(sees, cop
     run = run_of(config, network, data.train_x[order], data.train_y[order])
     found = np.zeros_like(trainer.written[..., 0])
     for sample in range(len(order)):
-        for place, counts in writes_of(config, run, sample).items():
+        for place, counts in written_in(config, run, sample).items():
             found[place] += counts.sum()
     for (k, copy), share in upkeep_of(config).items():  # once, after the only minibatch
         if copies in MIRRORED:  # the rows of units that fire at random
@@ -145,7 +165,7 @@ def by_hand(sees: str, copies: str) -> tuple[Config, Run]:
 
 
 def test_writes_by_hand_where_changes_are_sent_down():
-    found = {place: n.tolist() for place, n in writes_of(*by_hand("traces", "errors"), 0).items()}
+    found = {place: n.tolist() for place, n in written_in(*by_hand("traces", "errors"), 0).items()}
     assert found == {
         (0, FORWARD): [[0, 0], [0, 1]],  # spikes of input 1, change of hidden 1
         (1, FORWARD): [[1, 0], [1, 0]],  # spikes of both hidden units, change of output 0
@@ -154,13 +174,13 @@ def test_writes_by_hand_where_changes_are_sent_down():
 
 
 def test_writes_by_hand_where_a_core_counts_the_spikes_above():
-    found = writes_of(*by_hand("traces", "independent"), 0)
+    found = written_in(*by_hand("traces", "independent"), 0)
     assert found[1, MIRROR].tolist() == [[0, 0], [0, 1]]  # change of hidden 1, spikes of output 1
     assert found[1, FORWARD].tolist() == [[1, 0], [1, 0]]
 
 
 def test_writes_by_hand_where_potentials_are_sent():
-    found = writes_of(*by_hand("potentials", "same-noise"), 0)
+    found = written_in(*by_hand("potentials", "same-noise"), 0)
     assert found[0, FORWARD].tolist() == [[0, 0], [0, 1]]
     # s_pre D_post: both hidden with output 0; D_pre s_post: hidden 1 with output 0.
     assert found[1, FORWARD].tolist() == found[1, MIRROR].tolist() == [[1, 0], [2, 0]]
@@ -169,7 +189,7 @@ def test_writes_by_hand_where_potentials_are_sent():
 def told(sees: str, copies: str) -> list[tuple[int, int, list[float], bool]]:
     return [
         (one.sender, one.receiver, one.each.tolist(), one.per_unit)
-        for one in messages_of(*by_hand(sees, copies), 0)
+        for one in sent_in(*by_hand(sees, copies), 0)
     ]
 
 
@@ -257,7 +277,7 @@ def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
     writing = []
     for sample in range(4):
         writes = [0.0, 70 / 20, 0.0]
-        for (k, copy), times in writes_of(run.config, found.training.run, sample).items():
+        for (k, copy), times in written_in(run.config, found.training.run, sample).items():
             writes[k if copy == MIRROR else k + 1] += times.sum()
         writing.append(max(writes) * TIME["weight_update"] + BARRIER)
     expected = np.mean(writing) + max(busy) + 1.5 * steps * BARRIER
@@ -274,12 +294,12 @@ def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
 def test_a_run_that_cannot_tell_is_refused():
     config, run = by_hand("traces", "errors")
     with pytest.raises(InputError, match="the run has no bits, which sees 'traces' counts"):
-        writes_of(config, replace(run, bits=None), 0)
+        written_in(config, replace(run, bits=None), 0)
     ends = [[layer + 1e-4 for layer in phase] for phase in run.ends]
     with pytest.raises(InputError, match="no multiple of 1/4096"):
-        writes_of(config, replace(run, ends=ends), 0)
+        written_in(config, replace(run, ends=ends), 0)
     with pytest.raises(InputError, match="on_chip is None"):
-        writes_of(small_config(), run, 0)
+        written_in(small_config(), run, 0)
 
 
 def test_writes_and_messages_on_cores_by_hand():
@@ -289,11 +309,11 @@ def test_writes_and_messages_on_cores_by_hand():
         config.network(), small_chip(units=1, tiles_x=3, tiles_y=2, cores_per_tile=1)
     )
     assert mapped.layer_of.tolist() == [0, 0, 1, 1, 2, 2]
-    counts = writes_of(config, run, 0)
+    counts = written_in(config, run, 0)
     written = sum(synapse_writes(mapped, k, c == FORWARD, n) for (k, c), n in counts.items())
     # Hidden 0: mirrored with output 0. Hidden 1: that, and from input 1. Output 0: from both.
     assert written.tolist() == [0, 0, 1, 2, 2, 0]
-    sent = exchange(mapped, [messages_of(config, run, 0)])
+    sent = exchange(mapped, [sent_in(config, run, 0)])
     assert sent.steps.messages_sent[0, 0].tolist() == [0, 0, 0, 0, 2, 0]
     assert sent.steps.messages_received[0, 0].tolist() == [0, 0, 1, 1, 0, 0]
     ways = [
@@ -308,7 +328,7 @@ def test_codes_of_a_copy_travel_to_the_cores_of_their_other_ends():
     config, run = by_hand("traces", "periodic")
     mapped = map_network(config.network(), small_chip(units=2))
     assert mapped.layer_of.tolist() == [0, 1, 2]
-    steps = exchange(mapped, [messages_of(config, run, 0)] * 3).steps
+    steps = exchange(mapped, [sent_in(config, run, 0)] * 3).steps
     # 2 x 2 codes in four samples.
     assert steps.messages_sent[0].tolist() == [[0, 0, 1]] * 3
     assert steps.messages_received[0].tolist() == [[0, 1, 0]] * 3
@@ -349,10 +369,10 @@ def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, tmp_pa
     written, sent, seconds = 0.0, 0.0, 0.0
     for sample in range(4):
         busy = [0.0] * 3
-        for (k, copy), counts in writes_of(run.config, found.training.run, sample).items():
+        for (k, copy), counts in written_in(run.config, found.training.run, sample).items():
             busy[k if copy == MIRROR else k + 1] += counts.sum() * TIME["weight_update"] / 4
             written += counts.sum() / 4
-        (one,) = messages_of(run.config, found.training.run, sample)
+        (one,) = sent_in(run.config, found.training.run, sample)
         sent += one.each.sum() / 4
         seconds += max(busy) + 2 * BARRIER / 4  # of the exchange and of the writing
         hops = (

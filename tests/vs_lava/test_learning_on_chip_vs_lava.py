@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
-from onchip_cases import copy_of, made_up, small, train
+from onchip_cases import made_up, small, train
 
 from eqchip.backends import lava as backend
 from eqchip.backends.lava.export import export_graph
@@ -20,7 +20,7 @@ from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.onchip import Copies
+from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import layer_units
 from eqchip.emulator.kernels.onchip import APPLIED, FORWARD, MIRROR, SATURATED
@@ -116,7 +116,7 @@ def assert_same(got: LearnedOnChip, expected: Expected, trainer: Watched) -> Non
         for which, stored in enumerate(copies):
             where = f"connection {k}, copy {which}"
             np.testing.assert_array_equal(got.stored[k][which], stored, where)
-            emulated, _ = copy_of(trainer, k, which)
+            emulated, _ = trainer.copy(k, which)
             np.testing.assert_array_equal(got.stored[k][which], emulated, where)
         biases = expected.memory.biases[k]
         np.testing.assert_array_equal(got.biases[k], biases, f"connection {k}")
@@ -336,7 +336,7 @@ def test_what_the_processes_do_not_learn_is_refused_in_one_line(settings, change
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("copies", sorted(set(get_args(Copies)) - set(COPIES)))
+@pytest.mark.parametrize("copies", sorted(set(UPKEEPS) - set(COPIES)))
 def test_copies_that_take_spikes_of_their_own_are_refused(copies):
     with pytest.raises(InputError, match=f"copies '{copies}'; expected one of errors, independent"):
         graph_of(small(onchip={"copies": copies}))

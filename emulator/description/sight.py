@@ -1,0 +1,96 @@
+"""What the core that holds a synapse knows of its two ends when a sample's phases are over.
+
+A :class:`Sight` is a row of :data:`SIGHTS`: the products that a core writes each copy of a weight
+by, of things known (:class:`Source`). Lowering, the reference, the accounts and the processes of
+Lava read it, and know none by name. What forms a source, whole numbers one per unit, is
+arithmetic: :mod:`eqchip.emulator.kernels.onchip`, and :mod:`eqchip.backends.reference.onchip`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+@dataclass(frozen=True)
+class Source:
+    """A thing known of a unit, in whole numbers.
+
+    Attributes
+    ----------
+    name : str
+    is_trace : bool
+        Whether a core keeps it of spikes while they arrive, in ``OnChip.trace_bits``; else it is a
+        potential or a change, which comes whole at the end of a sample.
+    """
+
+    name: str
+    is_trace: bool = False
+
+
+ACTIVITY = Source("activity")  # s+ + s-
+CHANGE = Source("change")  # s+ - s-; of the clamped input always 0
+TRACE = Source("trace", is_trace=True)  # spikes of both nudged phases
+PLUS_TRACE = Source("plus trace", is_trace=True)  # decaying, of the phase with +beta
+MINUS_TRACE = Source("minus trace", is_trace=True)  # and with -beta
+SOURCES = (ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE)  # a source's place is its kernel row
+
+
+class Written(NamedTuple):
+    """A product that a copy is written by: of what is known below and above, times a sign."""
+
+    below: Source
+    above: Source
+    sign: int = 1
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a core sees of each end, and so what it writes its copy by.
+
+    Attributes
+    ----------
+    forward, mirror : tuple of Written
+        At most two products each: of the core above, where feed-forward spikes arrive, and of the
+        core below, where feedback does.
+    graded : bool
+        Whether potentials travel between cores, as graded messages.
+    decays : bool
+        Whether traces decay, one after the other phase; else they count.
+    upkeep : str
+        What keeps copies alike unless something else is asked for.
+    """
+
+    forward: tuple[Written, ...]
+    mirror: tuple[Written, ...]
+    graded: bool = False
+    decays: bool = False
+    upkeep: str = "errors"
+
+    @property
+    def sources(self) -> set[Source]:
+        """All that is known somewhere."""
+        found = (*self.forward, *self.mirror)
+        return {product.below for product in found} | {product.above for product in found}
+
+    @property
+    def counts_spikes(self) -> bool:
+        """Whether a core keeps a trace of spikes."""
+        return any(source.is_trace for source in self.sources)
+
+    @property
+    def knows_changes(self) -> bool:
+        """Whether a core is told how a unit changed, or finds out."""
+        return CHANGE in self.sources
+
+
+_GRADED = (Written(ACTIVITY, CHANGE), Written(CHANGE, ACTIVITY))
+_DECAYING = (Written(PLUS_TRACE, PLUS_TRACE), Written(MINUS_TRACE, MINUS_TRACE, -1))
+
+# `OnChip.sees` -> what that is. A new sight is a row here, and its kernel where it knows a source
+# that nothing forms yet.
+SIGHTS: dict[str, Sight] = {
+    "potentials": Sight(_GRADED, _GRADED, graded=True),
+    "traces": Sight((Written(TRACE, CHANGE),), (Written(CHANGE, TRACE),)),
+    "loihi-engine": Sight(_DECAYING, _DECAYING, decays=True, upkeep="same-noise"),
+}

@@ -1,0 +1,101 @@
+"""What keeps the two copies of a weight alike: while they are written, and now and then.
+
+An :class:`Upkeep` is a row of :data:`UPKEEPS`. What is done once in ``OnChip.every`` samples is a
+:class:`Tending`; training, the reference, the accounts and the processes of Lava each have a table
+of what they do for a kind of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+FORWARD, MIRROR = COPIES = (0, 1)  # of a weight: that feed-forward spikes read, and feedback
+
+# Of mirror modes; see OnChip. Chosen by the noise that they leave in a mirror, and the share by
+# validation error (docs/on-chip-learning.md).
+PRESENTATIONS = 128
+FIRING_BITS = 8  # of a random word: in a presentation, a unit fires in two cases of 2**8
+MIRROR_SHARE = 2.0**-5  # of the mirror that is learned anew, in the mean; falls with the rates
+ALIGN_BITS = 8  # below the point of what is written with
+NULL = 128  # the share of decay that null takes in information alignment, over 2**ALIGN_BITS
+
+
+@dataclass(frozen=True)
+class Tending:
+    """What is done to copies once in a while.
+
+    Attributes
+    ----------
+    writes : tuple of int
+        The copies that it writes, weight by weight.
+    """
+
+    writes: ClassVar[tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Shrink(Tending):
+    """Both lose a share of what they hold (Kolen and Pollack 1994)."""
+
+    writes = COPIES
+
+
+@dataclass(frozen=True)
+class Send(Tending):
+    """The forward copy is sent, weight by weight, and takes the place of the mirror."""
+
+    writes = (MIRROR,)
+
+
+@dataclass(frozen=True)
+class MirrorMode(Tending):
+    """The mirror is learned from what random spikes do over the forward copy; see `OnChip`.
+
+    Attributes
+    ----------
+    null : int
+        The share of decay that null takes, over 2**ALIGN_BITS: above 0, what the units above tell
+        comes back over the mirror.
+    """
+
+    null: int = 0
+    writes = (MIRROR,)
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What keeps two copies alike.
+
+    Attributes
+    ----------
+    one_noise : bool
+        Whether both copies round with the same random numbers.
+    tells_changes : bool
+        Whether a unit sends its change to the cores below, so that both copies are written by the
+        products of the forward one.
+    tending : Tending or None
+        What is done once in ``OnChip.every`` samples.
+    """
+
+    one_noise: bool = False
+    tells_changes: bool = False
+    tending: Tending | None = None
+
+    @property
+    def keeps_equal(self) -> bool:
+        """Whether no two copies ever differ."""
+        return self.one_noise and self.tells_changes
+
+
+# `OnChip.copies` -> what that is. A new upkeep is a row here, and a kernel where it tends copies in
+# a way that nothing does yet.
+UPKEEPS: dict[str, Upkeep] = {
+    "independent": Upkeep(),
+    "same-noise": Upkeep(one_noise=True),
+    "decay": Upkeep(tending=Shrink()),
+    "periodic": Upkeep(tending=Send()),
+    "errors": Upkeep(one_noise=True, tells_changes=True),
+    "weight-mirror": Upkeep(tending=MirrorMode()),
+    "information-alignment": Upkeep(tending=MirrorMode(NULL)),
+}

@@ -1,0 +1,296 @@
+"""Learning on the chip is equal to its numpy reference, in what it writes and what it counts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from onchip_cases import made_up, small, train, wrapping
+
+from eqchip.backends.reference import onchip as reference
+from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.description.coding import Coding, Polynomial
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.parts import whole_layers
+from eqchip.emulator.description.sight import (
+    ACTIVITY,
+    CHANGE,
+    SIGHTS,
+    SOURCES,
+    TRACE,
+    Sight,
+    Written,
+)
+from eqchip.emulator.description.upkeep import FORWARD, MIRROR, UPKEEPS, Shrink, Upkeep
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels.lowered import layer_units
+from eqchip.emulator.learning.onchip_lowering import terms_of
+from eqchip.emulator.learning.onchip_traffic import reach_of, upkeep_of
+from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.hw_reports.pricing.learning_memory import on_chip_terms
+
+SIGMA_DELTA = Coding()
+BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
+LEVELS = [
+    (sees, copies)
+    for sees in ("traces", "potentials", "loihi-engine")
+    for copies in UPKEEPS
+    if (sees, copies) != ("loihi-engine", "errors")
+]
+levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
+
+
+class Twinned(OnChipTrainer):
+    """A trainer beside which the reference learns; they are compared at every stop."""
+
+    def __init__(self, config: Config, dataset: Dataset) -> None:
+        super().__init__(config, dataset, 1)
+        self.memory = reference.new_memory(config, self.start)
+        self.all_written = np.zeros_like(self.written)
+        self.assert_equal()
+
+    def _train_minibatch(
+        self, indices: np.ndarray, sign: int, rates: list[float], seed: int
+    ) -> None:
+        x = self._inputs(indices)
+        before = self.written.copy(), self.told.copy(), self.tally
+        with wrapping():
+            super()._train_minibatch(indices, sign, rates, seed)
+        learned = reference.learn_samples(
+            self.config, self.start, self.memory, x, self.targets[indices],
+            rates=rates, seed=seed, samples=indices,
+        )  # fmt: skip
+        self.assert_equal()
+        np.testing.assert_array_equal(self.written - before[0], learned.writes)
+        np.testing.assert_array_equal(self.told - before[1], [learned.changed, learned.active])
+        wrong = np.count_nonzero(learned.classes != self.dataset.train_y[indices])
+        assert self.tally.errors - before[2].errors == wrong
+        assert self.tally.saturations - before[2].saturations == learned.saturations
+        spikes = self.tally.activity.spikes - before[2].activity.spikes
+        np.testing.assert_array_equal(spikes, learned.spikes)
+        self.all_written += learned.writes
+
+    def assert_equal(self) -> None:
+        """What is stored, the codes that spikes read, and the biases are the reference's."""
+        for k, copies in enumerate(self.memory.stored):
+            for which, expected in enumerate(copies):
+                stored, codes = self.copy(k, which)
+                np.testing.assert_array_equal(stored, expected, f"connection {k}, copy {which}")
+                read = self.memory.codes(k, which, self.onchip)
+                np.testing.assert_array_equal(codes, read, f"connection {k}, copy {which}")
+            biases = layer_units(self.lowered, self.lowered.biases, k + 1)
+            np.testing.assert_array_equal(biases, self.memory.biases[k], f"connection {k}")
+
+
+# weight bits, coding, average steps, layers
+SETTINGS = [
+    (8, SIGMA_DELTA, 1, (6, 5, 3)),
+    (8, BERNOULLI, 2, (6, 5, 4, 3)),
+    (4, SIGMA_DELTA, 2, (6, 5, 4, 3)),
+    (4, BERNOULLI, 1, (6, 5, 3)),
+    (2, SIGMA_DELTA, 1, (6, 5, 4, 3)),
+    (2, BERNOULLI, 2, (6, 5, 3)),
+]
+
+
+@levels
+@pytest.mark.parametrize("accumulator_bits", [0, pytest.param(3, marks=pytest.mark.nojit)])
+def test_training_equals_the_reference(sees, copies, accumulator_bits):
+    written = np.zeros((2, 2, 3), np.int64)
+    for weight_bits, coding, average_steps, layers in SETTINGS:
+        config = small(
+            layers,
+            coding=coding,
+            learning={"average_steps": average_steps},
+            onchip={
+                "fixed": FixedPoint(weight_bits=weight_bits),
+                "sees": sees,
+                "copies": copies,
+                "accumulator_bits": accumulator_bits,
+                "decay_rate": 0.1,
+            },
+        )
+        twinned = Twinned(config, made_up(6, 3, 7))
+        train(twinned)
+        written += twinned.all_written[:2]
+    applied = written[..., kernels.APPLIED]
+    assert applied[:, kernels.FORWARD].all() and applied[1, kernels.MIRROR]  # it tested something
+    assert written[..., kernels.SATURATED].any()
+    assert not written[0, kernels.MIRROR].any()  # nothing is fed back to the input
+
+
+@levels
+def test_a_minibatch_equals_the_reference(sees, copies):
+    config = small(
+        (6, 5, 4, 3),
+        onchip={"sees": sees, "copies": copies, "accumulator_bits": 4, "every": 5},
+        descent={"minibatch": 3, "lr": (0.9,) * 3},
+    )
+    twinned = Twinned(config, made_up(6, 3, 12))
+    train(twinned)
+    assert twinned.all_written[..., kernels.APPLIED].any()
+
+
+@pytest.mark.nojit
+def test_spikes_read_the_same_codes_until_a_minibatch_is_over():
+    """Samples of one minibatch, and at the end of what is shown, all see what was there before."""
+    data, seen = made_up(6, 3, 4), []
+    for size in (4, 9):
+        config = small(
+            onchip={"accumulator_bits": 4, "every": 9},
+            descent={"minibatch": size, "lr": (size / 4,) * 2},  # a sample's is alike in both
+        )
+        trainer = OnChipTrainer(config, data, 1)
+        train(trainer)
+        assert trainer.written[..., kernels.APPLIED].sum() == 0  # a new epoch begins
+        seen.append(trainer.copy(0, kernels.FORWARD))
+    np.testing.assert_array_equal(seen[0], seen[1])
+    at_once = small(onchip={"accumulator_bits": 4, "every": 9}, descent={"lr": (0.25, 0.25)})
+    trainer = OnChipTrainer(at_once, data, 1)
+    train(trainer)
+    assert (seen[0][0] != trainer.copy(0, kernels.FORWARD)[0]).any()
+
+
+@pytest.mark.parametrize("nudged_steps", [1, 2, 3])
+def test_a_decaying_trace_of_a_short_phase_forgets(nudged_steps):
+    config = small(
+        onchip={"sees": "loihi-engine", "copies": "same-noise"},
+        learning={"nudged_steps": nudged_steps},
+    )
+    assert (config.on_chip.trace_gains(nudged_steps)[0] == 0) == (nudged_steps < 3)
+    train(Twinned(config, made_up(6, 3, 10)))
+
+
+@st.composite
+def trainings(draw: Any) -> Config:
+    """Any training on a chip, small, in whatever integers."""
+    sees, copies = draw(st.sampled_from(LEVELS))
+    layers = tuple(draw(st.lists(st.integers(1, 6), min_size=2, max_size=4)))
+    connections = len(layers) - 1
+    fraction_bits = draw(st.integers(4, 12))
+    fixed = FixedPoint(
+        weight_bits=draw(st.integers(2, 8)),
+        state_bits=draw(st.sampled_from([24, fraction_bits + 3])),
+        fraction_bits=fraction_bits,
+        coefficient_bits=draw(st.integers(6, 15)),
+    )
+    steps = draw(st.integers(1, 6))
+    accumulator_bits = draw(st.integers(0, 8))
+    ranges = st.sampled_from([0.25, 0.5, 1.0, 3.0])
+    rates = st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 5.0])
+    try:
+        return small(
+            layers,
+            seed=draw(st.sampled_from([0, 1, 2**63 - 1])),
+            coding=draw(st.sampled_from([SIGMA_DELTA, BERNOULLI])),
+            input=draw(st.sampled_from(["spikes", "current"]))
+            if sees == "potentials"
+            else "spikes",
+            onchip={
+                "fixed": fixed,
+                "sees": sees,
+                "copies": copies,
+                "trace_bits": draw(st.integers(1, 12)),
+                "accumulator_bits": accumulator_bits,
+                "weight_range": tuple(draw(ranges) for _ in range(connections)),
+                "threshold": draw(st.sampled_from([0.0, 0.01, 0.2])),
+                "every": draw(st.integers(1, 5)),
+                "decay_rate": draw(st.sampled_from([2.0**-12, 0.01, 0.5])),
+            },
+            learning={
+                "beta": draw(st.sampled_from([0.5, 0.3, 1.0])),
+                "free_steps": draw(st.integers(3, 6)),
+                "nudged_steps": steps,
+                "average_steps": draw(st.integers(1, min(steps, 3))),
+            },
+            descent={
+                "lr": tuple(draw(rates) for _ in range(connections)),
+                "schedule": draw(st.sampled_from(["constant", "cosine"])),
+                "epochs": draw(st.integers(1, 2)),
+                "input_dropout": draw(st.sampled_from([0.0, 0.5])),
+                "minibatch": draw(st.integers(1, 4)) if accumulator_bits else 1,
+            },
+        )
+    except InputError:  # an exponent that these integers lack
+        assume(False)
+        raise
+
+
+@given(config=trainings(), samples=st.integers(1, 6), seed=st.integers(0, 99))
+@settings(max_examples=25)
+def test_any_training_equals_the_reference(config, samples, seed):
+    try:
+        twinned = Twinned(config, made_up(config.sizes[0], config.sizes[-1], samples, seed))
+    except InputError:  # a rate with which nothing is written
+        assume(False)
+        raise
+    train(twinned)
+
+
+# --- the two tables -----------------------------------------------------------------------
+
+# A row of the table in docs/on-chip-learning.md: by sees, copies of mirrored weights and copy, the
+# products below and above, the stream that each rounds by, and its sign. Of the second connection.
+BY_HAND = {
+    ("potentials", "independent", FORWARD): ["activity change 0", "change activity 4"],
+    ("potentials", "independent", MIRROR): ["activity change 1", "change activity 5"],
+    ("potentials", "errors", MIRROR): ["activity change 0", "change activity 4"],
+    ("traces", "independent", FORWARD): ["trace change 0"],
+    ("traces", "independent", MIRROR): ["change trace 1"],
+    ("traces", "same-noise", MIRROR): ["change trace 0"],
+    ("traces", "errors", MIRROR): ["trace change 0"],
+    ("loihi-engine", "decay", FORWARD): ["plus trace plus trace 0", "minus trace minus trace 4 -"],
+    ("loihi-engine", "decay", MIRROR): ["plus trace plus trace 1", "minus trace minus trace 5 -"],
+}
+
+
+@pytest.mark.parametrize("case", BY_HAND, ids=str)
+def test_a_copy_is_written_by_the_products_written_down(case):
+    sees, copies, copy = case
+    onchip = OnChip(sees=sees, copies=copies)
+    for found in (
+        [t for t in terms_of(onchip, 3) if (t.connection, t.copy) == (1, copy)],
+        reference.products(onchip, 1, copy),
+    ):
+        words = [f"{p.pre.name} {p.post.name} {p.stream}{' -' * (p.sign < 0)}" for p in found]
+        assert words == BY_HAND[case]
+
+
+def test_the_input_has_one_copy_and_no_change():
+    for sees in SIGHTS:
+        onchip = OnChip(sees=sees, copies="independent")
+        found = [t for t in terms_of(onchip, 3) if t.connection == 0]
+        assert {t.copy for t in found} == {FORWARD}
+        assert CHANGE not in {t.pre for t in found}
+
+
+def test_kernels_number_what_is_known_as_the_description_does():
+    rows = {source.name.replace(" ", "_").upper(): n for n, source in enumerate(SOURCES)}
+    assert {name: getattr(kernels, name) for name in rows} == rows
+    assert len(SOURCES) == kernels.SOURCES
+
+
+def test_a_new_sight_and_a_new_upkeep_are_a_row_each(monkeypatch):
+    """They learn, equal to the reference, and are counted and charged, without a word elsewhere."""
+    both = (Written(ACTIVITY, CHANGE), Written(TRACE, CHANGE, -1))
+    monkeypatch.setitem(SIGHTS, "half-told", Sight(both, both[:1], graded=True))
+    monkeypatch.setitem(UPKEEPS, "shrinking-alike", Upkeep(one_noise=True, tending=Shrink()))
+    config = small(
+        (6, 5, 4, 3),
+        onchip={"sees": "half-told", "copies": "shrinking-alike", "decay_rate": 0.1},
+    )
+    twinned = Twinned(config, made_up(6, 3, 7))
+    train(twinned)
+    applied = twinned.all_written[..., kernels.APPLIED]
+    assert applied[:, FORWARD].all() and applied[1:, MIRROR].all()
+    assert upkeep_of(config) == {(k, copy): 0.25 for k in (1, 2) for copy in (FORWARD, MIRROR)}
+    assert reach_of(config)[0] == "active"
+    assert {term.name for term in on_chip_terms(config, whole_layers(config.sizes))} == {
+        "traces of input axons from below"
+    }
