@@ -3,67 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from importlib import import_module
-from typing import Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 
 from eqchip.backends.comparison import Comparison, compare
+from eqchip.backends.registry import BACKENDS, EMULATOR, Backend
 from eqchip.emulator.data.datasets import Dataset, one_hot
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.classifier import stream_seed
 
-EMULATOR = "emulator"  # what all others are compared with
-
 Checked = Literal["float64", "chip"]
-CHECKED: tuple[Checked, ...] = ("float64", "chip")
-
-
-@dataclass(frozen=True)
-class Engine:
-    """An engine to compare with.
-
-    Attributes
-    ----------
-    name : str
-    module : str
-        With a function ``solve(problem)``.
-    tolerances : dict
-        The precisions that it computes in, and how far apart potentials may be in each.
-    """
-
-    name: str
-    module: str
-    tolerances: dict[Checked, float] = field(default_factory=dict)
-
-    def solve(self, problem: Problem) -> Run:
-        """Run a problem.
-
-        Raises
-        ------
-        InputError
-            If the engine cannot: not here, or not this problem.
-        """
-        solve: Callable[[Problem], Run] = import_module(self.module).solve
-        return solve(problem)
-
-
-# A port of Lava adds two sums, forward and feedback, where the contract is one running sum: in
-# floating point the last bits of a potential may differ.
-ENGINES = (
-    Engine("reference", "eqchip.backends.reference.floating", {"float64": 0.0, "chip": 0.0}),
-    Engine("brian2", "eqchip.backends.brian2.solve", {"float64": 0.0}),
-    Engine("lava", "eqchip.backends.lava", {"float64": 1e-12, "chip": 0.0}),
-)
+CHECKED: tuple[Checked, ...] = get_args(Checked)
 
 
 @dataclass(frozen=True)
@@ -82,7 +41,14 @@ class Checkup:
     refusal: str | None = None
 
 
-def choose(names: Sequence[str] | None, precision: Checked | None) -> tuple[Engine, ...]:
+def engines() -> list[Backend]:
+    """What is compared with the emulator: every other backend with one clock for all."""
+    return [
+        one for one in BACKENDS.values() if one.name != EMULATOR and "global clock" in one.features
+    ]
+
+
+def choose(names: Sequence[str] | None, precision: Checked | None) -> list[Backend]:
     """The engines of these names; all that compute in the precision if None.
 
     Raises
@@ -91,17 +57,14 @@ def choose(names: Sequence[str] | None, precision: Checked | None) -> tuple[Engi
         For an unknown name, or an engine that does not compute in the precision.
     """
     if names is None:
-        return tuple(one for one in ENGINES if precision is None or precision in one.tolerances)
-    by_name = {one.name: one for one in ENGINES}
+        return [one for one in engines() if precision is None or precision in one.tolerances]
+    known = {one.name: one for one in engines()}
     for name in names:
-        if name not in by_name:
-            raise InputError(f"unknown engine {name!r}; expected one of {', '.join(by_name)}")
-        if precision is not None and precision not in by_name[name].tolerances:
-            known = " or ".join(by_name[name].tolerances)
-            raise InputError(
-                f"{name} does not compute in precision {precision!r}; expected {known}"
-            )
-    return tuple(one for one in ENGINES if one.name in names)
+        if name not in known:
+            raise InputError(f"unknown engine {name!r}; expected one of {', '.join(known)}")
+        if precision is not None:
+            known[name].check_precision(precision, "crosscheck")
+    return [one for name, one in known.items() if name in names]
 
 
 def pose_run(
@@ -126,7 +89,7 @@ def pose_run(
             f"samples is {samples}; expected at most the {len(dataset.test_x)} of the test set"
         )
     learning = config.learning
-    learning.check_all_in_dynamics("crosscheck")
+    check_needs("crosscheck", of_learning(learning), ())
     if free_steps is not None:
         learning = replace(learning, free_steps=free_steps)
     x = dataset.test_x[:samples]
@@ -144,9 +107,17 @@ def pose_run(
 
 
 def crosscheck(
-    problem: Problem, engines: Iterable[Engine] = ENGINES, threads: int | None = None
+    problem: Problem, others: Iterable[Backend] | None = None, threads: int | None = None
 ) -> Iterator[Checkup]:
     """Run a problem on the emulator, then on each engine that computes in its precision.
+
+    Parameters
+    ----------
+    problem : Problem
+    others : iterable of Backend, optional
+        Default: :func:`engines`.
+    threads : int, optional
+        Of the emulator.
 
     Yields
     ------
@@ -161,9 +132,9 @@ def crosscheck(
     precision: Checked = "chip" if problem.precision == "chip" else "float64"
     problem = replace(problem, record=frozenset({"bits", "potentials"}))
     start = time.perf_counter()
-    expected = engine.solve(problem, threads=threads)
+    expected = BACKENDS[EMULATOR].solve(problem, threads)
     yield Checkup(EMULATOR, precision, seconds=time.perf_counter() - start)
-    for one in engines:
+    for one in engines() if others is None else others:
         if precision not in one.tolerances:
             continue
         tolerance = one.tolerances[precision]

@@ -37,6 +37,7 @@ from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels import limit
 from eqchip.emulator.kernels.lowered import Lowered, aligned_zeros
+from eqchip.emulator.problem.needs import check_needs, of_learning, of_network
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.runs import RunDirectory, provenance
@@ -50,8 +51,8 @@ SLOWING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # would hold PyTorch back
 def problem_of(run: RunDirectory, data: Path) -> Problem:
     """The phases of a training sample, on test images."""
     config, dataset = run.config, load(run.config.dataset, data)
-    config.learning.check_all_in_dynamics("convolution_speed")  # as the dynamics in PyTorch
-    run.network().check_full_feedback("convolution_speed")
+    for needs in (of_learning(config.learning), of_network(run.network())):
+        check_needs("convolution_speed", needs, ("maximum pooling",))  # as in PyTorch
     targets = one_hot(dataset.test_y[:SAMPLES], dataset.classes)
     return pose(
         run.network(), dataset.test_x[:SAMPLES], coding=config.coding,

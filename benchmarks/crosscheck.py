@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.backends.crosscheck import CHECKED, ENGINES, Checkup, crosscheck
+from eqchip.backends.crosscheck import CHECKED, Checkup, crosscheck, engines
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.runs import provenance
 
@@ -54,8 +54,8 @@ def study(networks: int, lava_every: int, seed: int) -> dict[str, Any]:
             drawn[f"input as {problem.input}"] += 1
             drawn["with prediction"] += problem.coding.prediction is not None
             drawn["with a phase from_free"] += any(phase.from_free for phase in problem.phases)
-            engines = [one for one in ENGINES if one.name != "lava" or number % lava_every == 0]
-            for checkup in crosscheck(problem, engines, threads=1):
+            others = [one for one in engines() if one.name != "lava" or number % lava_every == 0]
+            for checkup in crosscheck(problem, others, threads=1):
                 add(totals.setdefault((checkup.engine, precision), new_total()), checkup)
                 if checkup.comparison is not None and not checkup.comparison.equal:
                     differences.append(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from importlib import import_module
 from typing import Any
 
+from eqchip.backends import registry
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
@@ -15,22 +15,10 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.paths import paths
-
-# Name -> module with a function `solve(problem)`.
-BACKENDS = {
-    "emulator": "eqchip.emulator.engine.synchronous",
-    "reference": "eqchip.backends.reference.floating",
-    "brian2": "eqchip.backends.brian2.solve",
-    "lava": "eqchip.backends.lava",
-    "discrete": "eqchip.backends.discrete.solve",
-}
-TIMED_BACKENDS = ("emulator", "discrete")  # those without a global clock
-READ_OUT_BACKENDS = ("emulator", "reference")  # those with a layer outside the dynamics
 
 
 def run(
@@ -101,7 +89,8 @@ def run(
         beta (y - softmax(logits)), a current into the layer below as long as the phase lasts. For
         the backends emulator and reference, with a dense last connection, not for a mapped network.
     threads : int, optional
-        For the emulator. Default: all processors. The result does not depend on it.
+        Of the emulator, and of no other backend. Default: all processors. The result does not
+        depend on it.
 
     Returns
     -------
@@ -121,11 +110,17 @@ def run(
     >>> found.ends[0][1].round(3).tolist()
     [[0.75]]
     """
-    mapped = network if isinstance(network, MappedNetwork) else None
+    chosen = registry.backend(backend)
+    mapped: MappedNetwork | None = None
     if isinstance(network, MappedNetwork):
-        network = network.network
-    if mapped is not None and precision == "chip" and fixed is None:
-        fixed = mapped.chip.arithmetic
+        mapped, network = network, network.network
+        if readout == "cross-entropy":
+            raise InputError(
+                "run: readout 'cross-entropy' of a mapped network: a core has no softmax; "
+                "expected 'squared-error', or a network that is not mapped"
+            )
+        if precision == "chip" and fixed is None:
+            fixed = mapped.chip.arithmetic
     problem = pose(
         network,
         x,
@@ -144,25 +139,5 @@ def run(
         paths=paths(mapped) if mapped is not None and timing is not None else None,
         readout=readout,
     )
-    if backend not in BACKENDS:
-        raise InputError(f"run: unknown backend {backend!r}; expected one of {', '.join(BACKENDS)}")
-    if timing is not None and backend not in TIMED_BACKENDS:
-        raise InputError(
-            f"run: backend {backend!r} has one clock for all; "
-            f"expected no timing, or one of {', '.join(TIMED_BACKENDS)}"
-        )
-    if readout == "cross-entropy" and (backend not in READ_OUT_BACKENDS or mapped is not None):
-        raise InputError(
-            "run: readout 'cross-entropy' "
-            + ("of a mapped network" if mapped is not None else f"on backend {backend!r}")
-            + ": a core has no softmax; expected 'squared-error', or a network that is not mapped, "
-            f"on one of {', '.join(READ_OUT_BACKENDS)}"
-        )
-    if timing is None and backend == "discrete":
-        raise InputError("run: backend 'discrete' has no global clock; expected a timing")
-    solve: Callable[..., Run] = import_module(BACKENDS[backend]).solve
-    found = solve(problem, threads=threads) if backend == "emulator" else solve(problem)
+    found = chosen.solve(problem, threads)
     return found if mapped is None else replace(found, cores=core_activity(mapped, found, input))
-
-
-__all__ = ["BACKENDS", "Problem", "run"]

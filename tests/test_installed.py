@@ -40,3 +40,8 @@ def test_every_source_file_is_installed():
                 if not (target / relative).is_file():
                     missing.append(f"{folder}/{relative}")
     assert not missing, f"not in the installed package (see pyproject.toml): {sorted(missing)}"
+
+
+def test_every_public_name_is_there():
+    missing = [name for name in eqchip.__all__ if not hasattr(eqchip, name)]
+    assert not missing

@@ -11,7 +11,6 @@ potential at every step.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,8 +20,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from eqchip.backends.brian2 import model as brian2_model
-from eqchip.backends.pooling import check_pooling
+from eqchip.backends.packages import BRIAN2
 from eqchip.backends.recorded import run_of
+from eqchip.backends.registry import BACKENDS
 from eqchip.emulator.description.coding import OptimalStepSize
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
@@ -59,8 +59,8 @@ def solve(problem: Problem, target: Target = "numpy") -> Run:
     if target not in get_args(Target):
         known = ", ".join(get_args(Target))
         raise InputError(f"brian2: unknown target {target!r}; expected one of {known}")
-    _check(problem)
-    b2 = require()
+    BACKENDS["brian2"].check(problem)
+    b2 = BRIAN2.require()
     if target == "cpp_standalone":
         with compiled(problem) as again:
             return again(problem)
@@ -85,8 +85,8 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         From a problem to a Run. What may differ from the first problem: weights, biases, inputs,
         targets, beta, schedules and random numbers; not the shapes, nor the kind of coding.
     """
-    _check(problem)
-    b2 = require()
+    BACKENDS["brian2"].check(problem)
+    b2 = BRIAN2.require()
     with settings(b2, "cpp_standalone", strict=True), standalone(b2) as folder:
         model = brian2_model.build(problem)
         model.network.run(model.duration)
@@ -94,7 +94,7 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         built = _program(problem)
 
         def again(problem: Problem) -> Run:
-            _check(problem)
+            BACKENDS["brian2"].check(problem)
             if _program(problem) != built:
                 raise InputError(
                     "brian2: the problem has other layers, samples, phases or coding than the one "
@@ -118,42 +118,6 @@ def _program(problem: Problem) -> tuple[Any, ...]:
     update = brian2_model.update(problem)
     coding, joined = problem.coding.quantizer, problem.network.connections
     return update, shapes, adaptive, coding, problem.input, joined
-
-
-def _check(problem: Problem) -> None:
-    """Refuse what the model does not compute."""
-    if problem.precision != "float64":
-        why = (
-            "saturating integers are no part of its equations"
-            if problem.precision == "chip"
-            else "its variables of state are float64"
-        )
-        raise InputError(
-            f"brian2: precision is {problem.precision!r}, but {why}; expected precision='float64'"
-        )
-    problem.network.check_full_feedback("brian2")
-    check_pooling(problem.network, "brian2", "what its synapses bring is added up")
-
-
-def require() -> Any:
-    """The package brian2.
-
-    Raises
-    ------
-    InputError
-        If it cannot be imported.
-    """
-    hook = sys.excepthook
-    try:
-        import brian2
-    except ImportError as error:
-        raise InputError(
-            f"brian2 cannot be imported ({error}); expected it installed: "
-            "pip install 'eqchip[brian2]'"
-        ) from error
-    finally:
-        sys.excepthook = hook  # Brian2 would call every uncaught error a bug of its own
-    return brian2
 
 
 @contextmanager

@@ -16,14 +16,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from importlib import import_module
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqchip.backends.discrete.units import ChipUnits, FloatUnits, Moment, Unit
+from eqchip.backends.packages import SIMPY
 from eqchip.backends.reference import floating as reference
+from eqchip.backends.registry import BACKENDS
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.asynchronous import (
     DELIVERED,
@@ -525,13 +526,9 @@ def solve(problem: Problem) -> Run:
         If SimPy is not installed, the problem has no timing, or more messages are in flight than
         the timing allows.
     """
-    timing = problem.timing
-    if not isinstance(timing, Asynchronous):
-        raise InputError(f"discrete: timing is {timing!r}; expected Asynchronous")
-    try:
-        simpy = import_module("simpy")
-    except ImportError:
-        raise InputError("discrete: SimPy is not installed; pip install 'eqchip[simpy]'") from None
+    BACKENDS["discrete"].check(problem)
+    timing, simpy = problem.timing, SIMPY.require()
+    assert timing is not None  # see the registry
     chip = Chip(problem, timing)
     rows = -(-chip.end // QUANTA)
     counts = Counts(chip, rows)

@@ -6,7 +6,7 @@ import keyword
 from pathlib import Path
 from typing import Any
 
-from eqchip.backends import lava
+from eqchip.backends.lava.solve import check_learning
 from eqchip.emulator import philox
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_text
@@ -129,7 +129,7 @@ def export_lava(
     """
     graph = process_graph(problem)
     if learning is not None:
-        lava.check_learning(problem)
+        check_learning(problem)
         graph = with_learning(graph, problem, **learning)
     export_graph(problem, graph, directory, name=name)
     return graph
@@ -140,7 +140,7 @@ def export_graph(
 ) -> None:
     """Write a process graph of a problem, as :func:`export_lava` does.
 
-    One that learns on the chip is made by :func:`eqchip.backends.lava.on_chip_graph`.
+    One that learns on the chip is made by :func:`eqchip.backends.lava.solve.on_chip_graph`.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def export_graph(
     (package / "processes").mkdir(parents=True, exist_ok=True)
     graph.save(directory)
     process_inputs(problem).save(directory / "inputs.npz")
-    source = Path(lava.__file__).parent
+    source = Path(__file__).parent
     on_chip = any(node.process == "OneWay" for node in graph.connections)
     for module in (*MODULES, *(ON_CHIP if on_chip else ())):
         write_text(package / module, renamed((source / module).read_text(), name))

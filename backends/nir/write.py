@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.nir.metadata import KEY, Described, check_digest, parse, to_text
-from eqchip.backends.pooling import check_pooling
+from eqchip.backends.packages import NIR
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import Connection, Conv2d
@@ -39,11 +39,11 @@ from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing
+from eqchip.emulator.problem.needs import check_needs, of_network
 
 KERNEL = "kernel"  # in the metadata of up_k
 TIED = "one symmetric weight, as Equilibrium Propagation needs it"
 WRITTEN_OUT = "the kernel with its pooling, written out for every place"
-INSTALL = "nir is not installed; expected it: pip install 'eqchip[nir]'"
 
 
 def write_nir(
@@ -73,9 +73,8 @@ def write_nir(
     OSError
         If the file cannot be written.
     """
-    nir = _nir()
-    network.check_full_feedback("nir")
-    check_pooling(network, "nir", "its graphs add what arrives")
+    nir = NIR.require()
+    check_needs("nir", of_network(network), ())  # its graphs add what arrives, in full
     described = Described(network, coding, input, learning)
     sizes = network.sizes
     nodes: dict[str, Any] = {
@@ -115,7 +114,7 @@ def read_nir(path: Path) -> Described:
         changed: if the two directions of a connection differ, or a convolution is not that of
         its kernel, it is named.
     """
-    nir, path = _nir(), Path(path)
+    nir, path = NIR.require(), Path(path)
     try:
         with open(path, "rb") as file:
             graph = nir.read(io.BytesIO(file.read()))
@@ -235,12 +234,4 @@ def _check_equal(
         )
 
 
-def _nir() -> Any:
-    try:
-        import nir
-    except ImportError:
-        raise InputError(INSTALL) from None
-    return nir
-
-
-__all__ = ["INSTALL", "Described", "edges", "read_nir", "write_nir"]
+__all__ = ["Described", "edges", "read_nir", "write_nir"]

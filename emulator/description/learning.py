@@ -83,19 +83,6 @@ class Learning:
                 f"expected at most the {shortest} steps of the shortest phase"
             )
 
-    def check_all_in_dynamics(self, what: str) -> None:
-        """Refuse a read-out outside the dynamics, which `what` cannot show or compare.
-
-        Raises
-        ------
-        InputError
-        """
-        if self.readout != "squared-error":
-            raise InputError(
-                f"{what}: the run was trained with readout {self.readout!r}, a softmax beside the "
-                f"cores, of which {what} knows nothing; expected 'squared-error'"
-            )
-
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
         """The phases of a training sample, for a nudge of this sign."""
         return rule_of(self.rule).phases(

@@ -98,19 +98,6 @@ class Network:
         """
         return 2.0 ** -sum(self.feedback_shifts[k + 1 :])
 
-    def check_full_feedback(self, what: str) -> None:
-        """Refuse shifted feedback, of which `what` knows nothing.
-
-        Raises
-        ------
-        InputError
-        """
-        if any(self.feedback_shifts):
-            raise InputError(
-                f"{what}: the network's feedback_shifts are {self.feedback_shifts}; expected 0 "
-                "everywhere, since both copies of a weight are one here"
-            )
-
     @classmethod
     def dense(
         cls,

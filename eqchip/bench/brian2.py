@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.backends import packages
 from eqchip.backends.brian2 import model as brian2_model
 from eqchip.backends.brian2 import solve as brian2
 from eqchip.backends.brian2.solve import Target
@@ -121,7 +122,7 @@ def _serve(pipe: Connection, problem: Problem, target: Target, folder: str) -> N
     tempfile.tempdir = folder  # where Brian2 leaves its log
     try:
         start = time.perf_counter()
-        b2 = brian2.require()
+        b2 = packages.BRIAN2.require()
         if target == "cython":
             run = _cython(problem)
         else:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.backends import lava
+from eqchip.backends import packages
+from eqchip.backends.lava import solve as lava
 from eqchip.bench.brian2 import BRIAN2, brian2_contestants, in_float64
 from eqchip.bench.contest import Contestant, Ratio, Timing, measure
 from eqchip.bench.machine import cpu_model, plain
@@ -111,7 +112,7 @@ def peer_speed(setting: Setting, x: np.ndarray, output: Output) -> PeerSpeed:
         except InputError as error:
             left_out["Brian2"] = str(error)
         try:
-            lava.check_lava()
+            packages.LAVA.require()
             contestants.append(
                 _lava_contestant(replace(double, precision="chip", fixed=FixedPoint()))
             )

@@ -91,6 +91,7 @@ def command(
     """
     from eqchip.emulator.data.datasets import load
     from eqchip.emulator.files import replacing, write_text
+    from eqchip.emulator.problem.needs import check_needs, of_learning
     from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
     from eqchip.hw_reports.studies import gradients as report
     from eqchip.hw_reports.studies.gradients_plot import save
@@ -114,7 +115,7 @@ def command(
     check_beta(beta)
     directory = None if run is None else RunDirectory(run)
     if directory is not None:
-        directory.config.learning.check_all_in_dynamics("gradients")
+        check_needs("gradients", of_learning(directory.config.learning), ())
     name = (dataset or "digits") if directory is None else directory.config.dataset
     found = load(name, data, progress=not quiet)
     if samples > len(found.train_x):

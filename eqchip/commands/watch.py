@@ -152,10 +152,11 @@ def watch(
     from eqchip.api import run as run_network
     from eqchip.emulator.data.datasets import CLASSES, one_hot
     from eqchip.emulator.description.parts import whole_layers
+    from eqchip.emulator.problem.needs import check_needs, of_learning
     from eqchip.emulator.training.classifier import stream_seed
     from eqchip.hw_reports.watch.watched import Watched
 
-    config.learning.check_all_in_dynamics("watch")
+    check_needs("watch", of_learning(config.learning), ())
     x = (x * x.dtype.type(1.0 - config.descent.input_dropout))[None]
     target = one_hot([label], CLASSES)
     phases = config.learning.phases(target)

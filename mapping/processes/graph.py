@@ -1,7 +1,7 @@
 """A problem as a graph of processes: what Lava is built from, as plain data that needs no Lava.
 
 Every layer becomes an ``EPLayer``, every connection a ``SymDense`` that holds its weights once
-and works both ways (:mod:`eqchip.backends.lava`); a convolution becomes the matrix that it
+and works both ways (:mod:`eqchip.backends.lava.solve`); a convolution becomes the matrix that it
 amounts to, with average pooling in it, and 0 where it has no synapse. The phases of a sample
 become tables with a row per step run, so that a process knows all it needs from the number of
 its step.
@@ -18,16 +18,20 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
+from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.phases import Free, Nudged
-from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text
+from eqchip.emulator.problem.needs import Feature, check_needs, check_precision, of_problem
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 GRAPH_FORMAT = "eqchip-process-graph 1"
 INPUTS_FORMAT = "eqchip-process-inputs 1"
 WIDEST = len("SymDense")  # of the names of processes
+# What its processes compute: they exchange bits, and add what arrives, in full.
+PRECISIONS: tuple[Precision, ...] = ("float64", "chip")
+FEATURES: tuple[Feature, ...] = ("global clock", "spikes per core")
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,19 +251,9 @@ def process_graph(problem: Problem) -> ProcessGraph:
       dense_1.a_post -> layer_1.a_in
       layer_1.q_out -> dense_1.q_post
     """
-    if problem.precision == "float32":
-        raise InputError(
-            "process graph: precision is 'float32'; expected 'float64' or 'chip', "
-            "which its processes compute"
-        )
-    if problem.coding.quantizer == "none":
-        raise InputError(
-            "process graph: quantizer is 'none'; expected 'sigma-delta' or 'bernoulli': "
-            "its processes exchange bits"
-        )
+    check_precision("process graph", problem.precision, PRECISIONS)
+    check_needs("process graph", of_problem(problem), FEATURES)
     network, rule = problem.network, problem.coding.step_size
-    network.check_full_feedback("process graph")
-    _check_pooling(network.connections)
     adaptive = asdict(rule) if isinstance(rule, OptimalStepSize) else None
     sizes, last = network.sizes, len(network.sizes) - 1
     dense = tuple(_connection(problem, c) for c in range(last))
@@ -323,15 +317,6 @@ def matrix_of(connection: Connection, synapse_weights: np.ndarray) -> np.ndarray
     matrix = bordered[rows[:, None, :, None], columns[None, :, None, :]]  # i j o p below above
     sizes = math.prod(connection.pre_shape), math.prod(connection.post_shape)
     return np.ascontiguousarray(matrix.transpose(0, 1, 4, 2, 3, 5)).reshape(sizes)
-
-
-def _check_pooling(connections: tuple[Connection, ...]) -> None:
-    for k, connection in enumerate(connections):
-        if isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d):
-            raise InputError(
-                f"process graph: connection {k + 1} ({connection}) has MaxPool2d, but its "
-                f"processes add what arrives; expected AvgPool2d({connection.pool.size})"
-            )
 
 
 def _connection(problem: Problem, c: int) -> ConnectionNode:

@@ -54,7 +54,7 @@ def with_learning(
     if graph.arithmetic is not None:
         raise InputError(
             "process graph: learning in real numbers with precision 'chip'; expected 'float64': "
-            "eqchip.backends.lava.train_on_chip learns in a chip's integers"
+            "eqchip.backends.lava.solve.train_on_chip learns in a chip's integers"
         )
     if graph.current is not None:
         raise InputError(

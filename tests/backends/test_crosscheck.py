@@ -20,8 +20,9 @@ from small_runs import few_digits, small_config
 from eqchip.__main__ import main
 from eqchip.backends import crosscheck as module
 from eqchip.backends.comparison import compare
-from eqchip.backends.crosscheck import ENGINES, Engine, choose, crosscheck, pose_run
+from eqchip.backends.crosscheck import choose, crosscheck, pose_run
 from eqchip.backends.reference import floating as reference
+from eqchip.backends.registry import BACKENDS, Backend
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.network import Network
@@ -33,7 +34,7 @@ from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 
-REFERENCE = ENGINES[0]
+REFERENCE = BACKENDS["reference"]
 
 
 def by_hand(precision: str = "float64", hidden_bias: float = 0.25) -> Problem:
@@ -205,7 +206,9 @@ def test_engines_are_chosen_by_name_and_precision():
     assert [one.name for one in choose(["lava", "reference"], None)] == ["reference", "lava"]
     with pytest.raises(InputError, match="unknown engine 'nest'"):
         choose(["nest"], None)
-    with pytest.raises(InputError, match="brian2 does not compute in precision 'chip'"):
+    with pytest.raises(
+        InputError, match="backend 'brian2' has no precision 'chip'; expected 'float64'"
+    ):
         choose(["brian2"], "chip")
 
 
@@ -217,7 +220,7 @@ def test_an_engine_that_cannot_run_is_a_refusal_and_the_others_go_on(monkeypatch
     absent = ModuleType("absent_engine")
     absent.solve = refuse  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "absent_engine", absent)
-    engines = [Engine("absent", "absent_engine", {"float64": 0.0}), REFERENCE]
+    engines = [Backend("absent", "absent_engine", {"float64": 0.0}), REFERENCE]
     found = list(crosscheck(by_hand(), engines, threads=1))
     assert [one.refusal for one in found] == [None, "absent is not installed", None]
     assert found[1].comparison is None and found[2].comparison.equal
@@ -235,7 +238,7 @@ def trained(tmp_path_factory):
 
 
 def reference_only(monkeypatch) -> None:
-    monkeypatch.setattr(module, "ENGINES", (REFERENCE,))
+    monkeypatch.setattr(module, "engines", lambda: [REFERENCE])
 
 
 def test_the_samples_of_a_run_go_through_the_phases_of_its_training():
@@ -292,8 +295,8 @@ def test_an_engine_asked_for_by_name_must_run(trained, monkeypatch, capsys):
     absent = ModuleType("absent_engine")
     absent.solve = refuse  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "absent_engine", absent)
-    engines = (REFERENCE, Engine("absent", "absent_engine", {"float64": 0.0}))
-    monkeypatch.setattr(module, "ENGINES", engines)
+    engines = [REFERENCE, Backend("absent", "absent_engine", {"float64": 0.0})]
+    monkeypatch.setattr(module, "engines", lambda: engines)
     asked = ["crosscheck", str(trained), "--samples", "1", "--precision", "float64"]
     assert main(asked) == 0
     out, err = capsys.readouterr()
@@ -347,7 +350,7 @@ def test_an_engine_that_breaks_down_is_not_passed_over(monkeypatch):
     broken.solve = break_down  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "broken_engine", broken)
     with pytest.raises(InputError, match="it hangs"):
-        list(crosscheck(by_hand(), [Engine("broken", "broken_engine", {"float64": 0.0})]))
+        list(crosscheck(by_hand(), [Backend("broken", "broken_engine", {"float64": 0.0})]))
 
 
 def test_export_to_lava_writes_the_problem_that_is_cross_checked(trained, tmp_path, capsys):
@@ -372,18 +375,18 @@ LAVA_EXAMPLES = max(settings.default.max_examples // 50, 2)
 
 
 @pytest.fixture(scope="module")
-def brian2() -> Engine:
+def brian2() -> Backend:
     need("brian2", "pip install 'eqchip[brian2]'")
-    return ENGINES[1]
+    return BACKENDS["brian2"]
 
 
 @pytest.fixture(scope="module")
-def lava() -> Engine:
+def lava() -> Backend:
     need("lava", "pip install 'eqchip[lava]', Python 3.10 only")
-    return ENGINES[2]
+    return BACKENDS["lava"]
 
 
-def assert_no_difference(problem: Problem, other: Engine) -> None:
+def assert_no_difference(problem: Problem, other: Backend) -> None:
     """Equal bits, potentials, ends and counts; a problem that the engine refuses is not one."""
     found = list(crosscheck(problem, [other], threads=1))
     if found[1].refusal is not None:
@@ -494,7 +497,7 @@ def benchmark(monkeypatch) -> ModuleType:
     spec = spec_from_file_location("benchmark_crosscheck", path)
     loaded = module_from_spec(spec)
     spec.loader.exec_module(loaded)
-    monkeypatch.setattr(loaded, "ENGINES", (REFERENCE,))
+    monkeypatch.setattr(loaded, "engines", lambda: [REFERENCE])
     return loaded
 
 

@@ -143,7 +143,9 @@ def test_convolutions_come_back_to_the_bit(nir, tmp_path):
 
 def test_maximum_pooling_is_refused_by_name(nir, tmp_path):
     net = Network.chain([Conv2d((6, 6, 1), 2, kernel=3, pool=MaxPool2d(2))])
-    with pytest.raises(InputError, match=r"nir: connection 1 \(6x6x1 -> 2 of 3x3\) has MaxPool2d"):
+    with pytest.raises(
+        InputError, match=r"nir has no maximum pooling \(connection 1 \(6x6x1 -> 2 of 3x3\)"
+    ):
         write_nir(net, tmp_path / "network.nir")
     assert not list(tmp_path.iterdir())
 

@@ -160,7 +160,10 @@ def test_only_the_symmetric_rule_goes_with_it():
         ({"readout": "mean"}, "unknown readout 'mean'; expected one of squared-error"),
         ({"timing": Asynchronous()}, "with a timing"),
         ({"backend": "discrete", "timing": Asynchronous()}, "with a timing"),
-        ({"backend": "brian2"}, "on backend 'brian2'.*a core has no softmax"),
+        (
+            {"backend": "brian2"},
+            "backend 'brian2' has no read-out .*expected 'squared-error', or one of emulator, ref",
+        ),
         ({"phases": [Nudged(2, [[1.0, 0.0]], 0.5)]}, "phase 0 is nudged .* no free phase ends"),
     ],
 )

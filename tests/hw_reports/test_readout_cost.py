@@ -473,7 +473,8 @@ def test_a_run_is_evaluated_in_the_integers_that_the_report_runs_in(trained, cap
 def test_what_knows_nothing_of_it_refuses_in_one_true_line(trained, command, capsys):
     assert main([command, str(trained), "--quiet"]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert f"of which {command} knows nothing; expected 'squared-error'" in line
+    assert f"{command} has no read-out outside the dynamics (the run was trained with " in line
+    assert line.endswith("; expected 'squared-error'")
     assert "priced" not in line
 
 
@@ -490,5 +491,6 @@ def test_what_knows_no_such_read_out_refuses_the_run(trained, capsys):
     for words in (["gradients", str(trained)], ["watch", str(trained)]):
         assert main([*words, "--quiet"]) == 2
         told = capsys.readouterr().err
-        assert f"{words[0]}: the run was trained with readout 'cross-entropy'" in told
+        assert f"{words[0]} has no read-out outside the dynamics" in told
+        assert "the run was trained with readout 'cross-entropy'" in told
         assert "expected 'squared-error'" in told

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eqchip.backends import lava as backend
+from eqchip.backends import packages
 from eqchip.backends.lava import builder
+from eqchip.backends.lava import solve as backend
 from eqchip.backends.lava.export import export_lava
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
@@ -169,7 +171,10 @@ def test_maximum_pooling_and_learning_with_a_kernel_are_refused_by_name(tmp_path
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"precision": "float32"}, "precision is 'float32'"),
+        (
+            {"precision": "float32"},
+            "process graph has no precision 'float32'; expected 'float64' or 'chip'",
+        ),
         ({"precision": "float64", "coding": Coding.real_valued()}, "quantizer is 'none'"),
     ],
 )
@@ -179,7 +184,7 @@ def test_what_the_processes_do_not_compute_is_refused(changes, text):
 
 
 def test_another_python_is_told_what_to_install(monkeypatch):
-    monkeypatch.setattr(backend, "PYTHON", (3, 9))
+    monkeypatch.setattr(packages.sys, "version_info", (3, 9, 0))
     with pytest.raises(InputError, match=r"expected Python .* pip install 'eqchip\[lava\]'"):
         backend.solve(problem())
 
@@ -225,8 +230,8 @@ def test_stock_dense_processes_hold_even_weights_once_per_direction():
 
 
 def test_a_missing_lava_is_told_what_to_install(monkeypatch):
-    monkeypatch.setattr(backend, "find_spec", lambda name: None)
-    monkeypatch.setattr(backend.sys, "version_info", (3, 10, 0))
+    monkeypatch.setitem(sys.modules, "lava", None)  # as if it were not installed
+    monkeypatch.setattr(packages.sys, "version_info", (3, 10, 0))
     with pytest.raises(InputError, match=r"not installed.* pip install 'eqchip\[lava\]'"):
         backend.solve(problem())
 

@@ -255,7 +255,9 @@ def test_feedback_added_first_is_seen(monkeypatch):
 @pytest.mark.parametrize("precision", ["float32", "chip"])
 def test_another_precision_is_refused_by_name(precision):
     problem = hand_cases.CASES[0].problem(precision)
-    with pytest.raises(InputError, match=f"brian2: precision is '{precision}'.*'float64'") as error:
+    with pytest.raises(
+        InputError, match=f"brian2.*precision '{precision}'; expected 'float64'"
+    ) as error:
         brian2.solve(problem)
     assert "\n" not in str(error.value)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from onchip_cases import made_up, small, train
 
-from eqchip.backends import lava as backend
+from eqchip.backends.lava import solve as backend
 from eqchip.backends.lava.export import export_graph
 from eqchip.backends.lava.results import LearnedOnChip
 from eqchip.backends.reference import onchip as reference

@@ -10,6 +10,7 @@ from tiny_bench import TINY
 
 from eqchip import Coding, Free, Network
 from eqchip.__main__ import main
+from eqchip.backends.packages import Package
 from eqchip.bench import peers as peerspeed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
@@ -26,7 +27,7 @@ def bench(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
 
 def test_whoever_cannot_run_is_left_out_and_named(capsys, monkeypatch):
     monkeypatch.setattr(peerspeed, "brian2_contestants", refuse)
-    monkeypatch.setattr(peerspeed.lava, "check_lava", refuse)
+    monkeypatch.setattr(peerspeed.packages, "LAVA", Package("no_such_package", "not today"))
     found = bench(capsys)
     assert found["left_out"] == {"Brian2": "not today", peerspeed.LAVA: "not today"}
     names = [contestant["name"] for contestant in found["contestants"]]

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import strategies
 
-from eqchip.backends import lava as backend
+from eqchip.backends.lava import solve as backend
 from eqchip.backends.lava import watch
 from eqchip.backends.lava.export import export_lava
 from eqchip.backends.reference import floating as reference
