@@ -19,7 +19,7 @@ from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.training.classifier import stream_seed
+from eqchip.emulator.training.inference import inference_settings, stream_seed
 
 Checked = Literal["float64", "chip"]
 CHECKED: tuple[Checked, ...] = get_args(Checked)
@@ -92,18 +92,17 @@ def pose_run(
     check_needs("crosscheck", of_learning(learning), ())
     if free_steps is not None:
         learning = replace(learning, free_steps=free_steps)
-    x = dataset.test_x[:samples]
-    return pose(
-        network,
-        x * x.dtype.type(1.0 - config.descent.input_dropout),
-        coding=config.coding,
+    settings = inference_settings(
+        config,
+        dataset.test_x[:samples],
+        np.arange(samples),
         phases=learning.phases(one_hot(dataset.test_y[:samples], dataset.classes)),
-        input=config.input,
         precision=precision,
         record=("bits", "potentials"),
         seed=stream_seed(config.seed, "crosscheck"),
-        samples=np.arange(samples),
+        timing=None,
     )
+    return pose(network, **settings)
 
 
 def crosscheck(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -233,6 +234,19 @@ def check_on_chip(config: Config) -> None:
             f"{config.on_chip.sees!r} could count; expected input 'spikes', or sees 'potentials'"
         )
     config.on_chip.exponents(len(config.layers) - 1)
+
+
+def setting_names(description: Any) -> tuple[str, ...]:
+    """The settings of a description, in its order.
+
+    Examples
+    --------
+    >>> setting_names(Learning)[:3]
+    ('rule', 'beta', 'free_steps')
+    """
+    if issubclass(description, BaseModel):
+        return tuple(description.model_fields)
+    return tuple(field.name for field in fields(description))
 
 
 def make_config(**settings: Any) -> Config:

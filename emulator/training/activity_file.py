@@ -1,42 +1,57 @@
-"""What the last epoch of a run did, and a line of its metrics, read back."""
+"""``activity.json``: what the last epoch of a run did, written and read back."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.training.runs import ACTIVITY_FORMAT, RunDirectory
+from eqchip.emulator.files import write_text
+
+FORMAT = "eqchip-activity 1"
+NAME = "activity.json"
 
 
-def firing_rates(run: RunDirectory) -> list[float]:
+def write_activity(folder: Path, activity: Activity) -> None:
+    """Replace the file in the folder of a run."""
+    document = {"format": FORMAT, **activity.to_dict()}
+    write_text(folder / NAME, json.dumps(document, indent=1) + "\n")
+
+
+def read_firing_rates(folder: Path, config: Config) -> list[float]:
     """Spikes per unit and step of every layer, as counted in the last epoch of training.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    config : Config
+        Its settings.
 
     Raises
     ------
     InputError
         If the run has no activity, or the file is damaged.
     """
-    path = run.path / "activity.json"
+    path = folder / NAME
     try:
         document = json.loads(path.read_bytes().decode())
     except FileNotFoundError:
         raise InputError(
             f"{path}: no activity yet; expected a run with at least one whole epoch "
-            f"(eqchip train --resume {run.path})"
+            f"(eqchip train --resume {folder})"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: no valid JSON ({' '.join(str(error).split())[:200]})") from None
     found = document.get("format") if isinstance(document, dict) else None
-    if found != ACTIVITY_FORMAT:
-        raise InputError(f"{path}: format is {found!r}; expected {ACTIVITY_FORMAT!r}")
-    return _rates(path, document, run.config)
+    if found != FORMAT:
+        raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")
+    return _rates(path, document, config)
 
 
 def _rates(path: Path, document: dict[str, Any], config: Config) -> list[float]:
@@ -59,20 +74,3 @@ def _rates(path: Path, document: dict[str, Any], config: Config) -> list[float]:
 
 def _counts(values: np.ndarray) -> bool:
     return bool(((values >= 0) & np.isfinite(values)).all())
-
-
-def metric(row: Mapping[str, Any], name: str) -> float:
-    """A number of a line of metrics, at least 0.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    found: Any = row.get(name)
-    if type(found) not in (int, float) or not 0 <= found < math.inf:
-        raise InputError(
-            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
-            "expected a number of at least 0, as training on the chip writes it"
-        )
-    return float(found)

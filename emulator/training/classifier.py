@@ -11,12 +11,12 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.inference import averaged_by_engine, classes_of, inference_settings
 
 EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
 
@@ -60,17 +60,6 @@ class Tally:
             self.activity + other.activity,
             self.saturations + other.saturations,
         )
-
-
-def stream_seed(seed: int, purpose: str, index: int = 0) -> int:
-    """A seed of its own for each use of random numbers."""
-    words = np.random.SeedSequence([seed, *purpose.encode(), index])
-    return int(words.generate_state(1, np.uint64)[0])
-
-
-def averaged_by_engine(config: Config) -> int:
-    """The steps over which the engine averages the ends of a phase: one without a clock."""
-    return config.learning.average_steps if config.timing is None else 1
 
 
 class Classifier:
@@ -121,27 +110,21 @@ class Classifier:
             tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
             for start in range(0, len(x), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
-                problem = pose(
-                    self.network,
-                    x[batch] * x.dtype.type(1.0 - self.config.descent.input_dropout),
-                    coding=self.config.coding,
-                    phases=[Free(self.config.learning.free_steps)],
-                    input=self.config.input,
+                settings = inference_settings(
+                    self.config,
+                    x[batch],
+                    np.arange(start, start + len(x[batch])),
                     precision=self.config.precision if self.fixed is None else "chip",
                     fixed=self.fixed,
                     strict=self.strict,
-                    seed=stream_seed(self.config.seed, "classify"),
-                    samples=np.arange(start, start + len(x[batch])),
-                    timing=self.config.timing,
-                    readout=self.config.learning.readout,
                 )
                 run = solve(
-                    problem,
+                    pose(self.network, **settings),
                     threads=self.threads,
                     lowered=self.lowered,
                     average_steps=averaged_by_engine(self.config),
                 )
-                wrong = run.ends[0][-1].argmax(1) != labels[batch]
+                wrong = classes_of(run) != labels[batch]
                 clipped = 0 if run.saturations is None else int(run.saturations.sum())
                 tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
                 bar.advance(len(wrong), error=f"{tally.error:.2f} %")

@@ -6,7 +6,8 @@ import sys
 from importlib.resources import files
 from typing import Any
 
-from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry
 from eqchip.emulator.errors import InputError
 
@@ -19,11 +20,6 @@ ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 
 # Kinds of networks that a data set has settings for.
 KINDS = ("dense", "conv")
-
-_LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps", "readout")
-_DESCENT = (
-    "optimizer", "weight_decay", "warm_up", "epochs", "minibatch", "input_dropout", "shift", "flip"
-)  # fmt: skip
 
 
 def preset(
@@ -91,12 +87,12 @@ def preset(
         dataset=dataset,
         layers=tuple(entries),
         learning={
-            **{name: base[name] for name in _LEARNING if name in base},
+            **{name: base[name] for name in setting_names(Learning) if name in base},
             **(learning or {}),
         },
         descent={
             "lr": rates,
-            **{name: base[name] for name in _DESCENT if name in base},
+            **{name: base[name] for name in setting_names(Descent) if name in base},
             **(descent or {}),
         },
         **{**plain, **settings},

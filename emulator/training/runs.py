@@ -14,10 +14,11 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -32,6 +33,7 @@ from eqchip.emulator.description.config import Config, read_config, to_toml
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
+from eqchip.emulator.training.activity_file import read_firing_rates, write_activity
 
 try:
     import fcntl
@@ -42,7 +44,6 @@ CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
 NETWORK_FORMAT = "eqchip-network 2"
 FIRST_NETWORK_FORMAT = "eqchip-network 1"  # dense layers only; still read
 METRICS_FORMAT = "eqchip-metrics 1"
-ACTIVITY_FORMAT = "eqchip-activity 1"
 
 
 def provenance(command: str = "") -> dict[str, Any]:
@@ -286,8 +287,34 @@ class RunDirectory:
 
     def save_activity(self, activity: Activity) -> None:
         """Replace ``activity.json``."""
-        document = {"format": ACTIVITY_FORMAT, **activity.to_dict()}
-        write_text(self.path / "activity.json", json.dumps(document, indent=1) + "\n")
+        write_activity(self.path, activity)
+
+    def firing_rates(self) -> list[float]:
+        """Spikes per unit and step of every layer, as counted in the last epoch of training.
+
+        Raises
+        ------
+        InputError
+            If the run has no activity, or the file is damaged.
+        """
+        return read_firing_rates(self.path, self.config)
+
+
+def metric(row: Mapping[str, Any], name: str) -> float:
+    """A number of a line of metrics, at least 0.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    found: Any = row.get(name)
+    if type(found) not in (int, float) or not 0 <= found < math.inf:
+        raise InputError(
+            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
+            "expected a number of at least 0, as training on the chip writes it"
+        )
+    return float(found)
 
 
 def _wrong_fact(row: dict[str, Any]) -> str | None:

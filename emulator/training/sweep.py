@@ -23,8 +23,9 @@ import numpy as np
 
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.config import Config, setting_names
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.learning.onchip_lowering import check_rates
@@ -47,20 +48,23 @@ except ImportError:  # Windows
 FORMAT = "eqchip-sweep 1"
 POINT_FORMAT = "eqchip-sweep-point 1"
 
-WHOLE = (
-    "weight_bits", "trace_bits", "accumulator_bits", "free_steps", "nudged_steps", "average_steps",
-    "seed",
-)  # fmt: skip
-NUMBERS = ("lr_scale", "beta", "threshold")
-WORDS = ("copies", "quantizer", "sees")
 AXES = (
     "weight_bits", "trace_bits", "copies", "accumulator_bits", "quantizer", "free_steps",
     "nudged_steps", "sees", "seed", "lr_scale", "beta", "average_steps", "threshold",
     "weight_range",
 )  # fmt: skip
 PLAIN = ("dataset", "layers", "epochs", "samples")
-LEARNING = ("free_steps", "nudged_steps", "beta", "average_steps")
-ON_CHIP = ("trace_bits", "copies", "accumulator_bits", "sees", "threshold")
+# Where an axis belongs, and the type of its values, are those of the descriptions.
+LEARNING = tuple(name for name in AXES if name in setting_names(Learning))
+ON_CHIP = tuple(name for name in AXES if name in setting_names(OnChip) and name != "weight_range")
+_USUAL: dict[str, Any] = {
+    name: getattr(description, name)
+    for description in (FixedPoint(), OnChip(), Learning(), Coding())
+    for name in setting_names(type(description))
+} | {"seed": 0, "lr_scale": 1.0}
+WHOLE, NUMBERS, WORDS = (
+    tuple(name for name in AXES if type(_USUAL[name]) is of) for of in (int, float, str)
+)
 
 # What a sweep without a file and without an axis runs. A narrow range of weights: in the
 # usual one, codes of 4 or 2 bits are too coarse for the initial weights of this network.

@@ -22,7 +22,8 @@ from eqchip.emulator.learning.descent import Descent
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.classifier import Classifier, Tally, averaged_by_engine, stream_seed
+from eqchip.emulator.training.classifier import Classifier, Tally
+from eqchip.emulator.training.inference import averaged_by_engine, classes_of, stream_seed
 
 
 class Trainer:
@@ -240,10 +241,7 @@ class Trainer:
         return x * (rng.random(x.shape, np.float32) >= share)
 
     def _new_tally(self) -> Tally:
-        names = tuple(
-            "nudged" if hasattr(phase, "beta") else "free"
-            for phase in self.config.learning.phases(self.targets[:1])
-        )
+        names = self._template.phase_names
         return Tally(0, 0, Activity.zeros(names, len(self.config.layers)))
 
     def _train_minibatch(
@@ -265,7 +263,7 @@ class Trainer:
             lowered=self.lowered,
             average_steps=averaged_by_engine(config),
         )
-        wrong = int((run.ends[0][-1].argmax(1) != self.dataset.train_y[indices]).sum())
+        wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
         if self._averages_records:
             run = average_ends(run, config.learning.average_steps)
         with uninterrupted():  # weights and position change together, or not at all

@@ -70,7 +70,6 @@ def command(
     from eqchip.emulator.description.network import Network
     from eqchip.emulator.description.notation import connections
     from eqchip.emulator.errors import InputError
-    from eqchip.emulator.training.activity_file import firing_rates
     from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
@@ -90,7 +89,7 @@ def command(
     if run is not None:
         directory = RunDirectory(run)
         network: Network = directory.network()
-        rates = firing_rates(directory)
+        rates = directory.firing_rates()
         if not any(rates):
             output.message(f"{run} counted no spikes: the traffic of all units counts the same")
             rates = None

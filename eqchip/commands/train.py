@@ -13,6 +13,7 @@ from eqchip.cli.parameters import NetworkType, Rates, Schedule, WholeNumbers
 from eqchip.cli.timing_options import describe, timing_from, timing_options
 from eqchip.emulator.data.datasets import NAMES
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.rules import RULES
 from eqchip.emulator.errors import InputError
 
 
@@ -66,7 +67,7 @@ from eqchip.emulator.errors import InputError
     "--flip/--no-flip", default=None, help="Mirror training images left to right, half of the time."
 )
 @click.option(
-    "--rule", type=click.Choice(("symmetric", "full", "bidirectional", "one_sided")),
+    "--rule", type=click.Choice(tuple(RULES)),
     help="Which phases are contrasted, and how.",
 )  # fmt: skip
 @click.option("--beta", type=float, help="Strength of the nudge.")
@@ -232,28 +233,20 @@ def free_path(path: Path) -> Path:
     return candidate
 
 
-# Command line option -> where it belongs in a configuration.
-_LEARNING = (
-    "rule", "beta", "free_steps", "nudged_steps", "average_steps", "random_sign", "split_stream",
-    "readout",
-)  # fmt: skip
-_DESCENT = (
-    "epochs", "minibatch", "lr", "optimizer", "momentum", "weight_decay", "schedule",
-    "warm_up",
-    "input_dropout", "shift", "flip",
-)  # fmt: skip
 _PLAIN = ("precision", "seed", "validation", "initial_gain")
 
 
 def _config(
     dataset: str, layers: tuple[int | str, ...] | str | None, settings: dict[str, Any]
 ) -> Any:
+    from eqchip.emulator.description.config import Descent, setting_names
+    from eqchip.emulator.description.learning import Learning
     from eqchip.emulator.training.presets import preset
 
     def given(names: tuple[str, ...]) -> dict[str, Any]:
         return {name: settings[name] for name in names if settings[name] is not None}
 
-    plain = given(_PLAIN)
+    plain, learning = given(_PLAIN), given(setting_names(Learning))
     plain["timing"] = timing_from(settings)
     learns = onchip_from(settings)
     if learns is not None:
@@ -263,15 +256,15 @@ def _config(
     coding = _coding(settings["quantizer"], settings["step_size"], settings["prediction"])
     if coding is not None:
         plain["coding"] = coding
-    descent = given(_DESCENT)
-    config = preset(dataset, layers, learning=given(_LEARNING), **plain)
+    descent = given(setting_names(Descent))
+    config = preset(dataset, layers, learning=learning, **plain)
     connections = len(config.layers) - 1
     if len(descent.get("lr", ())) == 1:
         descent["lr"] *= connections
     shifts = settings["feedback_shifts"]
     if shifts is not None:
         plain["feedback_shifts"] = shifts * connections if len(shifts) == 1 else shifts
-    config = preset(dataset, layers, learning=given(_LEARNING), descent=descent, **plain)
+    config = preset(dataset, layers, learning=learning, descent=descent, **plain)
     if learns is not None:
         check_fits(config, learns[0])
     return config

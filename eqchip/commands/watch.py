@@ -153,30 +153,25 @@ def watch(
     from eqchip.emulator.data.datasets import CLASSES, one_hot
     from eqchip.emulator.description.parts import whole_layers
     from eqchip.emulator.problem.needs import check_needs, of_learning
-    from eqchip.emulator.training.classifier import stream_seed
+    from eqchip.emulator.training.inference import inference_settings
     from eqchip.hw_reports.watch.watched import Watched
 
     check_needs("watch", of_learning(config.learning), ())
-    x = (x * x.dtype.type(1.0 - config.descent.input_dropout))[None]
     target = one_hot([label], CLASSES)
     phases = config.learning.phases(target)
     # The free phase of the synchronous engine is then the one that `evaluate` runs.
-    settings: dict[str, Any] = {
-        "coding": config.coding,
-        "phases": phases,
-        "input": config.input,
-        "precision": precision or config.precision,
-        "seed": stream_seed(config.seed, "classify"),
-        "samples": [sample],
-    }
+    settings = inference_settings(
+        config, x[None], [sample], phases=phases, precision=precision or config.precision
+    )
+    del settings["timing"]  # one of the two runs has one
     with output.bar("Running", 3) as bar:
         asynchronous = run_network(
-            network, x, **settings, record=("bits", "potentials", "events"), timing=timing
+            network, **settings, record=("bits", "potentials", "events"), timing=timing
         )
         bar.advance()
-        synchronous = run_network(network, x, **settings, record=("bits", "potentials"))
+        synchronous = run_network(network, **settings, record=("bits", "potentials"))
         bar.advance()
-        fixed, residual = _fixed_points(network, x, target, phases, sample)
+        fixed, residual = _fixed_points(network, settings["x"], target, phases, sample)
         bar.advance()
     subject = {
         "run": None if run is None else str(run),

@@ -20,8 +20,8 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.activity_file import firing_rates, metric
-from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.inference import classes_of
+from eqchip.emulator.training.runs import RunDirectory, metric
 from eqchip.hw_reports.counting.samples import (
     Replayed,
     Split,
@@ -96,8 +96,8 @@ class Replay:
     @property
     def error(self) -> float:
         """Inference samples classified wrongly, in percent."""
-        ends, labels = self.inference.run.ends[0][-1], self.inference.labels
-        return 100.0 * float((ends.argmax(1) != labels).mean())
+        found = self.inference
+        return 100.0 * float((classes_of(found.run) != found.labels).mean())
 
     @property
     def fixed(self) -> FixedPoint:
@@ -170,7 +170,7 @@ def replay(
                 "report: timing is given, but the run learned on the chip, in time steps; "
                 "expected no timing"
             )
-    rates = firing_rates(run)
+    rates = run.firing_rates()
     mapped = None
     if chip.model == "cores":
         mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)

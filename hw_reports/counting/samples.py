@@ -13,13 +13,16 @@ from eqchip.emulator.description.asynchronous import Asynchronous, Timed
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.learning.contrast import Changes, contrast
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
-from eqchip.emulator.training.classifier import averaged_by_engine, stream_seed
+from eqchip.emulator.training.inference import (
+    averaged_by_engine,
+    inference_settings,
+    stream_seed,
+)
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.paths import paths
@@ -131,14 +134,9 @@ def infer(
     held_out = chosen.split == "validation"
     x, y = (dataset.train_x, dataset.train_y) if held_out else (dataset.test_x, dataset.test_y)
     indices = chosen.inference
-    x = x[indices]
+    # The report says whether there is a timing; without, the samples run in time steps.
     problem = pose(
-        network,
-        x * x.dtype.type(1.0 - config.descent.input_dropout),
-        phases=[Free(config.learning.free_steps)],
-        seed=stream_seed(config.seed, "classify"),
-        samples=indices,
-        **settings,
+        network, **inference_settings(config, x[indices], indices, **{"timing": None, **settings})
     )
     run = _solve(config, problem, mirror, threads)
     return Replayed(problem, run, indices, y[indices])

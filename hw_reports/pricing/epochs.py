@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.training.activity_file import metric
+from eqchip.emulator.training.runs import metric
 from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total

@@ -31,8 +31,9 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import classifier
 from eqchip.emulator.training import trainer as training
-from eqchip.emulator.training.classifier import Classifier, stream_seed
+from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.inference import stream_seed
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import Trainer
