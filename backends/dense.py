@@ -19,7 +19,7 @@ import numpy as np
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.connections import Dense
+from eqchip.emulator.description.connections import kind_of
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
@@ -71,9 +71,9 @@ class _Relaxation:
         if problem.fixed is not None:
             raise InputError("dense: precision 'chip'; expected 'float32' or 'float64'")
         for k, connection in enumerate(network.connections):
-            if not isinstance(connection, Dense):
+            if not connection.all_to_all:
                 raise InputError(
-                    f"dense: connection {k + 1} is {type(connection).__name__}; expected Dense"
+                    f"dense: connection {k + 1} is {kind_of(connection)}; expected Dense"
                 )
         self.problem = problem
         self.weights = [np.ascontiguousarray(w, dtype) for w in network.weights]

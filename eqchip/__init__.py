@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Queues,
     )
     from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-    from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+    from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d, Sparse
     from eqchip.emulator.description.fixedpoint import FixedPoint
     from eqchip.emulator.description.learning import Learning
     from eqchip.emulator.description.network import Network
@@ -61,6 +61,7 @@ _HOMES = {
     "Conv2d": "eqchip.emulator.description.connections",
     "Dense": "eqchip.emulator.description.connections",
     "MaxPool2d": "eqchip.emulator.description.connections",
+    "Sparse": "eqchip.emulator.description.connections",
     "Network": "eqchip.emulator.description.network",
     "Free": "eqchip.emulator.description.phases",
     "Nudged": "eqchip.emulator.description.phases",
@@ -97,6 +98,7 @@ __all__ = [
     "Polynomial",
     "Queues",
     "Run",
+    "Sparse",
     "chip_names",
     "contrast",
     "load",

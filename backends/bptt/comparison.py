@@ -18,7 +18,7 @@ from eqchip.backends.bptt.operators import MaxPoolOperator, Operator, operators
 from eqchip.backends.bptt.unrolled import REAL_VALUED, Gradient, gradient
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.coding import Coding, Polynomial
-from eqchip.emulator.description.connections import AvgPool2d, Conv2d, MaxPool2d
+from eqchip.emulator.description.connections import AvgPool2d, MaxPool2d
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode, Recordable
 from eqchip.emulator.description.network import Network
@@ -92,16 +92,15 @@ def with_pooling(network: Network, pooling: str) -> Network:
         If there is no pooling to replace.
     """
     kind = POOLINGS[pooling]
-    if not any(pool_of(connection) for connection in network.connections):
+    if not any(connection.pool for connection in network.connections):
         raise InputError(
             f"gradients: no connection of {network!r} has a pooling; "
             "expected one, e.g. --network 8x8-16c3-16c3p2-10"
         )
+    chain: tuple[Any, ...] = network.connections
     connections = [
-        replace(connection, pool=kind(connection.window))
-        if isinstance(connection, Conv2d) and connection.pool is not None
-        else connection
-        for connection in network.connections
+        replace(connection, pool=kind(connection.pool.size)) if connection.pool else connection
+        for connection in chain
     ]
     return Network.chain(
         connections,
@@ -111,17 +110,9 @@ def with_pooling(network: Network, pooling: str) -> Network:
     )
 
 
-def pool_of(connection: Any) -> Any:
-    """The pooling of a connection, or None."""
-    return connection.pool if isinstance(connection, Conv2d) else None
-
-
 def names(network: Network) -> list[str]:
     """What its connections are called: ``conv 1``, ``dense 3``."""
-    return [
-        f"{'conv' if isinstance(connection, Conv2d) else 'dense'} {k + 1}"
-        for k, connection in enumerate(network.connections)
-    ]
+    return [f"{connection.label} {k + 1}" for k, connection in enumerate(network.connections)]
 
 
 def error(network: Network, dataset: Dataset, steps: int, threads: int | None = None) -> float:

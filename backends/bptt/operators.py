@@ -7,11 +7,12 @@ derivative of ``<A x, y>`` by the stored weights. Layers are rows here, (batch, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import Conv2d, Dense, row_of
 from eqchip.emulator.description.network import Network
 
 # Of a maximum pooling, per unit: the place in its window, shape (batch, height, width, channels).
@@ -156,6 +157,17 @@ class MaxPoolOperator:
 Operator = DenseOperator | ConvOperator | MaxPoolOperator
 
 
+def _convolution(connection: Conv2d, weights: np.ndarray) -> Operator:
+    kind = MaxPoolOperator if connection.max_window else ConvOperator
+    return kind(connection, weights)
+
+
+OPERATORS: dict[type, Callable[[Any, np.ndarray], Operator]] = {
+    Dense: DenseOperator,
+    Conv2d: _convolution,
+}
+
+
 def operators(network: Network, dtype: np.dtype) -> list[Operator]:
     """One operator per connection, in this precision.
 
@@ -166,15 +178,10 @@ def operators(network: Network, dtype: np.dtype) -> list[Operator]:
     >>> dense.forward(np.array([[1.0, 0, 1]])), dense.back(np.array([[1.0, 1]]))
     (array([[6., 8.]]), array([[ 3.,  7., 11.]]))
     """
-    return [
-        _operator(connection, weights.astype(dtype))
-        for connection, weights in zip(network.connections, network.weights, strict=True)
-    ]
-
-
-def _operator(connection: Connection, weights: np.ndarray) -> Operator:
-    if isinstance(connection, Dense):
-        return DenseOperator(connection, weights)
-    if isinstance(connection.pool, MaxPool2d):
-        return MaxPoolOperator(connection, weights)
-    return ConvOperator(connection, weights)
+    found = []
+    for k, (connection, weights) in enumerate(
+        zip(network.connections, network.weights, strict=True), start=1
+    ):
+        make = row_of(OPERATORS, connection, f"gradients: connection {k}")
+        found.append(make(connection, weights.astype(dtype)))
+    return found

@@ -18,7 +18,6 @@ from eqchip.backends.lava import watch
 from eqchip.backends.lava.results import LearnedOnChip, read_network, read_on_chip, read_run
 from eqchip.backends.packages import LAVA
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.description.connections import Dense
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.rules import Rule
 from eqchip.emulator.errors import InputError
@@ -37,7 +36,7 @@ LEAST_SECONDS, SECONDS_PER_STEP = 60.0, 0.05
 
 
 def check_learning(problem: Problem) -> None:
-    """Refuse to learn with shared weights.
+    """Refuse to learn where not every pair of units has a weight of its own.
 
     Raises
     ------
@@ -45,10 +44,10 @@ def check_learning(problem: Problem) -> None:
         Naming the connection.
     """
     for k, connection in enumerate(problem.network.connections):
-        if not isinstance(connection, Dense):
+        if not connection.all_to_all:
             raise InputError(
-                f"backend 'lava': learning with connection {k + 1} ({connection}), whose kernel "
-                "a SymDense holds written out, place by place; expected Dense"
+                f"backend 'lava': learning with connection {k + 1} ({connection}), whose "
+                f"{connection.label} weights a SymDense holds written out; expected Dense"
             )
 
 

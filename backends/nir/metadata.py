@@ -24,6 +24,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,7 +32,13 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense
+from eqchip.emulator.description.connections import (
+    AvgPool2d,
+    Connection,
+    Conv2d,
+    Dense,
+    row_of,
+)
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
@@ -154,7 +161,7 @@ def _document(settings: Settings) -> dict[str, Any]:
         "layers": [list(shape) for shape in shapes],
         "connections": [
             {
-                **_kind(connection),
+                **row_of(SAID, connection, f"nir: connection {k}")(connection),
                 "pre": f"layer_{k - 1}" if k > 1 else "input",
                 "post": f"layer_{k}",
                 "up": f"up_{k}",
@@ -171,15 +178,19 @@ def _document(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _kind(connection: Connection) -> dict[str, Any]:
-    """A connection but for the layers that it joins."""
-    if isinstance(connection, Dense):
-        return {"kind": "Dense"}
+def _convolution(connection: Conv2d) -> dict[str, Any]:
     return {
         "kind": "Conv2d",
         **{name: getattr(connection, name) for name in CONV_SIZES},
         "average_pool": None if connection.pool is None else connection.pool.size,
     }
+
+
+# A connection but for the layers that it joins, by its kind.
+SAID: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Dense: lambda connection: {"kind": "Dense"},
+    Conv2d: _convolution,
+}
 
 
 def _connections(document: dict[str, Any], layers: list[tuple[int, ...]]) -> tuple[Connection, ...]:

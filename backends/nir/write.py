@@ -33,7 +33,7 @@ from eqchip.backends.nir.metadata import KEY, Described, check_digest, parse, to
 from eqchip.backends.packages import NIR
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.connections import Connection, Conv2d
+from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
@@ -85,7 +85,7 @@ def write_nir(
         zip(network.connections, network.weights, network.biases, strict=True), start=1
     ):
         matrix = _matrix(connection, weights)
-        kept = {KERNEL: np.array(weights)} if isinstance(connection, Conv2d) else {}
+        kept = {KERNEL: np.array(weights)} if connection.shares_weights else {}
         nodes[f"up_{k}"] = nir.Linear(weight=np.ascontiguousarray(matrix.T), metadata=kept)
         if k > 1:
             nodes[f"dn_{k}"] = nir.Linear(weight=np.ascontiguousarray(matrix))
@@ -178,7 +178,7 @@ def _matrix(connection: Connection, weights: np.ndarray) -> np.ndarray:
 
 def _stored(k: int, connection: Connection, up: Any) -> np.ndarray:
     """The stored weights of connection k, of which the matrix in up_k must be made."""
-    if not isinstance(connection, Conv2d):
+    if not connection.shares_weights:
         return np.asarray(up.weight.T)
     kernel = _array(f"{KERNEL} of up_{k}", up.metadata.get(KERNEL), connection.weight_shape)
     _check_equal(k, up.weight.T, f"up_{k}", _matrix(connection, kernel), "its kernel", WRITTEN_OUT)

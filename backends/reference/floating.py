@@ -45,7 +45,7 @@ from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import Connection, Conv2d, Dense, Sparse, row_of
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
 from eqchip.emulator.problem.run import Run
@@ -73,18 +73,28 @@ def conv_matrix(connection: Conv2d, kernel: np.ndarray) -> np.ndarray:
     return matrix.reshape(math.prod(connection.pre_shape), math.prod(connection.synapse_shape))
 
 
+def sparse_matrix(connection: Sparse, weights: np.ndarray) -> np.ndarray:
+    """The matrix of a list of synapses; 0 where there is none."""
+    matrix = np.zeros((connection.n_pre, connection.n_post), weights.dtype)
+    for k, weight in enumerate(weights):
+        matrix[connection.pre[k], connection.indices[k]] = weight
+    return matrix
+
+
 # A connection kind, whatever its synapse weights look like, is here only the matrix that they
 # amount to: shape (n_pre, n_post), 0 where there is no synapse. Under a maximum pooling its
 # columns are the units of the map that is pooled.
 MATRIX_OF: dict[type, MatrixOf] = {
     Dense: lambda connection, weights: weights,
     Conv2d: conv_matrix,
+    Sparse: sparse_matrix,
 }
 
 
 def rows(connection: Any, synapse_weights: np.ndarray) -> np.ndarray:
     """The forward matrix of a connection, shape (n_pre, n_post): row i is what unit i sends."""
-    return MATRIX_OF[type(connection)](connection, synapse_weights)
+    matrix_of = row_of(MATRIX_OF, connection, "reference: connection")
+    return matrix_of(connection, synapse_weights)
 
 
 def synapses(connection: Any) -> np.ndarray:
@@ -96,14 +106,14 @@ def synapses(connection: Any) -> np.ndarray:
 # --- maximum pooling ----------------------------------------------------------------------
 
 
-def winners(connection: Conv2d, z: np.ndarray) -> np.ndarray:
+def winners(connection: Connection, z: np.ndarray) -> np.ndarray:
     """Where each unit above finds its maximum, int, shape (batch, n_post): places of the map z.
 
     z has shape (batch, units of the map). Of equal maxima the first in row order of the window.
     """
-    n, (height, width, channels) = connection.window, connection.post_shape
-    z = z.reshape(len(z), *connection.map_shape)
-    numbers = np.arange(z[0].size).reshape(connection.map_shape)
+    n, (height, width, channels) = connection.max_window, connection.post_shape
+    z = z.reshape(len(z), *connection.synapse_shape)
+    numbers = np.arange(z[0].size).reshape(connection.synapse_shape)
     found = np.zeros((len(z), height, width, channels), np.int64)
     for sample, o, p, d in np.ndindex(found.shape):
         window = (slice(n * o, n * (o + 1)), slice(n * p, n * (p + 1)), d)
@@ -113,7 +123,7 @@ def winners(connection: Conv2d, z: np.ndarray) -> np.ndarray:
 
 def winners_of(connection: Connection, q: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
     """The winners under the messages q of the layer below; None without maximum pooling."""
-    if not (isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d)):
+    if not connection.max_window:
         return None
     z = np.zeros((len(q), matrix.shape[1]), q.dtype)
     add_messages(z, q, matrix)

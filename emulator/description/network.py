@@ -2,9 +2,8 @@
 
 A connection is a linear operator A with stored weights: what arrives above is ``A q_pre``, what
 arrives below, over the same weights, its exact transpose ``A^T q_post``, if wanted weaker by a
-power of two. Its *synapse weights*
-are what the synapses hold: the stored weights of a :class:`Dense` connection, the merged kernel
-of a :class:`Conv2d` with average pooling. Maximum pooling alone is not linear.
+power of two. Its *synapse weights* are what the synapses hold: the stored weights, or of a
+:class:`Conv2d` with average pooling the merged kernel. Maximum pooling alone is not linear.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, kind_of
+from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 
 
@@ -54,25 +53,7 @@ class Network:
     feedback_shifts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("layers", "connections", "weights", "biases"):
-            if not isinstance(getattr(self, name), tuple):
-                kind = type(getattr(self, name)).__name__
-                raise InputError(f"Network: {name} is a {kind}; expected a tuple")
-        if len(self.layers) < 2:
-            raise InputError(
-                f"Network: {len(self.layers)} layers; "
-                "expected at least an input and an output layer"
-            )
-        for name, arrays in (
-            ("connections", self.connections),
-            ("weights", self.weights),
-            ("biases", self.biases),
-        ):
-            if len(arrays) != len(self.layers) - 1:
-                raise InputError(
-                    f"Network: {len(arrays)} {name} for {len(self.layers)} layers; "
-                    f"expected {len(self.layers) - 1}"
-                )
+        self._check_lengths()
         for k, connection in enumerate(self.connections):
             kind = f"{kind_of(connection)} {k + 1} ({connection})"
             if not connection.joins(self.layers[k], self.layers[k + 1]):
@@ -85,6 +66,25 @@ class Network:
         shifts = self.feedback_shifts or (0,) * len(self.connections)
         check_feedback_shifts(shifts, len(self.connections))
         object.__setattr__(self, "feedback_shifts", shifts)
+
+    def _check_lengths(self) -> None:
+        """Refuse what are no tuples, one entry per connection."""
+        for name in ("layers", "connections", "weights", "biases"):
+            if not isinstance(getattr(self, name), tuple):
+                kind = type(getattr(self, name)).__name__
+                raise InputError(f"Network: {name} is a {kind}; expected a tuple")
+        if len(self.layers) < 2:
+            raise InputError(
+                f"Network: {len(self.layers)} layers; "
+                "expected at least an input and an output layer"
+            )
+        for name in ("connections", "weights", "biases"):
+            entries = getattr(self, name)
+            if len(entries) != len(self.layers) - 1:
+                raise InputError(
+                    f"Network: {len(entries)} {name} for {len(self.layers)} layers; "
+                    f"expected {len(self.layers) - 1}"
+                )
 
     @property
     def feedback_gains(self) -> tuple[float, ...]:
@@ -151,7 +151,7 @@ class Network:
     ) -> Network:
         """A network of connections, one after the other.
 
-        A :class:`Dense` connection reads a layer of any shape as one row, place by place.
+        A connection that is no convolution reads a layer of any shape as one row, place by place.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Network:
 
         Examples
         --------
-        >>> from eqchip.emulator.description.connections import AvgPool2d
+        >>> from eqchip.emulator.description.connections import AvgPool2d, Conv2d
         >>> first = Conv2d((28, 28, 1), 8, kernel=5, pool=AvgPool2d(2))
         >>> Network.chain([first, Dense(12 * 12 * 8, 10)])
         Network(28x28x1-12x12x8-10)
@@ -181,9 +181,10 @@ class Network:
                 raise InputError(f"Network: {name} is {values!r}; expected a sequence")
         check_whole("Network: seed", seed, 0)
         for k, connection in enumerate(connections):
-            if not isinstance(connection, (Dense, Conv2d)):
+            if not isinstance(connection, Connection):
                 raise InputError(
-                    f"Network: connection {k + 1} is {connection!r}; expected Dense or Conv2d"
+                    f"Network: connection {k + 1} is {connection!r}; "
+                    "expected a connection, such as Dense or Conv2d"
                 )
         layers: tuple[tuple[int, ...], ...] = ()
         if len(connections):

@@ -13,9 +13,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import (
+    AvgPool2d,
+    Connection,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    row_of,
+)
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 
@@ -70,13 +78,23 @@ def connections(layers: Sequence[Entry]) -> tuple[Connection, ...]:
 
 
 def of_network(network: Network) -> tuple[Entry, ...]:
-    """The entries of a network."""
+    """The entries of a network.
+
+    Raises
+    ------
+    InputError
+        For a connection that is not said in a line, such as a list of synapses.
+    """
     first = network.layers[0]
     if len(first) == 3:
         head: Entry = "x".join(map(str, first if first[2] > 1 else first[:2]))
     else:
         head = first[0]
-    return (head, *map(_entry, network.connections))
+    entries = []
+    for k, connection in enumerate(network.connections):
+        write = row_of(WRITTEN, connection, f"network in a line: connection {k + 1}")
+        entries.append(write(connection))
+    return (head, *entries)
 
 
 def sizes(layers: Sequence[Entry]) -> tuple[int, ...]:
@@ -127,14 +145,19 @@ def _connection(shape: tuple[int, ...], entry: Entry) -> Connection:
     )
 
 
-def _entry(connection: Connection) -> Entry:
-    if isinstance(connection, Dense):
-        return connection.n_post
+def _convolution(connection: Conv2d) -> str:
     text = f"{connection.channels}c{connection.kernel}"
     if connection.stride > 1:
         text += f"s{connection.stride}"
     if connection.padding:
         text += f"z{connection.padding}"
     if connection.pool is not None:
-        text += ("m" if isinstance(connection.pool, MaxPool2d) else "p") + str(connection.window)
+        text += ("m" if connection.max_window else "p") + str(connection.window)
     return text
+
+
+# The entry of a connection, by its kind.
+WRITTEN: dict[type, Callable[[Any], Entry]] = {
+    Dense: lambda connection: connection.n_post,
+    Conv2d: _convolution,
+}

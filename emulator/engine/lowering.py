@@ -7,6 +7,7 @@ segments to its place::
 
     dense         one place, every unit a channel: one segment, the whole row
     convolution   a segment for each row of the map that the kernel reaches from the place
+    sparse        every unit a place, of one channel; a segment for each synapse
 
 so no kernel asks which kind a connection is. The rows of a connection are stored by channels of
 its presynaptic layer (forward) and, where feedback is needed, once more by channels of its
@@ -19,11 +20,13 @@ number of cache lines, so that rows do not fight for the same cache sets.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import Connection, Conv2d, Dense, Sparse, row_of
+from eqchip.emulator.description.connections.sparse import CompressedRows
 from eqchip.emulator.description.fixedpoint import (
     FixedPoint,
     QuantizedWeights,
@@ -42,20 +45,39 @@ from eqchip.emulator.kernels.lowered import (
     layer_units,
     mirror_rows,
     row_stride,
+    unit_offsets,
     weight_rows,
 )
+
+Segment = tuple[int, int, int]
 
 
 class Rows(NamedTuple):
     """How a connection stores its weights in one direction.
 
-    channels rows, one per channel that sends; columns numbers each. places: for every place that
-    sends, its segments (to, source, length).
+    channels rows, one per channel that sends; columns numbers each. segments: (to, source,
+    length), int64, shape (n, 3), those of a place together; first: where those of each place that
+    sends start, and the end of the last. whole: the row is one segment, and is added with the
+    zeros that fill its last vector.
     """
 
     channels: int
     columns: int
-    places: list[list[tuple[int, int, int]]]
+    first: np.ndarray
+    segments: np.ndarray
+    whole: bool = False
+
+
+class Layout(NamedTuple):
+    """What a kind of connection is here: how its rows lie, and what they hold.
+
+    rows: of a connection, forward and back. spread: of a connection and its synapse weights, what
+    the rows hold, forward and back. gather: the way back from the forward rows.
+    """
+
+    rows: Callable[[Any], tuple[Rows, Rows]]
+    spread: Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]
+    gather: Callable[[Any, np.ndarray], np.ndarray]
 
 
 def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowered:
@@ -123,10 +145,11 @@ def _write(
     mirrored: np.ndarray | None = None,
 ) -> None:
     """Write both copies; mirrored: that of feedback, by default the same."""
-    forward, back = _SPREAD[type(connection)](connection, synapses)
+    spread = layout_of(connection).spread
+    forward, back = spread(connection, synapses)
     weight_rows(lowered, k)[:, : forward.shape[1]] = forward
     if mirrored is not None:
-        _, back = _SPREAD[type(connection)](connection, mirrored)
+        _, back = spread(connection, mirrored)
     if k > 0:
         mirror_rows(lowered, k)[:, : back.shape[1]] = back
 
@@ -152,7 +175,24 @@ def gather_weights(
     lowered: Lowered, k: int, connection: Connection, rows: np.ndarray
 ) -> np.ndarray:
     """The synapse weights that rows of connection k hold: the inverse of writing them."""
-    return _GATHER[type(connection)](connection, rows)
+    return layout_of(connection).gather(connection, rows)
+
+
+def layout_of(connection: Connection) -> Layout:
+    """How this kind of connection is lowered.
+
+    Raises
+    ------
+    InputError
+        If nothing here says how.
+    """
+    return row_of(LAYOUTS, connection, "run: connection")
+
+
+@lru_cache(maxsize=32)
+def _rows_of(connection: Connection) -> tuple[Rows, Rows]:
+    """The rows of a connection; a convolution's take a while to lay out."""
+    return layout_of(connection).rows(connection)
 
 
 def _allocate(
@@ -161,11 +201,11 @@ def _allocate(
     """Zeroed arrays: weights of one type, biases of that of the states."""
     line = CACHE_LINE // dtype.itemsize
     sizes = np.array(network.sizes, np.int64)
-    offsets = np.concatenate([[0], np.cumsum(-(-sizes // line) * line)]).astype(np.int64)
-    laid = [_ROWS[type(connection)](connection, line) for connection in network.connections]
+    offsets = unit_offsets(network.sizes, dtype.itemsize)
+    laid = [_rows_of(connection) for connection in network.connections]
     starts, strides, total = _lay_out([forward for forward, _ in laid], dtype)
     # The clamped input hears no feedback.
-    back_rows = [Rows(0, 0, []), *(back for _, back in laid[1:])]
+    back_rows = [_of_places(0, 0, []), *(back for _, back in laid[1:])]
     mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, dtype)
     return Lowered(
         sizes,
@@ -176,8 +216,8 @@ def _allocate(
         aligned_zeros(mirror_total, dtype),
         mirror_starts,
         mirror_strides,
-        _fan([forward for forward, _ in laid], network, min(line, MOST_LANES)),
-        _fan(back_rows, network, min(line, MOST_LANES)),
+        _fan([forward for forward, _ in laid], min(line, MOST_LANES)),
+        _fan(back_rows, min(line, MOST_LANES)),
         np.array([_pool(connection) for connection in network.connections], np.int64),
         aligned_zeros(int(offsets[-1]), state_dtype),
         np.zeros(len(sizes) - 1, np.int64),
@@ -193,41 +233,55 @@ def _lay_out(rows: Sequence[Rows], dtype: np.dtype) -> tuple[np.ndarray, np.ndar
     return np.concatenate([[0], ends[:-1]]).astype(np.int64), strides, int(ends[-1])
 
 
-def _fan(rows: Sequence[Rows], network: Network, lanes: int) -> Fan:
-    segments: list[tuple[int, int, int]] = []
-    first: list[int] = []
-    reach: list[int] = []
-    places: list[int] = []
-    for r, connection in zip(rows, network.connections, strict=True):
-        places.append(len(first))
-        for of_place in r.places:
-            first.append(len(segments))
-            segments += of_place
-            reach.append(sum(length for _, _, length in of_place))
-        first.append(len(segments))
-        reach.append(0)
-        if isinstance(connection, Dense) and r.places:
-            segments[-1] = (0, 0, -(-segments[-1][2] // lanes) * lanes)
-    to, source, length = np.array(segments, np.int64).reshape(-1, 3).T.copy()
+def _fan(rows: Sequence[Rows], lanes: int) -> Fan:
+    places = np.cumsum([0, *(len(r.first) for r in rows)])[:-1]
+    begun = np.cumsum([0, *(len(r.segments) for r in rows)])[:-1]
+    reach, segments = [], []
+    for r in rows:
+        ends = np.append(0, np.cumsum(r.segments[:, 2]))
+        reach.append(np.append(np.diff(ends[r.first]), 0))
+        added = r.segments.copy()
+        if r.whole:
+            added[:, 2] = -(-added[:, 2] // lanes) * lanes
+        segments.append(added)
+    to, source, length = np.concatenate(segments).T.copy()
     return Fan(
         np.array([max(r.channels, 1) for r in rows], np.int64),
-        np.array(places, np.int64),
-        np.array(first, np.int64),
+        places,
+        np.concatenate([start + r.first for start, r in zip(begun, rows, strict=True)]),
         to,
         source,
         length,
-        np.array(reach, np.int64),
+        np.concatenate(reach),
+        np.array([_scattered(r) for r in rows]),
     )
+
+
+def _scattered(rows: Rows) -> bool:
+    """Whether one row is added number by number, which kernels do without looking at lengths."""
+    _, source, length = rows.segments.T
+    in_turn = np.array_equal(source, np.arange(len(source)))
+    return rows.channels == 1 and in_turn and bool((length == 1).all()) and not rows.whole
+
+
+def _of_places(
+    channels: int, columns: int, places: Sequence[Sequence[Segment]], whole: bool = False
+) -> Rows:
+    """Rows from the segments of every place that sends."""
+    ends = np.append(0, np.cumsum([len(of_place) for of_place in places], dtype=np.int64))
+    segments = [segment for of_place in places for segment in of_place]
+    laid = np.array(segments, np.int64).reshape(-1, 3)
+    return Rows(channels, columns, ends.astype(np.int64), laid, whole)
 
 
 # --- dense --------------------------------------------------------------------------------
 
 
-def _dense_rows(connection: Dense, line: int) -> tuple[Rows, Rows]:
+def _dense_rows(connection: Dense) -> tuple[Rows, Rows]:
     n_pre, n_post = connection.n_pre, connection.n_post
     return (
-        Rows(n_pre, n_post, [[(0, 0, n_post)]]),
-        Rows(n_post, n_pre, [[(0, 0, n_pre)]]),
+        _of_places(n_pre, n_post, [[(0, 0, n_post)]], whole=True),
+        _of_places(n_post, n_pre, [[(0, 0, n_pre)]], whole=True),
     )
 
 
@@ -255,7 +309,7 @@ def _seen_above(connection: Conv2d, place: int, above: int) -> tuple[int, int]:
     return max(-(-(place - m + 1) // stride), 0), min(place // stride + 1, above)
 
 
-def _conv_rows(connection: Conv2d, line: int) -> tuple[Rows, Rows]:
+def _conv_rows(connection: Conv2d) -> tuple[Rows, Rows]:
     height, width, below = connection.pre_shape
     map_height, map_width, above = connection.synapse_shape
     m, stride, padding = (
@@ -290,7 +344,10 @@ def _conv_rows(connection: Conv2d, line: int) -> tuple[Rows, Rows]:
                     (last - first) * below,
                 ))  # fmt: skip
             back.append(segments)
-    return Rows(below, m * m * above, forward), Rows(above, m * m * below, back)
+    return (
+        _of_places(below, m * m * above, forward),
+        _of_places(above, m * m * below, back),
+    )
 
 
 def _spread_conv(connection: Conv2d, synapses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -306,22 +363,37 @@ def _gather_conv(connection: Conv2d, rows: np.ndarray) -> np.ndarray:
     return held[:, :, columns].transpose(1, 2, 0, 3)
 
 
-def _pool(connection: Connection) -> tuple[int, int, int, int]:
-    if isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d):
-        return (connection.window, *connection.map_shape)
-    return (0, 0, 0, 0)
+def _pool(connection: Connection) -> tuple[int, ...]:
+    if not connection.max_window:
+        return (0, 0, 0, 0)
+    return (connection.max_window, *connection.synapse_shape)
 
 
-# What a kind is here: how its rows lie, how synapse weights are spread over them, and back.
-_ROWS: dict[type, Callable[[Any, int], tuple[Rows, Rows]]] = {
-    Dense: _dense_rows,
-    Conv2d: _conv_rows,
-}
-_SPREAD: dict[type, Callable[[Any, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
-    Dense: _spread_dense,
-    Conv2d: _spread_conv,
-}
-_GATHER: dict[type, Callable[[Any, np.ndarray], np.ndarray]] = {
-    Dense: _gather_dense,
-    Conv2d: _gather_conv,
+# --- sparse -------------------------------------------------------------------------------
+
+
+def _sparse_rows(connection: Sparse) -> tuple[Rows, Rows]:
+    forward, back = (_one_row(connection.rows(forward)) for forward in (True, False))
+    return forward, back
+
+
+def _one_row(synapses: CompressedRows) -> Rows:
+    """All synapses in one row, by the unit that sends, each a segment."""
+    count = len(synapses.other)
+    segments = np.stack([synapses.other, np.arange(count), np.ones(count, np.int64)], axis=1)
+    return Rows(1, count, synapses.start, segments)
+
+
+def _spread_sparse(connection: Sparse, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return weights[None], weights[None, connection.rows(False).synapse]
+
+
+def _gather_sparse(connection: Sparse, rows: np.ndarray) -> np.ndarray:
+    return rows[0, : len(connection.indices)]
+
+
+LAYOUTS: dict[type, Layout] = {
+    Dense: Layout(_dense_rows, _spread_dense, _gather_dense),
+    Conv2d: Layout(_conv_rows, _spread_conv, _gather_conv),
+    Sparse: Layout(_sparse_rows, _spread_sparse, _gather_sparse),
 }

@@ -2,7 +2,8 @@
 
 Messages are row numbers (int32), and their values when they are not bits: units of the layer that
 sends. Those of one place stand together, and add the same segments of the rows of their channels
-(see `lowering`); of a dense layer all units are one place. A sum starts from what ``u`` holds,
+(see `lowering`); of a dense layer all units are one place. Where every segment is a single synapse
+the row is scattered (`scatter`). A sum starts from what ``u`` holds,
 and every unit's terms are added in the order of the messages.
 """
 
@@ -19,6 +20,7 @@ from eqchip.emulator.kernels.rows_fixed import (
     add_scaled_code_rows,
     add_weighed_code_rows,
 )
+from eqchip.emulator.kernels.scatter import scatter_rows, scatter_rows_at_bits
 from eqchip.emulator.kernels.vectors import CACHE_LINE
 
 
@@ -45,6 +47,8 @@ def spread(u, at, w, start, stride, fan, k, single, rows, values, first, last, v
 
     fan: Fan; single: whether the layer that sends is one place. Returns the synapses crossed.
     """
+    if fan.scattered[k]:
+        return scatter_rows(u, at, w, start, fan, k, rows, values, first, last, valued)
     crossed = 0
     channels, places = fan.channels[k], fan.places[k]
     while first < last:
@@ -70,6 +74,8 @@ def spread(u, at, w, start, stride, fan, k, single, rows, values, first, last, v
 @inlined
 def spread_codes(u, at, w, start, stride, fan, k, single, rows, first, last):
     """As `spread`, for spikes over weight codes: u is the sum of codes."""
+    if fan.scattered[k]:
+        return scatter_rows(u, at, w, start, fan, k, rows, rows, first, last, False)
     crossed = 0
     channels, places = fan.channels[k], fan.places[k]
     while first < last:
@@ -161,6 +167,9 @@ def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
     single = channels == net.sizes[0]
     clear_rows(sums, steps, n)
     first = 0
+    if fan.scattered[0]:
+        scatter_rows_at_bits(sums, net.weights, start, fan, 0, rows, masks, 0, n_rows)
+        first = n_rows
     while first < n_rows:
         end = _same_place(rows, first, n_rows, channels, single)
         place = _place_of(fan, 0, rows, first, single)
@@ -182,6 +191,9 @@ def arrive_codes_block(sums, n, tile, crossed, net, rows, masks, n_rows, sent, s
     single = channels == net.sizes[0]
     clear_rows(sums, steps, n)
     first = 0
+    if fan.scattered[0]:
+        scatter_rows_at_bits(sums, net.weights, start, fan, 0, rows, masks, 0, n_rows)
+        first = n_rows
     while first < n_rows:
         end = _same_place(rows, first, n_rows, channels, single)
         place = _place_of(fan, 0, rows, first, single)
@@ -201,6 +213,8 @@ def inject_codes(wide, net, rows, values, n_rows):
     fan, start, stride = net.forward, net.starts[0], net.strides[0]
     channels, places = fan.channels[0], fan.places[0]
     single = channels == net.sizes[0]
+    if fan.scattered[0]:
+        return scatter_rows(wide, 0, net.weights, start, fan, 0, rows, values, 0, n_rows, True)
     crossed = 0
     first = 0
     while first < n_rows:

@@ -7,8 +7,9 @@ Every rule is a sum of at most two outer products per sample; of independent wei
 summed over samples in ascending order, whatever the number of threads (threads share
 rows of G). Presynaptic units whose state is 0, or did not change, are skipped.
 
-Synapses that share a weight add up: `shared_rows` takes, for each presynaptic unit, the segments
-that its spikes would add (see `lowering`), the other way round.
+Elsewhere a presynaptic unit takes the segments that its spikes would add (see `lowering`), the
+other way round: in `shared_rows` synapses that share a weight add up, in `own_rows` each has its
+own.
 
 Axes: b = sample, i = presynaptic unit (a row), j = postsynaptic unit. pre, pre_change:
 (b, i); post_change, post: (b, j); one float type. A pre_change of length 0 leaves the
@@ -148,6 +149,29 @@ def shared_rows(gradient, fan, k, pre, pre_change, post_change, post, first, las
                     amount = pre_change[b, place * channels + c]
                     if amount != zero:
                         _add_segments(row, fan, places + place, post[b], amount)
+
+
+@kernel
+def own_rows(gradient, fan, k, pre, pre_change, post_change, post, first, last):
+    """As `shared_rows`, where no two synapses share a weight; first ... last - 1: units below.
+
+    Written is what the segments of these units name.
+    """
+    channels, places = fan.channels[k], fan.places[k]
+    zero = gradient.dtype.type(0)
+    for i in range(first, last):
+        row, place = gradient[i % channels], places + i // channels
+        for s in range(fan.first[place], fan.first[place + 1]):
+            for j in range(fan.source[s], fan.source[s] + fan.length[s]):
+                row[j] = zero
+        for b in range(len(pre)):
+            amount = pre[b, i]
+            if amount != zero:
+                _add_segments(row, fan, place, post_change[b], amount)
+            if len(pre_change) > 0:
+                amount = pre_change[b, i]
+                if amount != zero:
+                    _add_segments(row, fan, place, post[b], amount)
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,8 @@ class Fan(NamedTuple):
         and how long it is. A row that is added whole is as long as its vectors: zeros follow.
     reach : ndarray of int64, as `first`
         Synapses from a unit of the place.
+    scattered : ndarray of bool, shape (connections,)
+        Whether there is one row, and each of its numbers in turn is a segment by itself.
     """
 
     channels: np.ndarray
@@ -38,6 +41,7 @@ class Fan(NamedTuple):
     source: np.ndarray
     length: np.ndarray
     reach: np.ndarray
+    scattered: np.ndarray
 
 
 class Lowered(NamedTuple):
@@ -105,6 +109,16 @@ def row_stride(columns: int, dtype: np.dtype) -> int:
     """
     line = CACHE_LINE // np.dtype(dtype).itemsize
     return (-(-columns // line) | 1) * line
+
+
+def unit_offsets(sizes: Sequence[int], itemsize: int) -> np.ndarray:
+    """Where each layer starts in a row of all units, each on a cache line, and the row's length.
+
+    itemsize: bytes of what takes the most room in a line: of weights, not of states.
+    """
+    line = CACHE_LINE // itemsize
+    rows = -(-np.array(sizes, np.int64) // line) * line
+    return np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
 
 
 def layer_units(lowered: Lowered, array: np.ndarray, layer: int) -> np.ndarray:

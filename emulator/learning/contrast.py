@@ -22,8 +22,8 @@ a nudge of some strength makes of the layer below.
 Where feedback is shifted (``Network.feedback_shifts``), the signal falls from layer to layer on its
 way down, and the change is divided by what is left of it.
 
-Synapses that share a weight, as those of a convolution, add their changes up, and so do the
-biases of a channel: the contrast is formed for the synapse weights and folded into the stored
+Synapses that share a weight, as those of a convolution, add their changes up, and so do biases
+that units share: the contrast is formed for the synapse weights and folded into the stored
 ones. Over a maximum pooling a potential above belongs to the place of its window where the
 maximum is, which may differ between the phases: there only ``full`` and ``symmetric``, which are
 differences of what the phases are by themselves, can be formed.
@@ -44,7 +44,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense
+from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import learning_rates
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.rules import RULES, Rule, rule_of
@@ -122,16 +122,18 @@ def contrast(
         raise InputError(f"contrast: the run has layers {layers}; expected {network.layers}")
     workers = resolve_threads(threads)
     dtype = found.layers[0].minus.dtype
-    lowered = lower(network, dtype) if _shared(network) else None
+    lowered = None
+    if not all(connection.all_to_all for connection in network.connections):
+        lowered = lower(network, dtype)
     weights, biases = [], []
     for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
-        if isinstance(connection, Dense):
+        if connection.all_to_all:
             gradient = np.empty(connection.weight_shape, dtype)
             work = partial(kernels.contrast_rows, gradient, *found.terms(k))
             share(work, len(gradient), workers)
         else:
             assert lowered is not None
-            gradient = shared_contrast(lowered, k, connection, found, workers)
+            gradient = segment_contrast(lowered, k, connection, found, workers)
         factor = gradient.dtype.type(
             rate * found.scale / (found.batch * network.share_of_signal(k))
         )
@@ -141,24 +143,24 @@ def contrast(
     return Changes(weights, biases)
 
 
-def _shared(network: Network) -> bool:
-    return any(isinstance(connection, Conv2d) for connection in network.connections)
-
-
-def shared_contrast(
-    lowered: Lowered, k: int, connection: Conv2d, found: Contrasted, threads: int
+def segment_contrast(
+    lowered: Lowered, k: int, connection: Connection, found: Contrasted, threads: int
 ) -> np.ndarray:
-    """The contrast of a connection's stored weights, summed over samples."""
+    """The contrast of a connection's stored weights, summed over samples, by its segments."""
     pooled = lowered.pools[k, 0]
     terms = _pooled_terms(lowered, k, connection, found, threads) if pooled else found.terms(k)
     rows = np.empty_like(weight_rows(lowered, k))
-    work = partial(kernels.shared_rows, rows, lowered.forward, k, *terms)
-    share(work, len(rows), threads)
+    if connection.shares_weights:  # a thread takes all units that share
+        work = partial(kernels.shared_rows, rows, lowered.forward, k, *terms)
+        share(work, len(rows), threads)
+    else:
+        work = partial(kernels.own_rows, rows, lowered.forward, k, *terms)
+        share(work, int(lowered.sizes[k]), threads)
     return connection.fold(gather_weights(lowered, k, connection, rows))
 
 
 def _pooled_terms(
-    lowered: Lowered, k: int, connection: Conv2d, found: Contrasted, threads: int
+    lowered: Lowered, k: int, connection: Connection, found: Contrasted, threads: int
 ) -> Terms:
     """s+_pre up+ - s-_pre up-, with each phase's own winners."""
     if not found.rule.is_full:
@@ -195,9 +197,7 @@ def _unpooled(
 
 
 def bias_contrast(connection: Connection, found: Contrasted, k: int) -> np.ndarray:
-    """What biases change by, summed over samples, shape (units,); over a channel's places, too."""
+    """What biases change by, summed over samples, shape (units,); over units that share it, too."""
     change = found.bias_changes(k)
-    if isinstance(connection, Conv2d):
-        by_channel = change.reshape(-1, connection.channels).sum(0)
-        change = np.tile(by_channel, len(change) // connection.channels)
-    return change
+    by_group = change.reshape(-1, connection.bias_groups).sum(0)
+    return np.tile(by_group, len(change) // connection.bias_groups)

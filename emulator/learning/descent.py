@@ -8,7 +8,6 @@ from typing import get_args
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Dense
 from eqchip.emulator.description.learning import Optimizer, check_decay
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.rules import Rule, rule_of
@@ -21,7 +20,7 @@ from eqchip.emulator.kernels.lowered import (
     mirror_rows,
     weight_rows,
 )
-from eqchip.emulator.learning.contrast import bias_contrast, shared_contrast
+from eqchip.emulator.learning.contrast import bias_contrast, segment_contrast
 from eqchip.emulator.learning.rules import Terms, contrasted
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.threads import resolve_threads, share
@@ -95,8 +94,8 @@ class Descent:
         dtype = lowered.weights.dtype
         self.weights: list[np.ndarray] = []
         for k, connection in enumerate(network.connections):
-            if isinstance(connection, Dense):  # its rows are the stored weights
-                self.weights.append(weight_rows(lowered, k)[:, : connection.n_post])
+            if connection.all_to_all:  # its rows are the stored weights
+                self.weights.append(weight_rows(lowered, k)[:, : network.sizes[k + 1]])
             else:
                 self.weights.append(network.weights[k].astype(dtype))
         self.biases = [
@@ -124,10 +123,10 @@ class Descent:
     def write(self, k: int) -> None:
         """Bring the lowered rows of connection k up to date with its stored weights."""
         connection, gain = self.network.connections[k], self.network.feedback_gains[k]
-        if not isinstance(connection, Dense):
+        if not connection.all_to_all:
             write_weights(self.lowered, k, connection, self.weights[k], gain)
         elif k > 0:
-            mirrored = mirror_rows(self.lowered, k)[:, : connection.n_pre]
+            mirrored = mirror_rows(self.lowered, k)[:, : self.network.sizes[k]]
             np.multiply(self.weights[k].T, self.weights[k].dtype.type(gain), out=mirrored)
 
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
@@ -149,10 +148,10 @@ class Descent:
                 self.weights[k] *= self.weights[k].dtype.type(kept)
             scale = found.scale / self.network.share_of_signal(k)
             factors = self._factors(rate, scale, found.batch)
-            if isinstance(connection, Dense):
+            if connection.all_to_all:
                 self._update_rows(k, factors, of_weights, found.terms(k))
             else:
-                gradient = shared_contrast(self.lowered, k, connection, found, self.threads)
+                gradient = segment_contrast(self.lowered, k, connection, found, self.threads)
                 self._apply(self.weights[k], of_weights, gradient, factors)
             self.write(k)
             change = bias_contrast(connection, found, k)

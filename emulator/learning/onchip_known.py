@@ -17,7 +17,7 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.kernels.lowered import CACHE_LINE
+from eqchip.emulator.kernels.lowered import unit_offsets
 from eqchip.emulator.kernels.onchip import Layers, Steps, know_sample
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, terms_of, window
 from eqchip.emulator.problem.run import Run
@@ -74,8 +74,7 @@ def known_of(config: Config, run: Run, sample: int, number: int | None = None) -
             "expected record=['bits']"
         )
     # As the codes of a chip are laid out, since random numbers are drawn by these places.
-    rows = -(-np.array(sizes, np.int64) // CACHE_LINE) * CACHE_LINE
-    offsets = np.concatenate([[0], np.cumsum(rows)]).astype(np.int64)
+    offsets = unit_offsets(sizes, np.dtype(np.int8).itemsize)
     ends = np.zeros((len(run.phases), 1, offsets[-1]), np.int32)
     scale = onchip.fixed.one * learning.average_steps
     steps = sum(phase.steps for phase in run.phases) if onchip.records_spikes else 0

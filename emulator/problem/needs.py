@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from eqchip.emulator.description.connections import Conv2d, MaxPool2d
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision, Readout
 from eqchip.emulator.description.network import Network
@@ -52,11 +51,11 @@ class Need(NamedTuple):
 def of_network(network: Network) -> Iterator[Need]:
     """The features that a network needs."""
     for k, connection in enumerate(network.connections):
-        if isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d):
+        if connection.max_window:
             yield Need(
                 "maximum pooling",
                 f"connection {k + 1} ({connection}) has MaxPool2d",
-                f"AvgPool2d({connection.pool.size})",
+                f"AvgPool2d({connection.max_window})",
             )
     if any(network.feedback_shifts):
         yield Need(

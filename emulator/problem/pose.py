@@ -9,7 +9,6 @@ import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Paths
 from eqchip.emulator.description.coding import Coding, OptimalStepSize
-from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
@@ -125,8 +124,7 @@ def pose(
 def _check_pooling(network: Network, precision: Precision) -> None:
     """A maximum is no sum of weighted spikes, which is all that a chip's synapses do."""
     for k, connection in enumerate(network.connections):
-        pooled = isinstance(connection, Conv2d) and isinstance(connection.pool, MaxPool2d)
-        if precision == "chip" and pooled:
+        if precision == "chip" and connection.max_window:
             raise InputError(
                 f"run: connection {k + 1} ({connection}) has MaxPool2d in precision "
                 "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
@@ -138,7 +136,7 @@ def _check_readout(problem: Problem) -> None:
     if problem.readout != "cross-entropy":
         return
     connection = problem.network.connections[-1]
-    if not isinstance(connection, Dense):
+    if not connection.all_to_all:
         raise InputError(
             f"run: connection {len(problem.network.connections)} ({connection}) with readout "
             "'cross-entropy', which reads a whole layer; expected Dense, or 'squared-error'"
@@ -171,7 +169,7 @@ def _check_timing(problem: Problem) -> None:
     if not isinstance(timing, Asynchronous):
         raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
     for k, connection in enumerate(problem.network.connections):
-        if not isinstance(connection, Dense):
+        if not connection.all_to_all:
             raise InputError(
                 f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
                 "has dense connections only; expected Dense, or timing=None"

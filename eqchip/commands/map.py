@@ -117,8 +117,6 @@ def command(
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     """The tables, the mesh, and what is tightest."""
-    from eqchip.emulator.description.connections import Conv2d
-
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
     chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
@@ -137,7 +135,7 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
             ("limit", "in all", *map(_amount, named, in_all)),
         ],
     )
-    kernels = any(isinstance(one, Conv2d) for one in mapped.network.connections)
+    kernels = any(one.shares_weights for one in mapped.network.connections)
     output.table(
         "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
         ("no.", "joins", "synapses", *(["weights"] if kernels else []), "forward on",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from eqchip.emulator.description.connections import Conv2d
 from eqchip.emulator.learning.onchip_traffic import mirror_modes
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
@@ -155,7 +154,7 @@ def _readout_notes(replay: Replay, accounts: Accounts) -> list[str]:
 
 def _kernel_notes(replay: Replay) -> list[str]:
     """What is assumed where places of a layer have a kernel in common."""
-    if not any(isinstance(one, Conv2d) for one in replay.network.connections):
+    if not any(one.shares_weights for one in replay.network.connections):
         return []
     if replay.chip.model == "arithmetic":
         return ["Of a convolution with average pooling, the merged kernel is read and multiplied."]

@@ -100,7 +100,7 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
 
 
 def _step_times(replay: Replay, mapped: MappedNetwork) -> dict[str, PhaseTime]:
-    tiles, routes = len(np.unique(mapped.tile)), mapped.routes
+    tiles, routes = mapped.tiles, mapped.routes
     counts, rows = step_counts_of(replay, mapped), rows_of(replay)
     return {
         phase: timing.relaxation(counts[phase], routes, replay.chip, tiles, rows[phase])

@@ -33,7 +33,7 @@ from eqchip.emulator.description.rules import rule_of
 from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
-from eqchip.mapping.placement.wiring import synapse_count, synapse_weight_shape
+from eqchip.mapping.placement.wiring import synapse_count
 
 FLOAT_BITS, ACCESS_BITS = 32, 64
 # What a memory holds, in bytes, by the kind of its accesses.
@@ -62,7 +62,7 @@ def note(config: Config) -> str:
 def weight_sizes(config: Config) -> list[int]:
     """Weights that the synapses of every connection hold; places share those of a kernel."""
     connections = notation.connections(config.layers)
-    return [math.prod(synapse_weight_shape(connection)) for connection in connections]
+    return [math.prod(connection.synapse_weight_shape) for connection in connections]
 
 
 def synapses(config: Config) -> list[int]:

@@ -54,7 +54,7 @@ def update_on_chip(replay: Replay, mapped: MappedNetwork) -> _Update:
         lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
     )
     attempted = updates.attempted / len(written)
-    time = timing.update(attempted, replay.chip, len(np.unique(mapped.tile)))
+    time = timing.update(attempted, replay.chip, mapped.tiles)
     return _Update(updates, {"weight_update": attempted}, time)
 
 
@@ -66,7 +66,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     whatever it takes a core to keep its traces. Signals are counted apart (`signals`), since they
     are part of every phase.
     """
-    config, chip, tiles = replay.config, replay.chip, len(np.unique(mapped.tile))
+    config, chip, tiles = replay.config, replay.chip, mapped.tiles
     assert config.on_chip is not None and replay.written is not None
     run, samples = replay.training.run, range(len(replay.training.indices))
     known = [known_of(config, run, sample) for sample in samples]
@@ -135,7 +135,7 @@ def _exchanged(
         messages_received=steps.messages_received / share,
         links=steps.links / share,
     )
-    tiles = len(np.unique(mapped.tile))
+    tiles = mapped.tiles
     time = timing.relaxation(at_once, sent.routes, replay.chip, tiles, np.ones(1, bool))
     return _message_counts(sent), _together([time], share)
 
@@ -180,7 +180,7 @@ def _mirror_modes(
             )
         ),
     )
-    tiles = len(np.unique(mapped.tile))
+    tiles = mapped.tiles
     time = timing.relaxation(of_step, sent.routes, replay.chip, tiles, np.ones(1, bool))
     counts = {
         "synaptic_event": events,

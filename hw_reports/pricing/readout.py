@@ -127,7 +127,7 @@ def _told(mapped: MappedNetwork, sent: Exchange, errors: float) -> Told:
     """One exchange, in a time step of its own."""
     samples, chip = len(sent.hops), mapped.chip
     events = float(sent.steps.synaptic_events.sum()) / samples
-    tiles = len(np.unique(mapped.tile))
+    tiles = mapped.tiles
     return Told(
         1,
         errors,

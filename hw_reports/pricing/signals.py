@@ -50,7 +50,7 @@ class Signals(NamedTuple):
 def signals(config: Config, mapped: MappedNetwork) -> Signals:
     """Count and price the signals of a network that learns on the chip."""
     told = broadcast(mapped)
-    messages, tiles = float(told.steps.messages_sent.sum()), len(np.unique(mapped.tile))
+    messages, tiles = float(told.steps.messages_sent.sum()), mapped.tiles
     time = timing.relaxation(
         told.steps, told.routes, mapped.chip, tiles, np.ones(1, bool), waits=False
     )

@@ -133,6 +133,11 @@ class MappedNetwork:
         return self.mesh.tile_of_site[self.sites]
 
     @cached_property
+    def tiles(self) -> int:
+        """Tiles with a core that is used: those that leak, and that take part in a barrier."""
+        return len(np.unique(self.tile))
+
+    @cached_property
     def x(self) -> np.ndarray:
         """The column of each core's tile, int64, counted over all chips."""
         return self.mesh.tile_x[self.tile]

@@ -27,7 +27,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Conv2d
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.mapping.chip_file.chip import Chip
@@ -276,9 +275,10 @@ def _explain(
     neighbours = (outgoing if sending else incoming)(network, layer)
     verb = "layer" if len(neighbours) == 1 else "layers"
     names = " and ".join(str(k) for k in sorted(neighbours))
-    if any(isinstance(wires.connection, Conv2d) for wires in neighbours.values()):
+    fewer = " or ".join(sorted({w.fewer for w in neighbours.values() if w.fewer}))
+    if fewer:
         share = f"{100 * allowed / needed:.0f} % of it"
-        remedy = f"smaller kernels or fewer channels between it and {verb} {names}, for {share}"
+        remedy = f"{fewer} between it and {verb} {names}, for {share}"
         return Broken(name, where, needed, allowed, remedy, layer)
     # All of these needs grow in proportion to the neighbours: with their units, or their cores.
     what = "cores" if name == "output_axons" else "units"

@@ -15,7 +15,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import (
+    Connection,
+    Conv2d,
+    Dense,
+    Sparse,
+    kind_of,
+    row_of,
+)
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
@@ -40,6 +47,7 @@ class Wiring(ABC, Generic[C]):
     channels: int
     receivers: int  # units that it leads to
     neighbours: bool  # whether the synapses of an axon are with units that follow one another
+    fewer: str = ""  # what would need fewer synapses, where it does not follow the layers' units
 
     def __init__(self, connection: C, forward: bool) -> None:
         self.connection, self.forward = connection, forward
@@ -147,6 +155,7 @@ class ConvWiring(Wiring[Conv2d]):
     """
 
     neighbours = False
+    fewer = "smaller kernels or fewer channels"
 
     def __init__(self, connection: Conv2d, forward: bool) -> None:
         super().__init__(connection, forward)
@@ -224,7 +233,54 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return np.rint(values).astype(np.int64)
 
 
-KINDS: dict[type, type[Wiring[Any]]] = {Dense: DenseWiring, Conv2d: ConvWiring}
+class SparseWiring(Wiring[Sparse]):
+    """A unit reaches those that the list names: every unit is a place of its own."""
+
+    channels = 1
+    neighbours = False
+    fewer = "fewer synapses"
+
+    def __init__(self, connection: Sparse, forward: bool) -> None:
+        super().__init__(connection, forward)
+        sides = (connection.n_pre, connection.n_post)
+        self.senders, self.receivers = sides if forward else sides[::-1]
+        pre, post = connection.pre, connection.indices
+        self.sender, self.receiver = (pre, post) if forward else (post, pre)
+
+    def reach(self, targets: Sequence[Part]) -> np.ndarray:
+        """How many of its synapses each unit has on the target."""
+        return np.stack([
+            np.bincount(self.sender[self._onto(target)], minlength=self.senders)
+            for target in targets
+        ])  # fmt: skip
+
+    def fan_in(self, target: Part) -> np.ndarray:
+        """How many synapses of the list each unit receives from."""
+        return np.bincount(self.receiver, minlength=self.receivers)[target.first : target.end]
+
+    def rows(self, target: Part, shared: bool) -> list[tuple[int, int]]:
+        """No two synapses have a weight in common: axons with their synapses."""
+        return self.axons(target)
+
+    def stored(self, flags: np.ndarray, targets: Sequence[Part], shared: bool) -> np.ndarray:
+        """Each weight on the one part that holds its target."""
+        onto = [np.count_nonzero(flags[:, self._onto(target)], axis=1) for target in targets]
+        return np.stack(onto, axis=1)
+
+    def fans(self, flags: np.ndarray) -> np.ndarray:
+        """The flagged synapses of each unit that sends."""
+        return np.bincount(self.sender[flags], minlength=self.senders)
+
+    def _onto(self, target: Part) -> np.ndarray:
+        """Whether each synapse leads onto a part, bool, shape (synapses,)."""
+        return (self.receiver >= target.first) & (self.receiver < target.end)
+
+
+KINDS: dict[type, type[Wiring[Any]]] = {
+    Dense: DenseWiring,
+    Conv2d: ConvWiring,
+    Sparse: SparseWiring,
+}
 
 
 def check_kinds(network: Network) -> None:
@@ -234,15 +290,16 @@ def check_kinds(network: Network) -> None:
     ------
     InputError
         For a maximum pooling: which synapse carries a spike is decided over a window of sums,
-        of which no core has all.
+        of which no core has all; and for a kind without wiring.
     """
     for k, connection in enumerate(network.connections):
-        pool = getattr(connection, "pool", None)
-        if isinstance(pool, MaxPool2d):
+        row_of(KINDS, connection, f"map: connection {k + 1}")
+        size = connection.max_window
+        if size:
             raise InputError(
-                f"map: Conv2d {k + 1} ({connection}), which leads to layer {k + 1}, has maximum "
-                f"pooling over {pool.size} x {pool.size}: a decision over a window, which no chip "
-                f"file here describes; expected average pooling, AvgPool2d({pool.size})"
+                f"map: {kind_of(connection)} {k + 1} ({connection}), which leads to layer {k + 1}, "
+                f"has maximum pooling over {size} x {size}: a decision over a window, which no "
+                f"chip file here describes; expected average pooling, AvgPool2d({size})"
             )
 
 
@@ -250,11 +307,21 @@ def wiring(network: Network, k: int, forward: bool) -> Wiring[Any] | None:
     """Connection k in one direction; None for feedback into the clamped input, which hears none."""
     if not forward and k == 0:
         return None
-    connection = network.connections[k]
-    return KINDS[type(connection)](connection, forward)
+    return wiring_of(network.connections[k], forward)
 
 
-def fans(connection: Any, forward: bool, flags: np.ndarray) -> np.ndarray:
+def wiring_of(connection: Connection, forward: bool) -> Wiring[Any]:
+    """A connection in one direction.
+
+    Raises
+    ------
+    InputError
+        If nothing here says how its kind is wired.
+    """
+    return row_of(KINDS, connection, "map: connection")(connection, forward)
+
+
+def fans(connection: Connection, forward: bool, flags: np.ndarray) -> np.ndarray:
     """Synapses from each unit that sends whose weight is flagged, int64, shape (units,).
 
     Parameters
@@ -264,18 +331,10 @@ def fans(connection: Any, forward: bool, flags: np.ndarray) -> np.ndarray:
     flags : ndarray of bool
         In the shape of the synapse weights.
     """
-    return KINDS[type(connection)](connection, forward).fans(flags)
+    return wiring_of(connection, forward).fans(flags)
 
 
-def synapse_weight_shape(connection: Any) -> tuple[int, ...]:
-    """The shape of the weights that the synapses of a connection hold."""
-    if isinstance(connection, Conv2d):
-        m = connection.synapse_kernel
-        return (m, m, connection.pre_shape[2], connection.channels)
-    return tuple(connection.weight_shape)
-
-
-def synapse_count(connection: Any) -> int:
+def synapse_count(connection: Connection) -> int:
     """Synapses of a connection, each place's by itself, in one direction.
 
     Examples
@@ -286,7 +345,7 @@ def synapse_count(connection: Any) -> int:
     >>> synapse_count(Dense(784, 500)), synapse_count(Conv2d((3, 3, 1), 4, 3, padding=1))
     (392000, 196)
     """
-    wires = KINDS[type(connection)](connection, FORWARD)
+    wires = wiring_of(connection, FORWARD)
     return int(wires.reach([Part(1, 0, wires.receivers)]).sum()) * wires.channels
 
 

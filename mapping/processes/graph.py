@@ -10,7 +10,6 @@ its step.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d
+from eqchip.emulator.description.connections import row_of
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.files import write_arrays, write_text
 from eqchip.emulator.problem.needs import Feature, check_needs, check_precision, of_problem
 from eqchip.emulator.problem.problem import Problem, two_beta
+from eqchip.mapping.processes.matrices import WRITTEN_OUT
 
 GRAPH_FORMAT = "eqchip-process-graph 1"
 INPUTS_FORMAT = "eqchip-process-inputs 1"
@@ -290,56 +290,21 @@ def process_inputs(problem: Problem) -> Inputs:
     )
 
 
-def matrix_of(connection: Connection, synapse_weights: np.ndarray) -> np.ndarray:
-    """The matrix that a connection without maximum pooling amounts to.
-
-    Parameters
-    ----------
-    connection : Dense or Conv2d
-    synapse_weights : ndarray
-        Of a convolution its merged kernel, shape (m, m, channels below, channels above).
-
-    Returns
-    -------
-    ndarray, shape (n_pre, n_post)
-        Of the same type; 0 where there is no synapse.
-    """
-    if not isinstance(connection, Conv2d):
-        return synapse_weights
-    m, stride = connection.synapse_kernel, connection.synapse_stride
-    bordered = np.pad(synapse_weights, ((0, 1), (0, 1), (0, 0), (0, 0)))  # row and column m: 0
-    seen = []
-    for below, above in zip(connection.pre_shape[:2], connection.post_shape[:2], strict=True):
-        # Place i below and place o above are joined by row i + padding - stride o of the kernel.
-        of = np.arange(below)[:, None] + connection.padding - stride * np.arange(above)
-        seen.append(np.where((of >= 0) & (of < m), of, m))
-    rows, columns = seen
-    matrix = bordered[rows[:, None, :, None], columns[None, :, None, :]]  # i j o p below above
-    sizes = math.prod(connection.pre_shape), math.prod(connection.post_shape)
-    return np.ascontiguousarray(matrix.transpose(0, 1, 4, 2, 3, 5)).reshape(sizes)
-
-
 def _connection(problem: Problem, c: int) -> ConnectionNode:
     connection, fixed = problem.network.connections[c], problem.fixed
     stored = np.asarray(problem.network.weights[c], np.float64)
     weights, exponent = connection.synapse_weights(stored), 0
     if fixed is not None:
         weights, exponent, _ = quantize(weights, fixed)
-    name, convolution = f"dense_{c + 1}", None
-    if isinstance(connection, Conv2d):
-        name, convolution = f"conv_{c + 1}", _described(connection)
-    matrix = matrix_of(connection, weights)
-    return ConnectionNode(name, c, matrix, exponent, c > 0, convolution=convolution)
-
-
-def _described(connection: Conv2d) -> str:
-    """A convolution in a few words; what is as usual is left out."""
-    text = f"Conv2d {connection}"
-    text += f", stride {connection.stride}" if connection.stride > 1 else ""
-    text += f", padding {connection.padding}" if connection.padding else ""
-    if isinstance(connection.pool, AvgPool2d):
-        text += f", mean of {connection.pool.size}x{connection.pool.size}"
-    return text
+    written = row_of(WRITTEN_OUT, connection, f"process graph: connection {c + 1}")
+    return ConnectionNode(
+        f"{connection.label}_{c + 1}",
+        c,
+        written.matrix(connection, weights),
+        exponent,
+        c > 0,
+        convolution=written.convolution(connection),
+    )
 
 
 def _bias(problem: Problem, layer: int) -> np.ndarray:

@@ -26,8 +26,9 @@ from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
-from eqchip.mapping.processes.graph import Edge, matrix_of, process_graph
+from eqchip.mapping.processes.graph import Edge, process_graph
 from eqchip.mapping.processes.learning import with_learning
+from eqchip.mapping.processes.matrices import matrix_of
 from eqchip.mapping.processes.stock import with_stock_dense
 
 

@@ -20,7 +20,6 @@ from eqchip.mapping.placement.wiring import (
     check_kinds,
     fans,
     synapse_count,
-    synapse_weight_shape,
 )
 
 DENSE = st.builds(Dense, st.integers(1, 9), st.integers(1, 9))
@@ -29,8 +28,8 @@ CONNECTIONS = DENSE | convolutions(max_pooling=False)
 
 def written_out(connection, forward: bool) -> np.ndarray:
     """Number of the weight of every synapse, (units that send, units that receive); -1: none."""
-    numbers = np.arange(math.prod(synapse_weight_shape(connection))) + 1.0
-    found = reference.rows(connection, numbers.reshape(synapse_weight_shape(connection)))
+    numbers = np.arange(math.prod(connection.synapse_weight_shape)) + 1.0
+    found = reference.rows(connection, numbers.reshape(connection.synapse_weight_shape))
     found = found.astype(int) - 1
     return found if forward else found.T
 
@@ -73,7 +72,7 @@ def test_stored_copies_are_the_synapses_or_the_weights_among_them(connection, fo
     weights = written_out(connection, forward)
     wires = KINDS[type(connection)](connection, forward)
     targets = split_at(weights.shape[1], cuts)
-    flags = np.random.default_rng(seed).random((2, *synapse_weight_shape(connection))) < 0.5
+    flags = np.random.default_rng(seed).random((2, *connection.synapse_weight_shape)) < 0.5
     every, shared = (wires.stored(flags, targets, shared) for shared in (False, True))
     for t, target in enumerate(targets):
         held = weights[:, target.first : target.end]
@@ -102,7 +101,7 @@ def test_average_pooling_is_counted_as_the_merged_kernel():
     # 5 x 5 kernels averaged over 2 x 2: 6 x 6 synapses onto each of 12 x 12 x 32 units.
     connection = Conv2d((28, 28, 1), 32, 5, pool=AvgPool2d(2))
     assert synapse_count(connection) == 12 * 12 * 32 * 36
-    assert synapse_weight_shape(connection) == (6, 6, 1, 32)
+    assert connection.synapse_weight_shape == (6, 6, 1, 32)
     wires = KINDS[Conv2d](connection, True)
     assert wires.rows(Part(1, 0, 12 * 12 * 32), shared=True) == [(6 * 6 * 32, 1)]
 

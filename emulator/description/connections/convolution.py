@@ -1,60 +1,15 @@
-"""The kinds of connection: which synapses there are, and what is stored of them."""
+"""A convolution and its pooling."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Union
+from typing import ClassVar
 
 import numpy as np
 
+from eqchip.emulator.description.connections.kind import Connection
 from eqchip.emulator.errors import InputError, check_whole
-
-
-@dataclass(frozen=True)
-class Dense:
-    """Every unit of one layer joined to every unit of the next by one symmetric weight.
-
-    Forward ``u_post = q_pre W``, feedback ``u_pre = q_post W^T``, with W of shape
-    (n_pre, n_post).
-    """
-
-    n_pre: int
-    n_post: int
-
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """The shape of the stored weights."""
-        return (self.n_pre, self.n_post)
-
-    @property
-    def pre_shape(self) -> tuple[int, ...]:
-        """The shape of the presynaptic layer."""
-        return (self.n_pre,)
-
-    @property
-    def post_shape(self) -> tuple[int, ...]:
-        """The shape of the postsynaptic layer."""
-        return (self.n_post,)
-
-    def joins(self, pre: tuple[int, ...], post: tuple[int, ...]) -> bool:
-        """Whether it joins layers of these shapes; a layer of any shape is read as one row."""
-        return math.prod(pre) == self.n_pre and post == self.post_shape
-
-    def initial_limit(self) -> float:
-        """Bound of the uniform initial weights: sqrt(6 / (fan in + fan out)) (Glorot 2010)."""
-        return math.sqrt(6.0 / (self.n_pre + self.n_post))
-
-    def synapse_weights(self, weights: np.ndarray) -> np.ndarray:
-        """What the synapses hold: the stored weights themselves."""
-        return weights
-
-    def fold(self, gradient: np.ndarray) -> np.ndarray:
-        """The transpose of :meth:`synapse_weights`: of a gradient, that of the stored weights."""
-        return gradient
-
-    def __str__(self) -> str:
-        return f"{self.n_pre} -> {self.n_post}"
 
 
 @dataclass(frozen=True)
@@ -62,6 +17,8 @@ class AvgPool2d:
     """The mean over windows of `size` x `size`, side by side."""
 
     size: int
+
+    linear: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_whole("AvgPool2d: size", self.size, 1)
@@ -77,12 +34,14 @@ class MaxPool2d:
 
     size: int
 
+    linear: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         check_whole("MaxPool2d: size", self.size, 1)
 
 
 @dataclass(frozen=True)
-class Conv2d:
+class Conv2d(Connection):
     """A convolution (cross-correlation, zeros beyond the border) and a pooling; units after it.
 
     With x of shape (height, width, c), the kernel K of shape (kernel, kernel, c, channels), and
@@ -119,6 +78,9 @@ class Conv2d:
     stride: int = 1
     padding: int = 0
     pool: AvgPool2d | MaxPool2d | None = None
+
+    label: ClassVar[str] = "conv"
+    shares_weights: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.pre_shape, tuple) or len(self.pre_shape) != 3:
@@ -192,7 +154,12 @@ class Conv2d:
     @property
     def merged(self) -> bool:
         """Whether pooling is part of the synapse weights."""
-        return isinstance(self.pool, AvgPool2d)
+        return self.pool is not None and self.pool.linear
+
+    @property
+    def max_window(self) -> int:
+        """Places along a side of the windows of a maximum pooling; 0: there is none."""
+        return 0 if self.pool is None or self.pool.linear else self.pool.size
 
     @property
     def synapse_kernel(self) -> int:
@@ -209,9 +176,16 @@ class Conv2d:
         """The shape that the synapse weights lead to: before a maximum pooling."""
         return self.post_shape if self.merged else self.map_shape
 
-    def joins(self, pre: tuple[int, ...], post: tuple[int, ...]) -> bool:
-        """Whether it joins layers of these shapes."""
-        return (pre, post) == (self.pre_shape, self.post_shape)
+    @property
+    def synapse_weight_shape(self) -> tuple[int, ...]:
+        """The shape of the merged kernel."""
+        m = self.synapse_kernel
+        return (m, m, self.pre_shape[2], self.channels)
+
+    @property
+    def bias_groups(self) -> int:
+        """The units of a channel have one bias in common."""
+        return self.channels
 
     def initial_limit(self) -> float:
         """Bound of the uniform initial weights: sqrt(3 / fan in), variance 1 / fan in (LeCun)."""
@@ -250,13 +224,3 @@ class Conv2d:
     def __str__(self) -> str:
         text = "x".join(map(str, self.pre_shape))
         return f"{text} -> {self.channels} of {self.kernel}x{self.kernel}"
-
-
-# The closed set of connection kinds. A kind is a description here, a lowering in
-# `lowering.py` and a matrix in the reference; kernels do not ask which kind it is.
-Connection = Union[Dense, Conv2d]  # noqa: UP007 (evaluated on Python 3.10, too)
-
-
-def kind_of(connection: Connection) -> str:
-    """The name of a connection's kind, for errors."""
-    return type(connection).__name__
