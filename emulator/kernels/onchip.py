@@ -16,9 +16,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.onchip import TRACE_SHIFT
-from eqchip.emulator.description.upkeep import ALIGN_BITS, FIRING_BITS, FORWARD, MIRROR
+from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
+from eqchip.emulator.kernels.random_rounding import (
+    BIAS_STREAM,
+    TRACE_STREAM,
+    mix,
+    round_at_random,
+    stream_key,
+)
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
 
@@ -26,13 +33,6 @@ from eqchip.emulator.kernels.state import Record
 ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)
 SOURCES = 5
 ATTEMPTED, APPLIED, SATURATED = range(3)
-
-# SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators; OOPSLA 2014).
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-MIX_2 = np.uint64(0x94D049BB133111EB)
-SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
-ROUNDING_BITS = 32  # of a random number that a product is rounded with
 
 
 class Terms(NamedTuple):
@@ -100,58 +100,60 @@ class Written(NamedTuple):
     sent: np.ndarray
 
 
-STREAMS = 8  # of random numbers of a connection
-BIAS_STREAM, TRACE_STREAM = 2, 3
-DECAY_STREAM = 6
-# Copies that decay have no mirror mode, and the other way round.
-NOISE_STREAM, MIRROR_STREAM = 6, 7
+class Copy(NamedTuple):
+    """One copy of the weights of a connection, as rows that lie `stride` numbers apart.
 
-
-@inlined
-def mix(number):
-    """A random word of a counter: the finalizer of SplitMix64; uint64."""
-    number = (number ^ (number >> SHIFTS[0])) * MIX_1
-    number = (number ^ (number >> SHIFTS[1])) * MIX_2
-    return number ^ (number >> SHIFTS[2])
-
-
-@inlined
-def stream_key(seed, sample, connection, stream):
-    """The counter that the random numbers of a term start from."""
-    number = mix(seed + GOLDEN * (np.uint64(sample) + np.uint64(1)))
-    return mix(number + GOLDEN * np.uint64(STREAMS * np.int64(connection) + np.int64(stream) + 1))
-
-
-@inlined
-def round_at_random(product, shift, key, index):
-    """product / 2**shift, rounded up or down at random so that its mean is exact."""
-    word = mix(key + GOLDEN * np.uint64(index)) >> np.uint64(64 - ROUNDING_BITS)
-    return (product + (np.int64(word) & ((np.int64(1) << shift) - np.int64(1)))) >> shift
-
-
-@inlined
-def write_outer(
-    stored, codes, start, stride, rows, n_rows, row_values, columns, n_columns, column_values,
-    row_step, column_step, mantissa, shift, key, accumulator_bits, highest, follows, counts,
-):  # fmt: skip
-    """stored[row, column] += row_value column_value mantissa / 2**shift.
-
-    rows, columns: the units that are not 0, and their values; row_step, column_step: a synapse's
-    number, which its random number is drawn by, is row row_step + column column_step, so that both
-    copies of it have one; follows: whether codes follow at once; counts: (3,) int64.
+    stored, codes: flat; start: where the first row begins.
     """
+
+    stored: np.ndarray
+    codes: np.ndarray
+    start: int
+    stride: int
+
+
+class Factor(NamedTuple):
+    """One end of an outer product: the first `active` of rows are its units that are not 0.
+
+    step: how far the number of a synapse, which its random number is drawn by, moves from one unit
+    to the next; so both copies of a synapse have one number.
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+    active: int
+    step: int
+
+
+class Rate(NamedTuple):
+    """What an outer product is multiplied by, mantissa / 2**shift; key: of its rounding."""
+
+    mantissa: int
+    shift: int
+    key: int
+
+
+@inlined
+def write_outer(copy, across, along, rate, accumulator_bits, highest, follows, counts):
+    """stored[row, column] += value of the row, value of the column, mantissa / 2**shift.
+
+    copy: Copy; across, along: Factor, of its rows and of its columns; rate: Rate; follows: whether
+    codes follow at once; counts: (3,) int64.
+    """
+    stored, codes = copy.stored, copy.codes
     limit = np.int64(highest) << accumulator_bits
     half = (np.int64(1) << accumulator_bits) >> np.int64(1)
     applied, saturated = np.int64(0), np.int64(0)
-    for a in range(n_rows):
-        at = start + np.int64(rows[a]) * stride
-        amount = np.int64(row_values[a]) * mantissa
-        number = np.int64(rows[a]) * row_step
-        for c in range(n_columns):
-            column = np.int64(columns[c])
+    for a in range(across.active):
+        at = copy.start + np.int64(across.rows[a]) * copy.stride
+        amount = np.int64(across.values[a]) * rate.mantissa
+        number = np.int64(across.rows[a]) * across.step
+        for c in range(along.active):
+            column = np.int64(along.rows[c])
             change = round_at_random(
-                amount * np.int64(column_values[c]), shift, key, number + column * column_step
-            )
+                amount * np.int64(along.values[c]), rate.shift, rate.key,
+                number + column * along.step,
+            )  # fmt: skip
             if change != 0:
                 total = np.int64(stored[at + column]) + change
                 kept = min(max(total, -limit), limit)
@@ -161,7 +163,7 @@ def write_outer(
                     code = np.int8((kept + half) >> accumulator_bits)
                     applied += np.int64(code != codes[at + column])
                     codes[at + column] = code
-    counts[ATTEMPTED] += np.int64(n_rows) * np.int64(n_columns)
+    counts[ATTEMPTED] += np.int64(across.active) * np.int64(along.active)
     counts[APPLIED] += applied
     counts[SATURATED] += saturated
 
@@ -284,22 +286,22 @@ def _learn(net, rules, learner, terms, written, b, sample, follows):
             net.offsets[k + 1], n_post,
         )  # fmt: skip
         key = stream_key(learner.seed[0], sample, k, terms.stream[term])
-        counts = written.writes[b, k, copy]
+        rate = Rate(terms.mantissa[term], terms.shift[term], key)
+        below = Factor(learner.pre_rows, learner.pre_values, pre_count, n_post)
+        above = Factor(learner.post_rows, learner.post_values, post_count, 1)
         if copy == FORWARD:
+            forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
             write_outer(
-                learner.stored, net.weights, net.starts[k], net.strides[k],
-                learner.pre_rows, pre_count, learner.pre_values,
-                learner.post_rows, post_count, learner.post_values, n_post, 1,
-                terms.mantissa[term], terms.shift[term], key, learner.accumulator_bits,
-                learner.highest, follows, counts,
+                forward, below, above, rate, learner.accumulator_bits, learner.highest, follows,
+                written.writes[b, k, copy],
             )  # fmt: skip
         else:
+            mirror = Copy(
+                learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
+            )
             write_outer(
-                learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k],
-                learner.post_rows, post_count, learner.post_values,
-                learner.pre_rows, pre_count, learner.pre_values, 1, n_post,
-                terms.mantissa[term], terms.shift[term], key, learner.accumulator_bits,
-                learner.highest, follows, counts,
+                mirror, above, below, rate, learner.accumulator_bits, learner.highest, follows,
+                written.writes[b, k, copy],
             )  # fmt: skip
     for k in range(len(net.sizes) - 1):
         _learn_biases(net, rules, learner, k, sample)
@@ -366,101 +368,6 @@ def learn_online(
         _learn(net, rules, learner, terms, written, b, first_number + b, minibatch == 1)
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
             _follow_all(net, learner, written, b)
-
-
-@kernel
-def shrink(stored, share, seed, sample, connection, stream):
-    """stored -= stored share / 2**TRACE_SHIFT, rounded at random. stored: (rows, columns)."""
-    rows, columns = stored.shape
-    key = stream_key(seed[0], sample, connection, stream)
-    for i in range(rows):
-        for j in range(columns):
-            part = np.int64(stored[i, j]) * np.int64(share)
-            stored[i, j] -= np.int16(
-                round_at_random(part, np.int64(TRACE_SHIFT), key, i * columns + j)
-            )
-
-
-@inlined
-def _present(codes, rows, signs, y, key, first):
-    """Who fires, ascending, and in which of the two steps; y = x W, what the units above add up.
-
-    codes: (n_pre, n_post); rows, signs: (n_pre,), y: (n_post,), int64; first: the number of the
-    first unit's random word. Returns how many fire.
-    """
-    n_pre, n_post = codes.shape
-    for j in range(n_post):
-        y[j] = 0
-    count = 0
-    for i in range(n_pre):
-        word = mix(key + GOLDEN * np.uint64(first + i)) >> np.uint64(64 - FIRING_BITS)
-        if word < np.uint64(2):
-            sign = np.int64(1) - np.int64(2) * np.int64(word)
-            rows[count], signs[count] = i, sign
-            count += 1
-            row = codes[i]
-            for j in range(n_post):
-                y[j] += sign * np.int64(row[j])
-    return count
-
-
-@inlined
-def _told(back, y, i, gain, power):
-    """(B y)_i / g of what unit i is told over the mirror, over 2**ALIGN_BITS, rounded down."""
-    total = np.int64(0)
-    for j in range(len(y)):
-        total += np.int64(back[j, i]) * y[j]
-    return total * gain // power
-
-
-@kernel
-def mirror_mode(
-    codes, back, stored, presentations, null, mantissa, shift, accumulator_bits, highest, seed,
-    sample, connection, rows, signs, y, counts,
-):  # fmt: skip
-    """Random units below fire, and write their rows of the mirrored copy from what comes back.
-
-    For every unit i that fires, B_i += rate ((x_i - null (B y)_i / g) y - (1 - null) B_i), with
-    the rate mantissa / 2**(shift - ALIGN_BITS), rounded at random.
-
-    Parameters: codes: (n_pre, n_post) int8, the forward copy; back, stored: (n_post, n_pre) int8
-    and int16, the mirror, whose codes follow; null: over 2**ALIGN_BITS; sample, connection: whose
-    random numbers; rows, signs: (n_pre,) and y: (n_post,) int64, scratch; counts: (3,) int64.
-    """
-    n_pre, n_post = codes.shape
-    noise = stream_key(seed[0], sample, connection, NOISE_STREAM)
-    key = stream_key(seed[0], sample, connection, MIRROR_STREAM)
-    limit = np.int64(highest) << accumulator_bits
-    half = (np.int64(1) << accumulator_bits) >> np.int64(1)
-    keep = (np.int64(1) << ALIGN_BITS) - null
-    rarity = np.int64(1) << np.int64(FIRING_BITS - 1)
-    gain = null * n_post * (rarity - 1 + n_pre) // (rarity * n_post + n_pre)
-    applied, saturated = np.int64(0), np.int64(0)
-    for one in range(presentations):
-        first = np.int64(one) * n_pre
-        count = _present(codes, rows, signs, y, noise, first)
-        power = np.int64(0)
-        for j in range(n_post):
-            power += y[j] * y[j]
-        for a in range(count):
-            i = rows[a]
-            residue = signs[a] << ALIGN_BITS
-            if null > 0 and power > 0:
-                residue -= _told(back, y, i, gain, power)
-            number = (first + i) * n_post
-            for j in range(n_post):
-                before = np.int64(stored[j, i])
-                pull = residue * (y[j] << accumulator_bits) - keep * before
-                total = before + round_at_random(pull * mantissa, shift, key, number + j)
-                kept = min(max(total, -limit), limit)
-                saturated += np.int64(kept != total)
-                stored[j, i] = np.int16(kept)
-                code = np.int8((kept + half) >> accumulator_bits)
-                applied += np.int64(code != back[j, i])
-                back[j, i] = code
-        counts[ATTEMPTED] += np.int64(count) * np.int64(n_post)
-    counts[APPLIED] += applied
-    counts[SATURATED] += saturated
 
 
 class Layers(NamedTuple):

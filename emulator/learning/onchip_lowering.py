@@ -30,6 +30,7 @@ from eqchip.emulator.description.upkeep import (
 )
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels.random_rounding import ROUNDING_BITS
 
 SECOND_STREAM = 4  # the second product of a copy rounds by so much another stream
 ROW_OF = {source: row for row, source in enumerate(SOURCES)}  # of `kernels.Learner.known`
@@ -89,7 +90,7 @@ def integer_rate(rate: float) -> tuple[int, int]:
     """A rate as mantissa / 2**shift, of MANTISSA_BITS where the shift allows."""
     if rate <= 0:
         return 0, 0
-    shift = min(max(MANTISSA_BITS - 1 - math.floor(math.log2(rate)), 0), kernels.ROUNDING_BITS)
+    shift = min(max(MANTISSA_BITS - 1 - math.floor(math.log2(rate)), 0), ROUNDING_BITS)
     return round(rate * 2.0**shift), shift
 
 
@@ -172,7 +173,7 @@ def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> N
         k = term.connection
         if mantissa == 0 and rates[k] > 0:
             of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
-            least = _above(2.0 ** -(kernels.ROUNDING_BITS + 1) / of_one)
+            least = _above(2.0 ** -(ROUNDING_BITS + 1) / of_one)
             raise InputError(
                 f"lr {rates[k]:g} of connection {k + 1} rounds every update to zero in weights of "
                 f"{onchip.fixed.weight_bits} bits and exponent {exponents[k]}; "

@@ -31,6 +31,8 @@ from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
+from eqchip.emulator.kernels.onchip_upkeep import mirror_mode, shrink
+from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
@@ -289,8 +291,8 @@ class OnChipTrainer(Trainer):
         for copy in COPIES:
             values = self.copy(k, copy).stored
             values = values.T if copy == MIRROR else values  # numbered row by row, as it lies
-            stream = kernels.DECAY_STREAM + copy
-            kernels.shrink(values, share, self._learner.seed, number, k, stream)
+            stream = DECAY_STREAM + copy
+            shrink(values, share, self._learner.seed, number, k, stream)
             self.written[k, copy, kernels.ATTEMPTED] += values.size
 
     def _send(self, tending: Send, k: int, rates: Sequence[float]) -> None:
@@ -301,7 +303,7 @@ class OnChipTrainer(Trainer):
     def _mirror(self, tending: MirrorMode, k: int, rates: Sequence[float]) -> None:
         mirror = self.copy(k, MIRROR)
         n_pre, n_post = self.start.connections[k].weight_shape
-        kernels.mirror_mode(
+        mirror_mode(
             self.copy(k, FORWARD).codes,
             mirror.codes.T,
             mirror.stored.T,

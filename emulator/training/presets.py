@@ -48,7 +48,7 @@ def preset(
     Raises
     ------
     InputError
-        For an unknown data set or a wrong setting.
+        For an unknown data set or a wrong setting, or one that another leaves without effect.
 
     Examples
     --------
@@ -57,6 +57,11 @@ def preset(
     >>> preset("digits", "conv").written
     '8x8-16c3z1p2-10'
     """
+    if descent and descent.get("schedule") == "constant" and descent.get("warm_up"):
+        raise InputError(
+            f"warm_up is {descent['warm_up']!r} with schedule 'constant', which does not rise; "
+            "expected schedule 'cosine', or no warm_up"
+        )
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
     deep = known.pop("deep")
     deep_online = deep.pop("on-chip")

@@ -11,7 +11,7 @@ import click
 from eqchip.cli.parameters import Rates
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS
-from eqchip.emulator.description.upkeep import UPKEEPS
+from eqchip.emulator.description.upkeep import UPKEEPS, Shrink
 from eqchip.emulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +74,8 @@ def onchip_from(settings: dict[str, Any]) -> tuple[Chip, dict[str, Any]] | None:
     Raises
     ------
     InputError
-        If the chip does not exist or cannot learn, or a flag is given without ``--on-chip``.
+        If the chip does not exist or cannot learn, or a flag is given without ``--on-chip`` or
+        with others that leave it without effect.
     """
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.chip_file.learning import check_learns
@@ -95,6 +96,16 @@ def onchip_from(settings: dict[str, Any]) -> tuple[Chip, dict[str, Any]] | None:
         fixed = replace(fixed, weight_bits=weight_bits)
     sight = SIGHTS[given.get("sees", OnChip.sees)]
     given.setdefault("copies", sight.upkeep)
+    if "trace_bits" in given and not sight.counts_spikes:
+        raise InputError(
+            f"--trace-bits is given with --sees {given['sees']}, which counts no spikes; expected "
+            "no such flag, or another --sees"
+        )
+    if "decay_rate" in given and not isinstance(UPKEEPS[given["copies"]].tending, Shrink):
+        raise InputError(
+            f"--decay-rate is given with --copies {given['copies']}, which does not shrink them; "
+            "expected no such flag, or --copies decay"
+        )
     return chip, {"fixed": fixed, **given}
 
 

@@ -28,7 +28,7 @@ from eqchip.emulator.description.upkeep import (
     Upkeep,
 )
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels.random_rounding import BIAS_STREAM, DECAY_STREAM
 from eqchip.emulator.learning.onchip_lowering import (
     Term,
     check_rates,
@@ -196,7 +196,7 @@ def _layers(
         if not node.clamped:
             k = node.layer - 1
             rate = {"mantissa": int(mantissas[k]), "shift": int(shifts[k])}
-            found[node.name] |= {"connection": k, "stream": kernels.BIAS_STREAM, **rate}
+            found[node.name] |= {"connection": k, "stream": BIAS_STREAM, **rate}
     return found
 
 
@@ -216,7 +216,7 @@ def _upkeep(onchip: OnChip, copy: int) -> dict[str, Any] | None:
 
 def _shrinks(onchip: OnChip, copy: int) -> dict[str, Any]:
     share = int(onchip.decay_rate * 2**TRACE_SHIFT)
-    stream = kernels.DECAY_STREAM + copy
+    stream = DECAY_STREAM + copy
     return {"kind": "shrink", "every": onchip.every, "share": share, "stream": stream}
 
 

@@ -17,7 +17,7 @@ from eqchip.emulator.description.upkeep import (
     UPKEEPS,
 )
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels import random_rounding
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     integer_rate,
@@ -49,8 +49,10 @@ SPLITMIX = [
 
 @pytest.mark.nojit
 def test_random_words_are_those_of_splitmix64():
-    mix = from_python(kernels.mix)
-    states = [(1234567 + (n + 1) * int(kernels.GOLDEN)) % 2**64 for n in range(len(SPLITMIX))]
+    mix = from_python(random_rounding.mix)
+    states = [
+        (1234567 + (n + 1) * int(random_rounding.GOLDEN)) % 2**64 for n in range(len(SPLITMIX))
+    ]
     with wrapping():
         assert [int(mix(np.uint64(state))) for state in states] == SPLITMIX
     assert reference.mix(np.array(states, np.uint64)).tolist() == SPLITMIX
@@ -58,10 +60,10 @@ def test_random_words_are_those_of_splitmix64():
 
 @pytest.mark.nojit
 def test_every_stream_of_random_numbers_starts_elsewhere():
-    stream_key = from_python(kernels.stream_key)
+    stream_key = from_python(random_rounding.stream_key)
     starts = []
     with wrapping():
-        for seed, sample, connection, stream in np.ndindex(2, 5, 3, kernels.STREAMS):
+        for seed, sample, connection, stream in np.ndindex(2, 5, 3, random_rounding.STREAMS):
             start = int(stream_key(np.uint64(seed), sample, connection, stream))
             assert [start] == reference.stream(seed, sample, connection, stream).tolist()
             starts.append(start)
@@ -76,7 +78,7 @@ def test_random_rounding_is_exact_in_the_mean(shift, share, whole):
     count = 1000
     product = (whole << shift) + int(share * 2**shift)
     exact = product / 2**shift
-    call = from_python(kernels.round_at_random)
+    call = from_python(random_rounding.round_at_random)
     with wrapping():
         found = [
             int(call(np.int64(product), np.int64(shift), np.uint64(99), n)) for n in range(count)

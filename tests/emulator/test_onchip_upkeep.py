@@ -20,6 +20,8 @@ from eqchip.emulator.description.upkeep import (
     MirrorMode,
 )
 from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels.onchip_upkeep import mirror_mode
+from eqchip.emulator.kernels.random_rounding import MIRROR_STREAM, NOISE_STREAM
 from eqchip.emulator.learning.onchip_lowering import (
     lower_mirror_rate,
 )
@@ -95,7 +97,7 @@ class Mirror:
         self.share, self.number, self.counts = share, 0, np.zeros(3, np.int64)
 
     def starts(self) -> list[np.ndarray]:
-        streams = (kernels.NOISE_STREAM, kernels.MIRROR_STREAM)
+        streams = (NOISE_STREAM, MIRROR_STREAM)
         return [reference.stream(5, self.number, 1, number) for number in streams]
 
     def read(self, stored: np.ndarray) -> np.ndarray:
@@ -114,7 +116,7 @@ class Mirror:
         stored = np.ascontiguousarray(self.mirror.T.astype(np.int16))
         back = self.read(self.mirror).T.astype(np.int8)
         with wrapping():
-            kernels.mirror_mode(
+            mirror_mode(
                 self.read(self.forward).astype(np.int8), back, stored, PRESENTATIONS,
                 NULL if self.onchip.copies == "information-alignment" else 0,
                 *lower_mirror_rate([self.share], [MIRROR_SHARE]),

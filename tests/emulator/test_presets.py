@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from small_runs import few_digits, small_config
 
+from eqchip.cli.onchip_options import FLAGS, onchip_from
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
@@ -47,6 +50,35 @@ def test_two_hidden_layers_learn_the_digits():
 def test_an_unknown_data_set_is_refused():
     with pytest.raises(InputError, match="'deep' is unknown; expected one of digits"):
         preset("deep")
+
+
+def test_a_setting_that_another_leaves_without_effect_is_refused():
+    with pytest.raises(InputError, match=r"warm_up is 0\.1 with schedule 'constant'"):
+        preset("digits", descent={"schedule": "constant", "warm_up": 0.1})
+    assert preset("digits", descent={"schedule": "constant"}).descent.warm_up > 0  # the preset's
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (
+            {"sees": "potentials", "trace_bits": 5},
+            "--trace-bits is given with --sees potentials, which counts no spikes",
+        ),
+        ({"decay_rate": 0.1}, "--decay-rate is given with --copies errors"),
+        (
+            {"sees": "loihi-engine", "decay_rate": 0.1},
+            "--decay-rate is given with --copies same-noise",
+        ),
+    ],
+)
+def test_a_flag_of_learning_on_a_chip_without_effect_is_refused(given, words):
+    flags = {"chip": "loihi1-davies", "weight_bits": None, **dict.fromkeys(FLAGS), **given}
+    with pytest.raises(InputError, match=re.escape(words)):
+        onchip_from(flags)
+    flags = {**flags, **dict.fromkeys(given), "chip": "loihi1-davies", "weight_bits": None}
+    flags |= {"copies": "decay", "decay_rate": 0.1, "trace_bits": 5}
+    assert onchip_from(flags) is not None
 
 
 def inputs_seen(monkeypatch, share):
