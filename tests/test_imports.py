@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from installed_modules import modules
 
 # part of the package -> the parts that it may import, itself aside
 MAY_IMPORT = {
@@ -53,17 +54,6 @@ class Import(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.module}, line {self.line}: {self.target}"
-
-
-def modules() -> dict[str, Path]:
-    """Every module of the installed package and its source file; none is imported for it."""
-    found = {}
-    for part in ("eqchip", *(f"eqchip.{name}" for name in MAY_IMPORT if name != "front door")):
-        (folder,) = find_spec(part).submodule_search_locations
-        for path in Path(folder).rglob("*.py"):
-            inner = [name for name in path.relative_to(folder).with_suffix("").parts]
-            found[".".join([part, *inner]).removesuffix(".__init__")] = path
-    return found
 
 
 def imports_of(module: str, source: str) -> Iterator[Import]:

@@ -205,7 +205,7 @@ def _allocate(
     laid = [_rows_of(connection) for connection in network.connections]
     starts, strides, total = _lay_out([forward for forward, _ in laid], dtype)
     # The clamped input hears no feedback.
-    back_rows = [_of_places(0, 0, []), *(back for _, back in laid[1:])]
+    back_rows = [rows_of_places(0, 0, []), *(back for _, back in laid[1:])]
     mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, dtype)
     return Lowered(
         sizes,
@@ -264,7 +264,7 @@ def _scattered(rows: Rows) -> bool:
     return rows.channels == 1 and in_turn and bool((length == 1).all()) and not rows.whole
 
 
-def _of_places(
+def rows_of_places(
     channels: int, columns: int, places: Sequence[Sequence[Segment]], whole: bool = False
 ) -> Rows:
     """Rows from the segments of every place that sends."""
@@ -280,8 +280,8 @@ def _of_places(
 def _dense_rows(connection: Dense) -> tuple[Rows, Rows]:
     n_pre, n_post = connection.n_pre, connection.n_post
     return (
-        _of_places(n_pre, n_post, [[(0, 0, n_post)]], whole=True),
-        _of_places(n_post, n_pre, [[(0, 0, n_pre)]], whole=True),
+        rows_of_places(n_pre, n_post, [[(0, 0, n_post)]], whole=True),
+        rows_of_places(n_post, n_pre, [[(0, 0, n_pre)]], whole=True),
     )
 
 
@@ -345,8 +345,8 @@ def _conv_rows(connection: Conv2d) -> tuple[Rows, Rows]:
                 ))  # fmt: skip
             back.append(segments)
     return (
-        _of_places(below, m * m * above, forward),
-        _of_places(above, m * m * below, back),
+        rows_of_places(below, m * m * above, forward),
+        rows_of_places(above, m * m * below, back),
     )
 
 

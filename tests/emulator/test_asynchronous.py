@@ -59,7 +59,7 @@ def test_clocks_in_step_give_the_synchronous_run_to_the_last_bit(precision, data
 
 
 @settings(deadline=None, max_examples=25)
-@given(problem=strategies.problems(convolutions=False))
+@given(problem=strategies.problems(dense=True))
 def test_the_default_timing_is_the_identity(problem):
     assert_equal_runs(engine_solve(timed(problem, eq.Asynchronous())), engine_solve(problem))
 

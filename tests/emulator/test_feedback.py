@@ -76,7 +76,7 @@ def test_without_a_clock_the_engine_equals_its_witness(precision, data):
 def test_the_dense_baseline_sends_the_same_bits():
     rng = np.random.default_rng(1)
     for _ in range(20):
-        problem = strategies.draw_problem(rng, precision="float64", convolutions=False)
+        problem = strategies.draw_problem(rng, precision="float64", dense=True)
         problem = strategies.with_feedback_shifts(problem, rng)
         found, expected = dense.solve(problem), engine.solve(problem, threads=1)
         for one, other in zip(found.ends[-1], expected.ends[-1], strict=True):

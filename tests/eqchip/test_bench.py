@@ -116,7 +116,7 @@ def test_dense_agrees_with_the_reference_on_drawn_problems():
     rng = np.random.default_rng(20190416)
     for case in range(60):
         precision = ("float64", "float32")[case % 2]
-        problem = strategies.draw_problem(rng, precision=precision, convolutions=False)
+        problem = strategies.draw_problem(rng, precision=precision, dense=True)
         if problem.coding.quantizer != "none":  # bits may flip where a sum rounds otherwise
             exact = [np.round(64 * w) / 64 for w in problem.network.weights]
             biases = [np.round(64 * b) / 64 for b in problem.network.biases]

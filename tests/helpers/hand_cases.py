@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d
+from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d, Sparse
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.problem.pose import pose
@@ -691,5 +691,30 @@ CASES = [
         potentials={1: [[0.75, 0.1875]] * 2},
         # 4 inputs to 2 channels of the map
         activity={"macs": [[[4 * 2, 0]]]},
+    ),
+    HandCase(
+        name="a_spike_meets_the_synapses_of_a_list_and_feedback_the_same_ones",
+        connections=[
+            Sparse.from_edges(3, 2, pre=[2, 1, 0], post=[1, 1, 0]),
+            Sparse.from_edges(2, 2, pre=[0, 1], post=[1, 0]),
+        ],
+        # 0 -> 0, 1 -> 1, 2 -> 1;  0 -> 1, 1 -> 0
+        weights=[[0.5, 0.25, 0.25], [0.75, 1.0]],
+        x=[1, 0, 1],
+        coding=plain("sigma-delta"),
+        phases=[Free(5)],
+        # s1 = .5 .25 from t = 2 on. Unit 0: phi .5 (no spike), t = 3: 1, spike, t = 4: .5
+        # Unit 1: phi .25, t = 3: .5 (no spike), t = 4: .75, spike, phi = -.25
+        # t = 4: s2 = 0 .75, a spike;  t = 5: s2 = 1 0, a spike, and s1 hears .75 in unit 0
+        bits={
+            1: [[0, 0], [0, 0], [1, 0], [0, 1], [1, 0]],
+            2: [[0, 0], [0, 0], [0, 0], [0, 1], [1, 0]],
+        },
+        potentials={
+            1: [[0, 0], [0.5, 0.25], [0.5, 0.25], [0.5, 0.25], [1, 0.25]],
+            2: [[0, 0], [0, 0], [0, 0], [0, 0.75], [1, 0]],
+        },
+        # 4 steps of 2 inputs that spike, each over 1 synapse
+        activity={"synaptic_events": [[[4 * 2, 0], [2, 1]]]},
     ),
 ]

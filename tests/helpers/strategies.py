@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import (
+    AvgPool2d,
+    Connection,
+    Conv2d,
+    Dense,
+    MaxPool2d,
+    Sparse,
+)
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import Readout
 from eqchip.emulator.description.network import Network
@@ -82,10 +89,10 @@ def draw_problem(
     precision: str | None = None,
     max_width: int = 20,
     max_steps: int = 6,
-    convolutions: bool = True,
+    dense: bool = False,
 ) -> Problem:
     """One random problem; bits and potentials are recorded."""
-    return _make(_RandomSource(rng), precision, max_width, max_steps, convolutions, False)
+    return _make(_RandomSource(rng), precision, max_width, max_steps, dense, False)
 
 
 @st.composite
@@ -95,16 +102,16 @@ def problems(
     precision: str | None = None,
     max_width: int = 20,
     max_steps: int = 6,
-    convolutions: bool = True,
+    dense: bool = False,
     max_pooling: bool = False,
 ) -> Problem:
     """Problems of every kind; bits and potentials are recorded.
 
-    Without `convolutions` of dense layers alone, for what knows no others; with `max_pooling`
+    With `dense` of dense layers alone, for what knows no others; with `max_pooling`
     they start with a convolution, and convolutions may have it: in floating point alone.
     """
     source = _HypothesisSource(draw)
-    return _make(source, precision, max_width, max_steps, convolutions, max_pooling)
+    return _make(source, precision, max_width, max_steps, dense, max_pooling)
 
 
 @st.composite
@@ -115,6 +122,13 @@ def convolutions(
     source = _HypothesisSource(draw)
     shape = _map_shape(source, max_side, max_channels)
     return _convolution(source, shape, max_side, max_channels, max_pooling)
+
+
+@st.composite
+def sparse(draw: Any, *, max_units: int = 9) -> Sparse:
+    """Any small list of synapses."""
+    source = _HypothesisSource(draw)
+    return _sparse(source, source.integer(1, max_units), source.integer(1, max_units))
 
 
 @st.composite
@@ -195,10 +209,10 @@ def single_sample(problem: Problem, index: int) -> Problem:
 
 def _make(
     source: Source, precision: str | None, max_width: int, max_steps: int,
-    convolutions: bool, max_pooling: bool,
+    dense: bool, max_pooling: bool,
 ) -> Problem:  # fmt: skip
     batch = source.integer(1, 4)
-    network = _network(source, _connections(source, max_width, convolutions, max_pooling))
+    network = _network(source, _connections(source, max_width, dense, max_pooling))
     sizes = list(network.sizes)
     floats = ["float64", "float32"]
     precision = precision or source.choice(floats if max_pooling else [*floats, "chip"])
@@ -224,12 +238,12 @@ def _make(
 
 
 def _connections(
-    source: Source, max_width: int, convolutions: bool, max_pooling: bool
+    source: Source, max_width: int, dense: bool, max_pooling: bool
 ) -> list[Connection]:
-    """One to four connections: dense ones, maybe after some convolutions."""
-    if not max_pooling and not (convolutions and source.choice([False, True])):
+    """One to four connections: dense ones and lists of synapses, maybe after convolutions."""
+    if not max_pooling and (dense or not source.choice([False, True])):
         sizes = [source.integer(1, max_width) for _ in range(source.integer(2, 5))]
-        return [Dense(a, b) for a, b in zip(sizes, sizes[1:], strict=False)]
+        return [_joined(source, a, b, dense) for a, b in zip(sizes, sizes[1:], strict=False)]
     # Small where layers shall be: a map has some more units than a dense layer may have.
     side, channels = min(6, max(2, max_width // 2)), min(3, max(1, max_width // 3))
     found: list[Connection] = []
@@ -239,9 +253,25 @@ def _connections(
         shape = found[-1].post_shape
     width = math.prod(shape)
     for _ in range(source.integer(0, 4 - len(found))):
-        found.append(Dense(width, source.integer(1, max_width)))
-        width = found[-1].n_post
+        found.append(_joined(source, width, source.integer(1, max_width), dense))
+        width = math.prod(found[-1].post_shape)
     return found
+
+
+def _joined(source: Source, n_pre: int, n_post: int, dense: bool) -> Dense | Sparse:
+    """A connection between layers that are rows."""
+    if dense or not source.choice([False, False, True]):
+        return Dense(n_pre, n_post)
+    return _sparse(source, n_pre, n_post)
+
+
+def _sparse(source: Source, n_pre: int, n_post: int) -> Sparse:
+    """Some or all pairs of units, at least one."""
+    share = source.choice([0.3, 0.0, 0.7, 1.0])
+    rng = source.generator()
+    mask = rng.random((n_pre, n_post)) < share
+    mask[rng.integers(n_pre), rng.integers(n_post)] = True
+    return Sparse.from_mask(mask)
 
 
 def _map_shape(source: Source, max_side: int, max_channels: int) -> tuple[int, int, int]:

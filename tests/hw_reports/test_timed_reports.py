@@ -131,7 +131,7 @@ BOTH_DEFINE = (
 )  # fmt: skip
 
 
-DENSE = problems(max_width=12, convolutions=False)
+DENSE = problems(max_width=12, dense=True)
 SPIKING = DENSE.filter(lambda problem: problem.coding.quantizer != "none")
 
 

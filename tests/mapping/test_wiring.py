@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import convolutions
+from strategies import convolutions, sparse
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
@@ -23,7 +23,7 @@ from eqchip.mapping.placement.wiring import (
 )
 
 DENSE = st.builds(Dense, st.integers(1, 9), st.integers(1, 9))
-CONNECTIONS = DENSE | convolutions(max_pooling=False)
+CONNECTIONS = DENSE | convolutions(max_pooling=False) | sparse()
 
 
 def written_out(connection, forward: bool) -> np.ndarray:
