@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import Asynchronous
-from eqchip.emulator.files import write_text
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
 from eqchip.hw_reports.document.report import report
-from eqchip.hw_reports.page.write import write_page
 from eqchip.hw_reports.pricing.accounts import account
-from eqchip.hw_reports.show.csv import csv_text
 from eqchip.mapping.chip_file.chip import load_chip
 
 if TYPE_CHECKING:
@@ -88,20 +83,3 @@ def make_report(run: RunDirectory, request: Request, progress: Progress, quiet: 
     accounts = account(replayed)
     made = report(replayed, accounts, run, request.chip, provenance(command_line()))
     return Reported(replayed, accounts, made)
-
-
-def write_report(reported: Reported, folder: Path) -> Path:
-    """Write report.json, report.csv, report.html and its pictures; returns the page."""
-    page = write_document(reported.document, folder)
-    memory = reported.document["memory"]
-    write_text(folder / "report.csv", csv_text(reported.replay, reported.accounts, memory))
-    return page
-
-
-def write_document(document: Mapping[str, Any], folder: Path) -> Path:
-    """Write a report, or a comparison of two, as JSON and as a page; returns the page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    write_text(folder / "report.json", text)
-    pages = write_page(document, folder)
-    return next(path for path in pages if path.suffix == ".html")

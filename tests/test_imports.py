@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,6 +38,8 @@ WINGS = {
     ),
     "front door": ("cli", "bench", "", "commands"),
 }
+# Wings of hw_reports that show a document, and those that a document is made of.
+SHOW, MAKE = ("show", "plots", "page"), ("counting", "pricing")
 # The doors of the front: they know commands by name, and load one when it is asked for.
 KERNELS = "eqchip.emulator.kernels"
 COMPILERS = ("kernel", "inlined", "by_number")
@@ -109,6 +112,27 @@ def is_upward(found: Import) -> bool:
     return there is not None and there != here and there not in MAY_IMPORT[here]
 
 
+def reached_from(wings: tuple[str, ...], found: list[Import]) -> dict[str, str]:
+    """Modules that some wings of hw_reports import, by whatever way -> who imports them first."""
+    known = modules()
+    ways: dict[str, set[str]] = {}
+    for one in found:
+        target = one.target if one.target in known else one.target.rpartition(".")[0]
+        ways.setdefault(one.module, set()).add(target)
+    reached = {
+        name: name
+        for name in known
+        if part_of(name) == "hw_reports" and wing_of(name, True) in wings
+    }
+    left = list(reached)
+    while left:
+        here = left.pop()
+        for there in ways.get(here, set()) & set(known) - set(reached):
+            reached[there] = here
+            left.append(there)
+    return reached
+
+
 @pytest.fixture(scope="module")
 def all_imports() -> list[Import]:
     return [
@@ -167,6 +191,25 @@ def test_no_backend_stands_on_another(all_imports):
         and wing_of(found.target) not in shared | {wing_of(found.module)}
     ]
     assert not wrong
+
+
+def test_what_is_shown_needs_a_document_alone(all_imports):
+    # Nothing that counts or prices is reached, by no way: a saved report can be drawn again.
+    reached = reached_from(SHOW, all_imports)
+    wrong = {
+        name: by
+        for name, by in reached.items()
+        if part_of(name) == "hw_reports" and wing_of(name, True) in MAKE
+    }
+    assert "eqchip.hw_reports.show.csv" in reached and not wrong
+
+
+def test_a_way_to_what_counts_is_found_however_long():
+    found = [
+        Import(f"eqchip.hw_reports.{here}", 1, f"eqchip.hw_reports.{there}.name", False)
+        for here, there in pairwise(["show.csv", "document.labels", "pricing.entries"])
+    ]
+    assert "eqchip.hw_reports.pricing.entries" in reached_from(SHOW, found)
 
 
 def test_every_wing_is_known():

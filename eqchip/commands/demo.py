@@ -66,7 +66,8 @@ def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict
     """Map the network, classify the test set in the chip's integers, and report its cost."""
     from eqchip.emulator.data.datasets import load
     from eqchip.emulator.training.classifier import Classifier
-    from eqchip.hw_reports.make import Request, make_report, write_report
+    from eqchip.hw_reports.draw import write
+    from eqchip.hw_reports.make import Request, make_report
     from eqchip.hw_reports.show import terminal as tables
 
     reported = make_report(run, Request(chip=CHIP, threads=threads), output, output.quiet)
@@ -75,7 +76,7 @@ def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict
     data = load(run.config.dataset)
     classifier = Classifier(run.config, mapped.network, threads, fixed=mapped.chip.arithmetic)
     tally = classifier.classify(data.test_x, data.test_y, output)
-    page = write_report(reported, run.report)
+    page = write(reported.document, run.report).page
     output.table(*tables.training(document))
     tight = mapped.tightest
     output.text(

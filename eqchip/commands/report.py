@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Chips
 from eqchip.cli.timing_options import timing_from, timing_options
+from eqchip.emulator.errors import InputError
+
+if TYPE_CHECKING:
+    from eqchip.hw_reports.draw import Drawn
+
+AS_IT_IS = ("saved", "out", "as_json", "quiet")  # what may be asked of a saved report
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=click.Path(path_type=Path), required=False)
 @click.argument("other", metavar="[RUN_B]", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--chip", default="loihi1-davies", show_default=True, help="Name of a chip, or a chip file."
@@ -36,13 +43,17 @@ from eqchip.cli.timing_options import timing_from, timing_options
 )  # fmt: skip
 @click.option(
     "--out", type=click.Path(path_type=Path),
-    help="Directory to write to. Default: report/ in the (first) run.",
+    help="Directory to write to. Default: report/ in the (first) run, or where REPORT.json is.",
+)  # fmt: skip
+@click.option(
+    "--from", "saved", metavar="REPORT.json", type=click.Path(path_type=Path),
+    help="Draw a saved report again, in place of a RUN: nothing is counted or priced anew.",
 )  # fmt: skip
 @click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
 @timing_options(default=None)
 @output_options
 def command(
-    run: Path,
+    run: Path | None,
     other: Path | None,
     chip: str,
     chips: int | str,
@@ -50,6 +61,7 @@ def command(
     samples: int,
     data: Path | None,
     out: Path | None,
+    saved: Path | None,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -61,13 +73,22 @@ def command(
     prices the counts: modelled, not measured. Writes report.json, report.csv, report.html and
     pictures. With RUN_B, two runs on the same chip are compared. With --timing async, or if the
     network was trained so, the samples run without a global clock, and time is simulated time.
+    With --from, what a report.json holds is shown and written again.
     """
     from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.document.compare import compare
-    from eqchip.hw_reports.make import Request, make_report, write_document, write_report
-    from eqchip.hw_reports.show import terminal as tables
+    from eqchip.hw_reports.draw import draw, write
+    from eqchip.hw_reports.make import Request, make_report
 
     output = Output(as_json, quiet)
+    if (run is None) == (saved is None):
+        given = "neither" if run is None else "both"
+        raise InputError(f"report: {given} RUN {'nor' if run is None else 'and'} --from given; "
+                         "expected one of the two")  # fmt: skip
+    if saved is not None:
+        _check_nothing_else()
+        return _show(draw(saved, out), output)
+    assert run is not None
     most = None if chips == "auto" else int(chips)
     first = RunDirectory(run)
     asked = timing["timing"]
@@ -77,19 +98,36 @@ def command(
     )
     reported = make_report(first, request, output, quiet)
     if other is None:
-        document = reported.document
-        page = write_report(reported, out or first.report)
-        shown, lines = tables.tables(document), tables.sentences(document)
+        drawn = write(reported.document, out or first.report)
     else:
         second = make_report(RunDirectory(other), request, output, quiet)
-        document = compare(reported.document, second.document)
         # Not into the run's own report, which it would replace.
-        page = write_document(document, out or first.report / "comparison")
-        shown, lines = [tables.comparison(document)], document["notes"]
-    for table in shown:
+        both = compare(reported.document, second.document)
+        drawn = write(both, out or first.report / "comparison")
+    return _show(drawn, output)
+
+
+def _check_nothing_else() -> None:
+    """Refuse what would have to be counted or priced anew."""
+    context = click.get_current_context()
+    given = [
+        option.opts[0]
+        for option in context.command.params
+        if option.name not in AS_IT_IS
+        and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise InputError(
+            f"report: {', '.join(given)} given with --from; expected none: a saved report is drawn "
+            "as it is"
+        )
+
+
+def _show(drawn: Drawn, output: Output) -> int:
+    for table in drawn.tables:
         output.table(*table)
-    for line in lines:
+    for line in drawn.sentences:
         output.text(line)
-    output.message(f"The report is in {page.parent}; open {page}")
-    output.result(document)
+    output.message(f"The report is in {drawn.page.parent}; open {drawn.page}")
+    output.result(drawn.document)
     return 0

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from eqchip.hw_reports.document.read import COMPARISON
 from eqchip.mapping.kinds import TRAINING
 
-FORMAT = "eqchip-comparison 1"
 Document = Mapping[str, Any]
 
 
@@ -46,7 +46,7 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     if lacking[0] != lacking[1]:
         notes.append("The energies lack different terms and are no fair comparison.")
     return {
-        "format": FORMAT,
+        "format": COMPARISON,
         "title": f"{a['title']} and {b['title']}",
         "statement": a["statement"],
         "names": _names(a, b),

@@ -16,6 +16,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.connections import Connection
+from eqchip.emulator.description.fixedpoint import quantize
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.pricing.learning_memory import states_of_unit
 from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, fans, synapse_count
 
 SPARSITY_DECIMALS = 4  # NeuroBench rounds connection_sparsity to as many
@@ -174,3 +177,32 @@ def metrics(
         "definitions": DEFINITIONS,
         "source": SOURCE,
     }
+
+
+def section(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, Any]:
+    """The metrics of the samples of an inference, with the numbers that they ran in."""
+    problem, run = replay.inference.problem, replay.inference.run
+    assert run.bits is not None
+    bits = [q.reshape(*q.shape[:2], -1) for q in run.bits]
+    connections = replay.network.connections
+    weights = [
+        one.synapse_weights(np.asarray(w, np.float64))
+        for one, w in zip(connections, replay.network.weights, strict=True)
+    ]
+    if replay.precision == "chip":
+        stored = replay.mapped.weights if replay.mapped is not None else None
+        weights = [
+            quantize(w, replay.fixed).codes if stored is None else stored[k].codes
+            for k, w in enumerate(weights)
+        ]
+    return metrics(
+        bits=bits,
+        connections=connections,
+        weights=weights,
+        weight_bits=weight_bits,
+        state_bits=state_bits,
+        states=sum(states_of_unit(replay.config.coding).values()),
+        accuracy=1.0 - replay.error / 100.0,
+        current=problem.x if problem.input == "current" else None,
+        read_out=problem.readout == "cross-entropy",
+    )

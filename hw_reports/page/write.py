@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.files import replacing, write_text
+from eqchip.hw_reports.document.read import COMPARISON
 from eqchip.hw_reports.page import asynchronous_tables, tables
 from eqchip.hw_reports.page import cost_tables as costs
 from eqchip.hw_reports.page.headline import (
@@ -27,7 +28,6 @@ from eqchip.hw_reports.plots.registry import (
 )
 from eqchip.hw_reports.plots.style import WIDTH
 
-COMPARISON_FORMAT = "eqchip-comparison 1"
 PAGE = "report.html"
 WIDE = 1.2  # of the usual width: figures from here on have a row of the page to themselves
 
@@ -40,7 +40,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
     document : mapping
         A report, or a comparison of two.
     directory : Path
-        Exists; files of the same names are replaced.
+        Made, if need be; files of the same names are replaced.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
         If a file cannot be written.
     """
     document = _encodable(document)
-    if document["format"] == COMPARISON_FORMAT:
+    if document["format"] == COMPARISON:
         return write_comparison(document, directory)
     asynchronous = "asynchronous" in document
     found = {
@@ -137,6 +137,7 @@ def _write(
     text = environment.get_template(template).render(
         document=document, figures=figures, wide=wide, **context
     )
+    directory.mkdir(parents=True, exist_ok=True)
     write_text(directory / PAGE, text)
     for path, data in pictures.items():
         with replacing(path) as file:

@@ -25,9 +25,14 @@ from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, total
 from eqchip.mapping import kinds
 from eqchip.mapping.activity.cores import CoreActivity
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.kinds import PHASES, counts_of
+from eqchip.mapping.kinds import INFERENCE, PHASES, TRAINING, counts_of
 
 STATIC = "static"  # the one kind that is a power, and no event
+# What costs are summed over: a training sample, and an inference.
+SUMS: tuple[tuple[str, Sequence[str]], ...] = (
+    ("training", TRAINING),
+    ("inference", (INFERENCE,)),
+)
 
 Counts = dict[str, np.ndarray]
 

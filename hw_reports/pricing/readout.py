@@ -47,7 +47,8 @@ class Told(NamedTuple):
     """What a read-out and the processor tell each other in the phases of one name, per sample.
 
     ``steps``: time steps that exchanges take. ``errors``: those other than 0. ``messages``: to
-    all destinations, None where they are not counted; their ``hops``, ``energy`` and ``time``.
+    all destinations, and their ``hops``, None where they are not counted; their ``energy`` and
+    ``time``.
     ``events``: synapses that errors cross, and their energy as ``crossing``; their time is in
     ``time``.
     """
@@ -55,7 +56,7 @@ class Told(NamedTuple):
     steps: int
     errors: float
     messages: float | None
-    hops: float
+    hops: float | None
     events: float
     energy: Sum
     crossing: Sum
@@ -101,7 +102,7 @@ def by_events(replay: Replay) -> dict[str, Told]:
     if replay.config.learning.readout != "cross-entropy":
         return {}
     unknown = Sum(None)
-    found = {FREE: Told(1, 0.0, None, 0.0, 0.0, unknown, unknown, unknown)}
+    found = {FREE: Told(1, 0.0, None, None, 0.0, unknown, unknown, unknown)}
     connection = replay.network.connections[-1]
     if len(replay.network.connections) == 1:
         return found
@@ -111,7 +112,7 @@ def by_events(replay: Replay) -> dict[str, Told]:
         sent = (errors != 0).mean(axis=0)
         events = float(sent @ fan_out)
         crossing = _crossing(events, replay.chip)
-        nudges.append(Told(1, float(sent.sum()), None, 0.0, events, unknown, crossing, unknown))
+        nudges.append(Told(1, float(sent.sum()), None, None, events, unknown, crossing, unknown))
     return {**found, NUDGED: _together(nudges)}
 
 
@@ -145,14 +146,18 @@ def _crossing(events: float, chip: Chip) -> Sum:
 
 
 def _together(nudges: list[Told]) -> Told:
-    counted = [one.messages for one in nudges if one.messages is not None]
     return Told(
         sum(one.steps for one in nudges),
         sum(one.errors for one in nudges),
-        sum(counted) if counted else None,
-        sum(one.hops for one in nudges),
+        _summed([one.messages for one in nudges]),
+        _summed([one.hops for one in nudges]),
         sum(one.events for one in nudges),
         total(one.energy for one in nudges),
         total(one.crossing for one in nudges),
         total(one.time for one in nudges),
     )
+
+
+def _summed(counts: list[float | None]) -> float | None:
+    counted = [count for count in counts if count is not None]
+    return sum(counted) if counted else None

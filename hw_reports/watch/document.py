@@ -14,7 +14,7 @@ import numpy as np
 
 from eqchip.emulator.description.asynchronous import QUANTA
 from eqchip.emulator.description.phases import Nudged, Phase
-from eqchip.hw_reports.document.report import describe
+from eqchip.hw_reports.document.run import describe
 from eqchip.hw_reports.watch import events as read
 from eqchip.hw_reports.watch import units
 from eqchip.hw_reports.watch.events import Journeys

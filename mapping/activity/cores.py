@@ -137,6 +137,12 @@ class CoreActivity:
         return document
 
 
+def per_sample(activity: CoreActivity, name: str) -> np.ndarray:
+    """Counts of all phases, per sample."""
+    counts: np.ndarray = getattr(activity, name)
+    return counts.sum(axis=0) / activity.samples
+
+
 def core_activity(
     mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes"
 ) -> CoreActivity:

@@ -42,7 +42,7 @@ from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.hw_reports.counting.replay import replay
-from eqchip.hw_reports.document.asynchronous import describe
+from eqchip.hw_reports.document.asynchronous_notes import describe
 from eqchip.hw_reports.document.compare import compare
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.page.write import write_page
@@ -387,7 +387,7 @@ def test_the_whole_training_takes_simulated_time_whatever_its_epochs_spikes(loos
 
 def test_queues_and_losses_show_in_the_report(run, tmp_path):
     timing = Asynchronous(queues=Queues(0.02, 0.3), faults=Faults(loss=0.25), period=PERIOD)
-    found, accounts, document = reported(run, toy_chip(tmp_path), timing)
+    found, _, document = reported(run, toy_chip(tmp_path), timing)
     section = document["asynchronous"]
     messages = section["messages"]["training"]
     arrived = messages["delivered"] + messages["lost"] + messages["withdrawn"] + messages["left"]
@@ -405,7 +405,7 @@ def test_queues_and_losses_show_in_the_report(run, tmp_path):
     cells = [cell for table in tables(document) for row in table.rows for cell in row]
     assert "most messages waiting at a core" in cells and "messages lost" in cells
     assert "most messages waiting for a link" in cells
-    rows = list(csv.DictReader(io.StringIO(csv_text(found, accounts, document["memory"]))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(document))))
     lost = [
         r
         for r in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
@@ -13,12 +14,18 @@ from eqchip.mapping.chip_file.figures import STATUSES, Coefficient
 from eqchip.mapping.kinds import TRAINING
 
 WEAK_SHARE = 0.01  # of the training energy: below, a coefficient's weakness does not show
-
-
 SHOWN_WEAKEST = 5
+# What a table of a chip file decides, and the kind where its keys are none.
+_OF_TABLE: dict[str, tuple[str, str | None]] = {
+    "energy": ("energy", None),
+    "time": ("time", None),
+    "barrier": ("time", "barrier"),
+    "clock": ("energy", "clock_cycle"),
+    "static_power": ("energy", STATIC),
+}
 
 
-def chip_section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:
+def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:
     """The chip: its figures, which were used, and which of them are weak."""
     chip = replay.chip
     coefficients = _coefficients(chip, accounts)
@@ -37,6 +44,7 @@ def chip_section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str
         "unknown": [{"name": name, "why": why} for name, why in chip.unknown.items()],
         "included": [{"name": name, "in": where} for name, where in chip.included.items()],
         "weakest": _weakest(coefficients),
+        "shares_kernels": chip.shares_kernels,
     }
 
 
@@ -44,37 +52,48 @@ def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
     """Every coefficient, and how much of a training sample's energy or time rests on it."""
     joules: dict[str, float] = {}
     for kind in kinds_of(accounts.entries):
-        spent = energy_of(accounts.entries, TRAINING, kind).figure
-        if spent is not None:
-            joules[kind] = spent.value
+        figure = energy_of(accounts.entries, TRAINING, kind).figure
+        if figure is not None:
+            joules[kind] = figure.value
     seconds: dict[str, float] = {}
     for phase in TRAINING:
         for kind, lasted in accounts.critical[phase].items():
             seconds[kind] = seconds.get(kind, 0.0) + lasted
+    spent = {"energy": joules, "time": seconds}
+    sums = {of: sum(each.values()) for of, each in spent.items()}
     found: list[dict[str, Any]] = []
-    for address, figure in chip.figures():
-        if not isinstance(figure, Coefficient):
+    for address, one in chip.figures():
+        if not isinstance(one, Coefficient):
             continue
-        table, _, kind = address.partition(".")
-        of, kinds = {
-            "energy": ("energy", kind),
-            "time": ("time", kind),
-            "barrier": ("time", "barrier"),
-            "static_power": ("energy", STATIC if kind == "chip" else ""),
-            "clock": ("energy", "clock_cycle"),
-        }[table]
-        spent_on = joules if of == "energy" else seconds
-        whole = sum(spent_on.values())
-        share = spent_on[kinds] / whole if whole and kinds in spent_on else None
+        of, kind = _decides(address)
+        whole = sums[of]
+        share = spent[of][kind] / whole if whole and kind in spent[of] else None
         found.append(
             {
                 "name": address,
-                **figure.model_dump(mode="json", include=set(_SHOWN)),
+                **one.model_dump(mode="json", include=set(_SHOWN)),
                 "share": share,
                 "share_of": of,
             }
         )
     return found
+
+
+def _decides(address: str) -> tuple[str, str]:
+    """Energy or time, and the kind of event, of a coefficient at an address of a chip file.
+
+    The power of a core is the chip's, shared out, and decides nothing.
+    """
+    table, _, key = address.partition(".")
+    if table not in _OF_TABLE:
+        raise InputError(
+            f"{address}: no report knows what a figure of the table {table} decides; expected one "
+            f"of {', '.join(_OF_TABLE)}"
+        )
+    of, kind = _OF_TABLE[table]
+    if address == "static_power.core":
+        return of, ""
+    return of, key if kind is None else kind
 
 
 _SHOWN = ("low", "value", "high", "unit", "source", "status", "confidence", "note")

@@ -1,4 +1,4 @@
-"""The headline sections of a report: the cost of training, and what is set beside it."""
+"""The section of a report on the cost of training: the phases, a sample, and the whole."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.labels import COST_ROWS
-from eqchip.hw_reports.document.sections import OF
-from eqchip.hw_reports.pricing import baselines
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import energy_of, kinds_of
+from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
-from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
-from eqchip.hw_reports.pricing.without_cores import of_arithmetic
-from eqchip.mapping.chip_file.anchors import load_anchors
-from eqchip.mapping.chip_file.chip import chip_names, load_chip
-from eqchip.mapping.kinds import INFERENCE, TRAINING
+from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.mapping.kinds import TRAINING
 
 
-def training_cost(
+def section(
     replay: Replay,
     accounts: Accounts,
     epochs: Sequence[Epoch],
@@ -89,48 +84,4 @@ def _epochs(epochs: Sequence[Epoch]) -> list[dict[str, Any]]:
                 "synaptic_events_per_sample": epoch.events_per_sample,
             }
         )
-    return found
-
-
-def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
-    """The same sample on the arithmetic baselines; `samples` are those of the whole training."""
-    found = []
-    for chip in map(load_chip, chip_names()):
-        if chip.model != "arithmetic":
-            continue
-        accounts = of_arithmetic(replay, chip)
-        sample = energy_of(accounts.entries, TRAINING)
-        found.append(
-            {
-                "name": chip.name,
-                "title": chip.title,
-                "model": chip.model,
-                "training": sample.to_dict(),
-                "inference": energy_of(accounts.entries, (INFERENCE,)).to_dict(),
-                "whole": (sample * samples).to_dict(),
-                "by_kind": {
-                    kind: {
-                        name: figure_dict(energy_of(accounts.entries, phases, kind).figure)
-                        for name, phases in OF
-                    }
-                    for kind in kinds_of(accounts.entries)
-                },
-                "time": None,
-                "note": baselines.note(replay.config),
-                "statement": "modelled, not measured",
-            }
-        )
-    return found
-
-
-def anchors() -> list[dict[str, Any]]:
-    """Published costs of learning on chips."""
-    found = []
-    for anchor in load_anchors():
-        row = anchor.to_dict()
-        for name, unit in (("energy", "J"), ("time", "s")):
-            for of in ("training", "inference"):
-                value = row[f"{of}_{name}"]
-                row[f"{of}_{name}"] = None if value is None else figure_dict(exactly(value, unit))
-        found.append(row)
     return found

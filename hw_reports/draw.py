@@ -1,0 +1,77 @@
+"""From a document to what is shown of it: files, and what a terminal prints.
+
+A document just made and one read from a file go the same way, so a report of yesterday can be
+drawn again by a newer version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from eqchip.emulator.files import write_text
+from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
+from eqchip.hw_reports.page.write import write_page
+from eqchip.hw_reports.show import terminal
+from eqchip.hw_reports.show.csv import csv_text
+from eqchip.hw_reports.show.terminal_table import Table
+
+
+class Drawn(NamedTuple):
+    """A report, its page on disk, and what a terminal shows of it: tables, then sentences."""
+
+    document: Mapping[str, Any]
+    page: Path
+    tables: Sequence[Table]
+    sentences: Sequence[str]
+
+
+def write(document: Mapping[str, Any], folder: Path) -> Drawn:
+    """Write report.json, report.html with its pictures, and, of a single report, report.csv.
+
+    Parameters
+    ----------
+    document : mapping
+        A report, or a comparison of two.
+    folder : Path
+        Made, if need be.
+    """
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    if document["format"] == COMPARISON:
+        table, shown, lines = None, [terminal.comparison(document)], document["notes"]
+    else:
+        table = csv_text(document)
+        shown, lines = terminal.tables(document), terminal.sentences(document)
+    page = write_page(document, folder)[0]
+    write_text(folder / "report.json", text)
+    if table is not None:
+        write_text(folder / "report.csv", table)
+    return Drawn(document, page, shown, lines)
+
+
+def draw(report: str | Path, folder: str | Path | None = None) -> Drawn:
+    """Draw a saved report again: no run and no chip file is needed for it.
+
+    Parameters
+    ----------
+    report : path
+        A ``report.json``, of this version or of an older one.
+    folder : path, optional
+        Where to write. Default: where the report is.
+
+    Returns
+    -------
+    Drawn
+
+    Raises
+    ------
+    InputError
+        In one line, if the file cannot be read, is no report, or is damaged. Nothing is written
+        then.
+    """
+    path = Path(report)
+    document = read_report(path)
+    with whole(path):
+        return write(document, path.parent if folder is None else Path(folder))
