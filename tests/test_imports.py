@@ -120,9 +120,7 @@ def reached_from(wings: tuple[str, ...], found: list[Import]) -> dict[str, str]:
         target = one.target if one.target in known else one.target.rpartition(".")[0]
         ways.setdefault(one.module, set()).add(target)
     reached = {
-        name: name
-        for name in known
-        if part_of(name) == "hw_reports" and wing_of(name, True) in wings
+        name: name for name in known if part_of(name) == "hw_reports" and wing_of(name) in wings
     }
     left = list(reached)
     while left:
@@ -199,7 +197,7 @@ def test_what_is_shown_needs_a_document_alone(all_imports):
     wrong = {
         name: by
         for name, by in reached.items()
-        if part_of(name) == "hw_reports" and wing_of(name, True) in MAKE
+        if part_of(name) == "hw_reports" and wing_of(name) in MAKE
     }
     assert "eqchip.hw_reports.show.csv" in reached and not wrong
 

@@ -131,8 +131,8 @@ def test_a_report_without_one_of_its_sections_is_refused_or_drawn(section, tmp_p
 
 def places(value, at=()):
     """Every key and index of a document."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value)
-    for key, one in inner if isinstance(value, (dict, list)) else ():
+    inner = {dict: dict.items, list: enumerate}.get(type(value), lambda _: ())
+    for key, one in inner(value):
         yield (*at, key)
         yield from places(one, (*at, key))
 
