@@ -21,7 +21,7 @@ phase is delivered again in every phase that goes on from there, but sent once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,10 @@ class CoreActivity:
         Messages over each directed link of `link_table`.
     chip_crossings : ndarray of int64, shape (phases,)
         Links to another chip crossed by messages.
-    updates : int
-        Updates of all weights counted in the next three.
-    weight_updates_attempted, weight_updates_applied, weight_updates_saturated : ndarray
+    updates : int or None
+        Updates of all weights counted in the next three; None: none were, as of a run, which
+        relaxes and writes nothing (see :meth:`with_updates`).
+    weight_updates_attempted, weight_updates_applied, weight_updates_saturated : ndarray or None
         int64, shape (cores,); see :class:`WeightUpdates`.
     link_table : tuple of Link
     """
@@ -88,10 +89,10 @@ class CoreActivity:
     core_hops: np.ndarray
     links: np.ndarray
     chip_crossings: np.ndarray
-    updates: int
-    weight_updates_attempted: np.ndarray
-    weight_updates_applied: np.ndarray
-    weight_updates_saturated: np.ndarray
+    updates: int | None = field(default=None, kw_only=True)
+    weight_updates_attempted: np.ndarray | None = field(default=None, kw_only=True)
+    weight_updates_applied: np.ndarray | None = field(default=None, kw_only=True)
+    weight_updates_saturated: np.ndarray | None = field(default=None, kw_only=True)
     link_table: tuple[Link, ...]
 
     @property
@@ -101,23 +102,24 @@ class CoreActivity:
 
     def with_updates(self, found: WeightUpdates) -> CoreActivity:
         """The same, and one more update of all weights."""
-        return replace(
-            self,
-            updates=self.updates + 1,
-            weight_updates_attempted=self.weight_updates_attempted + found.attempted,
-            weight_updates_applied=self.weight_updates_applied + found.applied,
-            weight_updates_saturated=self.weight_updates_saturated + found.saturated,
-        )
+        counted = {"updates": 1}
+        counted |= {f"weight_updates_{name}": more for name, more in found._asdict().items()}
+        before = {name: getattr(self, name) for name in counted}
+        if self.updates is None:
+            return replace(self, **counted)
+        return replace(self, **{name: before[name] + more for name, more in counted.items()})
 
     def __add__(self, other: CoreActivity) -> CoreActivity:
         """The counts of both; phases, steps and links must be the same."""
         for name in ("phases", "steps", "link_table"):
             if getattr(self, name) != getattr(other, name):
                 raise ValueError(f"{name} differ; expected activity of the same phases and mapping")
+        if (self.updates is None) != (other.updates is None):
+            raise ValueError("updates of weights are counted in one of the two; expected in both")
         summed = {
             f.name: getattr(self, f.name) + getattr(other, f.name)
             for f in fields(self)
-            if f.name not in ("phases", "steps", "link_table")
+            if f.name not in ("phases", "steps", "link_table") and getattr(self, f.name) is not None
         }
         return replace(self, **summed)
 
@@ -161,7 +163,7 @@ def core_activity(
     InputError
         If the run did not count the spikes of these bundles.
     """
-    emitted = bundle_spikes(mapped, run)
+    emitted = bundle_spikes(mapped, run, "core_activity")
     phase = phase_of_steps(run.phases)[: len(emitted)]
     starts = np.flatnonzero(np.diff(phase, prepend=-1))
 
@@ -176,10 +178,9 @@ def core_activity(
         received, events = sent @ (mapped.synapses > 0), sent @ mapped.synapses
         updates = updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None] * samples
     else:
-        sent, received = emitting, by_phase(delivered_to(run, timed))
+        sent, received = emitting, by_phase(delivered_to(emitted, timed))
         events = received * synapses_met(mapped)
         updates = by_phase(timed.updates)
-    none = np.zeros(len(mapped.parts), np.int64)
     links = sent @ routes.crossed
     return CoreActivity(
         phases=run.activity.phases,
@@ -194,10 +195,6 @@ def core_activity(
         core_hops=mapped.by_core(sent[:, :, None] * mapped.hops_per_spike, axis=1),
         links=links,
         chip_crossings=links @ routes.crossing,
-        updates=0,
-        weight_updates_attempted=none,
-        weight_updates_applied=none,
-        weight_updates_saturated=none,
         link_table=routes.links,
     )
 
@@ -207,14 +204,14 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
 
     A step of an asynchronous run is a nominal period.
     """
-    emitted = bundle_spikes(mapped, run)
+    emitted = bundle_spikes(mapped, run, "step_counts")
     spikes = mapped.by_core(emitted)
     if (timed := run.timed) is None:
         sent = arriving_at(emitted, run.phases)
         received, events = product_of(sent, mapped.synapses > 0), product_of(sent, mapped.synapses)
         updates = updates_per_step(mapped, input_mode)
     else:
-        sent, received = emitted, delivered_to(run, timed)
+        sent, received = emitted, delivered_to(emitted, timed)
         events = received * synapses_met(mapped)
         updates = timed.updates.astype(np.int64)
     return StepCounts(

@@ -62,13 +62,13 @@ def product_of(counts: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.rint(counts.astype(np.float64) @ matrix.astype(np.float64)).astype(np.int64)
 
 
-def delivered_to(run: Run, timed: Timed) -> np.ndarray:
+def delivered_to(emitted: np.ndarray, timed: Timed) -> np.ndarray:
     """Spikes delivered to each part in each period of an asynchronous run, as `arriving_at`.
 
-    The messages of a real-valued network carry no spikes, here as there.
+    The messages of a real-valued network carry no spikes: none is emitted, so none arrives.
     """
     received = timed.received.astype(np.int64)
-    return received if run.activity.synaptic_events.any() else np.zeros_like(received)
+    return received if emitted.any() else np.zeros_like(received)
 
 
 def synapses_met(mapped: MappedNetwork) -> np.ndarray:
@@ -88,19 +88,19 @@ def updates_per_step(mapped: MappedNetwork, input_mode: InputMode) -> np.ndarray
     return np.where(silent, 0, mapped.units)
 
 
-def bundle_spikes(mapped: MappedNetwork, run: Run) -> np.ndarray:
-    """The spikes of the bundles, int64, (steps, batch, bundles)."""
+def bundle_spikes(mapped: MappedNetwork, run: Run, who: str) -> np.ndarray:
+    """The spikes of the bundles, int64, (steps, batch, bundles); `who` asks, for errors."""
     spikes = run.part_spikes
     steps = sum(phase.steps for phase in run.phases)
     if run.timed is not None:
         steps = len(run.timed.spikes)  # it may stop before its last phase is over
     if spikes is None:
         raise InputError(
-            "core_activity: the run has no part_spikes; expected a run with parts=mapped.bundles"
+            f"{who}: the run has no part_spikes; expected a run with parts=mapped.bundles"
         )
     if spikes.ndim != 3 or spikes.shape[::2] != (steps, len(mapped.bundles)):
         raise InputError(
-            f"core_activity: part_spikes has shape {spikes.shape}; expected {steps} steps and "
+            f"{who}: part_spikes has shape {spikes.shape}; expected {steps} steps and "
             f"{len(mapped.bundles)} parts, from a run with parts=mapped.bundles"
         )
     return spikes.astype(np.int64)

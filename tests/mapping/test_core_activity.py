@@ -28,7 +28,7 @@ from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity, step_counts
 from eqchip.mapping.activity.steps import sources
-from eqchip.mapping.activity.writes import weight_updates
+from eqchip.mapping.activity.writes import WeightUpdates, weight_updates
 from eqchip.mapping.chip_file.cores import Sharing
 from eqchip.mapping.placement.mapped import DoesNotFit, MappedNetwork, map_network
 from eqchip.mapping.placement.route import DIRECTIONS, Link
@@ -339,3 +339,20 @@ def test_a_run_without_the_parts_is_refused():
 def test_changes_of_another_network_are_refused(weights, words):
     with pytest.raises(InputError, match=words):
         weight_updates(hand_mapped(), Changes(weights, []))
+
+
+def test_a_run_that_only_relaxes_counts_no_weight_updates_and_not_none_of_them():
+    found = core_activity(hand_mapped(), hand_run())
+    assert found.updates is None and found.weight_updates_attempted is None
+    assert (found + found).updates is None
+    document = json.loads(json.dumps(found.to_dict()))
+    assert document["updates"] is None and document["weight_updates_applied"] is None
+    with pytest.raises(ValueError, match="counted in one of the two"):
+        found + found.with_updates(WeightUpdates(*np.ones((3, 5), np.int64)))
+
+
+@pytest.mark.parametrize("count", [core_activity, step_counts])
+def test_an_error_names_who_was_asked(count):
+    run = replace(hand_run(), part_spikes=None)
+    with pytest.raises(InputError, match=rf"^{count.__name__}: the run has no part_spikes"):
+        count(hand_mapped(), run)
