@@ -102,12 +102,22 @@ class CoreActivity:
 
     def with_updates(self, found: WeightUpdates) -> CoreActivity:
         """The same, and one more update of all weights."""
-        counted = {"updates": 1}
-        counted |= {f"weight_updates_{name}": more for name, more in found._asdict().items()}
-        before = {name: getattr(self, name) for name in counted}
-        if self.updates is None:
-            return replace(self, **counted)
-        return replace(self, **{name: before[name] + more for name, more in counted.items()})
+        before = (
+            self.weight_updates_attempted,
+            self.weight_updates_applied,
+            self.weight_updates_saturated,
+        )
+        attempted, applied, saturated = (
+            more if counted is None else counted + more
+            for counted, more in zip(before, found, strict=True)
+        )
+        return replace(
+            self,
+            updates=(self.updates or 0) + 1,
+            weight_updates_attempted=attempted,
+            weight_updates_applied=applied,
+            weight_updates_saturated=saturated,
+        )
 
     def __add__(self, other: CoreActivity) -> CoreActivity:
         """The counts of both; phases, steps and links must be the same."""
