@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from importlib.metadata import version
 
 import click
 
+from eqchip.cli.group import Commands
 from eqchip.emulator.errors import InputError
 
 # Command -> what it does. Each lives in `eqchip.commands.<name>` as `command`, and is
@@ -25,27 +25,17 @@ COMMANDS = {
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
     "crosscheck": "Run a trained network on other engines, and compare step by step.",
     "export": "Write a trained network for other tools: NIR, or Lava.",
-    "bench": "Measure the engine's speed against the machine's limit and dense algebra.",
+    "bench": "Measure speed: the engine's, on a chip, beside peers, without a clock, of training.",
 }
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            return None
-        return import_module(f"eqchip.commands.{name}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # From the table above: the help of all commands must not import them.
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    package="eqchip.commands",
+    known=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(version("eqchip"), prog_name="eqchip")
 def cli() -> None:
     """A neuromorphic chip emulator that trains itself by Equilibrium Propagation.

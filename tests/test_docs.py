@@ -11,10 +11,12 @@ from pathlib import Path
 from types import CodeType
 from typing import NamedTuple
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from eqchip.__main__ import COMMANDS, cli
+from eqchip.cli.group import Commands
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.files import read_arrays
@@ -283,10 +285,29 @@ def test_the_readme_is_short():
 # --- commands and settings ----------------------------------------------------------------
 
 
+def every_command() -> list[str]:
+    """All commands; those of a group by both names, such as `bench chip`."""
+    found = []
+    for name in COMMANDS:
+        group = cli.get_command(click.Context(cli), name)
+        known = group.known if isinstance(group, Commands) else ()
+        found += [f"{name} {mode}" for mode in known] or [name]
+    return found
+
+
+def resolve(command: str, rest: str) -> tuple[str, str]:
+    """The command that a line means, its group's default where it names none, and the rest."""
+    group = cli.get_command(click.Context(cli), command)
+    if not isinstance(group, Commands):
+        return command, rest
+    named = re.match(r" +([a-z]+)\b(.*)", rest)
+    return (f"{command} {named[1]}", named[2]) if named else (f"{command} {group.default}", rest)
+
+
 @cache
 def options(command: str) -> frozenset[str]:
     """The options that `eqchip COMMAND --help` tells of."""
-    done = CliRunner().invoke(cli, [command, "--help"])
+    done = CliRunner().invoke(cli, [*command.split(), "--help"])
     assert done.exit_code == 0, done.output
     # An option stands at the start of its line; elsewhere on it are examples.
     heads = re.findall(r"^  (-.*?)(?:  |$)", done.output, flags=re.MULTILINE)
@@ -303,14 +324,14 @@ def shown_commands(text: str) -> list[tuple[str, str]]:
     ]
     lines += re.findall(r"`([^`\n]+)`", prose(text))
     found = [re.match(r"\s*(?:\$ +)?(?:\S*/)?eqchip +([a-z]+)\b([^#]*)", line) for line in lines]
-    return [(match[1], match[2]) for match in found if match]
+    return [resolve(match[1], match[2]) for match in found if match]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "benchmarks/README.md"])
 def test_commands_and_their_options_exist(name):
-    wrong = []
+    wrong, known = [], every_command()
     for command, rest in shown_commands(page_of(name)):
-        if command not in COMMANDS:
+        if command not in known:
             wrong.append(f"eqchip {command}")
             continue
         for option in re.findall(r"(?<![\w-])--?[a-z][\w-]*", rest):
@@ -319,8 +340,18 @@ def test_commands_and_their_options_exist(name):
     assert not wrong
 
 
+def test_the_command_of_a_group_is_told_by_both_names():
+    assert shown_commands("`eqchip bench chip NAME --batch 3` `eqchip bench --rounds 2`") == [
+        ("bench chip", " NAME --batch 3"),
+        ("bench engine", " --rounds 2"),
+    ]
+    assert "--sanafe-python" in options("bench chip")
+    assert "--sanafe-python" not in options("bench engine")
+    assert "bench chip" in every_command() and "bench" not in every_command()
+
+
 def test_options_named_alone_belong_to_a_command():
-    known = frozenset().union(*(options(command) for command in COMMANDS))
+    known = frozenset().union(*(options(command) for command in every_command()))
     for page in sorted((ROOT / "docs").glob("*.md")):
         for code in re.findall(r"`(--[^`\n]+)`", prose(page.read_text(encoding="utf-8"))):
             assert code.split()[0] in known, f"{page.name}: {code}"

@@ -1,4 +1,4 @@
-"""The speed of the asynchronous engine, for ``eqchip bench --asynchronous``.
+"""The speed of the asynchronous engine, for ``eqchip bench asynchronous``.
 
 In one run: the engine without a clock beside the one with a clock, from settings at which both
 compute the same to a clock per unit; the cost of an event from a thousand units to a million;
@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
 
 from eqchip.backends.discrete import solve as discrete
-from eqchip.bench.contest import Contestant, Ratio, Timing, measure
-from eqchip.bench.events import STEPS, WIDTH, EventCost, Stopwatch, Watched, event_costs
-from eqchip.bench.machine import cpu_model, plain
-from eqchip.bench.setting import BETA, Setting, first_samples
-from eqchip.cli.output import Output
+from eqchip.bench.contest import Contestant, Ratio, Stopwatch, Timing, Watched, measure
+from eqchip.bench.events import (
+    UNITS,
+    EventCost,
+    cost_document,
+    event_costs,
+)
+from eqchip.bench.machine import made_here, plain
+from eqchip.bench.setting import BETA, SILENT, Given, Inputs, Setting, first_samples, inputs
 from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays
 from eqchip.emulator.description.coding import Coding
@@ -33,8 +36,7 @@ from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.runs import command_line, provenance
+from eqchip.emulator.progress import Progress
 
 FORMAT = "eqchip-bench-asynchronous 1"
 SYNCHRONOUS, IDENTITY = "synchronous", "asynchronous, identity"
@@ -50,10 +52,7 @@ TIMINGS: dict[str, Asynchronous | None] = {
 PRECISIONS = ("float32", "chip")
 SIMPY = "SimPy"
 FEWER = 5  # times fewer steps beside SimPy, which takes 0.2 s for a step of 784-500-10
-IDENTITY_FLOOR, SIMPY_FLOOR = 0.2, 50.0  # the project's aims
-# What the command runs unless it is told otherwise: the steps of training.
-DEFAULTS = {"free_steps": 30, "nudged_steps": 15, "batch": 50}
-NANO = 1e9
+DEFAULT = Setting(free_steps=30, nudged_steps=15, samples=50)  # the steps of training
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,42 @@ class AsynchronousSpeed:
     witness_ratio: Ratio | None
 
 
+def bench_asynchronous(
+    setting: Setting = DEFAULT,
+    units: Sequence[int] = UNITS,
+    *,
+    dataset: Inputs | None = None,
+    data: str | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Measure the engine without a global clock.
+
+    Parameters
+    ----------
+    setting : Setting
+        Whose threads are not read: all run on one.
+    units : sequence of int
+        At which the cost of an event is measured.
+    dataset, data
+        See :func:`eqchip.bench.setting.inputs`.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench-asynchronous 1``.
+
+    Raises
+    ------
+    InputError
+        If the engines disagree about what they compute, or the inputs cannot be had.
+    """
+    given = inputs(setting, dataset, data, progress)
+    return _document(setting, given, asynchronous_speed(setting, given.x, units, progress))
+
+
 def asynchronous_speed(
-    setting: Setting, x: np.ndarray, units: Sequence[int], output: Output
+    setting: Setting, x: np.ndarray, units: Sequence[int], progress: Progress = SILENT
 ) -> AsynchronousSpeed:
     """Measure the asynchronous engine beside the synchronous one, over sizes, and beside SimPy.
 
@@ -96,7 +129,7 @@ def asynchronous_speed(
     x : ndarray, shape (setting.samples, setting.layers[0])
     units : sequence of int
         At which the cost of an event is measured.
-    output : Output
+    progress : Progress
 
     Raises
     ------
@@ -109,7 +142,7 @@ def asynchronous_speed(
         for timing in TIMINGS
     }
     contestants = [_contestant(name, problem) for name, problem in problems.items()]
-    timings = measure(contestants, setting.rounds, setting.seconds, output)
+    timings = measure(contestants, setting.rounds, setting.seconds, progress)
     steps = setting.free_steps + 2 * setting.nudged_steps
     events = {c.name: c.events / (steps * len(x)) for c in contestants}
     for precision in PRECISIONS:
@@ -122,11 +155,11 @@ def asynchronous_speed(
         for timing in TIMINGS
         if timing != SYNCHRONOUS
     }
-    output.message("the cost of an event")
-    costs = event_costs(units, setting.rounds, output)
+    progress.message("the cost of an event")
+    costs = event_costs(units, setting.rounds, progress)
     fewer = _fewer_steps(setting)
     one = training_problem(fewer, x[:1], TIMINGS[IDENTITY], PRECISIONS[0])
-    witness = _witness(one, setting, output)
+    witness = _witness(one, setting, progress)
     return AsynchronousSpeed(
         events,
         timings,
@@ -193,130 +226,51 @@ def _check_equal(events: dict[str, float], one: str, other: str) -> None:
         )
 
 
-def _witness(problem: Problem, setting: Setting, output: Output) -> dict[str, Timing]:
+def _witness(problem: Problem, setting: Setting, progress: Progress) -> dict[str, Timing]:
     """The engine and SimPy on one sample; nothing if SimPy is not installed."""
     engine = _contestant(IDENTITY, problem)
     try:
         events = float(discrete.solve(problem).activity.synaptic_events.sum())
     except InputError as error:
-        output.message(f"SimPy is left out: {error}")
+        progress.message(f"SimPy is left out: {error}")
         return {}
     _check_equal({IDENTITY: engine.events, SIMPY: events}, IDENTITY, SIMPY)
     peer = Contestant(SIMPY, _simpy(problem), events)
-    return measure([engine, peer], setting.rounds, setting.seconds, output)
+    return measure([engine, peer], setting.rounds, setting.seconds, progress)
 
 
 def _simpy(problem: Problem) -> Callable[[], object]:
     return lambda: discrete.solve(problem)
 
 
-# --- the document and the terminal --------------------------------------------------------
-
-
-def _rate(timing: Timing) -> float:
-    """Median synaptic events per second of processor time."""
-    return 1.0 / median(timing.cpu)
-
-
-def document(setting: Setting, source: str, found: AsynchronousSpeed) -> dict[str, Any]:
+def _document(setting: Setting, given: Given, found: AsynchronousSpeed) -> dict[str, Any]:
     """What is saved and printed as JSON; rates and costs are of processor time."""
-    made = provenance(command_line())
     return {
         "format": FORMAT,
         "kind": "asynchrony-speed",
-        "inputs_source": source,
+        "inputs_source": given.source,
         "setting": plain(replace(setting, threads=1, batches=())),
         "clock": "processor time",
         "contestants": [
             {
                 **plain(timing),
                 "events_per_step": found.events_per_step[name],
-                "events_per_second": _rate(timing),
+                "events_per_second": timing.cpu_rate,
             }
             for name, timing in found.timings.items()
         ],
         "ratios": plain(found.ratios),
-        "event_cost": {
-            "layer_units": WIDTH,
-            "steps": STEPS,
-            "precision": PRECISIONS[0],
-            "points": [
-                {
-                    **plain(cost),
-                    "nanoseconds_per_event": {
-                        name: NANO * median(timing.cpu) for name, timing in cost.timings.items()
-                    },
-                }
-                for cost in found.costs
-            ],
-        },
+        "event_cost": cost_document(found.costs),
         "witness": {
             "samples": 1,
             "free_steps": _fewer_steps(setting).free_steps,
             "nudged_steps": _fewer_steps(setting).nudged_steps,
             "precision": PRECISIONS[0],
             "contestants": [
-                {**plain(timing), "events_per_second": _rate(timing)}
+                {**plain(timing), "events_per_second": timing.cpu_rate}
                 for timing in found.witness.values()
             ],
             "ratio": plain(found.witness_ratio),
         },
-        "machine": {"cpu": cpu_model(), "processors": resolve_threads(None)},
-        "seed": setting.seed,
-        "command": made.pop("command"),
-        "created": made.pop("created"),
-        "versions": made,
+        **made_here(setting.seed),
     }
-
-
-def show(output: Output, setting: Setting, found: AsynchronousSpeed) -> None:
-    """The tables, and how the figures stand to the project's aims."""
-    shape = "-".join(map(str, setting.layers))
-    steps = f"{setting.free_steps} + 2 x {setting.nudged_steps} steps"
-    rows = [
-        [name, f"{_rate(timing):.3g}", _shown(found.ratios.get(name))]
-        for name, timing in found.timings.items()
-    ]
-    output.table(
-        f"{shape}, {steps}, one thread, processor time",
-        ["contestant", "events/s", "it / synchronous"],
-        rows,
-    )
-    queues = list(found.costs[0].timings) if found.costs else []
-    output.table(
-        f"nanoseconds per tick or message, a clock per unit, layers of {WIDTH} units",
-        ["units", *queues, "wheel is times as fast as heap", "bytes per unit"],
-        [
-            [
-                f"{cost.units:,}",
-                *(f"{NANO * median(timing.cpu):.0f}" for timing in cost.timings.values()),
-                _shown(cost.heap),
-                f"{cost.bytes_per_unit:.0f}",
-            ]
-            for cost in found.costs
-        ],
-    )
-    output.text(f"{setting.rounds} rounds; ratios: median (lowest-highest) within a round")
-    for precision in PRECISIONS:
-        name = named(IDENTITY, precision)
-        times = found.ratios[name].cpu_median
-        output.text(
-            f"{name}: {times:.2f} of the synchronous engine; the floor is {IDENTITY_FLOOR}: "
-            f"{_verdict(times, IDENTITY_FLOOR)}"
-        )
-    if found.witness_ratio is not None:
-        times = found.witness_ratio.cpu_median
-        output.text(
-            f"{times:.0f} times as fast as SimPy on one sample; the floor is {SIMPY_FLOOR:g}: "
-            f"{_verdict(times, SIMPY_FLOOR)}"
-        )
-
-
-def _shown(ratio: Ratio | None) -> str:
-    if ratio is None:
-        return ""
-    return f"{ratio.cpu_median:.2f} ({ratio.cpu_low:.2f}-{ratio.cpu_high:.2f})"
-
-
-def _verdict(value: float, floor: float) -> str:
-    return "reached" if value >= floor else "missed"

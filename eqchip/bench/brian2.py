@@ -1,4 +1,4 @@
-"""Brian2 as a contestant of ``eqchip bench --peers``.
+"""Brian2 as a contestant of ``eqchip bench peers``.
 
 The model that the cross-check proves equal, built for speed: Brian2's own compiler flags and
 its rewriting of expressions, spikes counted per unit and nothing recorded. It computes the

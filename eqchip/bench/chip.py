@@ -1,4 +1,4 @@
-"""The speed of the mapped engine, for ``eqchip bench --chip``.
+"""The speed of the mapped engine, for ``eqchip bench chip``.
 
 In one run: the network on a chip's cores, in its integers, with every core's spikes
 counted at every step; the same without a chip, in float32; and SANA-FE on the same
@@ -8,27 +8,33 @@ mapped network with the same spikes.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from eqchip.bench.contest import Contestant, Ratio, Timing, measure
-from eqchip.bench.machine import cpu_model, plain
-from eqchip.bench.sanafe import SANAFE, sanafe_contestant
-from eqchip.bench.setting import Setting, bench_problem
-from eqchip.cli.output import Output
+from eqchip.bench.machine import made_here, plain
+from eqchip.bench.sanafe import PeerContestant, sanafe_contestant
+from eqchip.bench.setting import (
+    SILENT,
+    Given,
+    Inputs,
+    Setting,
+    bench_problem,
+    first_samples,
+    inputs,
+)
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
-from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 
 FORMAT = "eqchip-bench-chip 1"
 MAPPED, MAPPED_FLOAT, FLOAT = "mapped, in integers", "mapped, in float32", "engine, float32"
-FLOAT_FLOOR, SANAFE_FLOOR = 0.5, 200.0  # the project's aims
+DEFAULT = Setting()
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,50 @@ class ChipSpeed:
     sanafe: dict[str, Any] | None
 
 
+def bench_chip(
+    chip: Chip,
+    setting: Setting = DEFAULT,
+    *,
+    dataset: Inputs | None = None,
+    data: str | None = None,
+    sanafe_python: str | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Measure the engine on a chip's cores.
+
+    Parameters
+    ----------
+    chip : Chip
+        See :func:`eqchip.load_chip`.
+    setting : Setting
+    dataset, data
+        See :func:`eqchip.bench.setting.inputs`.
+    sanafe_python : str, optional
+        A Python that has SANA-FE, see :func:`eqchip.backends.sanafe.peer.interpreter`; None
+        leaves it out.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench-chip 1``.
+
+    Raises
+    ------
+    InputError
+        If the network does not fit the chip, or the inputs cannot be had.
+    """
+    given = inputs(setting, dataset, data, progress)
+    found = chip_speed(setting, given.x, chip, sanafe_python, progress)
+    return _document(setting, given, chip, found)
+
+
 def chip_speed(
-    setting: Setting, x: np.ndarray, chip: Chip, sanafe_python: str | None, progress: Progress
+    setting: Setting,
+    x: np.ndarray,
+    chip: Chip,
+    sanafe_python: str | None,
+    progress: Progress = SILENT,
 ) -> ChipSpeed:
     """Measure the mapped engine beside the float engine and SANA-FE.
 
@@ -99,22 +147,13 @@ def chip_speed(
             Contestant(name, _solver(integers, setting.threads), events[MAPPED], setting.threads)
         )
     told = None
-    if sanafe_python is None:
+    with ExitStack() as stack:
+        if sanafe_python is not None:
+            peer = _sanafe(mapped, integers, sanafe_python)
+            stack.enter_context(peer.process)
+            contestants.append(peer)
+            told = {"version": peer.version, "load_seconds": peer.load_seconds, **plain(peer.first)}
         timings = measure(contestants, setting.rounds, setting.seconds, progress)
-    else:
-        few = replace(
-            integers,
-            x=integers.x[:1],
-            targets=tuple(None if y is None else y[:1] for y in integers.targets),
-            samples=integers.samples[:1],
-            record=frozenset(("bits",)),
-        )
-        run = solve(few)
-        assert run.bits is not None
-        peer = sanafe_contestant(mapped, run.bits, sanafe_python)
-        with peer.process:
-            timings = measure([*contestants, peer], setting.rounds, setting.seconds, progress)
-        told = {"version": peer.version, "load_seconds": peer.load_seconds, **plain(peer.first)}
     return ChipSpeed(
         len(mapped.parts),
         events[MAPPED] / (real.steps * len(x)),
@@ -128,18 +167,24 @@ def chip_speed(
     )
 
 
+def _sanafe(mapped: MappedNetwork, integers: Problem, python: str) -> PeerContestant:
+    """SANA-FE with the spikes of the first sample."""
+    one = replace(first_samples(integers, 1), record=frozenset(("bits",)))
+    run = solve(one)
+    assert run.bits is not None
+    return sanafe_contestant(mapped, run.bits, python)
+
+
 def _solver(problem: Problem, threads: int) -> Callable[[], object]:
     lowered = lower_problem(problem)
     return lambda: solve(problem, threads=threads, lowered=lowered)
 
 
-def document(setting: Setting, source: str, chip: Chip, found: ChipSpeed) -> dict[str, Any]:
-    """What is saved and printed as JSON."""
-    made = provenance(command_line())
+def _document(setting: Setting, given: Given, chip: Chip, found: ChipSpeed) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "kind": "chip-speed",
-        "inputs_source": source,
+        "inputs_source": given.source,
         "setting": plain(setting),
         "chip": chip.name,
         "cores": found.cores,
@@ -149,36 +194,5 @@ def document(setting: Setting, source: str, chip: Chip, found: ChipSpeed) -> dic
         ],
         "ratios": plain(found.ratios),
         "sanafe": found.sanafe,
-        "machine": {"cpu": cpu_model(), "processors": resolve_threads(None)},
-        "seed": setting.seed,
-        "command": made.pop("command"),
-        "created": made.pop("created"),
-        "versions": made,
+        **made_here(setting.seed),
     }
-
-
-def show(output: Output, setting: Setting, chip: Chip, found: ChipSpeed) -> None:
-    """The table, and how it stands to the project's aims."""
-    rows = []
-    for name, timing in found.timings.items():
-        ratio = found.ratios.get(name)
-        shown = f"{ratio.median:.2f} ({ratio.low:.2f}-{ratio.high:.2f})" if ratio else ""
-        rows.append([name, timing.threads, f"{timing.rate:.3g}", shown])
-    shape = "-".join(map(str, setting.layers))
-    output.table(
-        f"{shape} on {found.cores} cores of {chip.name}, {setting.free_steps} + "
-        f"{setting.nudged_steps} steps",
-        ["contestant", "threads", "events/s", "integers / it"],
-        rows,
-    )
-    output.text(
-        f"{setting.rounds} rounds; ratios: median (lowest-highest) within a round, synaptic "
-        "events per second of wall time; SANA-FE by its own clock, without loading"
-    )
-    for name, floor in ((FLOAT, FLOAT_FLOOR), (SANAFE, SANAFE_FLOOR)):
-        if name in found.ratios:
-            times = found.ratios[name].median
-            verdict = "reached" if times >= floor else "missed"
-            output.text(f"{times:.2f} times as fast as {name}; the floor is {floor:g}: {verdict}")
-    if SANAFE not in found.ratios:
-        output.message("SANA-FE is left out: this Python has none; expected --sanafe-python")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
+from typing import Any
 
 from eqchip.emulator.progress import Progress
 
@@ -34,6 +35,32 @@ class Contestant:
         return time.perf_counter(), time.process_time()
 
 
+@dataclass
+class Stopwatch:
+    """Seconds added up."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def time(self, work: Callable[[], object], sign: int = 1) -> None:
+        """Add, or with sign -1 take off, what a call takes."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        work()
+        self.wall += sign * (time.perf_counter() - wall)
+        self.cpu += sign * (time.process_time() - cpu)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched(Contestant):
+    """A contestant that times a part of each call itself."""
+
+    watch: Stopwatch = field(default_factory=Stopwatch)
+
+    def clock(self) -> tuple[float, float]:
+        """What was timed so far."""
+        return self.watch.wall, self.watch.cpu
+
+
 @dataclass(frozen=True)
 class Timing:
     """Seconds per synaptic event, one number a round, of wall and of processor time."""
@@ -47,6 +74,16 @@ class Timing:
     def rate(self) -> float:
         """Median synaptic events per second."""
         return 1.0 / median(self.wall)
+
+    @property
+    def cpu_rate(self) -> float:
+        """Median synaptic events per second of processor time."""
+        return 1.0 / median(self.cpu)
+
+    @classmethod
+    def read(cls, entry: Mapping[str, Any]) -> Timing:
+        """The timing of a contestant, as a document holds it."""
+        return cls(entry["name"], entry["threads"], tuple(entry["wall"]), tuple(entry["cpu"]))
 
 
 @dataclass(frozen=True)

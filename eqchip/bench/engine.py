@@ -1,4 +1,4 @@
-"""Measurements of speed and training cost, for ``eqchip bench``.
+"""The speed of the engine, for ``eqchip bench engine``.
 
 Machines are shared and their clocks move, so contestants take turns (ABCABC...), each
 long enough to be timed; a ratio is taken within each round, and its median over rounds
@@ -7,15 +7,27 @@ is quoted with the extremes. Wall and processor time are both kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from eqchip.backends import dense
 from eqchip.bench.contest import Contestant, Ratio, Timing, measure
-from eqchip.bench.setting import Setting, bench_problem, first_samples
+from eqchip.bench.machine import blas, made_here, plain
+from eqchip.bench.setting import (
+    SILENT,
+    Given,
+    Inputs,
+    Setting,
+    bench_problem,
+    first_samples,
+    inputs,
+)
+from eqchip.bench.training import CostSetting, cost_document
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels import limit
@@ -23,6 +35,10 @@ from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
 
+FORMAT = "eqchip-bench 1"
+DEFAULT = Setting()
+BLAS_VARIABLE = "OPENBLAS_CORETYPE"
+MEGA = 1e6
 PLAIN_ROWS = 20_000  # per call of the plain loop: as many as 200 steps of MNIST send
 
 ENGINE, PLAIN, BLOCKED, PRODUCTS = "engine", "plain row loop", "blocked row kernel", "products only"
@@ -36,15 +52,6 @@ def engine_on(threads: int) -> str:
 def dense_of(batch: int) -> str:
     """The name of the dense alternative with this batch."""
     return f"dense, batch {batch}"
-
-
-# --- inputs -------------------------------------------------------------------------------
-
-
-# --- rounds -------------------------------------------------------------------------------
-
-
-# --- the speed of the engine --------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,58 @@ class Speed:
     agreement: list[Agreement]
 
 
-def speed(setting: Setting, x: np.ndarray, progress: Progress) -> Speed:
+def bench_engine(
+    setting: Setting = DEFAULT,
+    *,
+    dataset: Inputs | None = None,
+    data: str | None = None,
+    samples: int | None = None,
+    minibatch: int = 20,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Measure the engine, and what training costs.
+
+    Parameters
+    ----------
+    setting : Setting
+    dataset, data
+        See :func:`eqchip.bench.setting.inputs`.
+    samples : int, optional
+        Trained on to measure the cost of an epoch. Default: training is not measured.
+    minibatch : int
+        Of training.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench 1``.
+
+    Raises
+    ------
+    InputError
+        If MNIST cannot be had or does not fit the network, or a training process fails.
+    """
+    given = inputs(setting, dataset, data, progress)
+    found = speed(setting, given.x, progress)
+    training = None
+    if samples is not None:
+        asked = CostSetting(
+            given.kind,
+            data,
+            setting.layers,
+            samples,
+            setting.free_steps,
+            setting.nudged_steps,
+            minibatch,
+            setting.threads,
+            setting.seed,
+        )
+        training = cost_document(asked, progress)
+    return _document(setting, given, found, training)
+
+
+def speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> Speed:
     """Measure the engine against the machine's limit and against dense algebra.
 
     Parameters
@@ -114,58 +172,65 @@ def speed(setting: Setting, x: np.ndarray, progress: Progress) -> Speed:
     rows = sum(len(sent.rows) for sent in lists)
     events = sum(sent.events for sent in lists)
     steps = problem.steps * len(x)
-
-    def contestant(batch: int) -> Contestant:
-        part = first_samples(problem, batch)
-        share_of_all = events / len(x) * len(part.x)
-        return Contestant(dense_of(batch), lambda: dense.solve(part, counters=False), share_of_all)
-
-    engines = [
-        Contestant(
-            ENGINE if threads == 1 else engine_on(threads),
-            lambda threads=threads: solve(problem, threads=threads, lowered=lowered),  # type: ignore[misc]
-            events,
-            threads,
-        )
-        for threads in dict.fromkeys((1, setting.threads))
-    ]
     batches = [b for b in dict.fromkeys(setting.batches) if b <= len(x)] or [len(x)]
+    engine, *more = _engines(problem, lowered, events, (1, setting.threads))
     with threadpool_limits(1, user_api="blas"):
         timings = measure(
             [
-                engines[0],
+                engine,
                 _plain_loop(setting, lowered),
                 Contestant(BLOCKED, lambda: _add_lists(lists), events),
-                Contestant(
-                    PRODUCTS,
-                    _products(problem, max(batches)),
-                    events / len(x) / problem.steps * max(batches),
-                ),
-                *(contestant(batch) for batch in batches),
-                *engines[1:],
+                _products(problem, max(batches), events / len(x)),
+                *(_dense(problem, batch, events / len(x)) for batch in batches),
+                *more,
             ],
             setting.rounds,
             setting.seconds,
             progress,
         )
     best = max((dense_of(batch) for batch in batches), key=lambda name: timings[name].rate)
-    engine = timings[ENGINE]
-    ratios = {
-        "limit": Ratio.of(engine, timings[PLAIN]),
-        "blocked_limit": Ratio.of(engine, timings[BLOCKED]),
-        "dense": Ratio.of(engine, timings[best]),
-        "products": Ratio.of(engine, timings[PRODUCTS]),
-    }
-    if setting.threads > 1:
-        ratios["threads"] = Ratio.of(timings[engine_on(setting.threads)], engine)
     few = first_samples(problem, min(20, len(x)))
     return Speed(
         rows / steps,
         events / steps,
         timings,
         best,
-        ratios,
+        _ratios(timings, best, setting.threads),
         [agreement(replace(few, precision=p)) for p in ("float64", "float32")],
+    )
+
+
+def _engines(
+    problem: Problem, lowered: Lowered, events: float, threads: Sequence[int]
+) -> list[Contestant]:
+    """The engine on each of these numbers of threads."""
+    return [
+        Contestant(
+            ENGINE if n == 1 else engine_on(n),
+            lambda n=n: solve(problem, threads=n, lowered=lowered),  # type: ignore[misc]
+            events,
+            n,
+        )
+        for n in dict.fromkeys(threads)
+    ]
+
+
+def _ratios(timings: dict[str, Timing], best_dense: str, threads: int) -> dict[str, Ratio]:
+    engine = timings[ENGINE]
+    slower = {"limit": PLAIN, "blocked_limit": BLOCKED, "dense": best_dense, "products": PRODUCTS}
+    ratios = {name: Ratio.of(engine, timings[other]) for name, other in slower.items()}
+    if threads > 1:
+        ratios["threads"] = Ratio.of(timings[engine_on(threads)], engine)
+    return ratios
+
+
+def _dense(problem: Problem, batch: int, events_per_sample: float) -> Contestant:
+    """The dense alternative on a batch, with the events that the engine would need."""
+    part = first_samples(problem, batch)
+    return Contestant(
+        dense_of(batch),
+        lambda: dense.solve(part, counters=False),
+        events_per_sample * len(part.x),
     )
 
 
@@ -264,7 +329,7 @@ def _plain_loop(setting: Setting, lowered: Lowered) -> Contestant:
     )
 
 
-def _products(problem: Problem, batch: int) -> Callable[[], None]:
+def _products(problem: Problem, batch: int, events_per_sample: float) -> Contestant:
     """The matrix products of one dense time step alone: what no dense alternative can avoid."""
     rng = np.random.default_rng(0)
     sizes = problem.network.sizes
@@ -280,7 +345,34 @@ def _products(problem: Problem, batch: int) -> Callable[[], None]:
         for k, out in enumerate(feedback, 1):
             np.matmul(bits[k + 1], mirror[k], out=out)
 
-    return work
+    return Contestant(PRODUCTS, work, events_per_sample / problem.steps * batch)
 
 
-# --- the machine --------------------------------------------------------------------------
+def _document(
+    setting: Setting, given: Given, found: Speed, training: dict[str, Any] | None
+) -> dict[str, Any]:
+    steps, x = found.events_per_step, given.x
+    return {
+        "format": FORMAT,
+        "kind": "speed",
+        "inputs": given.kind,
+        "inputs_source": given.source,
+        "inputs_mean": round(float(x.mean()), 4),
+        "inputs_active_share": round(float((x > 0).mean()), 4),
+        "setting": plain(setting),
+        "rows_per_step": found.rows_per_step,
+        "events_per_step": steps,
+        "contestants": [
+            {
+                **plain(timing),
+                "events_per_second": timing.rate,
+                "microseconds_per_step": steps / timing.rate * MEGA,
+            }
+            for timing in found.timings.values()
+        ],
+        "best_dense": found.best_dense,
+        "ratios": plain(found.ratios),
+        "agreement": plain(found.agreement),
+        "training": training,
+        **made_here(setting.seed, blas={**blas(), BLAS_VARIABLE: os.environ.get(BLAS_VARIABLE)}),
+    }

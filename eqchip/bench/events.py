@@ -1,4 +1,4 @@
-"""What an event costs the asynchronous engine, from a thousand units to a million.
+"""What an event costs the asynchronous engine, for ``eqchip bench events``.
 
 A chain of layers of WIDTH units, a clock per unit. All weights are WEIGHT and the biases such
 that the fixed point of every unit is ACTIVITY: b = s - (inputs) WEIGHT s; the clamped input is
@@ -9,15 +9,16 @@ Beside it the queue alone, with the same clocks: the engine's time wheel and a b
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
 
-from eqchip.bench.contest import Contestant, Ratio, Timing
-from eqchip.bench.setting import first_samples
+from eqchip.bench.contest import Contestant, Ratio, Stopwatch, Timing, Watched
+from eqchip.bench.machine import made_here, plain
+from eqchip.bench.setting import SILENT, first_samples
 from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Clocks
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
@@ -36,33 +37,10 @@ STEPS = 8
 EVENTS = 2_000_000  # of a turn, about; the largest networks take as many as a sample has
 SETTLED = 2 * QUANTA  # of a queue: from then on as many messages arrive as are sent
 UNITS = (1_000, 10_000, 100_000, 1_000_000)
+PRECISION = "float32"
+FORMAT = "eqchip-bench-events 1"
+NANO = 1e9
 ENGINE, WHEEL, HEAP = "asynchronous engine", "time wheel alone", "binary heap alone"
-
-
-@dataclass
-class Stopwatch:
-    """Seconds added up."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-
-    def time(self, work: Callable[[], object], sign: int = 1) -> None:
-        """Add, or with sign -1 take off, what a call takes."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        work()
-        self.wall += sign * (time.perf_counter() - wall)
-        self.cpu += sign * (time.process_time() - cpu)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watched(Contestant):
-    """A contestant that times a part of each call itself."""
-
-    watch: Stopwatch = field(default_factory=Stopwatch)
-
-    def clock(self) -> tuple[float, float]:
-        """What was timed so far."""
-        return self.watch.wall, self.watch.cpu
 
 
 @dataclass(frozen=True)
@@ -91,7 +69,57 @@ class EventCost:
     bytes_per_unit: float
 
 
-def event_costs(units: Sequence[int], rounds: int, progress: Progress) -> list[EventCost]:
+def bench_events(
+    units: Sequence[int] = UNITS, rounds: int = 9, progress: Progress = SILENT
+) -> dict[str, Any]:
+    """Measure what an event costs.
+
+    Parameters
+    ----------
+    units : sequence of int
+        The sizes, rounded down to whole layers.
+    rounds : int
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench-events 1``; costs are of processor time.
+
+    Raises
+    ------
+    InputError
+        If a size has no two layers, or wheel and heap disagree about the order of events.
+    """
+    return {
+        "format": FORMAT,
+        "kind": "event-cost",
+        "rounds": rounds,
+        "clock": "processor time",
+        "event_cost": cost_document(event_costs(units, rounds, progress)),
+        **made_here(),
+    }
+
+
+def cost_document(costs: Sequence[EventCost]) -> dict[str, Any]:
+    """The costs of events, as JSON holds them."""
+    return {
+        "layer_units": WIDTH,
+        "steps": STEPS,
+        "precision": PRECISION,
+        "points": [
+            {
+                **plain(cost),
+                "nanoseconds_per_event": {
+                    name: NANO * median(timing.cpu) for name, timing in cost.timings.items()
+                },
+            }
+            for cost in costs
+        ],
+    }
+
+
+def event_costs(units: Sequence[int], rounds: int, progress: Progress = SILENT) -> list[EventCost]:
     """Measure the cost of an event at these sizes, rounded down to whole layers.
 
     Raises
@@ -162,7 +190,7 @@ def _event_cost(units: int, rounds: int, progress: Progress) -> EventCost:
 def _take_turns(
     contestants: Sequence[Contestant], rounds: int, progress: Progress
 ) -> dict[str, Timing]:
-    """As `benchmark.measure`, with no call but those timed: a million units take a minute."""
+    """As `contest.measure`, with no call but those timed: a million units take a minute."""
     seconds: dict[str, list[tuple[float, float]]] = {c.name: [] for c in contestants}
     with progress.bar("timing", rounds * len(contestants)) as bar:
         for number in range(rounds):

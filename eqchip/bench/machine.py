@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from eqchip.emulator.threads import resolve_threads
+from eqchip.emulator.training.runs import command_line, provenance
+
 
 def blas() -> dict[str, Any]:
     """The BLAS that numpy uses: name, version, and the core type that it is tuned for."""
@@ -37,6 +40,26 @@ def cpu_model() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def made_here(seed: int | None = None, **machine: Any) -> dict[str, Any]:
+    """What every document ends with: machine, seed, command, date and versions.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Left out if None.
+    **machine
+        More about the machine.
+    """
+    made = provenance(command_line())
+    return {
+        "machine": {"cpu": cpu_model(), "processors": resolve_threads(None), **machine},
+        **({} if seed is None else {"seed": seed}),
+        "command": made.pop("command"),
+        "created": made.pop("created"),
+        "versions": made,
+    }
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The emulator beside the simulators of others, for ``eqchip bench --peers``.
+"""The emulator beside the simulators of others, for ``eqchip bench peers``.
 
 The same network, inputs and spikes, one thread each, in one run: the emulator in float32 and
 in float64, Brian2 as a C++ program and through Cython (which compute in float64), and Lava on
@@ -19,46 +19,39 @@ import numpy as np
 
 from eqchip.backends import packages
 from eqchip.backends.lava import solve as lava
-from eqchip.bench.brian2 import BRIAN2, brian2_contestants, in_float64
-from eqchip.bench.contest import Contestant, Ratio, Timing, measure
-from eqchip.bench.machine import cpu_model, plain
-from eqchip.bench.setting import Setting, bench_problem, first_samples
-from eqchip.cli.output import Output
+from eqchip.bench.brian2 import brian2_contestants, in_float64
+from eqchip.bench.contest import Contestant, Ratio, Stopwatch, Timing, Watched, measure
+from eqchip.bench.machine import made_here, plain
+from eqchip.bench.setting import (
+    SILENT,
+    Given,
+    Inputs,
+    Setting,
+    bench_problem,
+    first_samples,
+    inputs,
+)
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.runs import command_line, provenance
+from eqchip.emulator.progress import Progress
 
 FORMAT = "eqchip-bench-peers 1"
+DEFAULT = Setting()
 EMULATOR, DOUBLE, LAVA = "emulator, float32", "emulator, float64", "Lava, in integers"
-FLOORS = {BRIAN2["cpp_standalone"]: 20.0, LAVA: 150.0}  # the project's aims
 FEW_SAMPLES = 2  # of Lava's shorter run, whose time is taken from that of the longer
 ATTEMPTS = 5  # at the time of more samples, which on a busy machine may drown in that of the start
 
 
-@dataclass
-class Stopwatch:
-    """Seconds added up."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-
-
 @dataclass(frozen=True, kw_only=True)
-class LavaContestant(Contestant):
+class LavaContestant(Watched):
     """Lava, by what more samples take: starting its processes is in no rate.
 
     One call runs a few samples, and then all; the difference is what the others took.
     """
 
-    watch: Stopwatch = field(default_factory=Stopwatch)
     setup: Stopwatch = field(default_factory=Stopwatch)
-
-    def clock(self) -> tuple[float, float]:
-        """Wall and processor time of the additional samples."""
-        return self.watch.wall, self.watch.cpu
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,39 @@ class PeerSpeed:
     left_out: dict[str, str]
 
 
-def peer_speed(setting: Setting, x: np.ndarray, output: Output) -> PeerSpeed:
+def bench_peers(
+    setting: Setting = DEFAULT,
+    *,
+    dataset: Inputs | None = None,
+    data: str | None = None,
+    progress: Progress = SILENT,
+) -> dict[str, Any]:
+    """Measure the emulator beside the simulators of others that run here.
+
+    Parameters
+    ----------
+    setting : Setting
+        Whose threads are not read: all run on one.
+    dataset, data
+        See :func:`eqchip.bench.setting.inputs`.
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench-peers 1``.
+
+    Raises
+    ------
+    InputError
+        If a peer finds other spikes than the emulator, or the inputs cannot be had.
+    """
+    setting = replace(setting, threads=1)
+    given = inputs(setting, dataset, data, progress)
+    return _document(setting, given, peer_speed(setting, given.x, progress))
+
+
+def peer_speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> PeerSpeed:
     """Measure the emulator beside its peers.
 
     Raises
@@ -104,7 +129,7 @@ def peer_speed(setting: Setting, x: np.ndarray, output: Output) -> PeerSpeed:
     left_out: dict[str, str] = {}
     with ExitStack() as stack:
         try:
-            output.message("building for Brian2, which takes half a minute")
+            progress.message("building for Brian2, which takes half a minute")
             for peer in brian2_contestants(real):
                 stack.callback(peer.process.close)
                 contestants.append(peer)
@@ -118,7 +143,7 @@ def peer_speed(setting: Setting, x: np.ndarray, output: Output) -> PeerSpeed:
             )
         except InputError as error:
             left_out[LAVA] = str(error)
-        timings = measure(contestants, setting.rounds, setting.seconds, output)
+        timings = measure(contestants, setting.rounds, setting.seconds, progress)
     for contestant in contestants:
         if isinstance(contestant, LavaContestant):
             setup[LAVA] = contestant.setup.wall
@@ -166,13 +191,11 @@ def _lava_contestant(problem: Problem) -> LavaContestant:
     return LavaContestant(LAVA, work, sums[1] - sums[0], watch=watch, setup=setup)
 
 
-def document(setting: Setting, source: str, found: PeerSpeed) -> dict[str, Any]:
-    """What is saved and printed as JSON."""
-    made = provenance(command_line())
+def _document(setting: Setting, given: Given, found: PeerSpeed) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "kind": "peer-speed",
-        "inputs_source": source,
+        "inputs_source": given.source,
         "setting": plain(setting),
         "events_per_step": found.events_per_step,
         "contestants": [
@@ -186,39 +209,5 @@ def document(setting: Setting, source: str, found: PeerSpeed) -> dict[str, Any]:
         "ratios": plain(found.ratios),
         "setup_seconds": found.setup_seconds,
         "left_out": found.left_out,
-        "machine": {"cpu": cpu_model(), "processors": resolve_threads(None)},
-        "seed": setting.seed,
-        "command": made.pop("command"),
-        "created": made.pop("created"),
-        "versions": made,
+        **made_here(setting.seed),
     }
-
-
-def show(output: Output, setting: Setting, found: PeerSpeed) -> None:
-    """The table, and how it stands to the project's aims."""
-    rows = []
-    for name, timing in found.timings.items():
-        ratio = found.ratios.get(name)
-        rows.append(
-            [
-                name,
-                f"{timing.rate:.3g}",
-                f"{1e5 * found.events_per_step / timing.rate:.2f}",
-                f"{ratio.median:.1f} ({ratio.low:.1f}-{ratio.high:.1f})" if ratio else "",
-                f"{ratio.cpu_median:.1f}" if ratio else "",
-                f"{found.setup_seconds[name]:.1f}" if name in found.setup_seconds else "",
-            ]
-        )
-    shape = "-".join(map(str, setting.layers))
-    output.table(
-        f"{shape}, {setting.free_steps} + {setting.nudged_steps} steps, one thread each",
-        ["", "events/s", "ms / 100 steps", "float32 / it: wall", "CPU", "set-up, s"],
-        rows,
-    )
-    for name, floor in FLOORS.items():
-        if name in found.ratios:
-            times = found.ratios[name].median
-            verdict = "reached" if times >= floor else "missed"
-            output.text(f"{times:.1f} times as fast as {name}; the floor is {floor:g}: {verdict}")
-    for name, why in found.left_out.items():
-        output.message(f"{name} is left out: {why}")

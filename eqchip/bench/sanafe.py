@@ -1,4 +1,4 @@
-"""SANA-FE as a contestant of ``eqchip bench --chip``.
+"""SANA-FE as a contestant of ``eqchip bench chip``.
 
 The same mapped network with the same spikes in every step: SANA-FE replays the trains that
 our engine found, sends every message to the same core and reads every synapse. That is the

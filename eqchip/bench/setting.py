@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset, load, one_hot
+from eqchip.emulator.data.datasets import DATA_VARIABLE, Dataset, load, one_hot
+from eqchip.emulator.data.download import FILES
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.progress import Progress, Silent
 
 Inputs = Literal["mnist", "synthetic"]
-
+SILENT = Silent()
 
 # Of the 60000 training images of MNIST, grey values in [0, 1]; measured.
 MNIST_ACTIVE_SHARE = 0.1912  # pixels above 0
-
-
 MNIST_MEAN = 0.1307
-
-
 BETA = 0.5
 
 
@@ -93,24 +93,74 @@ def bench_problem(setting: Setting, x: np.ndarray) -> Problem:
     )
 
 
-def inputs(kind: Inputs, data_dir: str | None, setting: Setting) -> tuple[np.ndarray, str]:
-    """The inputs of the speed measurement, and where they came from.
+class Given(NamedTuple):
+    """The inputs of a measurement.
+
+    Attributes
+    ----------
+    kind : {"mnist", "synthetic"}
+    x : ndarray, shape (setting.samples, setting.layers[0])
+    source : str
+        Where they came from.
+    """
+
+    kind: Inputs
+    x: np.ndarray
+    source: str
+
+
+def inputs(
+    setting: Setting,
+    dataset: Inputs | None = None,
+    data: str | None = None,
+    progress: Progress = SILENT,
+) -> Given:
+    """The inputs of a measurement of speed.
+
+    Parameters
+    ----------
+    setting : Setting
+    dataset : {"mnist", "synthetic"}, optional
+        Default: MNIST if it is at hand, else synthetic ones; never a download.
+    data : str, optional
+        Directory of MNIST's files. Default: EQCHIP_DATA, or those downloaded earlier.
+    progress : Progress
 
     Raises
     ------
     InputError
         If MNIST cannot be had, or does not fit the network.
     """
+    kind = known(dataset, data, progress)
     n_in = setting.layers[0]
     if kind == "synthetic":
-        return synthetic(setting.samples, n_in, setting.seed), f"synthetic, seed {setting.seed}"
-    dataset = load("mnist", data_dir, progress=False)
-    check_fit(dataset, setting.layers)
-    if setting.samples > len(dataset.train_x):
+        x = synthetic(setting.samples, n_in, setting.seed)
+        return Given(kind, x, f"synthetic, seed {setting.seed}")
+    found = load("mnist", data, progress=False)
+    check_fit(found, setting.layers)
+    if setting.samples > len(found.train_x):
         raise InputError(
-            f"batch is {setting.samples}; expected at most {len(dataset.train_x)}, all of MNIST"
+            f"batch is {setting.samples}; expected at most {len(found.train_x)}, all of MNIST"
         )
-    return dataset.train_x[: setting.samples].copy(), dataset.source
+    return Given(kind, found.train_x[: setting.samples].copy(), found.source)
+
+
+def known(dataset: Inputs | None, data: str | None, progress: Progress = SILENT) -> Inputs:
+    """Which inputs are meant: those asked for, or MNIST's where they are at hand."""
+    at_hand = _at_hand(data)
+    if dataset == "mnist" and not at_hand:
+        progress.message("MNIST is not at hand; it is downloaded, as dataset mnist asks")
+    return dataset or ("mnist" if at_hand else "synthetic")
+
+
+def _at_hand(data: str | None) -> bool:
+    """Whether MNIST can be had without a download."""
+    if data is not None or os.environ.get(DATA_VARIABLE):
+        return True  # named by the user: if it is not there, that is an error
+    import pooch
+
+    cache = Path(pooch.os_cache("eqchip")) / "mnist"
+    return all((cache / f"{name}.gz").is_file() for name in FILES)
 
 
 def check_fit(dataset: Dataset, layers: Sequence[int]) -> None:

@@ -1,4 +1,4 @@
-"""What training costs on this machine: time, events and memory, for ``eqchip bench``.
+"""What training costs on this machine: time, events and memory, for ``eqchip bench training``.
 
 Each measurement is a process of its own, so that its peak memory is its own.
 """
@@ -11,14 +11,18 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from eqchip.bench.setting import BETA, Inputs, check_fit, synthetic_dataset
+from eqchip.bench.machine import made_here, plain
+from eqchip.bench.setting import BETA, SILENT, Inputs, check_fit, synthetic_dataset
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.trainer import Trainer
 
+FORMAT = "eqchip-bench-training 1"
 MNIST_TRAINING_SAMPLES = 60000
 MEMORY_STEPS = (50, 500)  # free steps for which the peak memory is compared
 MEMORY_SAMPLES = 40
@@ -90,6 +94,52 @@ class MemoryPoint:
 
     free_steps: int
     peak_bytes: int | None
+
+
+def bench_training(setting: CostSetting, progress: Progress = SILENT) -> dict[str, Any]:
+    """Measure what training costs.
+
+    Parameters
+    ----------
+    setting : CostSetting
+    progress : Progress
+
+    Returns
+    -------
+    dict
+        A document of format ``eqchip-bench-training 1``.
+
+    Raises
+    ------
+    InputError
+        If a training process fails.
+    """
+    return {
+        "format": FORMAT,
+        "kind": "training-cost",
+        "inputs": setting.inputs,
+        "setting": {k: v for k, v in plain(setting).items() if k not in ("inputs", "data_dir")},
+        "training": cost_document(setting, progress),
+        **made_here(setting.seed),
+    }
+
+
+def cost_document(setting: CostSetting, progress: Progress = SILENT) -> dict[str, Any]:
+    """The cost of an epoch, and peak memory over the number of free steps, as JSON holds them."""
+    progress.message(f"training on {setting.samples} samples")
+    cost = training_cost(setting)
+    progress.message("peak memory by number of steps")
+    memory = memory_by_steps(setting)
+    seconds, events = cost.extrapolated(MNIST_TRAINING_SAMPLES)
+    return {
+        **plain(cost),
+        "extrapolated": cost.samples < MNIST_TRAINING_SAMPLES,
+        "epoch_samples": MNIST_TRAINING_SAMPLES,
+        "epoch_seconds": seconds,
+        "epoch_events": events,
+        "threads": setting.threads,
+        "peak_bytes_by_free_steps": plain(memory),
+    }
 
 
 def training_cost(setting: CostSetting) -> Cost:

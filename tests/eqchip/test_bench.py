@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import strategies
-from tiny_bench import TINY
+from tiny_bench import OF_A_RUN, TINY, UNTRAINED, tiny
 
 from eqchip.__main__ import main
 from eqchip.backends import dense
@@ -20,6 +21,7 @@ from eqchip.backends.reference import floating as reference
 from eqchip.bench import contest, setting
 from eqchip.bench import engine as benchmark
 from eqchip.bench import training as trainingcost
+from eqchip.commands.bench import MODES
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
@@ -256,7 +258,7 @@ def test_text_says_what_was_run_and_how_far_it_is_to_be_trusted(capsys):
 
 def test_a_core_type_set_for_blas_is_told(capsys, monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
-    assert main([*TINY, "--quiet", "--no-training"]) == 0
+    assert main([*UNTRAINED, "--quiet"]) == 0
     assert "OPENBLAS_CORETYPE=Prescott is set" in capsys.readouterr().out
 
 
@@ -266,8 +268,8 @@ def test_without_mnist_at_hand_inputs_are_synthetic_and_nothing_is_downloaded(
     monkeypatch.delenv("EQCHIP_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("pooch.os_cache", lambda project: tmp_path / project)
-    tiny = [word for word in TINY if word not in ("--dataset", "synthetic")]
-    assert main([*tiny, "--json", "--quiet", "--no-training"]) == 0
+    unsaid = [word for word in UNTRAINED if word not in ("--dataset", "synthetic")]
+    assert main([*unsaid, "--json", "--quiet"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["inputs"] == "synthetic"
     assert document["training"] is None
@@ -297,6 +299,61 @@ def test_bad_input_is_refused_in_one_line(wrong, said, capsys):
     (line,) = captured.err.splitlines()
     assert line.startswith("eqchip: error: ")
     assert said in line
+
+
+# --- the modes
+
+
+def test_without_a_mode_it_is_the_engine_that_is_measured(capsys):
+    assert main([*UNTRAINED, "--json", "--quiet"]) == 0
+    bare = json.loads(capsys.readouterr().out)
+    assert main(["bench", "engine", *UNTRAINED[1:], "--json", "--quiet"]) == 0
+    named = json.loads(capsys.readouterr().out)
+    assert bare.keys() == named.keys() and bare["setting"] == named["setting"]
+    assert [c["name"] for c in bare["contestants"]] == [c["name"] for c in named["contestants"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["chip", "loihi1-davies", "--samples", "9"], "No such option:? '?--samples"),
+        (["peers", "--dense-batches", "4"], "No such option:? '?--dense-batches"),
+        (["asynchronous", "--threads", "1"], "No such option:? '?--threads"),
+        (["events", "--batch", "1"], "No such option:? '?--batch"),
+        (["engine", "--units", "64"], "No such option:? '?--units"),
+        (["--peers", "--asynchronous"], "No such option:? '?--peers"),
+        (["peers", "asynchronous"], "unexpected extra argument"),
+        (["chip"], "Missing argument 'CHIP'"),
+        (["speed"], "No such command 'speed'"),
+        (["--no-training", "--samples", "40"], "--samples is given with --no-training"),
+        (["--no-training", "--minibatch", "4"], "--minibatch is given with --no-training"),
+        (["--no-training", "--epoch"], "--epoch is given with --no-training"),
+        (["--samples", "40", "--epoch"], "--samples is 40 with --epoch"),
+        (["training", "--samples", "40", "--epoch"], "--samples is 40 with --epoch"),
+    ],
+    ids=str,
+)
+def test_an_option_that_would_be_ignored_is_refused(words, said, capsys):
+    assert main(["bench", *words]) == 2
+    out, err = capsys.readouterr()
+    (line,) = err.splitlines()
+    assert out == "" and re.search(said, line)
+
+
+def test_help_lists_the_modes_and_loads_none_of_them(capsys):
+    assert main(["bench", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(mode in text for mode in MODES)
+
+
+def test_training_is_measured_alone(capsys):
+    asked = ["bench", "training", *OF_A_RUN, "--samples", "40"]
+    assert main([*asked, "--json", "--quiet"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["format"] == "eqchip-bench-training 1"
+    assert document["training"]["samples"] == 40 and document["training"]["extrapolated"]
+    assert document["setting"]["minibatch"] == 20
+    assert {"command", "created", "seed", "machine", "versions"} <= set(document)
 
 
 def test_a_training_process_that_fails_is_told_in_one_line():
@@ -344,12 +401,12 @@ def test_pages_hold_the_results_of_the_files(tables):
 def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     results = tmp_path / "benchmarks" / "results"
     results.mkdir(parents=True)
-    assert main([*TINY, "--quiet", "--no-training", "--out", str(results / "speed.json")]) == 0
+    assert main([*UNTRAINED, "--quiet", "--out", str(results / "speed.json")]) == 0
     (results / "mnist-spiking.json").write_text(json.dumps(training_result()))
     points = [training_result(seeds=[0], test_error=[2.5], validation_error=[2.4])]
     (results / "frontier.json").write_text(json.dumps(points))
-    chip = ["--chip", "loihi1-davies", "--out", str(results / "chip-speed.json")]
-    assert main([*TINY, "--quiet", *chip]) == 0
+    out = str(results / "chip-speed.json")
+    assert main(tiny("chip", "loihi1-davies", "--quiet", "--out", out)) == 0
     kept = (
         "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
         "mnist-500", "fashion-mnist-conv",

@@ -1,4 +1,4 @@
-"""``eqchip bench --asynchronous`` measures what it says; no speed is asserted."""
+"""``eqchip bench asynchronous`` measures what it says; no speed is asserted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eqchip.emulator.kernels.timed import queues as queuebench
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TINY = [
-    *("bench", "--asynchronous", "--dataset", "synthetic", "--layers", "24-12-4"),
+    *("bench", "asynchronous", "--dataset", "synthetic", "--layers", "24-12-4"),
     *("--free-steps", "3", "--nudged-steps", "2", "--batch", "4", "--rounds", "2"),
     *("--seconds", "0.001", "--units", "64,200"),
 ]
@@ -113,9 +113,21 @@ def test_steps_are_those_of_training_unless_the_command_line_says(monkeypatch):
         raise InputError("enough")
 
     monkeypatch.setattr(asyncspeed, "asynchronous_speed", refuse)
-    assert main(["bench", "--asynchronous", "--dataset", "synthetic", "--nudged-steps", "4"]) == 2
+    assert main(["bench", "asynchronous", "--dataset", "synthetic", "--nudged-steps", "4"]) == 2
     (setting,) = asked
     assert (setting.free_steps, setting.nudged_steps, setting.samples) == (30, 4, 50)
+
+
+def test_the_cost_of_an_event_is_measured_alone(capsys, monkeypatch):
+    monkeypatch.setattr(eventcost, "EVENTS", 5_000)
+    asked = ["bench", "events", "--units", "64", "--rounds", "2", "--json", "--quiet"]
+    assert main(asked) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["format"] == "eqchip-bench-events 1" and found["rounds"] == 2
+    (point,) = found["event_cost"]["points"]
+    assert point["units"] == 64 and len(point["nanoseconds_per_event"]) == 3
+    assert main(asked[:-2]) == 0
+    assert "nanoseconds per tick or message" in capsys.readouterr().out
 
 
 def test_too_few_units_are_refused_in_one_line(capsys):

@@ -22,6 +22,7 @@ LONG = {
     "converge": ["--repeats", "1000", "--out", "converge"],
     "sweep": ["--axis", "free_steps=2000,4000", "--workers", "1", "--out", "sweep"],
     "bench": ["--dataset", "synthetic", "--layers", "40-20-10", "--seconds", "10", "--no-training"],
+    "bench events": ["--units", "320", "--rounds", "1000"],
 }
 
 
@@ -29,7 +30,7 @@ LONG = {
 def test_ctrl_c_at_a_bar_gives_the_cursor_back_and_exits_with_130(command, tmp_path):
     pytest.importorskip("pty")
     make_run(tmp_path / "run")
-    assert_ended_whole(*interrupted_at_bar([command, *LONG[command]], tmp_path))
+    assert_ended_whole(*interrupted_at_bar([*command.split(), *LONG[command]], tmp_path))
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_chips import small_chip
 from small_runs import small_config
-from tiny_bench import TINY
+from tiny_bench import OF_A_RUN, tiny
 
 import eqchip as eq
 from eqchip.__main__ import main
@@ -121,8 +121,7 @@ def test_widths_without_a_chip_are_refused(run, capsys, options, said):
 
 def test_bench_of_a_chip_measures_integers_beside_floats(capsys, tmp_path):
     out = tmp_path / "speed.json"
-    options = [*TINY, "--chip", "loihi1-davies", "--out", str(out), "--json"]
-    assert main(options) == 0
+    assert main(tiny("chip", "loihi1-davies", "--out", str(out), "--json")) == 0
     found = json.loads(capsys.readouterr().out)
     assert found == json.loads(out.read_text())
     assert found["format"] == "eqchip-bench-chip 1"
@@ -133,4 +132,4 @@ def test_bench_of_a_chip_measures_integers_beside_floats(capsys, tmp_path):
     assert found["cores"] == len(TINY_LAYERS)
 
 
-TINY_LAYERS = TINY[TINY.index("--layers") + 1].split("-")
+TINY_LAYERS = OF_A_RUN[OF_A_RUN.index("--layers") + 1].split("-")

@@ -1,4 +1,4 @@
-"""``eqchip bench --peers``, with Lava, and with nobody."""
+"""``eqchip bench peers``, with Lava, and with nobody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from tiny_bench import TINY
+from tiny_bench import tiny
 
 from eqchip import Coding, Free, Network
 from eqchip.__main__ import main
@@ -21,7 +21,7 @@ def refuse(*_: object) -> None:
 
 
 def bench(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
-    assert main([*TINY, "--peers", "--json", "--quiet", *options]) == 0
+    assert main(tiny("peers", "--json", "--quiet", *options)) == 0
     return json.loads(capsys.readouterr().out)
 
 

@@ -1,0 +1,55 @@
+"""Commands that are imported when they are asked for, and known by name before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+
+class Commands(click.Group):
+    """A group whose commands live each in a module of one package, as ``command`` there.
+
+    Parameters
+    ----------
+    package : str
+        The package's dotted name.
+    known : mapping
+        What each command does, by its name: numba and matplotlib take their time to import, so
+        the help of all commands is made from this alone.
+    default : str, optional
+        The command that is meant where none is named.
+    **rest
+        For :class:`click.Group`.
+    """
+
+    def __init__(
+        self, *, package: str, known: Mapping[str, str], default: str | None = None, **rest: Any
+    ) -> None:
+        super().__init__(**rest)
+        self.package, self.known, self.default = package, known, default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the default command before options that follow no command."""
+        named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
+        return super().parse_args(
+            ctx, args if named or self.default is None else [self.default, *args]
+        )
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        return list(self.known)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of a name, imported now."""
+        if name not in self.known:
+            return None
+        command: click.Command = import_module(f"{self.package}.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, as help shows it."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.known.items()))
