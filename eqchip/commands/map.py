@@ -73,7 +73,8 @@ def command(
     from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
-    from eqchip.mapping.placement.mapped import DoesNotFit, map_network
+    from eqchip.mapping.placement.mapped import map_network
+    from eqchip.mapping.placement.partition import DoesNotFit
 
     output = Output(as_json, quiet)
     if (run is None) == (layers is None):

@@ -14,28 +14,21 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.placement.bundles import bundles_of
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.partition import (
     RESOURCES,
-    Broken,
+    chips_needed,
+    fitting_parts,
     limits,
-    partition,
     synapse_bits,
     used,
 )
 from eqchip.mapping.placement.place import Placement, lower_bound, place, total_hops
 from eqchip.mapping.placement.route import Routes, hops, routes
-from eqchip.mapping.placement.wiring import check_kinds, outgoing, synapse_count
+from eqchip.mapping.placement.wiring import check_kinds, synapse_count
 
 MAPPING_FORMAT = "eqchip-mapping 1"
-
-
-class DoesNotFit(InputError):
-    """A network breaks limits of a chip; ``broken`` holds every one of them."""
-
-    def __init__(self, text: str, broken: Sequence[Broken]) -> None:
-        super().__init__(text)
-        self.broken = tuple(broken)
 
 
 class Copies(NamedTuple):
@@ -354,31 +347,15 @@ def map_network(
     check_whole("map: spread", spread, 1)
     check_kinds(network)
     weighed = _rates(rates, len(network.layers))
-    parts, broken = partition(network, chip, spread)
-    per_chip = cores.per_chip.amount
-    needed = -(-len(parts) // per_chip)
-    if chips is not None and needed > chips:
-        broken.append(
-            Broken(
-                "cores",
-                f"the network on {chips} chip{'s' * (chips > 1)}",
-                len(parts),
-                chips * per_chip,
-                f"--chips {needed}" + (" or a smaller --spread" if spread > 1 else ""),
-            )
-        )
-    if broken:
-        reasons = "; ".join(str(one) for one in broken)
-        raise DoesNotFit(f"{network!r} does not fit on {chip.name}: {reasons}", broken)
-
-    bundles, synapses = _bundles(network, parts)
+    parts = fitting_parts(network, chip, chips, spread)
+    bundles, synapses = bundles_of(network, parts)
     spikes = np.array([bundle.units * weighed[bundle.layer] for bundle in bundles])
     mesh = Mesh(
-        needed,
+        chips_needed(chip, parts),
         cores.tiles_x.amount,
         cores.tiles_y.amount,
         cores.cores_per_tile.amount,
-        per_chip,
+        cores.per_chip.amount,
     )
     codes = (
         quantize(connection.synapse_weights(weights.astype(np.float64)), chip.arithmetic)
@@ -419,29 +396,3 @@ def _rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
     if not ((found >= 0) & np.isfinite(found)).all():
         raise InputError(f"map: rates are {found.tolist()}; expected finite ones of at least 0")
     return found
-
-
-def _bundles(network: Network, parts: Sequence[Part]) -> tuple[tuple[Part, ...], np.ndarray]:
-    """The bundles of all parts, and the synapses that a spike of each meets on every core."""
-    layers = range(len(network.layers))
-    cores = [[c for c, part in enumerate(parts) if part.layer == layer] for layer in layers]
-    bundles: list[Part] = []
-    synapses: list[np.ndarray] = []
-    for layer in layers:
-        wired = [
-            (wires, cores[to], wires.reach([parts[c] for c in cores[to]]))
-            for to, wires in outgoing(network, layer).items()
-        ]
-        for p in cores[layer]:
-            part = parts[p]
-            met = np.zeros((len(parts), part.units), np.int64)
-            for wires, targets, reach in wired:
-                met[targets] = wires.of_units(reach, part)
-            starts = np.flatnonzero(np.append(True, (np.diff(met, axis=1) != 0).any(axis=0)))
-            ends = np.append(starts[1:], part.units)
-            bundles += [
-                Part(layer, part.first + a, b - a)
-                for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-            ]
-            synapses.append(met[:, starts].T)
-    return tuple(bundles), np.concatenate(synapses)

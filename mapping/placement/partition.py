@@ -29,6 +29,7 @@ import numpy as np
 
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.wiring import incoming, outgoing
 
@@ -76,6 +77,14 @@ class Broken:
         )
 
 
+class DoesNotFit(InputError):
+    """A network breaks limits of a chip; ``broken`` holds every one of them."""
+
+    def __init__(self, text: str, broken: Sequence[Broken]) -> None:
+        super().__init__(text)
+        self.broken = tuple(broken)
+
+
 def limits(chip: Chip) -> dict[str, int | None]:
     """What a core allows of every resource; None where there is no limit, or none is known."""
     found = {name: getattr(chip.cores, name) for name in RESOURCES}
@@ -111,6 +120,43 @@ def partition(
         _split_until_kept(network, chip, split, hopeless)
     parts = tuple(part for parts in split for part in parts)
     return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
+
+
+def fitting_parts(network: Network, chip: Chip, chips: int | None, spread: int) -> tuple[Part, ...]:
+    """The parts of a network that fits on so many chips; None: on as many as are needed.
+
+    Raises
+    ------
+    DoesNotFit
+        Naming every limit that is broken.
+    """
+    parts, broken = partition(network, chip, spread)
+    needed = chips_needed(chip, parts)
+    if chips is not None and needed > chips:
+        broken.append(
+            Broken(
+                "cores",
+                f"the network on {chips} chip{'s' * (chips > 1)}",
+                len(parts),
+                chips * cores_per_chip(chip),
+                f"--chips {needed}" + (" or a smaller --spread" if spread > 1 else ""),
+            )
+        )
+    if broken:
+        reasons = "; ".join(str(one) for one in broken)
+        raise DoesNotFit(f"{network!r} does not fit on {chip.name}: {reasons}", broken)
+    return parts
+
+
+def chips_needed(chip: Chip, parts: Sequence[Part]) -> int:
+    """Chips with a core for every part."""
+    return -(-len(parts) // cores_per_chip(chip))
+
+
+def cores_per_chip(chip: Chip) -> int:
+    """Cores that a network can have on one chip."""
+    assert chip.cores is not None
+    return int(chip.cores.per_chip.amount)
 
 
 def _split_until_kept(

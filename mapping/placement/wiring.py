@@ -244,19 +244,18 @@ class SparseWiring(Wiring[Sparse]):
         super().__init__(connection, forward)
         sides = (connection.n_pre, connection.n_post)
         self.senders, self.receivers = sides if forward else sides[::-1]
-        pre, post = connection.pre, connection.indices
-        self.sender, self.receiver = (pre, post) if forward else (post, pre)
+        self.by_sender, self.by_receiver = connection.rows(forward), connection.rows(not forward)
 
     def reach(self, targets: Sequence[Part]) -> np.ndarray:
         """How many of its synapses each unit has on the target."""
         return np.stack([
-            np.bincount(self.sender[self._onto(target)], minlength=self.senders)
+            np.bincount(self.by_receiver.other[self._onto(target)], minlength=self.senders)
             for target in targets
         ])  # fmt: skip
 
     def fan_in(self, target: Part) -> np.ndarray:
         """How many synapses of the list each unit receives from."""
-        return np.bincount(self.receiver, minlength=self.receivers)[target.first : target.end]
+        return np.diff(self.by_receiver.start)[target.first : target.end]
 
     def rows(self, target: Part, shared: bool) -> list[tuple[int, int]]:
         """No two synapses have a weight in common: axons with their synapses."""
@@ -264,16 +263,18 @@ class SparseWiring(Wiring[Sparse]):
 
     def stored(self, flags: np.ndarray, targets: Sequence[Part], shared: bool) -> np.ndarray:
         """Each weight on the one part that holds its target."""
-        onto = [np.count_nonzero(flags[:, self._onto(target)], axis=1) for target in targets]
-        return np.stack(onto, axis=1)
+        onto = [self.by_receiver.synapse[self._onto(target)] for target in targets]
+        return np.stack([np.count_nonzero(flags[:, held], axis=1) for held in onto], axis=1)
 
     def fans(self, flags: np.ndarray) -> np.ndarray:
         """The flagged synapses of each unit that sends."""
-        return np.bincount(self.sender[flags], minlength=self.senders)
+        counted = np.append(0, np.cumsum(flags[self.by_sender.synapse]))
+        return np.diff(counted[self.by_sender.start])
 
-    def _onto(self, target: Part) -> np.ndarray:
-        """Whether each synapse leads onto a part, bool, shape (synapses,)."""
-        return (self.receiver >= target.first) & (self.receiver < target.end)
+    def _onto(self, target: Part) -> slice:
+        """Where the synapses onto a part stand among those by the unit that receives."""
+        start = self.by_receiver.start
+        return slice(int(start[target.first]), int(start[target.end]))
 
 
 KINDS: dict[type, type[Wiring[Any]]] = {

@@ -35,6 +35,7 @@ from eqchip.emulator.training.runs import save_network
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.activity.writes import weight_updates
 from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.partition import DoesNotFit
 from eqchip.mapping.processes.matrices import matrix_of
 
 RULES = ("one_sided", "bidirectional", "full", "symmetric")
@@ -283,6 +284,13 @@ def test_a_chip_stores_and_writes_existing_synapses_only():
     assert found.attempted[mapped.cores_of(2)].tolist() == [2 + 2 * 2] * 3
     assert found.applied[mapped.cores_of(2)].tolist() == [2, 2, 2]
     assert found.applied.sum() == 6 + 6
+
+
+def test_a_list_that_needs_too_much_of_a_core_is_named_with_what_would_help():
+    rng = np.random.default_rng(0)
+    joins = [Sparse.from_mask(rng.random((9, 8)) < 0.6), Dense(8, 2)]
+    with pytest.raises(DoesNotFit, match=r"synapses onto a unit.*fewer synapses between it and"):
+        map_network(Network.chain(joins, seed=0), small_chip(fan_in=4))
 
 
 # --- kernels, beside plain loops ----------------------------------------------------------

@@ -30,7 +30,8 @@ from eqchip.mapping.activity.cores import core_activity, step_counts
 from eqchip.mapping.activity.steps import sources
 from eqchip.mapping.activity.writes import WeightUpdates, weight_updates
 from eqchip.mapping.chip_file.cores import Sharing
-from eqchip.mapping.placement.mapped import DoesNotFit, MappedNetwork, map_network
+from eqchip.mapping.placement.mapped import MappedNetwork, map_network
+from eqchip.mapping.placement.partition import DoesNotFit
 from eqchip.mapping.placement.route import DIRECTIONS, Link
 
 # --- by hand ------------------------------------------------------------------------------

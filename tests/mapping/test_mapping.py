@@ -22,8 +22,8 @@ from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.plots.mesh import draw_mesh, mesh_picture
 from eqchip.hw_reports.show.mesh_text import mesh_text
 from eqchip.mapping.chip_file.chip import load_chip
-from eqchip.mapping.placement.mapped import DoesNotFit, map_network
-from eqchip.mapping.placement.partition import RESOURCES, limits, split_layer, used
+from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.partition import RESOURCES, DoesNotFit, limits, split_layer, used
 
 KIB = 8 * 1024
 LOIHI = load_chip("loihi1-davies")
@@ -46,6 +46,12 @@ def test_resources_of_a_small_network_by_hand():
     assert [use["fan_in"] for use in mapped.use] == [0, 8 + 2, 8 + 2, 8]
     assert [use["fan_out"] for use in mapped.use] == [8, 2, 2, 8]
     assert mapped.totals["synapse_memory"] == 1792 and mapped.totals["fan_in"] == 10
+
+
+def test_tiles_are_those_with_a_core_that_is_used():
+    # 6 cores, 4 to a tile.
+    mapped = map_network(dense(4, 6, 2), small_chip(units=2, cores_per_tile=4))
+    assert len(mapped.parts) == 6 and mapped.tiles == len(set(mapped.tile.tolist())) == 2
 
 
 def test_synapses_that_a_spike_meets_by_hand():

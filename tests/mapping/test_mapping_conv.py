@@ -30,8 +30,8 @@ from eqchip.hw_reports.pricing.learning_memory import ep_bytes, terms
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.cores import Sharing
-from eqchip.mapping.placement.mapped import DoesNotFit, map_network
-from eqchip.mapping.placement.partition import limits, split_layer
+from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.partition import DoesNotFit, limits, split_layer
 
 LOIHI = load_chip("loihi1-davies")
 LAYERS = ("8x8", "8c3p2", 10)  # 64 units, 3 x 3 places of 8 channels, 10 units
