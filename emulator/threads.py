@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
 from eqchip.emulator.errors import InputError
@@ -24,11 +24,17 @@ def resolve_threads(threads: int | None) -> int:
 
 
 def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
-    """Call work(first, last) for all items, split over threads."""
+    """Call work(first, last) for all items, split over threads.
+
+    All threads have ended when it returns or raises; of several errors the first items' is raised.
+    """
     threads = min(threads, items)
     bounds = [items * k // threads for k in range(threads + 1)]
     others = [_pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
-    work(bounds[0], bounds[1])
+    try:
+        work(bounds[0], bounds[1])
+    finally:
+        wait(others)
     for other in others:
         other.result()
 
