@@ -84,39 +84,42 @@ def lower_timing(
     gain, rate = _calibration(periods, place, row, lowered.biases.dtype, fixed)
     stuck = _stuck(timing, units, place, row)
     lost = round(timing.faults.loss * 2**32)
+    linked = queues.link > 0
     return Clockwork(
-        place[starts],
-        np.diff(starts, append=len(place)),
-        units.layer[starts],
-        units.part[starts],
-        (units.part[starts] if timing.clocks.per == "core" else starts).astype(np.uint64),
-        starts,
-        period,
-        np.rint(timing.clocks.offset * period).astype(np.int64),
-        quanta(timing.clocks.jitter),
-        timing.clocks.restarted,
-        np.array([part.layer for part in parts], np.int64),
-        np.array([part.first for part in parts], np.int64),
-        part_units,
-        np.concatenate([[0], np.cumsum(padded)[:-1]]),
-        part_stop,
-        *_routes(parts, paths, queues.link > 0),
-        paths.link_count if paths is not None and queues.link > 0 else 0,
-        quanta(delays.fixed),
-        quanta(delays.jitter),
-        quanta(delays.hop),
-        lost,
-        quanta(queues.synaptic_event),
-        quanta(queues.link),
-        lost > 0 or quanta(delays.jitter) > 0,
-        scaled,
-        gain,
-        rate,
-        bool(stuck.any()),
-        stuck,
-        np.zeros(2, np.uint64),  # of the run: see `key_of_run`
-        phase_ends(timing, phases),
-        int((units.layer[starts] == 0).sum()),
+        clock_first=place[starts],
+        clock_units=np.diff(starts, append=len(place)),
+        clock_layer=units.layer[starts],
+        clock_part=units.part[starts],
+        clock_number=(units.part[starts] if timing.clocks.per == "core" else starts).astype(
+            np.uint64
+        ),
+        clock_unit=starts,
+        period=period,
+        offset=np.rint(timing.clocks.offset * period).astype(np.int64),
+        jitter=quanta(timing.clocks.jitter),
+        restarted=timing.clocks.restarted,
+        part_layer=np.array([part.layer for part in parts], np.int64),
+        part_begin=np.array([part.first for part in parts], np.int64),
+        part_units=part_units,
+        part_sums=np.concatenate([[0], np.cumsum(padded)[:-1]]),
+        part_stop=part_stop,
+        **_routes(parts, paths, linked),
+        links=paths.link_count if paths is not None and linked else 0,
+        fixed_delay=quanta(delays.fixed),
+        delay_jitter=quanta(delays.jitter),
+        hop=quanta(delays.hop),
+        loss=lost,
+        event_time=quanta(queues.synaptic_event),
+        link_time=quanta(queues.link),
+        draws=lost > 0 or quanta(delays.jitter) > 0,
+        scaled=scaled,
+        gain=gain,
+        rate=rate,
+        faulty=bool(stuck.any()),
+        stuck=stuck,
+        seed=np.zeros(2, np.uint64),  # of the run: see `key_of_run`
+        phase_ends=phase_ends(timing, phases),
+        input_clocks=int((units.layer[starts] == 0).sum()),
     )
 
 
@@ -174,10 +177,8 @@ def _stuck(timing: Asynchronous, units: Units, place: np.ndarray, row: int) -> n
     return stuck
 
 
-def _routes(
-    parts: Sequence[Part], paths: Paths | None, links: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Where the messages of each part go: starts, parts, hops; path starts, links."""
+def _routes(parts: Sequence[Part], paths: Paths | None, links: bool) -> dict[str, np.ndarray]:
+    """Where the messages of each part go, by the names of `Clockwork`."""
     starts, to, hops = [0], [], []
     path_starts, path_links = [0], [np.zeros(0, np.int32)]
     by_layer: dict[int, list[int]] = {}
@@ -193,10 +194,10 @@ def _routes(
                 path_links.append(paths.links[paths.starts[way] : paths.starts[way + 1]])
             path_starts.append(path_starts[-1] + (len(path_links[-1]) if links else 0))
         starts.append(len(to))
-    return (
-        np.array(starts, np.int64),
-        np.array(to, np.int64),
-        np.array(hops, np.int64),
-        np.array(path_starts, np.int64),
-        np.concatenate(path_links).astype(np.int32),
-    )
+    return {
+        "route_starts": np.array(starts, np.int64),
+        "route_part": np.array(to, np.int64),
+        "route_hops": np.array(hops, np.int64),
+        "path_starts": np.array(path_starts, np.int64),
+        "path_links": np.concatenate(path_links).astype(np.int32),
+    }

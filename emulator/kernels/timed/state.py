@@ -158,37 +158,39 @@ def new_cores(clockwork: Clockwork, dtype: np.dtype) -> Cores:
     sums = -(-last // SUMS_LINE) * SUMS_LINE
     fixed = np.dtype(dtype).kind == "i"
     return Cores(
-        np.zeros(clocks, np.int64),
-        np.zeros(clocks, np.int64),
-        np.zeros(clocks, np.int64),
-        aligned_zeros(sums, dtype),
-        aligned_zeros(sums if fixed else 0, dtype),
-        np.zeros(parts, np.int32),
-        np.zeros(parts, np.int32),
-        np.zeros(parts, np.int64),
-        np.zeros(clockwork.links, np.int64),
-        np.zeros(parts, np.int32),
-        np.zeros(parts, np.int32),
+        tick=np.zeros(clocks, np.int64),
+        offset=np.zeros(clocks, np.int64),
+        t=np.zeros(clocks, np.int64),
+        sums=aligned_zeros(sums, dtype),
+        back=aligned_zeros(sums if fixed else 0, dtype),
+        pending_head=np.zeros(parts, np.int32),
+        pending_tail=np.zeros(parts, np.int32),
+        busy=np.zeros(parts, np.int64),
+        free_link=np.zeros(clockwork.links, np.int64),
+        backlog=np.zeros(parts, np.int32),
+        most_backlog=np.zeros(parts, np.int32),
     )
 
 
 def new_saved(clockwork: Clockwork, messages: int, dtype: np.dtype) -> Saved:
     """Memory for the end of the free phase."""
     return Saved(
-        new_cores(clockwork, dtype),
-        np.zeros(messages, np.int64),
-        np.zeros(messages, np.int64),
-        np.zeros(messages, np.int32),
-        np.zeros(messages, np.int32),
-        np.zeros(messages, dtype),
-        np.zeros(2, np.int64),
+        cores=new_cores(clockwork, dtype),
+        time=np.zeros(messages, np.int64),
+        key=np.zeros(messages, np.int64),
+        route=np.zeros(messages, np.int32),
+        stage=np.zeros(messages, np.int32),
+        value=np.zeros(messages, dtype),
+        counts=np.zeros(2, np.int64),
     )
 
 
 def new_buffer(messages: int, dtype: np.dtype) -> Buffer:
     """Memory for the messages that are added together."""
     return Buffer(
-        np.zeros(messages, np.int64), np.zeros(messages, np.int32), np.zeros(messages, dtype)
+        key=np.zeros(messages, np.int64),
+        rows=np.zeros(messages, np.int32),
+        values=np.zeros(messages, dtype),
     )
 
 

@@ -9,6 +9,9 @@ to its place.
 Events are nodes. Node d < the number of clocks is the next tick of clock d; the others are
 messages, taken from a list of free nodes. The order of events is that of (time, key): see
 `Queue`.
+
+What is done for every event casts its subscripts to uint64: a signed one would be tested for
+wrapping around from the end of the array. Where work is done once a phase, none are cast.
 """
 
 from __future__ import annotations
@@ -67,22 +70,22 @@ def new_queue(clocks: int, messages: int, slots: int, shift: int, dtype: np.dtyp
     """Memory for a queue; slots: a power of two."""
     n = clocks + messages
     return Queue(
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int32),
-        np.full(n, NONE, np.int32),
-        np.zeros(n, np.int32),
-        np.zeros(n, np.int32),
-        np.zeros(n, dtype),
-        np.zeros(slots, np.int32),
-        np.zeros(slots, np.int32),
-        shift,
-        slots - 1,
-        clocks,
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int64),
-        np.zeros(n, np.int32),
-        np.zeros(COUNTERS, np.int64),
+        time=np.zeros(n, np.int64),
+        key=np.zeros(n, np.int64),
+        following=np.zeros(n, np.int32),
+        coupled=np.full(n, NONE, np.int32),
+        route=np.zeros(n, np.int32),
+        stage=np.zeros(n, np.int32),
+        value=np.zeros(n, dtype),
+        head=np.zeros(slots, np.int32),
+        tail=np.zeros(slots, np.int32),
+        shift=shift,
+        mask=slots - 1,
+        clocks=clocks,
+        open_time=np.zeros(n, np.int64),
+        open_key=np.zeros(n, np.int64),
+        open_node=np.zeros(n, np.int32),
+        counters=np.zeros(COUNTERS, np.int64),
     )
 
 
