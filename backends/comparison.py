@@ -106,7 +106,7 @@ def compare(problem: Problem, found: Run, expected: Run, tolerance: float = 0.0)
         apart = _distance(found.potentials[layer], expected.potentials[layer])
         largest = max(largest, float(apart.max(initial=0.0)))
         differ = found.bits[layer] != expected.bits[layer]
-        if problem.coding.quantizer != "none":  # else messages are potentials, and bits are 0
+        if problem.coding.sends_bits:  # else messages are potentials, and bits are 0
             bits += differ.size
         mismatches += int(np.count_nonzero(differ))
         for rank, (what, wrong, ours, theirs) in enumerate(

@@ -18,9 +18,10 @@ import numpy as np
 
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
-from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import kind_of
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
@@ -67,7 +68,8 @@ class _Relaxation:
     """A problem under way; arrays are allocated once and written in place."""
 
     def __init__(self, problem: Problem) -> None:
-        network, dtype, coding = problem.network, problem.dtype, problem.coding
+        network, dtype = problem.network, problem.dtype
+        check_kind(problem.coding, (Coding,), "dense")
         if problem.fixed is not None:
             raise InputError("dense: precision 'chip'; expected 'float32' or 'float64'")
         for k, connection in enumerate(network.connections):
@@ -82,7 +84,7 @@ class _Relaxation:
             for w, gain in zip(self.weights, network.feedback_gains, strict=True)
         ]
         self.eps, self.lam = problem.step_table, problem.prediction_table
-        self.rule = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
+        self.rule = problem.coding.adaptive
         self.sends_input = problem.input != "current"
         self.t = 0
 
@@ -274,7 +276,7 @@ def solve(problem: Problem, *, counters: bool = True) -> Run:
 
 def _bits(relaxation: _Relaxation) -> list[np.ndarray]:
     """The bits of the step just taken; all 0 if messages are real numbers."""
-    real_valued = relaxation.problem.coding.quantizer == "none"
+    real_valued = not relaxation.problem.coding.sends_bits
     return [
         np.zeros(layer.q.shape, np.uint8) if real_valued else layer.q.astype(np.uint8)
         for layer in relaxation.layers
@@ -284,7 +286,7 @@ def _bits(relaxation: _Relaxation) -> list[np.ndarray]:
 def _count_arrivals(activity: Activity, k: int, relaxation: _Relaxation) -> None:
     """Count what the step about to be taken receives."""
     sizes, layers = relaxation.problem.network.sizes, relaxation.layers
-    real_valued = relaxation.problem.coding.quantizer == "none"
+    real_valued = not relaxation.problem.coding.sends_bits
     counts = activity.macs if real_valued else activity.synaptic_events
     for c in range(len(sizes) - 1):
         counts[k, c, FORWARD] += np.count_nonzero(layers[c].q) * sizes[c + 1]
@@ -294,7 +296,7 @@ def _count_arrivals(activity: Activity, k: int, relaxation: _Relaxation) -> None
 
 def _count_updates(activity: Activity, k: int, relaxation: _Relaxation) -> None:
     """Count what the step just taken sent."""
-    real_valued = relaxation.problem.coding.quantizer == "none"
+    real_valued = not relaxation.problem.coding.sends_bits
     for index, layer in enumerate(relaxation.layers):
         if index > 0 or relaxation.sends_input:
             sent = int(np.count_nonzero(layer.q))

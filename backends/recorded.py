@@ -71,7 +71,7 @@ def run_of(problem: Problem, sent: Sequence[np.ndarray], potentials: Sequence[np
     """
     rows, shapes, batch = Rows.of(problem), problem.network.layers, len(problem.x)
     shaped = [s.reshape(len(s), batch, *n) for s, n in zip(potentials, shapes, strict=True)]
-    real_valued = problem.coding.quantizer == "none"
+    real_valued = not problem.coding.sends_bits
     bits = [(q & (not real_valued)).astype(np.uint8) for q in sent]
     last = np.cumsum([phase.steps for phase in problem.phases]) - 1
     return Run(
@@ -89,7 +89,7 @@ def run_of(problem: Problem, sent: Sequence[np.ndarray], potentials: Sequence[np
 
 def _activity(problem: Problem, rows: Rows, sent: Sequence[np.ndarray]) -> Activity:
     activity = Activity.zeros(problem.phase_names, len(sent))
-    real_valued = problem.coding.quantizer == "none"
+    real_valued = not problem.coding.sends_bits
     events = activity.macs if real_valued else activity.synaptic_events
     exists = [synapses(connection) for connection in problem.network.connections]
     arriving = rows.source != NOTHING

@@ -8,11 +8,11 @@ from typing import Any
 
 from eqchip.backends import registry
 from eqchip.emulator.description.asynchronous import Asynchronous
-from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Phase
+from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
@@ -25,7 +25,7 @@ def run(
     network: Network | MappedNetwork,
     x: Any,
     *,
-    coding: Coding,
+    coding: Unit,
     phases: Sequence[Phase],
     input: InputMode = "spikes",
     precision: Precision = "float32",
@@ -49,7 +49,9 @@ def run(
         ``run.cores``.
     x : array_like, shape (batch, n_in)
         The clamped input, each value in [0, 1].
-    coding : Coding
+    coding : Unit
+        What every unit computes: :class:`eqchip.Coding`, the EP unit, or the description of another
+        kind.
     phases : sequence of Free and Nudged
         In their order; t, and with it every schedule, runs on from phase to phase.
     input : {"spikes", "current"}

@@ -268,7 +268,7 @@ def noise_of_maxima(
     pooled = [k for k, op in enumerate(ops) if k > 0 and isinstance(op, MaxPoolOperator)]
     if not pooled:
         return None
-    record: Recordable = "potentials" if coding.quantizer == "none" else "bits"
+    record: Recordable = "bits" if coding.sends_bits else "potentials"
     watched = solve(
         pose(
             network, samples.x, coding=coding, phases=[Free(learning.free_steps)],

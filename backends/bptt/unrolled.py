@@ -29,10 +29,11 @@ from typing import Any, Literal
 import numpy as np
 
 from eqchip.backends.bptt.operators import Operator, operators
-from eqchip.emulator.description.coding import Coding, Polynomial
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
@@ -126,12 +127,13 @@ def gradient(
     check_whole("bptt: last", last, 1)
     if last > steps:
         raise InputError(f"bptt: last is {last}; expected at most the {steps} steps there are")
-    if coding.quantizer != "none":
+    check_kind(coding, (Coding,), "bptt")
+    if coding.sends_bits:
         raise InputError(
             f"bptt: quantizer {coding.quantizer!r} has no derivative; expected 'none', the "
             "real-valued network"
         )
-    if not isinstance(coding.step_size, Polynomial):
+    if coding.adaptive is not None:
         raise InputError(
             f"bptt: step_size is {coding.step_size}, which depends on the drive; "
             "expected a Polynomial"

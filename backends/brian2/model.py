@@ -26,7 +26,6 @@ import numpy as np
 from eqchip.backends.recorded import Rows
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator import philox
-from eqchip.emulator.description.coding import OptimalStepSize
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.problem.problem import Problem
 
@@ -69,20 +68,20 @@ def tables(problem: Problem) -> dict[str, np.ndarray]:
     rows, batch = Rows.of(problem), len(problem.x)
     constants = reference.constants(problem)
     found = {}
-    if isinstance(problem.coding.step_size, OptimalStepSize):
+    if problem.coding.adaptive:
         found["first"] = (rows.t == 1).astype(float)
     if has_copy(problem):
         found["saves"], found["restores"] = _copies(problem, rows)
-    if constants.eps is not None:
-        found["eps"] = constants.eps[rows.t - 1]
-    if constants.lam is not None:
-        found["lam"] = constants.lam[rows.t - 1]
+    if constants.unit.eps is not None:
+        found["eps"] = constants.unit.eps[rows.t - 1]
+    if constants.unit.lam is not None:
+        found["lam"] = constants.unit.lam[rows.t - 1]
     found = {name: np.tile(values, batch) for name, values in found.items()}
     offsets = [np.broadcast_to(b, (batch, b.shape[-1])) for b in constants.offsets]
     found["given"] = np.concatenate([problem.x, *offsets], axis=1)
     if has_nudge(problem):
         found |= _nudges(problem, rows)
-    if problem.coding.quantizer == "bernoulli":
+    if problem.coding.draws:
         found["uniform"] = _uniforms(problem, rows)
     return found
 
@@ -149,7 +148,7 @@ def states(problem: Problem) -> list[str]:
         names.append("phi")
     if coding.prediction is not None:
         names.append("r")
-    if isinstance(coding.step_size, OptimalStepSize):
+    if coding.adaptive:
         names += STATISTICS
     return names
 
@@ -159,7 +158,7 @@ def equations(problem: Problem) -> str:
     names = states(problem)
     if has_copy(problem):
         names = [*names, *(f"{name}_free" for name in names)]
-    if problem.coding.quantizer == "bernoulli":
+    if problem.coding.draws:
         names.append("a")
     names.append("own")
     constants = "is_input : 1 (constant)", "is_output : 1 (constant)"
@@ -177,7 +176,7 @@ def update(problem: Problem) -> str:
     coding = problem.coding
     predicts, adapts = (
         coding.prediction is not None,
-        isinstance(coding.step_size, OptimalStepSize),
+        coding.adaptive is not None,
     )
     lines = []
     if has_copy(problem):
@@ -193,7 +192,7 @@ def update(problem: Problem) -> str:
     lines += ADAPT.split("\n") if adapts else ["step = eps(t)"]
     lines.append("moved = clip((1 - step)*s + step*p, 0, 1)")
     lines.append("s = is_input*own + (1 - is_input)*moved")
-    if coding.quantizer != "none":
+    if coding.sends_bits:
         encoded = "(s - (1 - lam(t))*previous)/lam(t)" if predicts else "s"
         lines.append(f"a = {encoded}")
     if coding.quantizer == "sigma-delta":
@@ -250,9 +249,9 @@ def build(problem: Problem, *, record: bool = True) -> Model:
         dt = (sample_clock if name == "given" else clock).dt
         arrays[name] = b2.TimedArray(values, dt=dt, name=f"table_{name}")
     namespace: dict[str, Any] = {**arrays, "ms": b2.ms}
-    if isinstance(problem.coding.step_size, OptimalStepSize):
-        namespace["nu_bar"] = problem.coding.step_size.nu_bar
-        namespace["regularizer"] = problem.coding.step_size.regularizer
+    if problem.coding.adaptive:
+        namespace["nu_bar"] = problem.coding.adaptive.nu_bar
+        namespace["regularizer"] = problem.coding.adaptive.regularizer
 
     threshold, reset, message = SPIKES[problem.coding.quantizer]
     sizes = problem.network.sizes

@@ -23,7 +23,8 @@ from eqchip.backends.brian2 import model as brian2_model
 from eqchip.backends.packages import BRIAN2
 from eqchip.backends.recorded import run_of
 from eqchip.backends.registry import BACKENDS
-from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
@@ -59,7 +60,7 @@ def solve(problem: Problem, target: Target = "numpy") -> Run:
     if target not in get_args(Target):
         known = ", ".join(get_args(Target))
         raise InputError(f"brian2: unknown target {target!r}; expected one of {known}")
-    BACKENDS["brian2"].check(problem)
+    _check(problem)
     b2 = BRIAN2.require()
     if target == "cpp_standalone":
         with compiled(problem) as again:
@@ -85,7 +86,7 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         From a problem to a Run. What may differ from the first problem: weights, biases, inputs,
         targets, beta, schedules and random numbers; not the shapes, nor the kind of coding.
     """
-    BACKENDS["brian2"].check(problem)
+    _check(problem)
     b2 = BRIAN2.require()
     with settings(b2, "cpp_standalone", strict=True), standalone(b2) as folder:
         model = brian2_model.build(problem)
@@ -94,7 +95,7 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
         built = _program(problem)
 
         def again(problem: Problem) -> Run:
-            BACKENDS["brian2"].check(problem)
+            _check(problem)
             if _program(problem) != built:
                 raise InputError(
                     "brian2: the problem has other layers, samples, phases or coding than the one "
@@ -112,12 +113,17 @@ def compiled(problem: Problem) -> Iterator[Callable[[Problem], Run]]:
 
 def _program(problem: Problem) -> tuple[Any, ...]:
     """What is compiled in, and so must not change between the runs of a program."""
-    step_size = problem.coding.step_size
     shapes = {name: values.shape for name, values in brian2_model.tables(problem).items()}
-    adaptive = step_size if isinstance(step_size, OptimalStepSize) else None
+    adaptive = problem.coding.adaptive
     update = brian2_model.update(problem)
     coding, joined = problem.coding.quantizer, problem.network.connections
     return update, shapes, adaptive, coding, problem.input, joined
+
+
+def _check(problem: Problem) -> None:
+    """Refuse what the model does not compute."""
+    check_kind(problem.coding, (Coding,), "brian2")
+    BACKENDS["brian2"].check(problem)
 
 
 @contextmanager

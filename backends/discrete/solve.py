@@ -194,7 +194,7 @@ class State:
     ``ticks``: the next of each clock that runs; gone back to only where clocks restart.
     """
 
-    units: list[reference.Layer]
+    units: list[Any]
     t: list[int]
     sums: list[np.ndarray]
     kept: list[list[Message]]
@@ -404,7 +404,7 @@ class Sample:
         updates = activity.updates_active if active else activity.updates_inactive
         updates[where] += 1
         self.counts.updates[self.row, self.index, unit.core] += 1
-        if active and self.problem.coding.quantizer != "none":
+        if active and self.problem.coding.sends_bits:
             activity.spikes[where] += 1
             self.counts.spikes[self.row, self.index, unit.core] += 1
             self.counts.bits[unit.layer][self.row, self.index, unit.place] += 1
@@ -486,8 +486,8 @@ class Sample:
         way = FORWARD if self.chip.parts[core].layer > unit.layer else FEEDBACK
         connection = min(unit.layer, self.chip.parts[core].layer)
         activity = self.counts.activity
-        real_valued = self.problem.coding.quantizer == "none"
-        events = activity.macs if real_valued else activity.synaptic_events
+        bits = self.problem.coding.sends_bits
+        events = activity.synaptic_events if bits else activity.macs
         events[self.phase, connection, way] += self.chip.fan_out(unit, core)
 
     def lose(self, message: Message) -> None:

@@ -15,8 +15,9 @@ import numpy as np
 
 from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.backends.reference import floating as reference
+from eqchip.backends.reference.arithmetic import rescale, scale
+from eqchip.backends.reference.kinds import At
 from eqchip.emulator.description.asynchronous import QUANTA
-from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.problem.problem import Problem, two_beta
@@ -50,30 +51,22 @@ class FloatUnits:
     ``longest``: the largest step number that a unit may reach.
     """
 
+    _model: Any = reference
+
     def __init__(self, problem: Problem, periods: list[int] | None, longest: int) -> None:
         self.problem, self.periods, self.longest = problem, periods, longest
+        self.twin = reference.twin_of(problem)
         self.drawn: dict[tuple[int, int, int], np.ndarray | None] = {}
 
     @cached_property
     def fixed(self) -> Any:  # reference.Constants, or reference_fixed.Constants in ChipUnits
         """The reference's constants, with schedules as long as the fastest clock needs them."""
-        found, coding = reference.constants(self.problem), self.problem.coding
+        found = reference.constants(self.problem)
+        return replace(found, unit=self.twin.tables(self.problem, self.longest))
 
-        def table(schedule: Any) -> np.ndarray | None:
-            if not isinstance(schedule, Polynomial):
-                return None
-            return schedule.table(self.longest, self.problem.dtype)
-
-        return replace(found, eps=table(coding.step_size), lam=table(coding.prediction))
-
-    def new_state(self) -> reference.Layer:
+    def new_state(self) -> Any:
         """A unit before its first step."""
-
-        def zero() -> np.ndarray:
-            return np.zeros(1, self.problem.dtype)
-
-        statistics = reference.StepStatistics(zero() + 1, zero(), zero(), zero(), zero())
-        return reference.Layer(zero(), zero(), zero(), zero(), statistics)
+        return self.twin.begin(self.problem, (1,))
 
     def new_sums(self, part: Part) -> np.ndarray:
         """The accumulators of a core, shape (units,)."""
@@ -96,29 +89,35 @@ class FloatUnits:
             u = u * self.problem.dtype.type(QUANTA / self.periods[unit.number])
         return u
 
-    def step(self, state: reference.Layer, unit: Unit, u: np.ndarray | None, at: Moment) -> None:
+    def step(self, state: Any, unit: Unit, u: np.ndarray | None, at: Moment) -> None:
         """Points 2 to 5; u is None in the clamped input."""
-        fixed, coding, s_previous = self.fixed, self.problem.coding, state.s
+        run, s_previous, here = self.fixed, state.s, At(at.t, unit.layer, at.phase)
         one = slice(unit.place, unit.place + 1)
-        lam = None if fixed.lam is None else fixed.lam[at.t - 1]
         if u is None:
-            state.s = self.problem.x[at.sample, one]
+            state.s = self._x[at.sample, one]
         else:
-            phase, target, beta = self.problem.phases[at.phase], None, None
-            targets = self.problem.targets[at.phase]
+            phase, target, pull = self.problem.phases[at.phase], None, None
             is_output = unit.layer == len(self.problem.network.sizes) - 1
-            if is_output and isinstance(phase, Nudged) and targets is not None:
-                target, beta = targets[at.sample, one], phase.beta
-            state.r = reference.decode(state.r, u, lam)
-            v = state.r + self._offset(fixed.offsets[unit.layer - 1], at.sample)[one]
-            p = reference.drive(state.s, v, target, beta)
-            if isinstance(coding.step_size, OptimalStepSize):
-                eps = reference.adaptive_step_size(state.statistics, p, at.t, coding.step_size)
-            else:
-                eps = fixed.eps[at.t - 1]
-            state.s = reference.step(state.s, p, eps)
-        uniform = self.uniform(reference, unit, at)
-        reference.encode(state, s_previous, lam, coding.quantizer, uniform)
+            if is_output and isinstance(phase, Nudged):
+                target, pull = self._targets[at.phase][at.sample, one], self._pull(phase)
+            own = replace(
+                run, offsets=[self._offset(o, at.sample)[one] for o in run.offsets]
+            )  # of this unit alone; only those of its layer are read
+            self.twin.advance(own, state, u, target, pull, here)
+        uniform = self.uniform(self._model, unit, at)
+        self.twin.emit(run, state, s_previous, uniform, here)
+
+    @property
+    def _x(self) -> np.ndarray:
+        """What is clamped, in the numbers of the run."""
+        return self.problem.x
+
+    @property
+    def _targets(self) -> Any:
+        return self.problem.targets
+
+    def _pull(self, phase: Nudged) -> Any:
+        return phase.beta
 
     def real(self, s: np.ndarray) -> np.ndarray:
         """Potentials as real numbers."""
@@ -145,20 +144,13 @@ class FloatUnits:
 class ChipUnits(FloatUnits):
     """Units in a chip's integers."""
 
+    _model = reference_fixed
+
     @cached_property
     def fixed(self) -> Any:
         """The reference's constants, with schedules as long as the fastest clock needs them."""
-        found, coding = reference_fixed.constants(self.problem, reference.rows), self.problem.coding
-
-        def table(schedule: Any) -> Any:
-            return None if schedule is None else found.fixed.gains(schedule, self.longest)
-
-        return replace(found, eps=table(coding.step_size), lam=table(coding.prediction))
-
-    def new_state(self) -> reference.Layer:
-        """A unit before its first step."""
-        s, r, phi, q = (np.zeros(1, np.int64) for _ in range(4))
-        return reference.Layer(s, r, phi, q, reference.StepStatistics(*(np.zeros(0),) * 5))
+        found = reference_fixed.constants(self.problem, reference.rows)
+        return replace(found, unit=self.twin.tables(self.problem, self.longest))
 
     def new_sums(self, part: Part) -> np.ndarray:
         """The accumulators of a core, forward and feedback apart, shape (2, units)."""
@@ -178,34 +170,28 @@ class ChipUnits(FloatUnits):
         below, above = sums[:, here : here + 1].copy()
         sums[:, here] = 0
         point = 0 if self.periods is None else CHIP_GAIN_BITS
-        u = reference_fixed.scale(below, exponents[unit.layer - 1] - point)
+        u = scale(below, exponents[unit.layer - 1] - point)
         if unit.layer < len(exponents):
-            u = u + reference_fixed.scale(above, self.fixed.back_exponents[unit.layer] - point)
+            u = u + scale(above, self.fixed.back_exponents[unit.layer] - point)
         u = self.fixed.range.clip(u, moment.phase, unit.layer)
         if self.periods is not None:
             bits = self.fixed.fixed.coefficient_bits
             rate = round(2**bits * QUANTA / self.periods[unit.number])
-            u = reference_fixed.rescale(u * rate, bits)
+            u = rescale(u * rate, bits)
             u = self.fixed.range.clip(u, moment.phase, unit.layer)
         return u
 
-    def step(self, state: reference.Layer, unit: Unit, u: np.ndarray | None, at: Moment) -> None:
-        """Points 2 to 5; u is None in the clamped input."""
-        fixed, layer, s_previous = self.fixed, unit.layer, state.s
-        one = slice(unit.place, unit.place + 1)
-        if u is None:
-            state.s = fixed.x[at.sample, one]
-        else:
-            phase, target, nudge = self.problem.phases[at.phase], None, None
-            if layer == len(self.problem.network.sizes) - 1 and isinstance(phase, Nudged):
-                target = fixed.targets[at.phase][at.sample, one]
-                nudge = two_beta(phase, fixed.fixed)
-            own = replace(
-                fixed, offsets=[self._offset(o, at.sample)[one] for o in fixed.offsets]
-            )  # of this unit alone; only those of its layer are read
-            reference_fixed.advance(state, u, target, nudge, own, at.t, layer, at.phase)
-        uniform = self.uniform(reference_fixed, unit, at)
-        reference_fixed.encode(state, s_previous, uniform, fixed, at.t, layer, at.phase)
+    @property
+    def _x(self) -> np.ndarray:
+        found: np.ndarray = self.fixed.x
+        return found
+
+    @property
+    def _targets(self) -> Any:
+        return self.fixed.targets
+
+    def _pull(self, phase: Nudged) -> Any:
+        return two_beta(phase, self.fixed.fixed)
 
     def real(self, s: np.ndarray) -> np.ndarray:
         """Potentials as real numbers."""

@@ -37,6 +37,7 @@ from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing
 from eqchip.emulator.problem.needs import check_needs, of_network
@@ -73,6 +74,8 @@ def write_nir(
     OSError
         If the file cannot be written.
     """
+    if coding is not None:
+        check_kind(coding, (Coding,), "nir")
     nir = NIR.require()
     check_needs("nir", of_network(network), ())  # its graphs add what arrives, in full
     described = Described(network, coding, input, learning)

@@ -7,14 +7,8 @@ Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1:
 
     receive   u   = q_{l-1} W_l + q_{l+1} W_{l+1}^T
                     from 0, forward then feedback, each by ascending presynaptic unit
-    decode    r   = (1 - lambda) r + lambda u                    (r = u without prediction)
-    drive     v   = r + b                                        (r + (b + I) under a current)
-              p   = rho'(s) v + (2 beta) (y - s)                 (the nudge: output layer only)
-    step      s   = clip((1 - eps) s + eps p, 0, 1)              (s = x in the input layer)
-    encode    a   = (s - (1 - lambda) s_previous) / lambda       (a = s without prediction)
-              phi = phi + a,  q = [phi > 1/2],  phi = phi - q    sigma-delta
-              q   = [a > uniform]                                bernoulli
-              q   = s                                            none: real-valued messages
+    advance   decode, drive, step     what the kind of unit makes of u; for the EP unit see
+    emit      encode                  `ep`
 
 Of readout ``"cross-entropy"`` the last layer is no part of this. It decodes, and sends no bits::
 
@@ -22,12 +16,11 @@ Of readout ``"cross-entropy"`` the last layer is no part of this. It decodes, an
     nudged    s   = beta (y - softmax(z)),  z = s before the phase; held through it. The layer
                     below adds s W^T to its b for as long; W is of the last connection.
 
-with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. W_l is the matrix that a connection
+W_l is the matrix that a connection
 amounts to, whatever its kind; under maximum pooling, for each step and sample another one, made
 of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
 on through the phases; a phase with ``from_free`` starts again from the state and
-the t at the end of the last plain free phase. The step size eps is a schedule of t,
-or, per unit, the rule of :class:`eqchip.emulator.description.coding.OptimalStepSize`. In precision
+the t at the end of the last plain free phase. In precision
 ``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference.fixed`.
 """
 
@@ -41,12 +34,15 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.backends.reference import ep
 from eqchip.backends.reference import fixed as reference_fixed
+from eqchip.backends.reference.kinds import At, Twin
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
-from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import Connection, Conv2d, Dense, Sparse, row_of
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
 from eqchip.emulator.problem.run import Run
 
@@ -143,56 +139,35 @@ def effective_matrix(connection: Connection, q: np.ndarray, matrix: np.ndarray) 
     return np.stack([matrix[:, of_sample] for of_sample in places])
 
 
+# --- units ------------------------------------------------------------------------------
+
+TWINS: dict[type, Twin] = {
+    Coding: Twin(ep.schedules, ep.begin, ep.advance, ep.emit, ep.read),
+}
+
+
 # --- state --------------------------------------------------------------------------------
-
-
-@dataclass
-class StepStatistics:
-    """What each unit of a layer tracks for the optimal step size, shape (batch, units) each."""
-
-    nu: np.ndarray
-    theta: np.ndarray
-    b: np.ndarray
-    d: np.ndarray
-    L: np.ndarray
-
-
-@dataclass
-class Layer:
-    """All that changes in one layer, shape (batch, units) each.
-
-    ``s`` potential, ``r`` decoded input, ``phi`` sigma-delta residue, ``q`` message of the
-    last step.
-    """
-
-    s: np.ndarray
-    r: np.ndarray
-    phi: np.ndarray
-    q: np.ndarray
-    statistics: StepStatistics
 
 
 @dataclass
 class State:
     """The layers, the input first, and the number of the last step taken."""
 
-    layers: list[Layer]
+    layers: list[Any]
     t: int = 0
 
 
+def twin_of(problem: Problem) -> Twin:
+    """The problem's kind of unit in plain numpy, in its precision."""
+    if problem.fixed is None:
+        return unit_row(TWINS, problem.coding, "reference")
+    return unit_row(reference_fixed.TWINS, problem.coding, "reference in precision 'chip'")
+
+
 def initial_state(problem: Problem) -> State:
-    """Everything 0; only nu starts at 1."""
-    dtype = problem.dtype if problem.fixed is None else np.dtype(np.int64)
-
-    def zeros(units: int) -> np.ndarray:
-        return np.zeros((len(problem.x), units), dtype)
-
-    def layer(n: int) -> Layer:
-        nu = zeros(n) + dtype.type(1)
-        statistics = StepStatistics(nu, zeros(n), zeros(n), zeros(n), zeros(n))
-        return Layer(zeros(n), zeros(n), zeros(n), zeros(n), statistics)
-
-    return State([layer(n) for n in problem.network.sizes])
+    """Before step 1."""
+    begin, batch = twin_of(problem).begin, len(problem.x)
+    return State([begin(problem, (batch, units)) for units in problem.network.sizes])
 
 
 @dataclass(frozen=True)
@@ -202,15 +177,15 @@ class Constants:
     ``matrices[c]`` joins layer c to layer c + 1 (or to the map between them that a maximum
     pooling reads), where ``synapses[c]`` is true.
     ``offsets[l - 1]`` is what is added to the decoded input of layer l, shape (units,) or
-    (batch, units): its bias, and in layer 1 the injected current.
+    (batch, units): its bias, and in layer 1 the injected current. ``unit`` is what the kind of
+    unit looks up.
     """
 
     problem: Problem
     matrices: list[np.ndarray]
     synapses: list[np.ndarray]
     offsets: list[np.ndarray]
-    eps: np.ndarray | None
-    lam: np.ndarray | None
+    unit: Any
 
 
 def constants(problem: Problem) -> Constants:
@@ -231,8 +206,7 @@ def constants(problem: Problem) -> Constants:
         matrices,
         [synapses(connection) for connection in network.connections],
         offsets,
-        problem.step_table,
-        problem.prediction_table,
+        unit_row(TWINS, problem.coding, "reference").tables(problem, problem.last_step),
     )
 
 
@@ -254,7 +228,7 @@ def add_messages(u: np.ndarray, q: np.ndarray, matrix: np.ndarray) -> None:
 
 
 def receive(
-    layers: list[Layer], matrices: list[np.ndarray], gains: Sequence[float], index: int
+    layers: list[Any], matrices: list[np.ndarray], gains: Sequence[float], index: int
 ) -> np.ndarray:
     """Point 1: u of one layer, from the messages that its neighbours sent at the last step.
 
@@ -267,80 +241,6 @@ def receive(
         heard = layers[index + 1].q * u.dtype.type(gains[index])
         add_messages(u, heard, np.swapaxes(matrices[index], -1, -2))
     return u
-
-
-def decode(r: np.ndarray, u: np.ndarray, lam: np.floating | None) -> np.ndarray:
-    """Point 2: the decoded input r; lam is the prediction coefficient of this step or None."""
-    if lam is None:
-        return u
-    one = u.dtype.type(1)
-    return (one - lam) * r + lam * u
-
-
-def drive(
-    s: np.ndarray, v: np.ndarray, target: np.ndarray | None, beta: float | None
-) -> np.ndarray:
-    """Point 3: the drive p; target and beta are None but in a nudged output layer."""
-    scalar = s.dtype.type
-    p = np.where((s >= scalar(0)) & (s <= scalar(1)), v, scalar(0))
-    if target is None or beta is None:
-        return p
-    return p + (scalar(2) * scalar(beta)) * (target - s)
-
-
-def step(s: np.ndarray, p: np.ndarray, eps: np.floating | np.ndarray) -> np.ndarray:
-    """Point 4: the new potential; eps is one number, or one per unit."""
-    one = s.dtype.type(1)
-    return np.clip((one - eps) * s + eps * p, s.dtype.type(0), one)
-
-
-def adaptive_step_size(
-    statistics: StepStatistics, p: np.ndarray, t: int, rule: OptimalStepSize
-) -> np.ndarray:
-    """The optimal step size of each unit at step t; updates its statistics."""
-    scalar, k = p.dtype.type, statistics
-    one, nu_bar, reg = scalar(1), scalar(rule.nu_bar), scalar(rule.regularizer)
-    e = p - k.theta
-    k.nu = k.nu / (one + k.nu - nu_bar)
-    k.b = (one - k.nu) * k.b + k.nu * e
-    k.d = (one - k.nu) * k.d + k.nu * (e * e)
-    var = (k.d - k.b * k.b) / (one + k.L)
-    eps = np.ones_like(p) if t == 1 else one - (var + reg) / (k.d + reg)
-    k.L = (one - eps) * (one - eps) * k.L + eps * eps
-    k.theta = (one - eps) * k.theta + eps * p
-    return eps
-
-
-def encode(
-    layer: Layer,
-    s_previous: np.ndarray,
-    lam: np.floating | None,
-    quantizer: str,
-    uniform: np.ndarray | None,
-) -> None:
-    """Point 5: the message q of the new potential, and the residue phi that it leaves."""
-    scalar = layer.s.dtype.type
-    if lam is None:
-        a = layer.s
-    else:
-        a = (layer.s - (scalar(1) - lam) * s_previous) / lam
-
-    if quantizer == "sigma-delta":
-        phi = layer.phi + a
-        layer.q = (phi > scalar(0.5)).astype(phi.dtype)
-        layer.phi = phi - layer.q
-    elif quantizer == "bernoulli":
-        assert uniform is not None
-        layer.q = (a > uniform).astype(a.dtype)
-    else:
-        layer.q = a
-
-
-def read(layer: Layer, u: np.ndarray, b: np.ndarray, lam: Any, beta: float | None) -> None:
-    """A read-out's step: its potentials are what it decodes, but in a nudged phase."""
-    layer.r = decode(layer.r, u, lam)
-    if beta is None:
-        layer.s = layer.r + b
 
 
 def exponential(x: float) -> float:
@@ -371,27 +271,27 @@ def softmax_error(z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def send_error(
-    state: State, fixed: Constants, target: np.ndarray, beta: float, activity: Activity, k: int
+    state: State, run: Constants, target: np.ndarray, beta: float, activity: Activity, k: int
 ) -> list[np.ndarray]:
     """The beginning of nudged phase k of a read-out: what is then added to decoded inputs.
 
     The read-out's potentials become its error, of which the layer below hears.
     """
-    layer, scalar = state.layers[-1], fixed.problem.dtype.type
+    layer, scalar = state.layers[-1], run.problem.dtype.type
     half = 0.5 * float(scalar(2) * scalar(beta))
-    layer.s = (half * softmax_error(layer.s, target)).astype(fixed.problem.dtype)
-    count_error(activity, k, layer.s, fixed.synapses[-1])
-    if len(fixed.offsets) == 1:  # below is the clamped input
-        return fixed.offsets
+    layer.s = (half * softmax_error(layer.s, target)).astype(run.problem.dtype)
+    count_error(activity, k, layer.s, run.synapses[-1])
+    if len(run.offsets) == 1:  # below is the clamped input
+        return run.offsets
     current = np.zeros_like(state.layers[-2].s)
-    gain = current.dtype.type(fixed.problem.network.feedback_gains[-1])
-    add_messages(current, gain * layer.s, fixed.matrices[-1].T)
-    return [*fixed.offsets[:-2], current + fixed.offsets[-2], fixed.offsets[-1]]
+    gain = current.dtype.type(run.problem.network.feedback_gains[-1])
+    add_messages(current, gain * layer.s, run.matrices[-1].T)
+    return [*run.offsets[:-2], current + run.offsets[-2], run.offsets[-1]]
 
 
 def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:
     """The numbers that Bernoulli compares with, shape (batch, units): given, or drawn by t."""
-    if problem.coding.quantizer != "bernoulli":
+    if not problem.coding.draws:
         return None
     if problem.uniforms is not None:
         return problem.uniforms[index][row].astype(problem.dtype)
@@ -401,71 +301,63 @@ def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarra
 
 def time_step(
     state: State,
-    fixed: Constants,
+    run: Constants,
     target: np.ndarray | None,
     beta: float | None,
     row: int,
 ) -> None:
     """Take step t + 1; row counts the steps run so far, over all phases."""
-    problem, coding, layers = fixed.problem, fixed.problem.coding, state.layers
+    problem, layers = run.problem, state.layers
+    unit = TWINS[type(problem.coding)]
     state.t += 1
-    eps = None if fixed.eps is None else fixed.eps[state.t - 1]
-    lam = None if fixed.lam is None else fixed.lam[state.t - 1]
 
     # All layers read the messages of the last step before any layer writes its new ones.
     matrices = [
-        effective_matrix(connection, layers[c].q, fixed.matrices[c])
+        effective_matrix(connection, layers[c].q, run.matrices[c])
         for c, connection in enumerate(problem.network.connections)
     ]
     gains = problem.network.feedback_gains
     received = [receive(layers, matrices, gains, index) for index in range(1, len(layers))]
 
     for index, layer in enumerate(layers):
-        s_previous = layer.s
+        s_previous, at = layer.s, At(state.t, index)
+        is_output = index == len(layers) - 1
         if index == 0:
             layer.s = problem.x
-        elif problem.readout == "cross-entropy" and index == len(layers) - 1:
-            read(layer, received[index - 1], fixed.offsets[index - 1], lam, beta)
+        elif problem.readout == "cross-entropy" and is_output:
+            assert unit.read is not None
+            unit.read(run, layer, received[index - 1], beta, at)
             continue
         else:
-            is_output = index == len(layers) - 1
-            layer.r = decode(layer.r, received[index - 1], lam)
-            v = layer.r + fixed.offsets[index - 1]
-            p = drive(layer.s, v, target if is_output else None, beta)
-            if isinstance(coding.step_size, OptimalStepSize):
-                used = adaptive_step_size(layer.statistics, p, state.t, coding.step_size)
-                layer.s = step(layer.s, p, used)
-            else:
-                assert eps is not None
-                layer.s = step(layer.s, p, eps)
+            pull = (target, beta) if is_output else (None, None)
+            unit.advance(run, layer, received[index - 1], *pull, at)
         if index == 0 and problem.input == "current":
             continue  # what is injected sends nothing: its q stays 0
         uniform = uniform_numbers(problem, index, state.t, row)
-        encode(layer, s_previous, lam, coding.quantizer, uniform)
+        unit.emit(run, layer, s_previous, uniform, at)
 
 
 # --- counting -----------------------------------------------------------------------------
 
 
-def count_arrivals(activity: Activity, phase: int, state: State, fixed: Constants) -> None:
+def count_arrivals(activity: Activity, phase: int, state: State, run: Constants) -> None:
     """Count the messages that arrive at the step about to be taken."""
-    real_valued = fixed.problem.coding.quantizer == "none"
-    counts = activity.macs if real_valued else activity.synaptic_events
-    for c, exists in enumerate(fixed.synapses):
+    counts = activity.synaptic_events if run.problem.coding.sends_bits else activity.macs
+    for c, exists in enumerate(run.synapses):
         below, above = state.layers[c].q, state.layers[c + 1].q
         counts[phase, c, FORWARD] += int((below != 0).sum(axis=0) @ exists.sum(axis=1))
         if c > 0:  # the clamped input receives nothing
             reach = exists.sum(axis=0)
-            places = winners_of(fixed.problem.network.connections[c], below, fixed.matrices[c])
+            places = winners_of(run.problem.network.connections[c], below, run.matrices[c])
             if places is not None:
                 reach = reach[places]  # shape (batch, n_post)
             counts[phase, c, FEEDBACK] += int(((above != 0) * reach).sum())
 
 
-def count_injection(activity: Activity, x: np.ndarray, fixed: Constants) -> None:
+def count_injection(activity: Activity, x: np.ndarray, run: Constants) -> None:
     """Count the injection of the input x as a current: once, in the first phase."""
     injected = np.count_nonzero(x, axis=0)
-    fan_out = fixed.synapses[0].sum(axis=1)
+    fan_out = run.synapses[0].sum(axis=1)
     activity.macs[0, 0, FORWARD] += int(injected @ fan_out)
 
 
@@ -482,15 +374,15 @@ def count_part_spikes(problem: Problem, state: State) -> np.ndarray:
     return np.stack(counts, axis=1).astype(np.int32)
 
 
-def count_updates(activity: Activity, phase: int, state: State, fixed: Constants) -> None:
+def count_updates(activity: Activity, phase: int, state: State, run: Constants) -> None:
     """Count the neuron updates and spikes of the step just taken."""
     for index, layer in enumerate(state.layers):
-        if index == 0 and fixed.problem.input == "current":
+        if index == 0 and run.problem.input == "current":
             continue
         sent = int(np.count_nonzero(layer.q))
         activity.updates_active[phase, index] += sent
         activity.updates_inactive[phase, index] += layer.q.size - sent
-        if fixed.problem.coding.quantizer != "none":
+        if run.problem.coding.sends_bits:
             activity.spikes[phase, index] += sent
 
 
@@ -521,83 +413,114 @@ def solve(problem: Problem) -> Run:
     >>> run.potentials[1].ravel().tolist()
     [0.0, 0.25, 0.375]
     """
-    fixed = constants(problem)
-    integers = reference_fixed.constants(problem, rows) if problem.fixed else None
-    shapes = problem.network.layers
+    run = constants(problem)
+    chip = reference_fixed.constants(problem, rows) if problem.fixed else None
     state = initial_state(problem)
     free_end = state
-    activity = Activity.zeros(problem.phase_names, len(shapes))
-    all_bits: list[list[np.ndarray]] = [[] for _ in shapes]
-    all_potentials: list[list[np.ndarray]] = [[] for _ in shapes]
-    ends: list[list[np.ndarray]] = []
-    part_spikes: list[np.ndarray] = []
-
+    activity = Activity.zeros(problem.phase_names, len(problem.network.layers))
+    found = Found(problem, activity)
     if problem.input == "current":
-        count_injection(activity, problem.x if integers is None else integers.x, fixed)
+        count_injection(activity, problem.x if chip is None else chip.x, run)
     row = 0
     for k, phase in enumerate(problem.phases):
         if phase.from_free:
             state = copy.deepcopy(free_end)
-        beta = phase.beta if isinstance(phase, Nudged) else None
-        now, codes = fixed, integers
-        if problem.readout == "cross-entropy" and isinstance(phase, Nudged):
-            target = problem.targets[k]
-            assert target is not None
-            assert beta is not None
-            if codes is None:
-                now = replace(fixed, offsets=send_error(state, fixed, target, beta, activity, k))
-            else:
-                offsets = reference_fixed.send_error(
-                    state, codes, two_beta(phase, codes.fixed), k, softmax_error
-                )
-                codes = replace(codes, offsets=offsets)
-                count_error(activity, k, state.layers[-1].s, fixed.synapses[-1])
+        now, now_chip = begin_phase(state, run, chip, activity, k)
         for _ in range(phase.steps):
-            count_arrivals(activity, k, state, fixed)
-            if codes is None:
+            count_arrivals(activity, k, state, run)
+            if now_chip is None:
+                beta = phase.beta if isinstance(phase, Nudged) else None
                 time_step(state, now, problem.targets[k], beta, row)
             else:
-                nudge = two_beta(phase, codes.fixed) if isinstance(phase, Nudged) else None
-                reference_fixed.time_step(state, codes, nudge, k, row)
-            count_updates(activity, k, state, fixed)
-            if problem.parts:
-                part_spikes.append(count_part_spikes(problem, state))
+                pull = two_beta(phase, now_chip.fixed) if isinstance(phase, Nudged) else None
+                reference_fixed.time_step(state, now_chip, pull, k, row)
+            count_updates(activity, k, state, run)
+            found.add_step(state)
             row += 1
-            for index, layer in enumerate(state.layers):
-                all_bits[index].append(emitted_bits(layer, problem))
-                real = layer.s.copy() if integers is None else integers.fixed.reals(layer.s)
-                all_potentials[index].append(real)
-        ends.append([potentials[-1] for potentials in all_potentials])
+        found.end_phase()
         if isinstance(phase, Free) and not phase.from_free:
             free_end = copy.deepcopy(state)
-
-    def stack(steps: list[list[np.ndarray]]) -> list[np.ndarray]:
-        return [
-            np.stack(values).reshape(len(values), len(problem.x), *shape)
-            for values, shape in zip(steps, shapes, strict=True)
-        ]
-
-    saturations = np.zeros((len(problem.phases), len(shapes)), np.int64)
-    if integers is not None:
-        saturations = integers.range.saturations
+    saturations = np.zeros((len(problem.phases), len(state.layers)), np.int64)
+    if chip is not None:
+        saturations = chip.range.saturations
         check_saturations(problem, saturations)
-    return Run(
-        phases=problem.phases,
-        bits=stack(all_bits) if "bits" in problem.record else None,
-        potentials=stack(all_potentials) if "potentials" in problem.record else None,
-        ends=[
-            [s.reshape(len(s), *shape) for s, shape in zip(end, shapes, strict=True)]
-            for end in ends
-        ],
-        activity=replace(activity, samples=len(problem.x)),
-        part_spikes=np.stack(part_spikes) if problem.parts else None,
-        saturations=saturations,
-        readout=problem.readout,
-    )
+    return found.run(saturations)
 
 
-def emitted_bits(layer: Layer, problem: Problem) -> np.ndarray:
+def begin_phase(
+    state: State,
+    run: Constants,
+    chip: reference_fixed.Constants | None,
+    activity: Activity,
+    k: int,
+) -> tuple[Constants, reference_fixed.Constants | None]:
+    """What phase k reads: in a nudged phase of a read-out, its error is sent back and held."""
+    problem, phase = run.problem, run.problem.phases[k]
+    if problem.readout != "cross-entropy" or not isinstance(phase, Nudged):
+        return run, chip
+    if chip is None:
+        target = problem.targets[k]
+        assert target is not None
+        offsets = send_error(state, run, target, phase.beta, activity, k)
+        return replace(run, offsets=offsets), None
+    pull = two_beta(phase, chip.fixed)
+    chip = replace(chip, offsets=reference_fixed.send_error(state, chip, pull, k, softmax_error))
+    count_error(activity, k, state.layers[-1].s, run.synapses[-1])
+    return run, chip
+
+
+class Found:
+    """What a run finds, step by step."""
+
+    def __init__(self, problem: Problem, activity: Activity) -> None:
+        self.problem, self.activity = problem, activity
+        self.bits: list[list[np.ndarray]] = [[] for _ in problem.network.layers]
+        self.potentials: list[list[np.ndarray]] = [[] for _ in problem.network.layers]
+        self.ends: list[list[np.ndarray]] = []
+        self.part_spikes: list[np.ndarray] = []
+
+    def add_step(self, state: State) -> None:
+        """Keep what the step just taken shows."""
+        fixed = self.problem.fixed
+        if self.problem.parts:
+            self.part_spikes.append(count_part_spikes(self.problem, state))
+        for index, layer in enumerate(state.layers):
+            self.bits[index].append(emitted_bits(layer, self.problem))
+            self.potentials[index].append(layer.s.copy() if fixed is None else fixed.reals(layer.s))
+
+    def end_phase(self) -> None:
+        """Keep the potentials of the step just taken."""
+        self.ends.append([potentials[-1] for potentials in self.potentials])
+
+    def run(self, saturations: np.ndarray) -> Run:
+        """The run in which all this was found."""
+        problem, shapes = self.problem, self.problem.network.layers
+        batch = len(problem.x)
+
+        def stack(steps: list[list[np.ndarray]]) -> list[np.ndarray]:
+            return [
+                np.stack(values).reshape(len(values), batch, *shape)
+                for values, shape in zip(steps, shapes, strict=True)
+            ]
+
+        return Run(
+            phases=problem.phases,
+            bits=stack(self.bits) if "bits" in problem.record else None,
+            potentials=stack(self.potentials) if "potentials" in problem.record else None,
+            ends=[
+                [s.reshape(batch, *shape) for s, shape in zip(end, shapes, strict=True)]
+                for end in self.ends
+            ],
+            activity=replace(self.activity, samples=batch),
+            part_spikes=np.stack(self.part_spikes) if problem.parts else None,
+            saturations=saturations,
+            readout=problem.readout,
+        )
+
+
+def emitted_bits(layer: Any, problem: Problem) -> np.ndarray:
     """The bits of the step just taken, uint8, shape (batch, units); 0 if messages are real."""
-    if problem.coding.quantizer == "none":
+    if not problem.coding.sends_bits:
         return np.zeros(layer.q.shape, np.uint8)
-    return layer.q.astype(np.uint8)
+    sent: np.ndarray = layer.q.astype(np.uint8)
+    return sent

@@ -56,6 +56,7 @@ import numpy as np
 
 from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.backends.reference import floating as reference
+from eqchip.backends.reference.arithmetic import rescale
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
@@ -153,7 +154,7 @@ class Memory:
 def codes_of(stored: np.ndarray, onchip: OnChip) -> np.ndarray:
     """What is stored, without the bits below the point: nearest, ties up."""
     bits = onchip.accumulator_bits
-    return reference_fixed.rescale(stored, bits)
+    return rescale(stored, bits)
 
 
 def new_memory(config: Config, network: Network) -> Memory:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError, check_number
 
 # Read by pydantic where these classes are part of a configuration file.
@@ -139,8 +141,8 @@ class OptimalStepSize:
 
 
 @dataclass(frozen=True)
-class Coding:
-    """Encoder, decoder and step size of all units of a network.
+class Coding(Unit):
+    """The EP unit: encoder, decoder and step size of all units of a network.
 
     With the potential s, the prediction coefficient lambda and the step size eps
     at step t, a unit receives the weighted bits u and computes::
@@ -173,6 +175,9 @@ class Coding:
 
     __pydantic_config__ = FORBID_EXTRA
 
+    precisions: ClassVar[tuple[Precision, ...]] = ("float32", "float64", "chip")
+    reads_out: ClassVar[bool] = True
+
     quantizer: Quantizer = "sigma-delta"
     step_size: Polynomial | OptimalStepSize = Polynomial(0.8)
     prediction: Polynomial | None = Polynomial(0.83, 0.58)
@@ -201,3 +206,66 @@ class Coding:
     def real_valued(cls, step_size: float = 0.5) -> Coding:
         """The continuous-valued network with a constant step size."""
         return cls(quantizer="none", step_size=Polynomial(step_size), prediction=None)
+
+    @property
+    def adaptive(self) -> OptimalStepSize | None:
+        """How each unit adapts its step size; None where it follows a schedule."""
+        return self.step_size if isinstance(self.step_size, OptimalStepSize) else None
+
+    @property
+    def sends_bits(self) -> bool:
+        """Whether messages are bits; without a quantizer they are potentials."""
+        return self.quantizer != "none"
+
+    @property
+    def draws(self) -> bool:
+        """Whether a unit takes a uniform number at every step: the quantizer is Bernoulli's."""
+        return self.quantizer == "bernoulli"
+
+    def check_precision(self, precision: Precision) -> None:
+        """Refuse what no core of a chip computes: real-valued messages, and quotients.
+
+        Raises
+        ------
+        InputError
+        """
+        super().check_precision(precision)
+        if precision == "chip" and not self.sends_bits:
+            raise InputError(
+                "run: quantizer 'none' sends real values; precision 'chip' has spikes only: "
+                "expected 'sigma-delta' or 'bernoulli'"
+            )
+        if precision == "chip" and self.adaptive is not None:
+            raise InputError(
+                "run: OptimalStepSize divides at every step, which no core of precision 'chip' "
+                "can; expected a Polynomial step size"
+            )
+
+    def check_numbers(self, steps: int, dtype: np.dtype) -> None:
+        """Refuse schedules and a regularizer that round to 0.
+
+        Raises
+        ------
+        InputError
+        """
+        if not isinstance(self.step_size, OptimalStepSize):
+            self.step_size.table(steps, dtype)
+        if self.prediction is not None:
+            self.prediction.table(steps, dtype)
+        if self.adaptive is not None and not dtype.type(self.adaptive.regularizer) > 0:
+            raise InputError(
+                f"run: regularizer {self.adaptive.regularizer!r} rounds to 0 in {dtype}; "
+                "expected a larger one"
+            )
+
+    def check_uniforms(self) -> None:
+        """Refuse uniform numbers given by hand, unless the quantizer is Bernoulli's.
+
+        Raises
+        ------
+        InputError
+        """
+        if not self.draws:
+            raise InputError(
+                f"run: uniforms are given with quantizer {self.quantizer!r}; expected 'bernoulli'"
+            )

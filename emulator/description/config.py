@@ -224,7 +224,7 @@ def check_on_chip(config: Config) -> None:
             f"on_chip: minibatch is {descent.minibatch} with accumulator_bits 0, so nothing could "
             "remember its sum; expected minibatch 1, or accumulator_bits above 0"
         )
-    if coding.quantizer == "none":
+    if not coding.sends_bits:
         raise InputError(
             "on_chip: quantizer 'none' sends real values; expected 'sigma-delta' or 'bernoulli'"
         )

@@ -41,20 +41,22 @@ EVENTS_PER_SLOT = 2  # of the wheel; measured: fewer and the empty slots cost mo
 MOST_SLOTS = 2**22
 FIRST_LOG = 2**16
 NAMES = EVENT.names or ()
-LOGS = timed_state.Counts._fields[-len(NAMES) :]
+LOGS = {name: f"log_{name}" for name in NAMES}  # of `Counts`, by the names of EVENT
 
 
 class Overflow(InputError):
-    """More messages in flight than allowed; ``run`` holds what was computed."""
+    """More messages in flight than allowed in ``sample``; ``run`` holds what was computed."""
 
+    sample: int
     run: Run | None = None
 
 
 class Asked(NamedTuple):
-    """A problem as the kernels are given it; see `relax.relax`."""
+    """A problem as the kernels are given it; see `relax.relax`. kept: what its units keep."""
 
     lowered: Lowered
-    rules: Any
+    rules: arrays.Rules
+    kept: arrays.Kept
     given: np.ndarray
     x: np.ndarray
     targets: np.ndarray
@@ -64,12 +66,14 @@ class Asked(NamedTuple):
 class Chip:
     """One timing of networks of one shape, lowered: what every minibatch of a training shares."""
 
-    def __init__(self, problem: Problem, lowered: Lowered) -> None:
+    def __init__(self, problem: Problem, asked: Asked) -> None:
         assert problem.timing is not None
+        lowered = asked.lowered
         self.timing: Asynchronous = problem.timing
         self.parts = problem.parts or whole_layers(problem.network.sizes)
         self.paths = problem.paths
-        self.key = self._key(problem, lowered)
+        self.key = self._key(problem, asked)
+        self.kept = asked.kept
         self.dtype = lowered.biases.dtype  # of states
         self.units, self.layers = int(lowered.offsets[-1]), len(lowered.sizes)
         self.clockwork = lower_timing(
@@ -77,20 +81,21 @@ class Chip:
         )
         self.slots, self.shift = self._wheel()
 
-    def suits(self, problem: Problem, lowered: Lowered) -> bool:
+    def suits(self, problem: Problem, asked: Asked) -> bool:
         """Whether it is the chip of this problem as well."""
-        return self.paths is problem.paths and self.key == self._key(problem, lowered)
+        return self.paths is problem.paths and self.key == self._key(problem, asked)
 
     @staticmethod
-    def _key(problem: Problem, lowered: Lowered) -> tuple[Any, ...]:
+    def _key(problem: Problem, asked: Asked) -> tuple[Any, ...]:
         return (
+            asked.kept,
             problem.timing,
             problem.parts,
             problem.fixed,
             problem.network.layers,
             tuple(phase.steps for phase in problem.phases),
-            lowered.biases.dtype,
-            lowered.offsets.tobytes(),
+            asked.lowered.biases.dtype,
+            asked.lowered.offsets.tobytes(),
         )
 
     def _wheel(self) -> tuple[int, int]:
@@ -122,8 +127,9 @@ class Memory:
 
     def __init__(self, chip: Chip, lowered: Lowered) -> None:
         self.chip = chip
-        self.state = arrays.new_state(chip.units, chip.layers, chip.dtype)
-        self.free = arrays.new_state(chip.units, chip.layers, chip.dtype)
+        self.state, self.free = (
+            arrays.new_state(chip.kept, chip.units, chip.layers, chip.dtype) for _ in range(2)
+        )
         self.scratch = arrays.new_scratch(lowered, chip.dtype)
         self.cores = timed_state.new_cores(chip.clockwork, chip.dtype)
         self.idle = np.zeros(len(chip.clockwork.period), np.int64)
@@ -143,20 +149,20 @@ class Memory:
     def grow_log(self, logged: int) -> None:
         """Room for so many recorded events."""
         self.logged = logged
-        self.log = [np.zeros(logged, EVENT[name]) for name in NAMES]
+        self.log = {log: np.zeros(logged, EVENT[name]) for name, log in LOGS.items()}
 
     def events(self) -> np.ndarray:
         """The recorded events of the sample that was run last, as an array of EVENT."""
         found = np.zeros(int(self.queue.counters[LOGGED]), EVENT)
-        for name, values in zip(NAMES, self.log, strict=True):
-            found[name] = values[: len(found)]
+        for name, log in LOGS.items():
+            found[name] = self.log[log][: len(found)]
         return found
 
 
-def chip_of(problem: Problem, lowered: Lowered) -> Chip:
+def chip_of(problem: Problem, asked: Asked) -> Chip:
     """The chip of a problem: the last one, if it suits."""
-    if not _chips or not _chips[-1].suits(problem, lowered):
-        _chips[:] = [Chip(problem, lowered)]
+    if not _chips or not _chips[-1].suits(problem, asked):
+        _chips[:] = [Chip(problem, asked)]
     return _chips[-1]
 
 
@@ -164,15 +170,18 @@ def new_counts(problem: Problem, chip: Chip) -> timed_state.Counts:
     """Zeroed counts of a run."""
     batch, phases, layers = len(problem.x), len(problem.phases), chip.layers
     rows, parts = rows_of(problem), len(chip.parts)
-    by_part = [np.zeros((rows, batch, parts), np.int32) for _ in range(4)]
+    by_part = {
+        name: np.zeros((rows, batch, parts), np.int32)
+        for name in ("backlog", "part_updates", "received", "spikes")
+    }
     return timed_state.Counts(
-        np.zeros((batch, phases, 5), np.int64),
-        np.zeros(batch, np.int64),
-        np.zeros((batch, phases, layers), np.int64),
-        np.zeros((rows, batch), np.int32),
-        np.zeros((rows, batch), np.int32),
-        *by_part,
-        *(np.zeros(0, EVENT[name]) for name in NAMES),
+        messages=np.zeros((batch, phases, 5), np.int64),
+        left=np.zeros(batch, np.int64),
+        updates=np.zeros((batch, phases, layers), np.int64),
+        in_flight=np.zeros((rows, batch), np.int32),
+        link_backlog=np.zeros((rows, batch), np.int32),
+        **by_part,
+        **{log: np.zeros(0, EVENT[name]) for name, log in LOGS.items()},
     )
 
 
@@ -194,15 +203,12 @@ def run_samples(
     memory = _memory(chip, asked.lowered)
     clockwork = chip.clockwork._replace(seed=key_of_run(chip.timing, seed))
     while first < last:
-        logged = (
-            counts
-            if events is None
-            else counts._replace(**dict(zip(LOGS, memory.log, strict=True)))
-        )
+        logged = counts if events is None else counts._replace(**memory.log)
         stopped = relax_timed(
-            asked.lowered, asked.rules, clockwork, record, logged, *asked[2:], memory.state,
-            memory.free, memory.scratch, memory.cores, memory.queue, memory.saved, memory.buffer,
-            memory.idle, first, last if events is None else first + 1,
+            asked.lowered, asked.rules, clockwork, record, logged, asked.given, asked.x,
+            asked.targets, asked.samples, memory.state, memory.free, memory.scratch, memory.cores,
+            memory.queue, memory.saved, memory.buffer, memory.idle, first,
+            last if events is None else first + 1,
         )  # fmt: skip
         overflow = int(memory.queue.counters[OVERFLOW])
         if overflow == 0:
@@ -219,7 +225,7 @@ def run_samples(
             if events is not None:
                 events[first] = memory.events()
             return _overflow(memory, counts, first)
-        _forget(record, counts, first)
+        forget(record, counts, events, first)
     return None
 
 
@@ -253,15 +259,22 @@ def _memory(chip: Chip, lowered: Lowered) -> Memory:
     return memory
 
 
-def _forget(record: arrays.Record, counts: timed_state.Counts, b: int) -> None:
-    """Clear what a sample has counted: it is run again."""
+def forget(
+    record: arrays.Record, counts: timed_state.Counts, events: list[np.ndarray] | None, b: int
+) -> None:
+    """Clear what a sample has counted: as if it had not been run."""
+    if events is not None:
+        events[b] = np.zeros(0, EVENT)
     for array in (record.active, record.arrivals, record.injected, record.saturations):
         array[b] = 0
     for array in (record.ends, record.bits, record.potentials):
         array[:, b] = 0
     for array in (counts.messages, counts.left, counts.updates):
         array[b] = 0
-    for array in counts[3:9]:
+    for array in (
+        counts.in_flight, counts.link_backlog, counts.backlog, counts.part_updates,
+        counts.received, counts.spikes,
+    ):  # fmt: skip
         array[:, b] = 0
 
 
@@ -276,8 +289,10 @@ def _overflow(memory: Memory, counts: timed_state.Counts, b: int) -> Overflow:
         if cores.backlog[busiest]
         else ""
     )
-    return Overflow(
+    overflow = Overflow(
         f"run: sample {b} has {int(queue.counters[MESSAGES])} messages in flight, waiting or "
         f"unread at time {now:.3f}, and most_in_flight is {limit}{backlog}; expected shorter "
         "delays or faster queues, or a larger most_in_flight"
     )
+    overflow.sample = b
+    return overflow

@@ -7,34 +7,27 @@ from dataclasses import replace
 
 import numpy as np
 
-from eqchip.emulator import philox
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.asynchronous import EVENT
-from eqchip.emulator.description.coding import OptimalStepSize
-from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.engine.asynchronous import (
     Asked,
     Overflow,
     chip_of,
+    forget,
     new_counts,
     rows_of,
     run_samples,
     timed,
 )
 from eqchip.emulator.engine.lowering import lower, lower_fixed
+from eqchip.emulator.engine.units import lower_unit, rules_of
+from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units
 from eqchip.emulator.kernels.relax import relax
-from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
+from eqchip.emulator.problem.problem import Problem, check_saturations
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.threads import resolve_threads, share
-
-QUANTIZERS = {
-    "sigma-delta": arrays.SIGMA_DELTA,
-    "bernoulli": arrays.BERNOULLI,
-    "none": arrays.REAL_VALUED,
-}
 
 
 def solve(
@@ -57,7 +50,7 @@ def solve(
         The problem's network, lowered before (training lowers once), with the problem's
         parts and in its numbers.
     average_steps : int
-        The ends of a phase are means over so many of its last steps. Not with a timing.
+        The ends of a phase are means over so many of its last steps, 1 with a timing.
 
     Returns
     -------
@@ -66,62 +59,86 @@ def solve(
     Raises
     ------
     InputError
-        In strict mode, if a state left the chip's range. Without a clock, if more messages are
+        For units that the engine does not know, and a mean over more steps than a phase has. In
+        strict mode, if a state left the chip's range. Without a clock, if more messages are
         in flight than `most_in_flight` allows: the error's ``run`` holds what was computed.
     """
-    lowered = lower_problem(problem) if lowered is None else lowered
+    _check_average(problem, average_steps)
+    asked = ask(problem, lower_problem(problem) if lowered is None else lowered, average_steps)
+    record = _new_record(problem, asked.lowered)
     workers = resolve_threads(threads)
-    batch, units = len(problem.x), int(lowered.offsets[-1])
-    phases, layers = len(problem.phases), len(lowered.sizes)
-    steps = problem.steps if problem.timing is None else rows_of(problem)
-    dtype = lowered.biases.dtype  # of states
-    record = arrays.Record(
-        np.zeros((phases, batch, units), dtype),
-        np.zeros((batch, phases, layers), np.int64),
-        np.zeros((batch, phases, layers - 1, 2), np.int64),
-        np.zeros(batch, np.int64),
-        np.zeros((batch, phases, layers), np.int64),
-        np.zeros((batch, phases), np.int64),
-        np.zeros((steps if "bits" in problem.record else 0, batch, units), np.uint8),
-        np.zeros((steps if "potentials" in problem.record else 0, batch, units), dtype),
-        np.zeros((steps if problem.parts else 0, batch, len(lowered.part_ends)), np.int32),
-    )
-    asked = Asked(
-        lowered,
-        _rules(problem, average_steps)
-        if problem.fixed is None
-        else fixed_rules(problem, problem.fixed, average_steps),
-        _given_uniforms(problem, lowered),
-        numbers_of(problem, problem.x),
-        targets_of(problem, int(lowered.sizes[-1])),
-        problem.samples.astype(np.uint64),
-    )
     if problem.timing is not None:
         return _solve_timed(problem, asked, record, workers)
-    adaptive = isinstance(problem.coding.step_size, OptimalStepSize)
-    share(
-        lambda first, last: relax(
-            lowered,
-            asked.rules,
-            record,
-            *asked[2:],
-            arrays.new_state(units, layers, dtype, adaptive),
-            arrays.new_state(units, layers, dtype, adaptive),
-            arrays.new_scratch(lowered, dtype),
-            first,
-            last,
-        ),
-        batch,
-        workers,
-    )
+    layers, units = len(asked.lowered.sizes), int(asked.lowered.offsets[-1])
+    dtype = asked.lowered.biases.dtype  # of states
+
+    def work(first: int, last: int) -> None:
+        state, free = (arrays.new_state(asked.kept, units, layers, dtype) for _ in range(2))
+        relax(
+            asked.lowered, asked.rules, record, asked.given, asked.x, asked.targets, asked.samples,
+            state, free, arrays.new_scratch(asked.lowered, dtype), first, last,
+        )  # fmt: skip
+
+    share(work, len(problem.x), workers)
     run = _answer(problem, asked.lowered, record, average_steps=average_steps)
     check_saturations(problem, record.saturations.sum(0))
     return run
 
 
+def _check_average(problem: Problem, average_steps: int) -> None:
+    """Refuse a mean that no phase can give."""
+    check_whole("run: average_steps", average_steps, 1)
+    if average_steps > 1 and problem.timing is not None:
+        raise InputError(
+            f"run: average_steps is {average_steps} with a timing, where units step at times of "
+            "their own; expected 1"
+        )
+    for k, phase in enumerate(problem.phases):
+        if average_steps > phase.steps:
+            raise InputError(
+                f"run: average_steps is {average_steps}, but phase {k} has {phase.steps} steps; "
+                "expected at most as many"
+            )
+
+
+def ask(problem: Problem, lowered: Lowered, average_steps: int = 1) -> Asked:
+    """The problem as kernels are given it."""
+    unit = lower_unit(problem)
+    return Asked(
+        lowered=lowered,
+        rules=rules_of(problem, unit, average_steps),
+        kept=unit.kept,
+        given=_given_uniforms(problem, lowered),
+        x=numbers_of(problem, problem.x),
+        targets=targets_of(problem, int(lowered.sizes[-1])),
+        samples=problem.samples.astype(np.uint64),
+    )
+
+
+def _new_record(problem: Problem, lowered: Lowered) -> arrays.Record:
+    """Zeroed results, with what is to be recorded of every step."""
+    batch, units = len(problem.x), int(lowered.offsets[-1])
+    phases, layers = len(problem.phases), len(lowered.sizes)
+    steps = problem.steps if problem.timing is None else rows_of(problem)
+    dtype = lowered.biases.dtype  # of states
+    parted = steps if problem.parts else 0
+    bits, potentials = (steps if name in problem.record else 0 for name in ("bits", "potentials"))
+    return arrays.Record(
+        ends=np.zeros((phases, batch, units), dtype),
+        active=np.zeros((batch, phases, layers), np.int64),
+        arrivals=np.zeros((batch, phases, layers - 1, 2), np.int64),
+        injected=np.zeros(batch, np.int64),
+        saturations=np.zeros((batch, phases, layers), np.int64),
+        returned=np.zeros((batch, phases), np.int64),
+        bits=np.zeros((bits, batch, units), np.uint8),
+        potentials=np.zeros((potentials, batch, units), dtype),
+        part_spikes=np.zeros((parted, batch, len(lowered.part_ends)), np.int32),
+    )
+
+
 def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers: int) -> Run:
     """Run a problem without a global clock; raises Overflow, with what was computed as `run`."""
-    chip = chip_of(problem, asked.lowered)
+    chip = chip_of(problem, asked)
     counts = new_counts(problem, chip)
     events: list[np.ndarray] | None = None
     if "events" in problem.record:
@@ -134,11 +151,15 @@ def _solve_timed(problem: Problem, asked: Asked, record: arrays.Record, workers:
             overflows.append(overflow)
 
     share(work, len(problem.x), workers)
+    overflow = min(overflows, key=lambda found: found.sample, default=None)
+    if overflow is not None:  # as on one thread, nothing after it is run
+        for b in range(overflow.sample + 1, len(problem.x)):
+            forget(record, counts, events, b)
     if problem.parts:
         record = record._replace(part_spikes=counts.spikes)
     run = _answer(problem, asked.lowered, record, counts.updates.sum(0))
     run = replace(run, timed=timed(chip, counts, events))
-    for overflow in overflows:
+    if overflow is not None:
         overflow.run = run
         raise overflow
     check_saturations(problem, record.saturations.sum(0))
@@ -177,65 +198,6 @@ def lower_problem(problem: Problem, mirror: Sequence[np.ndarray] | None = None) 
     if problem.fixed is not None:
         return lower_fixed(problem.network, problem.fixed, problem.parts, mirror=mirror)
     return lower(problem.network, problem.dtype, problem.parts)
-
-
-def _rules(problem: Problem, average: int) -> arrays.Rules:
-    dtype, coding = problem.dtype, problem.coding
-    one = dtype.type(1)
-    none = np.zeros(0, dtype)
-    # Copies are writable, as `none` is: one type for numba, so one compilation for all codings.
-    eps = none if problem.step_table is None else problem.step_table.copy()
-    lam = none if problem.prediction_table is None else problem.prediction_table.copy()
-    adaptive = coding.step_size if isinstance(coding.step_size, OptimalStepSize) else None
-    low, high = philox.split_seed(problem.seed)
-    return arrays.Rules(
-        QUANTIZERS[coding.quantizer],
-        adaptive is not None,
-        coding.prediction is not None,
-        problem.input == "current",
-        eps,
-        one - eps,
-        lam,
-        one - lam,
-        np.array([adaptive.nu_bar if adaptive else 0], dtype),
-        np.array([adaptive.regularizer if adaptive else 0], dtype),
-        np.array([phase.steps for phase in problem.phases], np.int64),
-        np.array([phase.from_free for phase in problem.phases], np.int64),
-        np.array([2 * p.beta if isinstance(p, Nudged) else 0 for p in problem.phases], dtype),
-        np.array([low, high], np.uint64),
-        1,
-        average,
-        problem.readout == "cross-entropy",
-    )
-
-
-def fixed_rules(problem: Problem, fixed: FixedPoint, average: int) -> arrays.FixedRules:
-    """The problem's coding and phases as kernels of a chip's integers take them."""
-    coding = problem.coding
-    low, high = philox.split_seed(problem.seed)
-    lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
-    return arrays.FixedRules(
-        QUANTIZERS[coding.quantizer],
-        False,
-        coding.prediction is not None,
-        problem.input == "current",
-        problem.step_gains,
-        lam,
-        fixed.inverse_gains(lam),
-        fixed.coefficient_bits,
-        fixed.fraction_bits,
-        fixed.lowest_state,
-        fixed.highest_state,
-        np.array([phase.steps for phase in problem.phases], np.int64),
-        np.array([phase.from_free for phase in problem.phases], np.int64),
-        np.array(
-            [two_beta(p, fixed) if isinstance(p, Nudged) else 0 for p in problem.phases], np.int64
-        ),
-        np.array([low, high], np.uint64),
-        fixed.one,
-        average,
-        problem.readout == "cross-entropy",
-    )
 
 
 def numbers_of(problem: Problem, values: np.ndarray) -> np.ndarray:
@@ -290,8 +252,8 @@ def activity_of(
     active = record.active.sum(0)
     arrivals = record.arrivals.sum(0)
     spikes, events, macs = active, arrivals, np.zeros_like(arrivals)
-    if problem.coding.quantizer == "none":  # messages, but no spikes
-        spikes, events, macs = np.zeros_like(active), macs, arrivals
+    if not problem.coding.sends_bits:  # messages, but no spikes
+        spikes, events, macs = np.zeros_like(active), np.zeros_like(arrivals), arrivals
     macs[0, 0, 0] += record.injected.sum()
     macs[:, -1, 1] += record.returned.sum(0)
     return Activity(problem.phase_names, batch, spikes, active, updates - active, events, macs)

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.fixed import emit_states
-from eqchip.emulator.kernels.floating import emit as emit_floats
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
-from eqchip.emulator.kernels.jit import by_number, inlined
-from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.kinds import emit
 from eqchip.emulator.kernels.units import clear, copy, draw_uniforms, mark, ones_in
-
-emit = by_number(emit_floats, emit_states)
 
 
 @inlined
@@ -40,15 +36,15 @@ def encode(
     encoded: whether scratch.q holds their bits.
     """
     first, n = net.offsets[layer], net.sizes[layer]
-    at = following * len(state.s) + first
-    if rules.quantizer == REAL_VALUED:
-        return gather_values(state.rows, state.values, at, state.s, first, n)
-    if rules.quantizer == BERNOULLI:
+    at = following * len(state.incoming) + first
+    if rules.real_valued:
+        return gather_values(state.rows, state.values, at, state.unit.s, first, n)
+    if rules.draws:
         _fill_uniforms(scratch.uniforms, first, n, rules, given, row, b, sample, layer, t)
     if not encoded:
         emit(
-            rules, state, scratch, record, scratch.p, state.s, scratch.previous, scratch.uniforms,
-            first, n, layer, t, b, phase,
+            rules, state.unit, scratch, record, scratch.p, state.unit.s, scratch.previous,
+            scratch.uniforms, first, n, layer, t, b, phase,
         )  # fmt: skip
     if record.part_spikes.shape[0]:
         begin = 0
@@ -65,10 +61,10 @@ def encode_input(
 ):
     """The bits of the clamped input from step t on, as masks, and how many it sends at each.
 
-    Nothing that the network does changes them. Units at 0 never fire, so only the active
-    ones are computed: layer 0 of scratch.clamped, .p, .previous and .eps, scratch.masks and
-    state.phi are used for the n_active units alone, in their order. In state.phi the
-    residues afterwards are those of the last of the steps.
+    Nothing that the network does changes them. Only the active ones are computed, which may ever
+    fire: layer 0 of scratch.clamped, .p, .previous and .eps, scratch.masks and what the kind of
+    unit keeps of layer 0 are used for the n_active units alone, in their order. What it keeps is
+    afterwards that of the last of the steps.
     """
     clear(scratch.masks, 0, n_active)
     for k in range(steps):
@@ -94,7 +90,7 @@ def _encode_input_step(
 ):
     """q = the bits of the active input units at step t."""
     uniforms = scratch.eps
-    if rules.quantizer == BERNOULLI:
+    if rules.draws:
         _fill_uniforms(scratch.uniforms, 0, net.sizes[0], rules, given, row, b, sample, 0, t)
         for j in range(n_active):
             uniforms[j] = scratch.uniforms[scratch.active[j]]
@@ -103,6 +99,6 @@ def _encode_input_step(
     else:
         copy(scratch.previous, scratch.clamped, 0, n_active)
     emit(
-        rules, state, scratch, record, scratch.p, scratch.clamped, scratch.previous, uniforms,
+        rules, state.unit, scratch, record, scratch.p, scratch.clamped, scratch.previous, uniforms,
         0, n_active, 0, t, b, phase,
     )  # fmt: skip

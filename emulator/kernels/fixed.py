@@ -1,4 +1,4 @@
-"""A time step in a chip's integers: the functions of `floating`, rule for rule.
+"""What arrives at a layer in a chip's integers, and the input: the functions of `floating`.
 
 Arguments as in `relax`. The rules are those of docs/fixed-point.md; the twin that is written to be
 read is `eqchip.backends.reference.fixed`. Potentials, residues and decoders are int32 that
@@ -19,19 +19,8 @@ from eqchip.emulator.kernels.connections import (
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import take_row
 from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
-from eqchip.emulator.kernels.state import BERNOULLI
-from eqchip.emulator.kernels.units import bernoulli, clear, copy, span
-from eqchip.emulator.kernels.units_fixed import (
-    decode_states,
-    drive_states,
-    join_small_sums,
-    join_sums,
-    load_current,
-    nudge_states,
-    predict_states,
-    sigma_delta_states,
-    step_states,
-)
+from eqchip.emulator.kernels.units import clear, span
+from eqchip.emulator.kernels.units_fixed import join_small_sums, join_sums, load_current
 
 SMALL_SUMS = 2**30 // 128  # so many units that all send a weight of -128 stay below 2**30
 
@@ -39,7 +28,7 @@ SMALL_SUMS = 2**30 // 128  # so many units that all send a weight of -128 stay b
 @inlined
 def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     """1. u = what the neighbours sent in the step before, scaled by the exponents."""
-    layers, units = len(net.sizes), len(state.s)
+    layers, units = len(net.sizes), len(state.incoming)
     first, n = net.offsets[layer], net.sizes[layer]
     below = now * units + net.offsets[layer - 1]
     above = now * units + net.offsets[layer + 1]
@@ -74,45 +63,6 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def advance_states_at_once(rules, state, scratch, first, n, t, two_beta):
-    """As `floating.advance_at_once`: there is no such pass."""
-    return False
-
-
-@inlined
-def advance_states(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
-    """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
-
-    two_beta: 0 where no nudge is.
-    """
-    p, bits, low, high = scratch.p, rules.coefficient_bits, rules.low, rules.high
-    if rules.predictive:
-        decode_states(state.r, scratch.u, first, n, rules.lam[t - 1], bits)
-        clipped = drive_states(p, state.r, scratch.b, first, n, low, high)
-    else:
-        clipped = drive_states(p, scratch.u, scratch.b, first, n, low, high)
-    if two_beta != 0:
-        clipped += nudge_states(p, scratch.y, state.s, first, n, two_beta, bits, low, high)
-    record.saturations[b, phase, layer] += clipped
-    step_states(state.s, scratch.previous, p, first, n, rules.eps[t - 1], bits, rules.one)
-
-
-@inlined
-def read_states(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
-    """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
-    bits, low, high = rules.coefficient_bits, rules.low, rules.high
-    if rules.predictive:
-        decode_states(state.r, scratch.u, first, n, rules.lam[t - 1], bits)
-        v = state.r
-    else:
-        v = scratch.u
-    if two_beta == 0:
-        record.saturations[b, phase, layer] += drive_states(
-            state.s, v, scratch.b, first, n, low, high
-        )
-
-
-@inlined
 def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
     """A nudged phase begins: the read-out's s = its error, which is a current into the layer below.
 
@@ -122,15 +72,15 @@ def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
     last = len(net.sizes) - 1
     first, n = net.offsets[last], net.sizes[last]
     unit = 1.0 / np.float64(rules.one)
-    largest, total = softmax_norm(state.s, first, n, unit)
+    largest, total = softmax_norm(state.unit.s, first, n, unit)
     coefficient = np.float64(np.int64(1) << np.int64(rules.coefficient_bits))
     scale = 0.5 * np.float64(two_beta) / coefficient * np.float64(rules.one)
     clipped, count = np.int64(0), 0
     for j in span(first, n):
-        error = np.rint(scale * softmax_error(state.s[j], scratch.y[j], largest, total, unit))
+        error = np.rint(scale * softmax_error(state.unit.s[j], scratch.y[j], largest, total, unit))
         kept = min(max(error, np.float64(rules.low)), np.float64(rules.high))
         clipped += np.int64(kept != error)
-        state.s[j] = np.int32(kept)
+        state.unit.s[j] = np.int32(kept)
         if kept != 0.0:
             state.rows[first + count] = np.int32(j - np.uint64(first))
             scratch.clamped[first + count] = np.int32(kept)
@@ -148,25 +98,6 @@ def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
         scratch.b, scratch.wide, below, n_below, rules.fraction_bits - net.back_exponents[last - 1],
         rules.low, rules.high,
     )  # fmt: skip
-
-
-@inlined
-def emit_states(
-    rules, state, scratch, record, a, s, previous, uniforms, first, n, layer, t, b, phase
-):
-    """5. q = the bits of units first ... first + n - 1 with potentials s, from `previous` on."""
-    low, high, clipped = rules.low, rules.high, 0
-    if rules.predictive:
-        clipped += predict_states(
-            a, s, previous, first, n, rules.inverse[t - 1], rules.coefficient_bits, low, high
-        )
-    else:
-        copy(a, s, first, n)
-    if rules.quantizer == BERNOULLI:
-        bernoulli(scratch.q, a, uniforms, first, n)
-    else:
-        clipped += sigma_delta_states(scratch.q, state.phi, a, first, n, rules.one, low, high)
-    record.saturations[b, phase, layer] += clipped
 
 
 @inlined

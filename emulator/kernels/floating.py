@@ -1,4 +1,4 @@
-"""A time step in floating point: what arrives at a layer, what it makes of it, and the input.
+"""What arrives at a layer in floating point, and the input, whatever the units are.
 
 Arguments as in `relax`. `fixed` holds the same functions in a chip's integers.
 """
@@ -9,34 +9,20 @@ import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_block as arrive_bits_block
 from eqchip.emulator.kernels.connections import arrive_feedback, arrive_forward
-from eqchip.emulator.kernels.fused import AVAILABLE, step_lines
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.pooling import largest, map_size, winners_of
 from eqchip.emulator.kernels.rows import take_row
 from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
-from eqchip.emulator.kernels.state import BERNOULLI, REAL_VALUED, SIGMA_DELTA
-from eqchip.emulator.kernels.units import (
-    clear,
-    copy,
-    decode,
-    drive,
-    nudge,
-    optimal_step_sizes,
-    predict,
-    quantize,
-    span,
-    step,
-    step_each,
-)
+from eqchip.emulator.kernels.units import clear, copy, drive, span
 
 
 @inlined
 def receive(net, rules, state, scratch, record, now, layer, b, phase):
     """1. u = what the neighbours sent in the step before; arrivals are counted."""
-    layers, units = len(net.sizes), len(state.s)
+    layers, units = len(net.sizes), len(state.incoming)
     first, n = net.offsets[layer], net.sizes[layer]
-    valued = rules.quantizer == REAL_VALUED
+    valued = rules.real_valued
     below = now * units + net.offsets[layer - 1]
     above = now * units + net.offsets[layer + 1]
     counts = now * layers
@@ -73,57 +59,6 @@ def receive(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def advance_at_once(rules, state, scratch, first, n, t, two_beta):
-    """`advance` and the bits of these units in one pass, where there is one; returns whether."""
-    if not (
-        AVAILABLE
-        and rules.quantizer == SIGMA_DELTA
-        and rules.predictive
-        and not rules.adaptive
-        and two_beta == 0
-    ):
-        return False
-    step_lines(
-        scratch.u, state.r, scratch.b, state.s, state.phi, scratch.q, first, n,
-        rules.lam_keep[t - 1], rules.lam[t - 1], rules.eps_keep[t - 1], rules.eps[t - 1],
-    )  # fmt: skip
-    return True
-
-
-@inlined
-def advance(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
-    """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
-
-    two_beta: 0 where no nudge is.
-    """
-    p = scratch.p
-    if rules.predictive:
-        decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
-        drive(p, state.r, scratch.b, first, n)
-    else:
-        drive(p, scratch.u, scratch.b, first, n)
-    if two_beta != 0:
-        nudge(p, scratch.y, state.s, first, n, two_beta)
-    if rules.adaptive:
-        optimal_step_sizes(
-            scratch.eps, scratch.error, p, state.nu, state.theta, state.bias, state.square,
-            state.spread, first, n, t == 1, rules.nu_bar[0], rules.regularizer[0],
-        )  # fmt: skip
-        step_each(state.s, scratch.previous, p, scratch.eps, first, n)
-    else:
-        step(state.s, scratch.previous, p, first, n, rules.eps_keep[t - 1], rules.eps[t - 1])
-
-
-@inlined
-def read(rules, state, scratch, record, first, n, layer, t, two_beta, b, phase):
-    """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
-    if rules.predictive:
-        decode(state.r, scratch.u, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
-    if two_beta == 0:
-        drive(state.s, state.r if rules.predictive else scratch.u, scratch.b, first, n)
-
-
-@inlined
 def send_error(net, rules, state, scratch, record, two_beta, b, phase):
     """A nudged phase begins: the read-out's s = its error, which is a current into the layer below.
 
@@ -131,32 +66,19 @@ def send_error(net, rules, state, scratch, record, two_beta, b, phase):
     """
     last = len(net.sizes) - 1
     first, n = net.offsets[last], net.sizes[last]
-    largest, total = softmax_norm(state.s, first, n, 1.0)
+    largest, total = softmax_norm(state.unit.s, first, n, 1.0)
     beta = 0.5 * np.float64(two_beta)
     for j in span(first, n):
-        state.s[j] = beta * softmax_error(state.s[j], scratch.y[j], largest, total, 1.0)
+        state.unit.s[j] = beta * softmax_error(state.unit.s[j], scratch.y[j], largest, total, 1.0)
     if last == 1:  # below is the clamped input
         return
     below, n_below = net.offsets[last - 1], net.sizes[last - 1]
-    count = gather_values(state.rows, state.values, first, state.s, first, n)
+    count = gather_values(state.rows, state.values, first, state.unit.s, first, n)
     clear(scratch.u, below, n_below)
     record.returned[b, phase] = arrive_feedback(
         scratch.u, below, net, last - 1, state.rows, state.values, first, count, True
     )
     drive(scratch.b, scratch.u, scratch.offset, below, n_below)
-
-
-@inlined
-def emit(rules, state, scratch, record, a, s, previous, uniforms, first, n, layer, t, b, phase):
-    """5. q = the bits of units first ... first + n - 1 with potentials s, from `previous` on.
-
-    a: a place for what is quantized. The units may be those of a list, as the input's are.
-    """
-    if rules.predictive:
-        predict(a, s, previous, first, n, rules.lam_keep[t - 1], rules.lam[t - 1])
-        quantize(rules.quantizer == BERNOULLI, scratch.q, state.phi, a, uniforms, first, n)
-    else:
-        quantize(rules.quantizer == BERNOULLI, scratch.q, state.phi, s, uniforms, first, n)
 
 
 @inlined

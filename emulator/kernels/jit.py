@@ -9,7 +9,9 @@
 - ``forceinline``: a function that takes dozens of arrays passes hundreds of numbers, which
   costs more than a small one does; LLVM's own judgement leaves large functions apart.
 - ``cache``: compiled once per machine. The cache of a kernel does not notice an
-  edit in *another* module: run ``make clean-cache`` after changing a kernel.
+  edit in *another* module: run ``make clean-cache`` after changing a kernel. What is compiled for
+  types of another package (a kind of unit defined elsewhere) is not kept: the index of a cache
+  names its types, and could not be read where that package is missing.
 
 ``EQCHIP_DISABLE_JIT=1`` runs every kernel as plain Python (slow; for coverage and
 debugging).
@@ -19,11 +21,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numba
+import numba.core.caching
 import numba.extending
+
+from eqchip.emulator.errors import InputError
 
 JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
 OPTIONS = {
@@ -38,37 +43,109 @@ INLINED = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from Python."""
-    return function if JIT_DISABLED else numba.njit(**OPTIONS)(function)
+    return function if JIT_DISABLED else _compiled(function, OPTIONS)
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from kernels only."""
-    return function if JIT_DISABLED else numba.njit(**INLINED)(function)
+    return function if JIT_DISABLED else _compiled(function, INLINED)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:
     """One name for two inlined functions with the same arguments, one of them `state`.
 
-    Kernels that call it are compiled with `floating` where the potentials ``state.s`` are
+    Kernels that call it are compiled with `floating` where what arrives, ``state.incoming``, are
     floating-point numbers and with `fixed` where they are a chip's integers.
     """
-    signature = inspect.signature(getattr(floating, "py_func", floating))
-    place = list(signature.parameters).index("state")
+    place = _place(floating, "state")
+
+    def of_values(*arguments: Any) -> Any:
+        return fixed if arguments[place].incoming.dtype.kind == "i" else floating
+
+    def of_types(*arguments: Any) -> Any:
+        state = arguments[place]
+        number = state.types[state.fields.index("incoming")].dtype
+        return floating if isinstance(number, numba.types.Float) else fixed
+
+    return _chosen(floating, of_values, of_types)
+
+
+def by_kind(table: Mapping[type, Any], name: str) -> Callable[..., Any]:
+    """One name for the functions `name` of all kinds of unit; one of their arguments is `rules`.
+
+    Kernels that call it are compiled with that of the row of `table` for the type of
+    ``rules.unit``. All have the arguments of the first row's.
+    """
+    first = getattr(next(iter(table.values())), name)
+    place = _place(first, "rules")
+
+    def of_kind(kind: type) -> Any:
+        if kind not in table:
+            known = ", ".join(known.__name__ for known in table)
+            raise InputError(
+                f"{name}: no kind of unit has the rules {kind.__name__}; "
+                f"expected one of {known}, or a row for it in eqchip.emulator.kernels.kinds"
+            )
+        return getattr(table[kind], name)
+
+    def of_values(*arguments: Any) -> Any:
+        return of_kind(type(arguments[place].unit))
+
+    def of_types(*arguments: Any) -> Any:
+        rules = arguments[place]
+        return of_kind(rules.types[rules.fields.index("unit")].instance_class)
+
+    return _chosen(first, of_values, of_types)
+
+
+def _place(function: Callable[..., Any], argument: str) -> int:
+    return list(inspect.signature(_python(function)).parameters).index(argument)
+
+
+def _python(function: Callable[..., Any]) -> Callable[..., Any]:
+    return getattr(function, "py_func", function)
+
+
+def _chosen(
+    pattern: Callable[..., Any], of_values: Callable[..., Any], of_types: Callable[..., Any]
+) -> Callable[..., Any]:
+    """A function with the arguments of `pattern` that is another one, chosen by its arguments.
+
+    of_values: of what is called in plain Python; of_types: of numba's types, when it is compiled.
+    """
 
     def choose(*arguments: Any) -> Any:
-        kind = arguments[place].s.dtype.kind
-        return (fixed if kind == "i" else floating)(*arguments)
+        return of_values(*arguments)(*arguments)
 
     if JIT_DISABLED:
         return choose
 
     def typed(*arguments: Any) -> Any:
-        state = arguments[place]
-        number = state.types[state.fields.index("s")].dtype
-        chosen: Any = floating if isinstance(number, numba.types.Float) else fixed
-        return chosen.py_func
+        return _python(of_types(*arguments))
 
-    typed.__signature__ = signature  # type: ignore[attr-defined]  # numba compares it
+    typed.__signature__ = inspect.signature(_python(pattern))  # type: ignore[attr-defined]  # numba compares it
     options = {name: value for name, value in INLINED.items() if name != "cache"}
     numba.extending.overload(choose, jit_options=options)(typed)
     return choose
+
+
+def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
+    dispatcher = numba.njit(**options)(function)
+    dispatcher._cache = _OwnCache(function)
+    return dispatcher
+
+
+class _OwnCache(numba.core.caching.FunctionCache):
+    """Keeps what is compiled for types of this package alone."""
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if all(map(_is_own, getattr(sig, "args", sig))):
+            super().save_overload(sig, data)
+
+
+def _is_own(kind: Any) -> bool:
+    """Whether a type of numba is made of this package's types alone."""
+    if not isinstance(kind, numba.types.BaseNamedTuple):
+        return True
+    own = kind.instance_class.__module__.split(".")[0] == __name__.split(".")[0]
+    return own and all(map(_is_own, kind.types))

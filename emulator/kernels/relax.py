@@ -11,23 +11,15 @@ import numpy as np
 
 from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.encoder import encode, encode_input
-from eqchip.emulator.kernels.gather import gather_values
+from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
-from eqchip.emulator.kernels.state import (
-    BLOCK,
-    REAL_VALUED,
-    clear_state,
-    copy_messages,
-    copy_state,
-)
+from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
+from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
 from eqchip.emulator.kernels.units import add_states, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
-advance_at_once = by_number(floating.advance_at_once, fixed.advance_states_at_once)
-advance = by_number(floating.advance, fixed.advance_states)
 inject = by_number(floating.inject, fixed.inject_states)
 arrive_block = by_number(floating.arrive_block, fixed.arrive_block_codes)
-read = by_number(floating.read, fixed.read_states)
 send_error = by_number(floating.send_error, fixed.send_error_states)
 take_block = by_number(floating.take_block, fixed.take_block_codes)
 
@@ -35,12 +27,19 @@ take_block = by_number(floating.take_block, fixed.take_block_codes)
 @inlined
 def _clamp(net, rules, state, scratch, record, b):
     """The input, once a sample: its active units, and what they send or inject together."""
-    n_active = gather_values(scratch.active, scratch.clamped, 0, state.s, 0, net.sizes[0])
-    copy(scratch.b, net.biases, 0, len(state.s))
-    if rules.current or rules.quantizer == REAL_VALUED:
+    s, n, units = state.unit.s, net.sizes[0], len(state.incoming)
+    copy(scratch.b, net.biases, 0, units)
+    if rules.current or rules.real_valued:
+        n_active = gather_values(scratch.active, scratch.clamped, 0, s, 0, n)
         inject(net, rules, state, scratch, record, n_active, b)
+    else:
+        for j in range(n):
+            scratch.q[j] = may_fire(rules, state.unit, j)
+        n_active = gather_spikes(scratch.active, 0, scratch.q, 0, n)
+        for i in range(n_active):
+            scratch.clamped[i] = s[scratch.active[i]]
     if rules.cross_entropy:
-        copy(scratch.offset, scratch.b, 0, len(state.s))
+        copy(scratch.offset, scratch.b, 0, units)
     return n_active
 
 
@@ -55,7 +54,7 @@ def _send_input(
     """
     if rules.current:
         return 0
-    if rules.quantizer == REAL_VALUED:  # the same at every step
+    if rules.real_valued:  # the same at every step
         copy(state.incoming, scratch.clamped, net.offsets[1], net.sizes[1])
         state.crossed[0] = scratch.sums_crossed[0]
         return n_active
@@ -71,8 +70,8 @@ def _send_input(
 
 @inlined
 def _record_step(net, rules, state, scratch, record, row, b, following, n_active, k):
-    layers, units = len(net.sizes), len(state.s)
-    if record.bits.shape[0] > 0 and rules.quantizer != REAL_VALUED:
+    layers, units = len(net.sizes), len(state.incoming)
+    if record.bits.shape[0] > 0 and not rules.real_valued:
         if not rules.current:
             for i in range(n_active):
                 record.bits[row, b, scratch.active[i]] = (scratch.masks[i] >> np.uint32(k)) & 1
@@ -83,7 +82,7 @@ def _record_step(net, rules, state, scratch, record, row, b, following, n_active
                 record.bits[row, b, first + state.rows[j]] = 1
     if record.potentials.shape[0] > 0:
         for j in range(units):
-            record.potentials[row, b, j] = state.s[j]
+            record.potentials[row, b, j] = state.unit.s[j]
 
 
 @inlined
@@ -101,7 +100,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     clear_state(state, x, b, net.sizes[0])
     n_active = _clamp(net, rules, state, scratch, record, b)
 
-    valued = rules.quantizer == REAL_VALUED
+    valued = rules.real_valued
     unnudged = rules.two_beta.dtype.type(0)
     now, t, free_now, free_t, row = 0, 0, 0, 0, 0
     for phase in range(len(rules.phase_steps)):
@@ -113,7 +112,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             scratch.y[first_out + j] = targets[phase, b, j]
         two_beta = rules.two_beta[phase]
         if rules.cross_entropy:
-            copy(scratch.b, scratch.offset, 0, len(state.s))
+            copy(scratch.b, scratch.offset, 0, len(state.incoming))
             if two_beta != 0:
                 send_error(net, rules, state, scratch, record, two_beta, b, phase)
         steps = rules.phase_steps[phase]
@@ -126,16 +125,16 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                 receive(net, rules, state, scratch, record, now, layer, b, phase)
                 if rules.cross_entropy and layer == last:
                     read(
-                        rules, state, scratch, record, first_out, n_out, layer, t, two_beta, b,
-                        phase,
+                        rules, state.unit, scratch, record, first_out, n_out, layer, t, two_beta,
+                        b, phase,
                     )  # fmt: skip
                     state.counts[following * layers + layer] = 0
                     continue
                 first, n = net.offsets[layer], net.sizes[layer]
                 pull = two_beta if layer == last else unnudged
-                encoded = advance_at_once(rules, state, scratch, first, n, t, pull)
+                encoded = advance_at_once(rules, state.unit, scratch, first, n, t, pull)
                 if not encoded:
-                    advance(rules, state, scratch, record, first, n, layer, t, pull, b, phase)
+                    advance(rules, state.unit, scratch, record, first, n, layer, t, pull, b, phase)
                 state.counts[following * layers + layer] = encode(
                     net, rules, state, scratch, record, following, given, row, b, sample,
                     layer, t, phase, encoded,
@@ -148,7 +147,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                 record.active[b, phase, layer] += state.counts[following * layers + layer]
             _record_step(net, rules, state, scratch, record, row, b, following, n_active, k)
             if step_of_phase >= steps - rules.average:
-                add_states(record.ends, phase, b, state.s)
+                add_states(record.ends, phase, b, state.unit.s)
             now = following
             row += 1
         if two_beta == 0 and not rules.phase_from_free[phase]:
@@ -163,7 +162,7 @@ def relax(
 ):
     """Run samples first_sample ... last_sample - 1 through all phases.
 
-    net: Lowered; rules: Rules or FixedRules; record: Record, written; given: (steps, b, j)
+    net: Lowered; rules: Rules; record: Record, written; given: (steps, b, j)
     uniforms by hand or of length 0; x: (b, n_in); targets: (k, b, n_out); samples: (b,)
     uint64; state, free: State and scratch: Scratch, the thread's own. All numbers are
     floating-point ones, or all are a chip's integers (int32, weights int8).

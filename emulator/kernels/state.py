@@ -6,73 +6,46 @@ Axes: b = sample, k = phase, l = layer, t = step, j = unit (all layers in one ro
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros, row_stride
-from eqchip.emulator.kernels.units import clear, copy
+from eqchip.emulator.kernels.units import clear, copy, span
 
-SIGMA_DELTA, BERNOULLI, REAL_VALUED = range(3)
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
 
 
 class Rules(NamedTuple):
-    """How units compute: the coding and the phases as flat arrays, floats in the run's type.
+    """What is asked of a relaxation, whatever its units are.
 
-    quantizer: int; adaptive, predictive, current: bool; eps, eps_keep, lam, lam_keep:
-    (steps,) tables over t - 1, keep = 1 - the coefficient; nu_bar, regularizer: (1,);
-    phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free;
-    seed: (2,) uint64; one: 1, the scale of uniform numbers; average: the last steps of a phase
+    unit: the rules of the kind of unit, by whose type its functions are chosen (see `kinds`).
+    current: whether the input is injected; real_valued: whether messages are potentials, not bits;
+    draws: whether units take a uniform number at every step.
+    phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free, a number of the
+    run, or int64 over 2**coefficient_bits; seed: (2,) uint64; average: the last steps of a phase
     over which its end is summed; cross_entropy: whether the last layer is a read-out.
+    one: what stands for 1.0, 1 or 2**fraction_bits. Of a chip's integers, else 0: low, high, the
+    range of a state, and how many bits are below the point of a coefficient and of a state.
     """
 
-    quantizer: int
-    adaptive: bool
-    predictive: bool
+    unit: Any
     current: bool
-    eps: np.ndarray
-    eps_keep: np.ndarray
-    lam: np.ndarray
-    lam_keep: np.ndarray
-    nu_bar: np.ndarray
-    regularizer: np.ndarray
+    real_valued: bool
+    draws: bool
     phase_steps: np.ndarray
     phase_from_free: np.ndarray
     two_beta: np.ndarray
     seed: np.ndarray
-    one: int
     average: int
     cross_entropy: bool
-
-
-class FixedRules(NamedTuple):
-    """`Rules` for a chip's integers.
-
-    eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
-    2**coefficient_bits, as two_beta is; low, high: the range of a state; one: the state that
-    stands for 1.0, 2**fraction_bits; adaptive is False; average, cross_entropy: as there.
-    """
-
-    quantizer: int
-    adaptive: bool
-    predictive: bool
-    current: bool
-    eps: np.ndarray
-    lam: np.ndarray
-    inverse: np.ndarray
-    coefficient_bits: int
-    fraction_bits: int
+    one: int
     low: int
     high: int
-    phase_steps: np.ndarray
-    phase_from_free: np.ndarray
-    two_beta: np.ndarray
-    seed: np.ndarray
-    one: int
-    average: int
-    cross_entropy: bool
+    coefficient_bits: int
+    fraction_bits: int
 
 
 class Record(NamedTuple):
@@ -96,29 +69,34 @@ class Record(NamedTuple):
     part_spikes: np.ndarray
 
 
+class Kept(NamedTuple):
+    """What the units of a kind keep from step to step.
+
+    fields: the NamedTuple of its arrays, all over units (j) and in the run's numbers; one of them
+    is s, the potentials, which are clamped in the input, recorded, and real-valued messages.
+    begin: what each field is before step 1; those that are not named stay empty.
+    """
+
+    fields: type
+    begin: Mapping[str, float]
+
+
 class State(NamedTuple):
-    """One sample at one step; numbers over units (j) unless said.
+    """One sample at one step.
 
-    What only the adaptive step size needs is empty without it, and what only real values need in a
-    chip's integers.
+    unit: what its kind of unit keeps, see `Kept`: rows of memory (fields, j), which begin as begin
+    (fields,) says. Copies are of memory, so none can leave a field out.
 
-    s: potentials; phi: residues of sigma-delta (the input's are those of its active
-    units, see `encode_input`); r: decoders; nu ... spread: statistics of the optimal
-    step size; incoming: in layer 1, the sum that the clamped input sent at the last step.
+    incoming: (j,) numbers, in layer 1 the sum that the clamped input sent at the last step.
     Messages are kept twice, those of the last step at `now`, those of this step at the
     other half: rows (2 j) int32 and values (2 j), per layer from its offset, and counts
     (2 l) int64. The input's are only counted: `incoming` is what arrives of them, over
-    crossed (1,) int64 synapses.
+    crossed (1,) int64 synapses. A chip's integers have no values.
     """
 
-    s: np.ndarray
-    phi: np.ndarray
-    r: np.ndarray
-    nu: np.ndarray
-    theta: np.ndarray
-    bias: np.ndarray
-    square: np.ndarray
-    spread: np.ndarray
+    unit: Any
+    memory: np.ndarray
+    begin: np.ndarray
     incoming: np.ndarray
     rows: np.ndarray
     values: np.ndarray
@@ -129,8 +107,8 @@ class State(NamedTuple):
 class Scratch(NamedTuple):
     """What a step needs and forgets, numbers over units (j) unless said.
 
-    offset: b, before an error is sent back; u: sums that arrive; p: drive, then what the encoder
-    quantizes; previous: potentials of the step before; eps, error: of the optimal step size;
+    offset: b, before an error is sent back; u: sums that arrive; previous: potentials of the step
+    before; p, eps, error: for a kind of unit to use while it steps (p still when it emits);
     uniforms; y: target; b: biases with the injected current; clamped: the input's active units in
     layer 0, what they send together in layer 1; q: bits, uint8; active: the input's active
     units, int32.
@@ -168,21 +146,21 @@ class Scratch(NamedTuple):
     senders: np.ndarray
 
 
-def new_state(units: int, layers: int, dtype: np.dtype, adaptive: bool = True) -> State:
-    """Memory for one state: kernels allocate nothing. adaptive: with the optimal step size."""
-    numbers = _rows_of_units(9, units, dtype)
+def new_state(kept: Kept, units: int, layers: int, dtype: np.dtype) -> State:
+    """Memory for one state: kernels allocate nothing."""
+    memory = aligned_zeros((len(kept.begin), row_stride(units, dtype)), dtype)
+    held = {name: memory[k, :units] for k, name in enumerate(kept.begin)}
+    fields: Any = kept.fields
     fixed = np.dtype(dtype).kind == "i"
-    statistics = numbers[3:8] if adaptive and not fixed else numbers[3:8, :0]
-    return State._make(
-        [
-            *numbers[:3],
-            *statistics,
-            numbers[8],
-            np.zeros(2 * units, np.int32),
-            np.zeros(0 if fixed else 2 * units, dtype),
-            np.zeros(2 * layers, np.int64),
-            np.zeros(1, np.int64),
-        ]
+    return State(
+        unit=fields(**{name: held.get(name, memory[0, :0]) for name in fields._fields}),
+        memory=memory,
+        begin=np.array(list(kept.begin.values()), dtype),
+        incoming=aligned_zeros(units, dtype),
+        rows=np.zeros(2 * units, np.int32),
+        values=np.zeros(0 if fixed else 2 * units, dtype),
+        counts=np.zeros(2 * layers, np.int64),
+        crossed=np.zeros(1, np.int64),
     )
 
 
@@ -198,43 +176,36 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
     columns = -(-max(int(net.sizes[1]), int(maps[0])) // CACHE_LINE) * CACHE_LINE
     fixed, codes = np.dtype(dtype).kind == "i", np.dtype(np.int16)
     pooled = units if maps.any() else 0
-    return Scratch._make(
-        [
-            *_rows_of_units(10, units, dtype),
-            np.zeros(units, np.uint8),
-            np.zeros(units, np.int32),
-            np.zeros(units, np.uint32),
-            np.zeros(BLOCK, np.int64),
-            aligned_zeros((BLOCK, row_stride(columns, dtype)), dtype),
-            np.zeros(BLOCK, np.int64),
-            aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
-            np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
-            aligned_zeros(int(maps.max()), dtype),
-            aligned_zeros(pooled, dtype),
-            np.zeros(pooled, np.int32),
-            np.zeros(2 * pooled, np.int32),
-        ]
+    numbers = ("offset", "u", "p", "previous", "eps", "error", "uniforms", "y", "b", "clamped")
+    return Scratch(
+        **dict(zip(numbers, _rows_of_units(len(numbers), units, dtype), strict=True)),
+        q=np.zeros(units, np.uint8),
+        active=np.zeros(units, np.int32),
+        masks=np.zeros(units, np.uint32),
+        sent=np.zeros(BLOCK, np.int64),
+        sums=aligned_zeros((BLOCK, row_stride(columns, dtype)), dtype),
+        sums_crossed=np.zeros(BLOCK, np.int64),
+        tile=aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
+        wide=np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
+        map=aligned_zeros(int(maps.max()), dtype),
+        maxima=aligned_zeros(pooled, dtype),
+        winners=np.zeros(pooled, np.int32),
+        senders=np.zeros(2 * pooled, np.int32),
     )
 
 
 @inlined
 def copy_state(to, state):
-    """to = state, but for messages."""
-    units = len(state.s)
-    copy(to.s, state.s, 0, units)
-    copy(to.phi, state.phi, 0, units)
-    copy(to.r, state.r, 0, units)
-    copy(to.nu, state.nu, 0, len(to.nu))
-    copy(to.theta, state.theta, 0, len(to.theta))
-    copy(to.bias, state.bias, 0, len(to.bias))
-    copy(to.square, state.square, 0, len(to.square))
-    copy(to.spread, state.spread, 0, len(to.spread))
+    """to = state, but for messages: every field that units keep."""
+    for field in range(len(state.begin)):
+        for j in span(0, len(state.incoming)):
+            to.memory[field, j] = state.memory[field, j]
 
 
 @inlined
 def copy_messages(to, state, net, now, valued):
     """The messages at `now`, and their counts, in to = those in state. valued: not bits."""
-    units, layers = len(state.s), len(net.sizes)
+    units, layers = len(state.incoming), len(net.sizes)
     copy(to.incoming, state.incoming, net.offsets[1], net.sizes[1])
     copy(to.crossed, state.crossed, 0, 1)
     for layer in range(layers):
@@ -249,19 +220,14 @@ def copy_messages(to, state, net, now, valued):
 
 @inlined
 def clear_state(state, x, b, n_in):
-    """Before step 1 everything is 0, but nu is 1 and the input is clamped."""
-    units = len(state.s)
-    clear(state.s, 0, units)
-    clear(state.phi, 0, units)
-    clear(state.r, 0, units)
-    clear(state.theta, 0, len(state.theta))
-    clear(state.bias, 0, len(state.bias))
-    clear(state.square, 0, len(state.square))
-    clear(state.spread, 0, len(state.spread))
+    """Before step 1 nothing was sent, units keep what they begin with, and the input is clamped."""
+    units = len(state.incoming)
+    for field in range(len(state.begin)):
+        value = state.begin[field]
+        for j in span(0, units):
+            state.memory[field, j] = value
     clear(state.incoming, 0, units)
     clear(state.counts, 0, len(state.counts))
     clear(state.crossed, 0, 1)
-    for j in range(len(state.nu)):
-        state.nu[j] = 1
     for j in range(n_in):
-        state.s[j] = x[b, j]
+        state.unit.s[j] = x[b, j]

@@ -75,7 +75,7 @@ def of_problem(problem: Problem) -> Iterator[Need]:
     else:
         yield Need("asynchronous timing", "a timing is given", "timing=None")
     yield from of_network(problem.network)
-    if problem.coding.quantizer == "none":
+    if not problem.coding.sends_bits:
         yield Need("real-valued messages", "quantizer is 'none'", "'sigma-delta' or 'bernoulli'")
     yield from _of_read_out(problem.readout, "readout is")
     if problem.parts:

@@ -8,13 +8,13 @@ from typing import Any, get_args
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Paths
-from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part, check_parts, whole_layers
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.description.timing_checks import check_timing
+from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.problem.problem import Problem, two_beta
 
@@ -23,7 +23,7 @@ def pose(
     network: Network,
     x: Any,
     *,
-    coding: Coding,
+    coding: Unit,
     phases: Sequence[Phase],
     input: InputMode = "spikes",
     precision: Precision = "float32",
@@ -47,16 +47,57 @@ def pose(
     """
     if not isinstance(network, Network):
         raise InputError(f"run: network is {type(network).__name__}; expected Network")
-    if not isinstance(coding, Coding):
+    if not isinstance(coding, Unit):
         raise InputError(f"run: coding is {coding!r}; expected Coding")
     _check_choice("precision", precision, get_args(Precision))
     _check_choice("input", input, get_args(InputMode))
     _check_choice("readout", readout, get_args(Readout))
-    for name in _sequence("record", (record,) if isinstance(record, str) else record):
-        _check_choice("record", name, get_args(Recordable))
-    wanted: frozenset[Any] = frozenset({record} if isinstance(record, str) else record)
+    wanted = _wanted(record)
     check_whole("run: seed", seed, 0, 2**64)
+    x = _input(x, network)
+    batch = len(x)
+    phases = _phases(phases)
+    targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
+    _check_from_free(phases)
+    samples = _identities(samples, batch)
+    fixed = _arithmetic(precision, fixed, coding)
+    _check_pooling(network, precision)
+    dtype = np.dtype(np.float64 if fixed else precision)
+    problem = Problem(
+        network=network,
+        coding=coding,
+        phases=phases,
+        x=x.astype(dtype),
+        targets=tuple(None if y is None else y.astype(dtype) for y in targets),
+        input=input,
+        precision=precision,
+        record=wanted,
+        uniforms=_uniforms(uniforms, coding, network, sum(p.steps for p in phases), batch),
+        seed=int(seed),
+        samples=samples,
+        fixed=fixed,
+        strict=bool(strict),
+        parts=check_parts(parts, network.sizes) if parts else (),
+        timing=timing,
+        paths=paths,
+        readout=readout,
+    )
+    _check_readout(problem)
+    _check_timing(problem)
+    _check_precision(problem)
+    return problem
 
+
+def _wanted(record: Any) -> frozenset[Any]:
+    """What to record, by name."""
+    names = (record,) if isinstance(record, str) else _sequence("record", record)
+    for name in names:
+        _check_choice("record", name, get_args(Recordable))
+    return frozenset(names)
+
+
+def _input(x: Any, network: Network) -> np.ndarray:
+    """The clamped input, float, shape (batch, n_in)."""
     n_in = network.sizes[0]
     x = as_floats("run: x", x)
     if x.shape[1:] == network.layers[0]:
@@ -66,12 +107,18 @@ def pose(
             f"run: x has shape {x.shape}; expected (batch, {n_in}) with at least one sample"
         )
     _check_unit_interval("x", x)
-    batch = len(x)
+    return x
 
+
+def _phases(phases: Any) -> tuple[Phase, ...]:
     phases = tuple(_sequence("phases", phases))
     if not phases:
         raise InputError("run: no phases; expected at least one, e.g. [Free(100)]")
-    targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
+    return phases
+
+
+def _check_from_free(phases: Sequence[Phase]) -> None:
+    """Refuse a phase that starts from the end of a free phase that was none."""
     seen_free = False
     for k, phase in enumerate(phases):
         if phase.from_free and not seen_free:
@@ -81,6 +128,9 @@ def pose(
             )
         seen_free = seen_free or (isinstance(phase, Free) and not phase.from_free)
 
+
+def _identities(samples: Any, batch: int) -> np.ndarray:
+    """The identity of each sample for the random numbers; int64."""
     samples = np.arange(batch) if samples is None else np.asarray(samples)
     if samples.shape != (batch,) or samples.dtype.kind not in "iu":
         raise InputError(
@@ -91,34 +141,8 @@ def pose(
         raise InputError(
             f"run: samples range over [{samples.min()}, {samples.max()}]; expected [0, 2**32)"
         )
-
-    steps = sum(phase.steps for phase in phases)
-    fixed = _arithmetic(precision, fixed, coding)
-    _check_pooling(network, precision)
-    dtype = np.dtype(np.float64 if fixed else precision)
-    problem = Problem(
-        network,
-        coding,
-        phases,
-        x.astype(dtype),
-        tuple(None if y is None else y.astype(dtype) for y in targets),
-        input,
-        precision,
-        wanted,
-        _uniforms(uniforms, coding, network, steps, batch),
-        int(seed),
-        samples.astype(np.int64),
-        fixed,
-        bool(strict),
-        check_parts(parts, network.sizes) if parts else (),
-        timing,
-        paths,
-        readout,
-    )
-    _check_readout(problem)
-    _check_timing(problem)
-    _check_precision(problem)
-    return problem
+    found: np.ndarray = samples.astype(np.int64)
+    return found
 
 
 def _check_pooling(network: Network, precision: Precision) -> None:
@@ -135,6 +159,11 @@ def _check_readout(problem: Problem) -> None:
     """Refuse what a read-out outside the dynamics cannot be asked."""
     if problem.readout != "cross-entropy":
         return
+    if not problem.coding.reads_out:
+        raise InputError(
+            f"run: readout 'cross-entropy' with {type(problem.coding).__name__}, which cannot read "
+            "out; expected 'squared-error'"
+        )
     connection = problem.network.connections[-1]
     if not connection.all_to_all:
         raise InputError(
@@ -183,34 +212,24 @@ def _check_timing(problem: Problem) -> None:
         )
 
 
-def _arithmetic(
-    precision: Precision, fixed: FixedPoint | None, coding: Coding
-) -> FixedPoint | None:
+def _arithmetic(precision: Precision, fixed: FixedPoint | None, coding: Unit) -> FixedPoint | None:
     """The arithmetic of the run, if it is a chip's; what no chip here computes is refused."""
     if precision != "chip":
         if fixed is not None:
             raise InputError(
                 f"run: fixed is given with precision {precision!r}; expected precision 'chip'"
             )
+        coding.check_precision(precision)
         return None
     if fixed is not None and not isinstance(fixed, FixedPoint):
         raise InputError(f"run: fixed is {fixed!r}; expected FixedPoint")
-    if coding.quantizer == "none":
-        raise InputError(
-            "run: quantizer 'none' sends real values; precision 'chip' has spikes only: "
-            "expected 'sigma-delta' or 'bernoulli'"
-        )
-    if isinstance(coding.step_size, OptimalStepSize):
-        raise InputError(
-            "run: OptimalStepSize divides at every step, which no core of precision 'chip' can; "
-            "expected a Polynomial step size"
-        )
+    coding.check_precision(precision)
     return fixed or FixedPoint()
 
 
 def _check_precision(problem: Problem) -> None:
     """Refuse numbers that vanish or overflow in the precision of the run."""
-    dtype, coding = problem.dtype, problem.coding
+    dtype = problem.dtype
     if problem.fixed is not None:
         for k, phase in enumerate(problem.phases):
             if isinstance(phase, Nudged) and two_beta(phase, problem.fixed) == 0:
@@ -218,13 +237,7 @@ def _check_precision(problem: Problem) -> None:
                     f"run: beta {phase.beta!r} of phase {k} rounds to 0 or overflows in "
                     f"{problem.fixed.coefficient_bits} fractional bits; expected one nearer to 1"
                 )
-    _ = problem.step_table, problem.prediction_table  # made once here, so refused here
-    if isinstance(coding.step_size, OptimalStepSize):
-        regularizer = coding.step_size.regularizer
-        if not dtype.type(regularizer) > 0:
-            raise InputError(
-                f"run: regularizer {regularizer!r} rounds to 0 in {dtype}; expected a larger one"
-            )
+    problem.coding.check_numbers(problem.last_step, dtype)
     largest = float(np.finfo(dtype).max)
     for k, phase in enumerate(problem.phases):
         if isinstance(phase, Nudged) and not 0 < dtype.type(2 * abs(phase.beta)) <= largest:
@@ -262,14 +275,11 @@ def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
 
 
 def _uniforms(
-    uniforms: Sequence[Any] | None, coding: Coding, network: Network, steps: int, batch: int
+    uniforms: Sequence[Any] | None, coding: Unit, network: Network, steps: int, batch: int
 ) -> tuple[np.ndarray, ...] | None:
     if uniforms is None:
         return None
-    if coding.quantizer != "bernoulli":
-        raise InputError(
-            f"run: uniforms are given with quantizer {coding.quantizer!r}; expected 'bernoulli'"
-        )
+    coding.check_uniforms()
     uniforms = _sequence("uniforms", uniforms)
     if len(uniforms) != len(network.layers):
         raise InputError(

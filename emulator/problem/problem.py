@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Paths
-from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
@@ -24,6 +25,8 @@ class Problem:
     ----------
     x : ndarray, shape (batch, n_in)
         The clamped input, in the run's precision (float64 for a chip, which rounds it).
+    coding : Unit
+        The description of the units, of any kind. The tables and gains below are the EP unit's.
     targets : tuple
         Per phase: ndarray of shape (batch, n_out) as for x, or None.
     fixed : FixedPoint or None
@@ -46,7 +49,7 @@ class Problem:
     """
 
     network: Network
-    coding: Coding
+    coding: Any
     phases: tuple[Phase, ...]
     x: np.ndarray
     targets: tuple[np.ndarray | None, ...]
@@ -94,27 +97,27 @@ class Problem:
             t + phase.steps - 1 for t, phase in zip(self.first_steps, self.phases, strict=True)
         )
 
-    @property
+    @cached_property
     def step_table(self) -> np.ndarray | None:
         """Step sizes at t = 1 ... last_step in the run's precision; None if units adapt them."""
-        if isinstance(self.coding.step_size, OptimalStepSize):
+        if self.coding.adaptive is not None:
             return None
         return self.coding.step_size.table(self.last_step, self.dtype)
 
-    @property
+    @cached_property
     def prediction_table(self) -> np.ndarray | None:
         """Prediction coefficients at t = 1 ... last_step; None without prediction."""
         if self.coding.prediction is None:
             return None
         return self.coding.prediction.table(self.last_step, self.dtype)
 
-    @property
+    @cached_property
     def step_gains(self) -> np.ndarray:
         """Step sizes at t = 1 ... last_step as a chip multiplies by them; int64."""
-        assert self.fixed is not None and isinstance(self.coding.step_size, Polynomial)
+        assert self.fixed is not None
         return self.fixed.gains(self.coding.step_size, self.last_step)
 
-    @property
+    @cached_property
     def prediction_gains(self) -> np.ndarray | None:
         """Prediction coefficients as a chip multiplies by them; None without prediction."""
         assert self.fixed is not None

@@ -26,7 +26,8 @@ from eqchip.emulator.description.upkeep import (
     Tending,
 )
 from eqchip.emulator.engine.lowering import lower_fixed
-from eqchip.emulator.engine.synchronous import activity_of, fixed_rules, numbers_of, targets_of
+from eqchip.emulator.engine.synchronous import activity_of, numbers_of, targets_of
+from eqchip.emulator.engine.units import lower_unit, rules_of
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
@@ -233,6 +234,7 @@ class OnChipTrainer(Trainer):
             samples=indices,
         )
         record = _new_record(problem, lowered, onchip.records_spikes)
+        unit, units, dtype = lower_unit(problem), int(lowered.offsets[-1]), np.dtype(np.int32)
         per_sample = self._of_a_sample(rates)
         mantissas, shifts = lower_bias_rates(onchip, config.learning, per_sample)
         self._learner.bias_mantissa[...] = mantissas
@@ -251,15 +253,15 @@ class OnChipTrainer(Trainer):
         with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
             kernels.learn_online(
                 lowered,
-                fixed_rules(problem, onchip.fixed, config.learning.average_steps),
+                rules_of(problem, unit, config.learning.average_steps),
                 record,
                 np.zeros((0, 0, 0), np.int32),
                 numbers_of(problem, problem.x),
                 targets_of(problem, int(lowered.sizes[-1])),
                 problem.samples.astype(np.uint64),
-                arrays.new_state(int(lowered.offsets[-1]), connections + 1, np.dtype(np.int32)),
-                arrays.new_state(int(lowered.offsets[-1]), connections + 1, np.dtype(np.int32)),
-                arrays.new_scratch(lowered, np.dtype(np.int32)),
+                arrays.new_state(unit.kept, units, connections + 1, dtype),
+                arrays.new_state(unit.kept, units, connections + 1, dtype),
+                arrays.new_scratch(lowered, dtype),
                 self._learner,
                 terms,
                 written,
@@ -335,13 +337,13 @@ def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Reco
     phases, batch = len(problem.phases), len(problem.x)
     layers, units = len(lowered.sizes), int(lowered.offsets[-1])
     return arrays.Record(
-        np.zeros((phases, 1, units), np.int32),
-        np.zeros((batch, phases, layers), np.int64),
-        np.zeros((batch, phases, layers - 1, 2), np.int64),
-        np.zeros(batch, np.int64),
-        np.zeros((batch, phases, layers), np.int64),
-        np.zeros((batch, phases), np.int64),
-        np.zeros((problem.steps if spikes else 0, 1, units), np.uint8),
-        np.zeros((0, 1, units), np.int32),
-        np.zeros((0, 1, 0), np.int32),
+        ends=np.zeros((phases, 1, units), np.int32),
+        active=np.zeros((batch, phases, layers), np.int64),
+        arrivals=np.zeros((batch, phases, layers - 1, 2), np.int64),
+        injected=np.zeros(batch, np.int64),
+        saturations=np.zeros((batch, phases, layers), np.int64),
+        returned=np.zeros((batch, phases), np.int64),
+        bits=np.zeros((problem.steps if spikes else 0, 1, units), np.uint8),
+        potentials=np.zeros((0, 1, units), np.int32),
+        part_spikes=np.zeros((0, 1, 0), np.int32),
     )

@@ -24,7 +24,7 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.asynchronous import Memory, chip_of
-from eqchip.emulator.engine.synchronous import lower_problem, solve
+from eqchip.emulator.engine.synchronous import ask, lower_problem, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.timed import queues as queuebench
 from eqchip.emulator.problem.pose import pose
@@ -172,7 +172,7 @@ def _event_cost(units: int, rounds: int, progress: Progress) -> EventCost:
         watch.time(lambda: solve(few, threads=1, lowered=lowered), -1)
         watch.time(lambda: solve(problem, threads=1, lowered=lowered))
 
-    chip = chip_of(problem, lowered)
+    chip = chip_of(problem, ask(problem, lowered))
     arrays = [chip.clockwork, *_arrays(Memory(chip, lowered)), lowered]
     engine = Watched(ENGINE, work, ticks + messages, watch=watch)
     queues = _queues(chip.clockwork.period, chip.slots, chip.shift)

@@ -16,11 +16,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import row_of
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.files import write_arrays, write_text
 from eqchip.emulator.problem.needs import Feature, check_needs, check_precision, of_problem
 from eqchip.emulator.problem.problem import Problem, two_beta
@@ -251,10 +252,11 @@ def process_graph(problem: Problem) -> ProcessGraph:
       dense_1.a_post -> layer_1.a_in
       layer_1.q_out -> dense_1.q_post
     """
+    check_kind(problem.coding, (Coding,), "process graph")
     check_precision("process graph", problem.precision, PRECISIONS)
     check_needs("process graph", of_problem(problem), FEATURES)
-    network, rule = problem.network, problem.coding.step_size
-    adaptive = asdict(rule) if isinstance(rule, OptimalStepSize) else None
+    network, rule = problem.network, problem.coding.adaptive
+    adaptive = None if rule is None else asdict(rule)
     sizes, last = network.sizes, len(network.sizes) - 1
     dense = tuple(_connection(problem, c) for c in range(last))
     first = 1 if problem.input == "current" else 0

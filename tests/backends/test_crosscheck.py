@@ -21,6 +21,7 @@ from eqchip.__main__ import main
 from eqchip.backends import crosscheck as module
 from eqchip.backends.comparison import compare
 from eqchip.backends.crosscheck import choose, crosscheck, pose_run
+from eqchip.backends.reference import ep, ep_fixed
 from eqchip.backends.reference import floating as reference
 from eqchip.backends.registry import BACKENDS, Backend
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
@@ -81,21 +82,21 @@ def in_turn(state, fixed, target, beta, row):
     before = reference.receive
     problem, layers = fixed.problem, state.layers
     state.t += 1
-    lam, gains = fixed.lam[state.t - 1], problem.network.feedback_gains
+    lam, gains = fixed.unit.lam[state.t - 1], problem.network.feedback_gains
     for index, layer in enumerate(layers):
         s_previous = layer.s
         if index == 0:
             layer.s = problem.x
         else:
-            layer.r = reference.decode(layer.r, before(layers, fixed.matrices, gains, index), lam)
-            p = reference.drive(
+            layer.r = ep.decode(layer.r, before(layers, fixed.matrices, gains, index), lam)
+            p = ep.drive(
                 layer.s,
                 layer.r + fixed.offsets[index - 1],
                 target if index == len(layers) - 1 else None,
                 beta,
             )
-            layer.s = reference.step(layer.s, p, fixed.eps[state.t - 1])
-        reference.encode(layer, s_previous, lam, "sigma-delta", None)
+            layer.s = ep.step(layer.s, p, fixed.unit.eps[state.t - 1])
+        ep.encode(layer, s_previous, lam, "sigma-delta", None)
 
 
 def test_layers_that_update_in_turn_are_caught_at_the_first_step(monkeypatch):
@@ -117,7 +118,7 @@ def test_an_open_interval_of_the_derivative_is_caught(monkeypatch):
         p = np.where((s > 0) & (s < 1), v, 0.0)
         return p if target is None else p + 2.0 * beta * (target - s)
 
-    monkeypatch.setattr(reference, "drive", open_drive)
+    monkeypatch.setattr(ep, "drive", open_drive)
     # No bias: unit 1 first moves at t = 2, by the input's spike. Stuck at 0 it does not.
     first = checked(by_hand(hidden_bias=0.0)).first
     assert (first.what, first.t, first.layer, first.unit) == ("potential", 2, 1, 1)
@@ -143,9 +144,7 @@ def test_a_reset_between_phases_is_caught(monkeypatch):
 
 
 def test_a_wrong_integer_rounding_of_a_chip_is_caught(monkeypatch):
-    from eqchip.backends.reference import fixed as reference_fixed
-
-    monkeypatch.setattr(reference_fixed, "rescale", lambda product, bits: product >> bits)
+    monkeypatch.setattr(ep_fixed, "rescale", lambda product, bits: product >> bits)
     # A bias of one last bit, halved by the step size: 1/2 rounds up.
     first = checked(by_hand("chip", hidden_bias=2.0**-12)).first
     assert (first.what, first.t, first.layer, first.unit) == ("potential", 1, 1, 1)
@@ -273,8 +272,8 @@ def test_the_command_shows_where_a_wrong_engine_differs_and_exits_with_1(
     trained, monkeypatch, capsys
 ):
     reference_only(monkeypatch)
-    right = reference.step
-    monkeypatch.setattr(reference, "step", lambda s, p, eps: np.clip(right(s, p, eps), 0.1, 1))
+    right = ep.step
+    monkeypatch.setattr(ep, "step", lambda s, p, eps: np.clip(right(s, p, eps), 0.1, 1))
     status = main(["crosscheck", str(trained), "--samples", "2", "--precision", "float64"])
     out, _ = capsys.readouterr()
     assert status == 1
@@ -518,7 +517,7 @@ def test_the_benchmark_counts_every_bit_of_its_networks(benchmark):
 
 
 def test_the_benchmark_says_which_of_its_networks_differ(benchmark, monkeypatch):
-    monkeypatch.setattr(reference, "step", lambda s, p, eps: np.clip(s + eps * p, 0, 1))
+    monkeypatch.setattr(ep, "step", lambda s, p, eps: np.clip(s + eps * p, 0, 1))
     document = benchmark.study(networks=4, lava_every=1, seed=3)
     assert document["different"] > 0
     first = document["differences"][0]

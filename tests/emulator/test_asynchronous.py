@@ -573,6 +573,41 @@ def test_too_many_messages_are_refused_and_what_was_computed_is_kept():
     assert run.timed.in_flight[:4].ravel().tolist() == [1, 2, 3, 4]
 
 
+def test_the_overflow_of_the_lowest_sample_is_raised_on_any_number_of_threads():
+    # Samples at 1 overflow, at step 5; those of two threads are 0, 1 and 2, 3.
+    asked = pose(
+        eq.Network.dense([1, 1], weights=[[[1.0]]]),
+        [[0.0], [1.0], [0.5], [1.0]],
+        coding=PLAIN,
+        phases=[eq.Free(9)],
+        record=EVERYTHING,
+        timing=eq.Asynchronous(delays=eq.Delays(fixed=100.0), most_in_flight=4),
+    )
+    found = []
+    for threads in (1, 2, 4):
+        with pytest.raises(eq.InputError, match="sample 1 has 4 messages") as refused:
+            engine.solve(asked, threads=threads)
+        found.append(refused.value.run)
+    assert [len(events) > 0 for events in found[0].timed.events] == [True, True, False, False]
+    assert found[0].bits[0].sum(axis=0).ravel().tolist() == [0, 5, 0, 0]
+    for run in found[1:]:
+        assert_equal_runs(run, found[0])
+        for name in ("in_flight", "backlog", "updates", "received", "spikes"):
+            np.testing.assert_array_equal(
+                getattr(run.timed, name), getattr(found[0].timed, name), err_msg=name
+            )
+        for events, expected in zip(run.timed.events, found[0].timed.events, strict=True):
+            np.testing.assert_array_equal(events, expected)
+
+
+def test_means_over_steps_are_refused_where_units_keep_their_own_time():
+    problem = timed(pose(NETWORK, X, coding=PLAIN, phases=PHASES), eq.Asynchronous())
+    with pytest.raises(eq.InputError) as refused:
+        engine.solve(problem, threads=1, average_steps=2)
+    assert "average_steps is 2 with a timing" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
 @both
 def test_the_most_messages_allowed_are_allowed(solve):
     timing = eq.Asynchronous(delays=eq.Delays(fixed=100.0), most_in_flight=4)

@@ -17,6 +17,7 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine import synchronous as engine
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.state import BLOCK
 
 PRECISIONS = ("float64", "float32")
@@ -118,3 +119,15 @@ def test_recording_changes_no_result(problem):
     for one, other in zip(silent.ends, recorded.ends, strict=True):
         assert_equal_arrays(one, other, "ends")
     assert_same_activity(silent.activity, recorded.activity)
+
+
+@pytest.mark.parametrize("average_steps", [4, 0, -1, 1.5, None, True])
+def test_a_mean_over_more_steps_than_a_phase_has_is_refused(average_steps):
+    problem = hand_cases.CASES[0].problem("float64")
+    shortest = [Free(5), Free(3)]
+    problem = strategies.with_phases(problem, shortest)
+    with pytest.raises(InputError, match="average_steps is") as refused:
+        engine.solve(problem, threads=1, average_steps=average_steps)
+    assert "expected" in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert engine.solve(problem, threads=1, average_steps=3).ends

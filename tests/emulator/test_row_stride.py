@@ -7,8 +7,9 @@ import pytest
 
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
+from eqchip.emulator.kernels.ep import EPState
 from eqchip.emulator.kernels.lowered import CACHE_LINE, row_stride
-from eqchip.emulator.kernels.state import new_scratch, new_state
+from eqchip.emulator.kernels.state import Kept, new_scratch, new_state
 
 NUMBERS = [np.dtype(name) for name in ("float32", "float64", "int32")]
 
@@ -26,8 +27,9 @@ def test_rows_that_meet_are_an_odd_number_of_cache_lines_apart(dtype, hidden):
     blocks = [scratch.sums, scratch.tile] if dtype.kind == "i" else [scratch.sums]
     for block in blocks:
         assert lines_apart(block[0], block[1]) % 2 == 1
-    state = new_state(int(lowered.offsets[-1]), len(lowered.sizes), dtype)
-    assert lines_apart(state.s, state.phi) % 2 == 1
+    kept = Kept(EPState, {"s": 0.0, "phi": 0.0, "r": 0.0})
+    unit = new_state(kept, int(lowered.offsets[-1]), len(lowered.sizes), dtype).unit
+    assert lines_apart(unit.s, unit.phi) % 2 == 1
     assert lines_apart(scratch.u, scratch.p) % 2 == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.kinds import may_fire
 from eqchip.emulator.kernels.timed.messages import share
 from eqchip.emulator.kernels.timed.state import (
     STUCK_AT_1,
@@ -71,7 +72,7 @@ def start_clocks(net, rules, clockwork, state, cores, queue, idle, sample):
                 continue
             first, fires = clockwork.clock_first[clock], False
             for j in range(first, first + clockwork.clock_units[clock]):
-                fires = fires or state.s[j] > 0 or clockwork.stuck[j] == STUCK_AT_1
+                fires = fires or may_fire(rules, state.unit, j) or clockwork.stuck[j] == STUCK_AT_1
             if not fires and clockwork.clock_units[clock] == 1:
                 idle[n_idle] = clock
                 n_idle += 1

@@ -5,9 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
-from eqchip.emulator.kernels.state import (
-    REAL_VALUED,
-)
 from eqchip.emulator.kernels.timed.state import (
     DELIVERED,
     LOST_MESSAGES,
@@ -96,9 +93,9 @@ def _number(net, layer, place):
 @inlined
 def _message_value(rules, clockwork, state, place):
     """What a unit sends: one, or its potential where the network is real-valued."""
-    if rules.quantizer == REAL_VALUED and clockwork.stuck[place] != STUCK_AT_1:
-        return state.s[place]
-    return state.s.dtype.type(rules.one)
+    if rules.real_valued and clockwork.stuck[place] != STUCK_AT_1:
+        return state.unit.s[place]
+    return state.incoming.dtype.type(rules.one)
 
 
 @inlined

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.encoder import emit
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
-from eqchip.emulator.kernels.relax import advance, inject
-from eqchip.emulator.kernels.state import (
-    BERNOULLI,
-    REAL_VALUED,
-    clear_state,
-    copy_state,
-)
+from eqchip.emulator.kernels.kinds import advance, emit, may_fire
+from eqchip.emulator.kernels.relax import inject
+from eqchip.emulator.kernels.state import clear_state, copy_state
 from eqchip.emulator.kernels.timed.clocks import idle_clocks, start_clocks, tick_time
 from eqchip.emulator.kernels.timed.messages import (
     AT_CORE,
@@ -55,12 +50,12 @@ QUANTA_SHIFT = np.int64(20)  # a nominal period is 2**20 quanta, see `asynchrono
 def _encode(net, rules, clockwork, cores, state, scratch, record, given, first, n, layer, t, k, b,
             sample, phase):  # fmt: skip
     """5. scratch.q = the bits of the units first ... first + n - 1, what is stuck included."""
-    if rules.quantizer == REAL_VALUED:
-        zero = state.s.dtype.type(0)
+    if rules.real_valued:
+        zero = state.unit.s.dtype.type(0)
         for j in range(first, first + n):
-            scratch.q[j] = state.s[j] != zero
+            scratch.q[j] = state.unit.s[j] != zero
     else:
-        if rules.quantizer == BERNOULLI:
+        if rules.draws:
             if given.shape[0]:
                 for j in range(first, first + n):
                     scratch.uniforms[j] = given[k - 1, b, j]
@@ -71,7 +66,7 @@ def _encode(net, rules, clockwork, cores, state, scratch, record, given, first, 
                     rules.seed[1], sample, np.uint64(layer), np.uint64(t), rules.one,
                 )  # fmt: skip
         emit(
-            rules, state, scratch, record, scratch.p, state.s, scratch.previous,
+            rules, state.unit, scratch, record, scratch.p, state.unit.s, scratch.previous,
             scratch.uniforms, first, n, layer, t, b, phase,
         )  # fmt: skip
     if not clockwork.faulty:
@@ -97,7 +92,7 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
         if t == 1:
             clear(scratch.previous, first, n)
         else:
-            copy(scratch.previous, state.s, first, n)
+            copy(scratch.previous, state.unit.s, first, n)
     else:
         read_in(net, rules, clockwork, state, cores, queue, buffer, part)
         at = clockwork.part_sums[part] + first - net.offsets[layer] - clockwork.part_begin[part]
@@ -107,7 +102,7 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
         pull = rules.two_beta.dtype.type(0)
         if layer == len(net.sizes) - 1:
             pull = rules.two_beta[phase]
-        advance(rules, state, scratch, record, first, n, layer, t, pull, b, phase)
+        advance(rules, state.unit, scratch, record, first, n, layer, t, pull, b, phase)
     _encode(
         net, rules, clockwork, cores, state, scratch, record, given, first, n, layer, t, k, b,
         sample, phase,
@@ -116,21 +111,21 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
     record.active[b, phase, layer] += spikes
     counts.updates[b, phase, layer] += n
     counts.part_updates[row, b, part] += n
-    if rules.quantizer != REAL_VALUED:
+    if not rules.real_valued:
         counts.spikes[row, b, part] += spikes
     number = clockwork.clock_unit[clock]
     if len(counts.log_time):
         for i in range(n):
             place = first + i
-            fires = state.s[place] > 0 or clockwork.stuck[place] == STUCK_AT_1
+            fires = may_fire(rules, state.unit, place) or clockwork.stuck[place] == STUCK_AT_1
             if layer > 0 or fires:  # an idle input unit is listed under no clock
                 kind = LOG_SPIKE if scratch.q[place] else LOG_TICK
                 log_event(
-                    queue, counts, now, kind, number + i, part, as_real(rules, state.s[place])
+                    queue, counts, now, kind, number + i, part, as_real(rules, state.unit.s[place])
                 )
     if spikes:
         gather_spikes(scratch.active, 0, scratch.q, first, n)
-        if record.bits.shape[0] > 0 and rules.quantizer != REAL_VALUED:
+        if record.bits.shape[0] > 0 and not rules.real_valued:
             for i in range(spikes):
                 record.bits[row, b, first + scratch.active[i]] += 1
         alone = clockwork.draws or clockwork.link_time or clockwork.event_time
@@ -158,17 +153,17 @@ def _record_row(clockwork, state, cores, queue, record, counts, now, b, row):
         counts.backlog[row, b, part] = cores.most_backlog[part]
         cores.most_backlog[part] = cores.backlog[part]
     if record.potentials.shape[0]:
-        for j in range(len(state.s)):
-            record.potentials[row, b, j] = state.s[j]
+        for j in range(len(state.incoming)):
+            record.potentials[row, b, j] = state.unit.s[j]
 
 
 @inlined
 def _begin_sample(net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle):
     """Everything as before step 1, and the first ticks; returns how many clocks are idle."""
     clear_state(state, x, b, net.sizes[0])
-    copy(scratch.b, net.biases, 0, len(state.s))
+    copy(scratch.b, net.biases, 0, len(state.incoming))
     if rules.current:
-        n_active = gather_values(scratch.active, scratch.clamped, 0, state.s, 0, net.sizes[0])
+        n_active = gather_values(scratch.active, scratch.clamped, 0, state.unit.s, 0, net.sizes[0])
         inject(net, rules, state, scratch, record, n_active, b)
     clear_queue(queue)
     clear_cores(cores)
@@ -231,8 +226,8 @@ def relax_timed(
                 if queue.counters[OVERFLOW]:
                     return b
                 row += 1
-            for j in range(len(state.s)):
-                record.ends[phase, b, j] = state.s[j]
+            for j in range(len(state.incoming)):
+                record.ends[phase, b, j] = state.unit.s[j]
             if rules.two_beta[phase] == 0 and not rules.phase_from_free[phase]:
                 copy_state(free, state)
                 save(clockwork, queue, cores, saved, until)

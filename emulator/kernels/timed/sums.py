@@ -6,9 +6,6 @@ import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_at_part, arrive_codes_at_part
 from eqchip.emulator.kernels.jit import by_number, inlined
-from eqchip.emulator.kernels.state import (
-    REAL_VALUED,
-)
 from eqchip.emulator.kernels.timed.state import (
     GAIN_BITS,
 )
@@ -23,7 +20,7 @@ SMALL = 16  # messages that insertion sorts
 
 
 @inlined
-def _swap_sorted(buffer, n):
+def _sort_by_key(buffer, n):
     """Sort the messages of a buffer by key: by insertion if few, else by Shell's increments."""
     gap = 1
     while n > SMALL and gap < n // 2:
@@ -39,40 +36,6 @@ def _swap_sorted(buffer, n):
             buffer.key[j] = key
             buffer.values[j] = value
         gap //= 2
-
-
-@inlined
-def read_in(net, rules, clockwork, state, cores, queue, buffer, part):
-    """Add the messages that have arrived at a part to its sums, in the order of their keys."""
-    node = np.int64(cores.pending_head[part])
-    if node == NONE:
-        return
-    cores.pending_head[part] = NONE
-    n, sorted_, before = 0, True, np.int64(0)
-    while node != NONE:
-        at, i = np.uint64(node), np.uint64(n)
-        following, key = np.int64(queue.following[at]), queue.key[at]
-        buffer.key[i] = key
-        buffer.values[i] = queue.value[at]
-        sorted_ = sorted_ and before <= key
-        before = key
-        free_node(queue, node)
-        n += 1
-        node = following
-    if not sorted_:
-        _swap_sorted(buffer, n)
-    layer = clockwork.part_layer[part]
-    middle, below = net.offsets[layer], 0
-    lower = net.offsets[layer - 1]
-    upper = net.offsets[layer + 1]  # of the last layer, the length of the row: nothing is above
-    for k in range(n):
-        place = buffer.key[k] >> UNIT_SHIFT
-        if place < middle:
-            below += 1
-        buffer.rows[k] = place - (lower if place < middle else upper)
-    if clockwork.scaled:
-        weigh(rules, clockwork, state, buffer, n)
-    add_messages(net, rules, clockwork, state, cores, buffer, part, below, n)
 
 
 @inlined
@@ -96,7 +59,7 @@ def _add_messages(net, rules, clockwork, state, cores, buffer, part, below, n):
     arrive_at_part(
         cores.sums, clockwork.part_sums[part], net, clockwork.part_layer[part],
         clockwork.part_begin[part], clockwork.part_units[part], buffer.rows, buffer.values, below,
-        n, clockwork.scaled or rules.quantizer == REAL_VALUED,
+        n, clockwork.scaled or rules.real_valued,
     )  # fmt: skip
 
 
@@ -110,6 +73,40 @@ def _add_code_messages(net, rules, clockwork, state, cores, buffer, part, below,
 
 
 add_messages = by_number(_add_messages, _add_code_messages)
+
+
+@inlined
+def read_in(net, rules, clockwork, state, cores, queue, buffer, part):
+    """Add the messages that have arrived at a part to its sums, in the order of their keys."""
+    node = np.int64(cores.pending_head[part])
+    if node == NONE:
+        return
+    cores.pending_head[part] = NONE
+    n, sorted_, before = 0, True, np.int64(0)
+    while node != NONE:
+        at, i = np.uint64(node), np.uint64(n)
+        following, key = np.int64(queue.following[at]), queue.key[at]
+        buffer.key[i] = key
+        buffer.values[i] = queue.value[at]
+        sorted_ = sorted_ and before <= key
+        before = key
+        free_node(queue, node)
+        n += 1
+        node = following
+    if not sorted_:
+        _sort_by_key(buffer, n)
+    layer = clockwork.part_layer[part]
+    middle, below = net.offsets[layer], 0
+    lower = net.offsets[layer - 1]
+    upper = net.offsets[layer + 1]  # of the last layer, the length of the row: nothing is above
+    for k in range(n):
+        place = buffer.key[k] >> UNIT_SHIFT
+        if place < middle:
+            below += 1
+        buffer.rows[k] = place - (lower if place < middle else upper)
+    if clockwork.scaled:
+        weigh(rules, clockwork, state, buffer, n)
+    add_messages(net, rules, clockwork, state, cores, buffer, part, below, n)
 
 
 @inlined

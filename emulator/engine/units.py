@@ -1,0 +1,108 @@
+"""Units as kernels take them: rules, and what they keep, from the description of a kind of unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator import philox
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.units import unit_row
+from eqchip.emulator.kernels.ep import EPRules, EPState
+from eqchip.emulator.kernels.ep_fixed import EPFixedRules
+from eqchip.emulator.kernels.state import Kept, Rules
+from eqchip.emulator.problem.problem import Problem, two_beta
+
+STATISTICS = {"nu": 1.0, "theta": 0.0, "bias": 0.0, "square": 0.0, "spread": 0.0}
+
+
+class LoweredUnit(NamedTuple):
+    """A kind of unit as kernels take it: its rules, of a type in `kernels.kinds`; what it keeps."""
+
+    rules: Any
+    kept: Kept
+
+
+def lower_unit(problem: Problem) -> LoweredUnit:
+    """The problem's units as kernels take them.
+
+    Raises
+    ------
+    InputError
+        If their kind has no row in UNITS.
+    """
+    return unit_row(UNITS, problem.coding, "emulator")(problem)
+
+
+def rules_of(problem: Problem, unit: LoweredUnit, average_steps: int) -> Rules:
+    """What is asked of a relaxation, in the run's numbers.
+
+    average_steps: the last steps of a phase over which its end is summed.
+    """
+    fixed, phases = problem.fixed, problem.phases
+    if fixed is None:
+        betas = [2 * phase.beta if isinstance(phase, Nudged) else 0 for phase in phases]
+        pulls = np.array(betas, problem.dtype)
+    else:
+        pulls = np.array(
+            [two_beta(phase, fixed) if isinstance(phase, Nudged) else 0 for phase in phases],
+            np.int64,
+        )
+    return Rules(
+        unit=unit.rules,
+        current=problem.input == "current",
+        real_valued=not problem.coding.sends_bits,
+        draws=problem.coding.draws,
+        phase_steps=np.array([phase.steps for phase in phases], np.int64),
+        phase_from_free=np.array([phase.from_free for phase in phases], np.int64),
+        two_beta=pulls,
+        seed=np.array(philox.split_seed(problem.seed), np.uint64),
+        average=average_steps,
+        cross_entropy=problem.readout == "cross-entropy",
+        one=1 if fixed is None else fixed.one,
+        low=0 if fixed is None else fixed.lowest_state,
+        high=0 if fixed is None else fixed.highest_state,
+        coefficient_bits=0 if fixed is None else fixed.coefficient_bits,
+        fraction_bits=0 if fixed is None else fixed.fraction_bits,
+    )
+
+
+def _ep(problem: Problem) -> LoweredUnit:
+    begin = {"s": 0.0, "phi": 0.0, "r": 0.0}
+    if problem.fixed is not None:
+        return LoweredUnit(_ep_fixed_rules(problem), Kept(EPState, begin))
+    dtype, coding = problem.dtype, problem.coding
+    one, none = dtype.type(1), np.zeros(0, dtype)
+    # Copies are writable, as `none` is: one type for numba, so one compilation for all codings.
+    eps = none if problem.step_table is None else problem.step_table.copy()
+    lam = none if problem.prediction_table is None else problem.prediction_table.copy()
+    adaptive = coding.adaptive
+    rules = EPRules(
+        adaptive=adaptive is not None,
+        predictive=coding.prediction is not None,
+        eps=eps,
+        eps_keep=one - eps,
+        lam=lam,
+        lam_keep=one - lam,
+        nu_bar=np.array([adaptive.nu_bar if adaptive else 0], dtype),
+        regularizer=np.array([adaptive.regularizer if adaptive else 0], dtype),
+    )
+    return LoweredUnit(rules, Kept(EPState, begin | (STATISTICS if adaptive else {})))
+
+
+def _ep_fixed_rules(problem: Problem) -> EPFixedRules:
+    assert problem.fixed is not None
+    lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
+    return EPFixedRules(
+        predictive=problem.coding.prediction is not None,
+        eps=problem.step_gains,
+        lam=lam,
+        inverse=problem.fixed.inverse_gains(lam),
+    )
+
+
+# How the description of each kind of unit becomes what kernels take.
+UNITS: dict[type, Callable[[Problem], LoweredUnit]] = {Coding: _ep}

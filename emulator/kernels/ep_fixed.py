@@ -1,0 +1,89 @@
+"""The EP unit in a chip's integers: the functions of `ep`, rule for rule.
+
+The rules are those of docs/fixed-point.md; the twin that is written to be read is
+`eqchip.backends.reference.ep_fixed`. Potentials, residues and decoders are int32 that stand for
+multiples of 2**-fraction_bits. It keeps `ep.EPState`, without statistics.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.units import bernoulli, copy
+from eqchip.emulator.kernels.units_fixed import (
+    decode_states,
+    drive_states,
+    nudge_states,
+    predict_states,
+    sigma_delta_states,
+    step_states,
+)
+
+
+class EPFixedRules(NamedTuple):
+    """`ep.EPRules` for a chip's integers.
+
+    eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
+    2**coefficient_bits.
+    """
+
+    predictive: bool
+    eps: np.ndarray
+    lam: np.ndarray
+    inverse: np.ndarray
+
+
+@inlined
+def advance(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. Decode, drive, step: u becomes the new potentials s of these units.
+
+    two_beta: 0 where no nudge is.
+    """
+    coding = rules.unit
+    p, bits, low, high = scratch.p, rules.coefficient_bits, rules.low, rules.high
+    if coding.predictive:
+        decode_states(unit.r, scratch.u, first, n, coding.lam[t - 1], bits)
+        clipped = drive_states(p, unit.r, scratch.b, first, n, low, high)
+    else:
+        clipped = drive_states(p, scratch.u, scratch.b, first, n, low, high)
+    if two_beta != 0:
+        clipped += nudge_states(p, scratch.y, unit.s, first, n, two_beta, bits, low, high)
+    record.saturations[b, phase, layer] += clipped
+    step_states(unit.s, scratch.previous, p, first, n, coding.eps[t - 1], bits, rules.one)
+
+
+@inlined
+def read(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
+    coding = rules.unit
+    bits, low, high = rules.coefficient_bits, rules.low, rules.high
+    if coding.predictive:
+        decode_states(unit.r, scratch.u, first, n, coding.lam[t - 1], bits)
+        v = unit.r
+    else:
+        v = scratch.u
+    if two_beta == 0:
+        record.saturations[b, phase, layer] += drive_states(
+            unit.s, v, scratch.b, first, n, low, high
+        )
+
+
+@inlined
+def emit(rules, unit, scratch, record, a, s, previous, uniforms, first, n, layer, t, b, phase):
+    """5. q = the bits of units first ... first + n - 1 with potentials s, from `previous` on."""
+    coding = rules.unit
+    low, high, clipped = rules.low, rules.high, 0
+    if coding.predictive:
+        clipped += predict_states(
+            a, s, previous, first, n, coding.inverse[t - 1], rules.coefficient_bits, low, high
+        )
+    else:
+        copy(a, s, first, n)
+    if rules.draws:
+        bernoulli(scratch.q, a, uniforms, first, n)
+    else:
+        clipped += sigma_delta_states(scratch.q, unit.phi, a, first, n, rules.one, low, high)
+    record.saturations[b, phase, layer] += clipped
