@@ -32,7 +32,9 @@ WINGS = {
         "studies",
     ),
     "mapping": ("", "chip_file", "placement", "activity", "processes"),
-    "backends": (*("reference", "", "bptt", "brian2", "discrete", "lava", "nir", "sanafe"),),
+    "backends": (
+        *("reference", "", "bptt", "brian2", "dense", "discrete", "lava", "nir", "sanafe"),
+    ),
     "hw_reports": (
         *("counting", "pricing", "document", "show", "plots", "page", "watch", "studies", ""),
     ),

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from eqchip.backends import dense
+from eqchip.backends.dense import solve as dense
 from eqchip.bench.contest import Contestant, Ratio, Timing, measure
 from eqchip.bench.machine import blas, made_here, plain
 from eqchip.bench.setting import (

@@ -15,9 +15,9 @@ from optional_packages import need
 from witnesses import assert_witnessed
 
 import eqchip as eq
-from eqchip.backends import dense
 from eqchip.backends.bptt import unrolled as bptt
 from eqchip.backends.brian2 import solve as brian2
+from eqchip.backends.dense import solve as dense
 from eqchip.backends.nir import write as nir
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.config import make_config

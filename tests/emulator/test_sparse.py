@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from kernel_twins import from_python
 from small_chips import small_chip
 
-from eqchip.backends import dense
 from eqchip.backends.bptt.operators import operators
+from eqchip.backends.dense import solve as dense
 from eqchip.backends.nir.metadata import to_text
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.asynchronous import Asynchronous

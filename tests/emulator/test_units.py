@@ -15,9 +15,9 @@ from kernel_twins import from_python
 from toy_unit import ToyRules, ToyState, ToyUnit
 
 import eqchip as eq
-from eqchip.backends import dense
 from eqchip.backends.bptt.unrolled import gradient
 from eqchip.backends.brian2 import solve as brian2
+from eqchip.backends.dense import solve as dense
 from eqchip.backends.discrete import solve as discrete
 from eqchip.backends.nir.write import write_nir
 from eqchip.backends.reference import floating as reference

@@ -16,7 +16,7 @@ import strategies
 from tiny_bench import OF_A_RUN, TINY, UNTRAINED, tiny
 
 from eqchip.__main__ import main
-from eqchip.backends import dense
+from eqchip.backends.dense import solve as dense
 from eqchip.backends.reference import floating as reference
 from eqchip.bench import contest, setting
 from eqchip.bench import engine as benchmark
