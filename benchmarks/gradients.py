@@ -165,11 +165,11 @@ def measure_memory(way: str, steps: int) -> dict[str, Any]:
     Compiled code is loaded by a minibatch before, on two steps. Counted are the arrays of numpy
     (tracemalloc); weights and samples exist before and are not.
     """
-    import resource
     import tracemalloc
 
     from eqchip.backends.bptt import unrolled as bptt
     from eqchip.backends.bptt.comparison import CODINGS
+    from eqchip.bench.training import peak_memory
     from eqchip.emulator.description import notation
     from eqchip.emulator.description.learning import Learning
     from eqchip.emulator.description.network import Network
@@ -196,14 +196,13 @@ def measure_memory(way: str, steps: int) -> dict[str, Any]:
         Descent(network, lowered, "symmetric", threads=1).update(run, BETA, [0.0] * 3)
 
     learn(2)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = peak_memory()
     tracemalloc.start()
     learn(steps)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {"way": way, "free_steps": steps, "arrays": peak, "process_before": before,
-            "process": after}  # fmt: skip
+            "process": peak_memory()}  # fmt: skip
 
 
 if __name__ == "__main__":

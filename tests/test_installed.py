@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import eqchip
+import eqchip.bench
 
 SUBPACKAGES = {"emulator", "backends", "mapping", "hw_reports"}
 
@@ -43,5 +44,5 @@ def test_every_source_file_is_installed():
 
 
 def test_every_public_name_is_there():
-    missing = [name for name in eqchip.__all__ if not hasattr(eqchip, name)]
-    assert not missing
+    for door in (eqchip, eqchip.bench):
+        assert [name for name in door.__all__ if not hasattr(door, name)] == []
