@@ -18,7 +18,7 @@ from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.studies.convergence import fixed_points
+from eqchip.emulator.studies.fixed_points import fixed_points
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.trainer import Trainer
 

@@ -27,19 +27,15 @@ from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.studies.fixed_points import (
+    REFERENCE_STEPS_FACTOR,
+    REFERENCE_STEPS_LEAST,
+    FixedPoints,
+    fixed_points,
+)
+from eqchip.emulator.studies.intervals import Interval, interval
 
-# O'Connor, Gavves and Welling: step size 0.5, and ten times the steps of the run.
-REFERENCE_STEP_SIZE = 0.5
-REFERENCE_STEPS_FACTOR = 10
-# Short runs would leave too few steps even so.
-REFERENCE_STEPS_LEAST = 2000
-# A sample that is not at rest yet, near a bifurcation, gets so many times the steps.
-REFERENCE_PATIENCE = (1, 10, 100)
-# Far below every error of interest (1e-4), even where a weak pull leaves a fixed point a
-# hundred residuals away; far above the rounding of float64.
-RESIDUAL_LIMIT = 1e-9
 EARLY_STEP = 20
-CONFIDENCE = 0.95
 RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
 
 
@@ -102,27 +98,6 @@ class Experiment:
 
 
 @dataclass(frozen=True, eq=False)
-class FixedPoints:
-    """Where the real-valued network comes to rest.
-
-    Attributes
-    ----------
-    free, nudged : tuple of ndarray
-        Potentials per layer, the input first, each of shape (inputs, units), float64.
-    residual : float
-        The largest ``|p - s|`` over units, samples and phases: how far the drive p would
-        still pull a unit of potential s if the step size were 1 (with s kept in [0, 1]).
-    steps : int
-        In each phase, for the slowest sample.
-    """
-
-    free: tuple[np.ndarray, ...]
-    nudged: tuple[np.ndarray, ...]
-    residual: float
-    steps: int
-
-
-@dataclass(frozen=True, eq=False)
 class Case:
     """One random network with its inputs, targets and fixed points."""
 
@@ -151,15 +126,6 @@ class Curve:
     error: np.ndarray
     spikes: np.ndarray
     spikes_overall: float
-
-
-@dataclass(frozen=True, eq=False)
-class Interval:
-    """Means over networks, and between which bounds the true ones lie."""
-
-    mean: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,83 +196,6 @@ class Study:
     measured: dict[str, Measured]
     residual: float
     reference_steps: int
-
-
-def fixed_points(
-    network: Network,
-    x: np.ndarray,
-    target: np.ndarray,
-    *,
-    beta: float,
-    steps: int,
-    threads: int | None = None,
-) -> FixedPoints:
-    """Find the free fixed point of the real-valued network, and from there the nudged one.
-
-    Parameters
-    ----------
-    network : Network
-    x : ndarray, shape (inputs, n_in)
-    target : ndarray, shape (inputs, n_out)
-    beta : float
-    steps : int
-        In each of the two phases, at least 2; samples that move still get more.
-    threads : int, optional
-
-    Raises
-    ------
-    InputError
-        If some sample is not at rest after a hundred times these steps.
-    """
-    n = len(x)
-    free, nudged = ([np.zeros((n, size)) for size in network.sizes] for _ in range(2))
-    residual, pending = np.zeros(n), np.arange(n)
-    for patience in REFERENCE_PATIENCE:
-        run = _settle(network, x[pending], target[pending], beta, steps * patience, threads)
-        before_free, at_free, before_nudged, at_nudged = run.ends
-        residual[pending] = 0.0
-        for before, now in zip(before_free + before_nudged, at_free + at_nudged, strict=True):
-            moved = np.abs(now - before).max(1) / REFERENCE_STEP_SIZE
-            residual[pending] = np.maximum(residual[pending], moved)
-        for layer in range(len(network.sizes)):
-            free[layer][pending] = at_free[layer]
-            nudged[layer][pending] = at_nudged[layer]
-        pending = np.flatnonzero(~(residual <= RESIDUAL_LIMIT))
-        if not len(pending):
-            return FixedPoints(tuple(free), tuple(nudged), float(residual.max()), steps * patience)
-    raise InputError(
-        f"converge: {len(pending)} of {n} inputs do not bring the real-valued {network!r} to rest "
-        f"in {steps * REFERENCE_PATIENCE[-1]} steps a phase (residual {residual.max():.1e}, limit "
-        f"{RESIDUAL_LIMIT:.0e}), so there is no fixed point to compare with; expected smaller or "
-        "fewer layers"
-    )
-
-
-def _settle(
-    network: Network,
-    x: np.ndarray,
-    target: np.ndarray,
-    beta: float,
-    steps: int,
-    threads: int | None,
-) -> Run:
-    """Free, then nudged; the last step of each is a phase of its own.
-
-    So `ends` tell how far the last step moved, and no step needs to be recorded.
-    """
-    problem = pose(
-        network,
-        x,
-        coding=Coding.real_valued(REFERENCE_STEP_SIZE),
-        phases=[
-            Free(steps - 1),
-            Free(1),
-            Nudged(steps - 1, target, beta),
-            Nudged(1, target, beta),
-        ],
-        precision="float64",
-    )
-    return solve(problem, threads=threads)
 
 
 def make_case(
@@ -427,38 +316,6 @@ def measure(
 def check_repeats(repeats: int) -> None:
     """Refuse fewer than 2 networks: one says nothing about how far another may differ."""
     check_whole("converge: repeats", repeats, 2)
-
-
-def interval(values: np.ndarray) -> Interval:
-    """Mean over the first axis with its 95 % interval (Student's t), kept at or above 0.
-
-    Examples
-    --------
-    >>> found = interval(np.array([1.0, 2.0, 3.0]))
-    >>> found.mean.item(), round(found.low.item(), 3), round(found.high.item(), 3)
-    (2.0, 0.0, 4.484)
-    """
-    mean, half = values.mean(0), _half_width(values)
-    return Interval(mean, np.maximum(mean - half, 0.0), mean + half)
-
-
-def ratio(values: np.ndarray, others: np.ndarray) -> Interval:
-    """How many times as large values are as others, pair by pair: geometric mean, 95 % interval.
-
-    The same networks stand behind both, so what they have in common cancels.
-    """
-    logs = np.log(values / others)
-    half = _half_width(logs)
-    return Interval(*(np.exp(logs.mean() + k * half) for k in (0, -1, 1)))
-
-
-def _half_width(values: np.ndarray) -> np.ndarray:
-    """Half the width of the 95 % interval of the mean over the first axis (Student's t)."""
-    from scipy.special import stdtrit  # type: ignore[import-untyped]  # slow to load
-
-    n = len(values)
-    quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
-    return np.asarray(quantile * values.std(0, ddof=1) / math.sqrt(n))
 
 
 def _distance(run: Run, found: FixedPoints, samples: np.ndarray, free_steps: int) -> np.ndarray:

@@ -193,7 +193,7 @@ def _fixed_points(
 ) -> tuple[list[list[Any]], float]:
     """s* of each phase, by layer, and the largest residual."""
     from eqchip.emulator.description.phases import Nudged
-    from eqchip.emulator.studies.convergence import fixed_points
+    from eqchip.emulator.studies.fixed_points import fixed_points
 
     points: list[list[Any]] = []
     residual = 0.0

@@ -9,15 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.studies.convergence import (
-    REFERENCE_STEP_SIZE,
-    Interval,
-    Measured,
-    Study,
-    interval,
-    ratio,
-)
+from eqchip.emulator.studies.convergence import Measured, Study
 from eqchip.emulator.studies.convergence_search import KINDS, Objective, Parameters
+from eqchip.emulator.studies.fixed_points import REFERENCE_STEP_SIZE
+from eqchip.emulator.studies.intervals import Interval, interval, ratio
 
 FORMAT = "eqchip-convergence 1"
 # Compared network by network: the first of each pair changes one thing of the second.

@@ -19,16 +19,7 @@ from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.studies import convergence, convergence_search
-from eqchip.emulator.studies.convergence import (
-    RESIDUAL_LIMIT,
-    Experiment,
-    error_curve,
-    fixed_points,
-    interval,
-    make_case,
-    measure,
-    ratio,
-)
+from eqchip.emulator.studies.convergence import Experiment, error_curve, make_case, measure
 from eqchip.emulator.studies.convergence_search import (
     KINDS,
     RANGES,
@@ -39,6 +30,8 @@ from eqchip.emulator.studies.convergence_search import (
     search,
     settings_to_toml,
 )
+from eqchip.emulator.studies.fixed_points import RESIDUAL_LIMIT, fixed_points
+from eqchip.emulator.studies.intervals import interval, ratio
 from eqchip.hw_reports.plots.style import apart
 from eqchip.hw_reports.studies import convergence as report
 from eqchip.hw_reports.studies.convergence_plot import figure
