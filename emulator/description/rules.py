@@ -15,6 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.phases import Free, Nudged, Phase
+from eqchip.emulator.description.plasticity import Plasticity
 from eqchip.emulator.errors import InputError, check_number
 
 
@@ -75,6 +76,8 @@ class Rule:
         One or two: what a weight changes by, summed over the samples.
     bias : Quantity
         What the bias of a unit changes by.
+    plasticity : Plasticity or None
+        What is written while the phases run; such a rule may have no products.
 
     Examples
     --------
@@ -86,6 +89,7 @@ class Rule:
     contrasts: ClassVar[tuple[int, int]] = (0, 1)
     products: ClassVar[tuple[Product, ...]]
     bias: ClassVar[Quantity] = CHANGE
+    plasticity: ClassVar[Plasticity | None] = None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -212,7 +216,7 @@ def rule_of(rule: str | Rule) -> Rule:
     found = RULES.get(rule) if isinstance(rule, str) else rule
     if not isinstance(found, Rule):
         raise InputError(f"unknown rule {rule!r}; expected one of {', '.join(RULES)}")
-    if len(found.products) not in (1, 2):
+    if len(found.products) not in (1, 2) and not (found.plasticity and not found.products):
         raise InputError(
             f"rule {found.name!r} has {len(found.products)} products; expected one or two"
         )
@@ -221,7 +225,7 @@ def rule_of(rule: str | Rule) -> Rule:
 
 def fits_chip(rule: Rule) -> bool:
     """Whether a chip can learn by it: each core from what it sees of two nudged phases."""
-    return rule.is_full and not rule.contrasts_free
+    return rule.is_full and not rule.contrasts_free and rule.plasticity is None
 
 
 def check_read_out(rule: Rule) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.asynchronous import EVENT
+from eqchip.emulator.description.plasticity import Plasticity
 from eqchip.emulator.engine.asynchronous import (
     Asked,
     Overflow,
@@ -20,6 +22,7 @@ from eqchip.emulator.engine.asynchronous import (
     timed,
 )
 from eqchip.emulator.engine.lowering import lower, lower_fixed
+from eqchip.emulator.engine.plasticity import lower_plasticity
 from eqchip.emulator.engine.units import lower_unit, rules_of
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.kernels import state as arrays
@@ -36,6 +39,7 @@ def solve(
     threads: int | None = None,
     lowered: Lowered | None = None,
     average_steps: int = 1,
+    plasticity: Plasticity | None = None,
 ) -> Run:
     """Run a problem on the event-driven engine.
 
@@ -51,6 +55,9 @@ def solve(
         parts and in its numbers.
     average_steps : int
         The ends of a phase are means over so many of its last steps, 1 with a timing.
+    plasticity : Plasticity, optional
+        What writes weights while the phases run, in `lowered`: samples then run one after another,
+        on one thread.
 
     Returns
     -------
@@ -59,14 +66,20 @@ def solve(
     Raises
     ------
     InputError
-        For units that the engine does not know, and a mean over more steps than a phase has. In
-        strict mode, if a state left the chip's range. Without a clock, if more messages are
-        in flight than `most_in_flight` allows: the error's ``run`` holds what was computed.
+        For units or a plasticity that the engine does not know, and a mean over more steps than
+        a phase has. In strict mode, if a state left the chip's range. Without a clock, if more
+        messages are in flight than `most_in_flight` allows: the error's ``run`` holds what was
+        computed.
     """
     _check_average(problem, average_steps)
-    asked = ask(problem, lower_problem(problem) if lowered is None else lowered, average_steps)
+    asked = ask(
+        problem,
+        lower_problem(problem) if lowered is None else lowered,
+        average_steps,
+        lower_plasticity(problem, plasticity),
+    )
     record = _new_record(problem, asked.lowered)
-    workers = resolve_threads(threads)
+    workers = resolve_threads(threads) if plasticity is None else 1
     if problem.timing is not None:
         return _solve_timed(problem, asked, record, workers)
     layers, units = len(asked.lowered.sizes), int(asked.lowered.offsets[-1])
@@ -101,12 +114,14 @@ def _check_average(problem: Problem, average_steps: int) -> None:
             )
 
 
-def ask(problem: Problem, lowered: Lowered, average_steps: int = 1) -> Asked:
+def ask(
+    problem: Problem, lowered: Lowered, average_steps: int = 1, plasticity: Any = None
+) -> Asked:
     """The problem as kernels are given it."""
     unit = lower_unit(problem)
     return Asked(
         lowered=lowered,
-        rules=rules_of(problem, unit, average_steps),
+        rules=rules_of(problem, unit, average_steps, plasticity),
         kept=unit.kept,
         given=_given_uniforms(problem, lowered),
         x=numbers_of(problem, problem.x),

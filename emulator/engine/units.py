@@ -13,7 +13,7 @@ from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.kernels.ep import EPRules, EPState
 from eqchip.emulator.kernels.ep_fixed import EPFixedRules
-from eqchip.emulator.kernels.state import Kept, Rules
+from eqchip.emulator.kernels.state import Kept, Rules, Unplastic
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 STATISTICS = {"nu": 1.0, "theta": 0.0, "bias": 0.0, "square": 0.0, "spread": 0.0}
@@ -37,10 +37,13 @@ def lower_unit(problem: Problem) -> LoweredUnit:
     return unit_row(UNITS, problem.coding, "emulator")(problem)
 
 
-def rules_of(problem: Problem, unit: LoweredUnit, average_steps: int) -> Rules:
+def rules_of(
+    problem: Problem, unit: LoweredUnit, average_steps: int, plasticity: Any = None
+) -> Rules:
     """What is asked of a relaxation, in the run's numbers.
 
-    average_steps: the last steps of a phase over which its end is summed.
+    average_steps: the last steps of a phase over which its end is summed. plasticity: as kernels
+    take it; None: weights stay.
     """
     fixed, phases = problem.fixed, problem.phases
     if fixed is None:
@@ -67,6 +70,7 @@ def rules_of(problem: Problem, unit: LoweredUnit, average_steps: int) -> Rules:
         high=0 if fixed is None else fixed.highest_state,
         coefficient_bits=0 if fixed is None else fixed.coefficient_bits,
         fraction_bits=0 if fixed is None else fixed.fraction_bits,
+        plasticity=Unplastic() if plasticity is None else plasticity,
     )
 
 

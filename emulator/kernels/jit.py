@@ -70,11 +70,22 @@ def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callab
     return _chosen(floating, of_values, of_types)
 
 
-def by_kind(table: Mapping[type, Any], name: str) -> Callable[..., Any]:
-    """One name for the functions `name` of all kinds of unit; one of their arguments is `rules`.
+HOMES = {
+    "unit": "eqchip.emulator.kernels.kinds",
+    "plasticity": "eqchip.emulator.kernels.plastic",
+}
 
-    Kernels that call it are compiled with that of the row of `table` for the type of
-    ``rules.unit``. All have the arguments of the first row's.
+
+def by_kind(table: Mapping[type, Any], name: str) -> Callable[..., Any]:
+    """`by_type` of the kind of unit."""
+    return by_type(table, name, "unit")
+
+
+def by_type(table: Mapping[type, Any], name: str, field: str) -> Callable[..., Any]:
+    """One name for the functions `name` of all rows; one of their arguments is `rules`.
+
+    Kernels that call it are compiled with that of the row of `table` for the type of the rules'
+    `field`. All have the arguments of the first row's.
     """
     first = getattr(next(iter(table.values())), name)
     place = _place(first, "rules")
@@ -83,17 +94,17 @@ def by_kind(table: Mapping[type, Any], name: str) -> Callable[..., Any]:
         if kind not in table:
             known = ", ".join(known.__name__ for known in table)
             raise InputError(
-                f"{name}: no kind of unit has the rules {kind.__name__}; "
-                f"expected one of {known}, or a row for it in eqchip.emulator.kernels.kinds"
+                f"{name}: no kind of {field} has the rules {kind.__name__}; "
+                f"expected one of {known}, or a row for it in {HOMES[field]}"
             )
         return getattr(table[kind], name)
 
     def of_values(*arguments: Any) -> Any:
-        return of_kind(type(arguments[place].unit))
+        return of_kind(type(getattr(arguments[place], field)))
 
     def of_types(*arguments: Any) -> Any:
         rules = arguments[place]
-        return of_kind(rules.types[rules.fields.index("unit")].instance_class)
+        return of_kind(rules.types[rules.fields.index(field)].instance_class)
 
     return _chosen(first, of_values, of_types)
 

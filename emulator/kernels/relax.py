@@ -14,6 +14,7 @@ from eqchip.emulator.kernels.encoder import encode, encode_input
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
+from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
 from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
 from eqchip.emulator.kernels.units import add_states, copy
 
@@ -101,12 +102,13 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     n_active = _clamp(net, rules, state, scratch, record, b)
 
     valued = rules.real_valued
+    plastic = is_plastic(net, rules, state, 0, 0, 0)
     unnudged = rules.two_beta.dtype.type(0)
     now, t, free_now, free_t, row = 0, 0, 0, 0, 0
     for phase in range(len(rules.phase_steps)):
         if rules.phase_from_free[phase]:
             copy_state(state, free)
-            copy_messages(state, free, net, free_now, valued)
+            copy_messages(state, free, net, free_now, valued, plastic)
             now, t = free_now, free_t
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
@@ -116,11 +118,13 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             if two_beta != 0:
                 send_error(net, rules, state, scratch, record, two_beta, b, phase)
         steps = rules.phase_steps[phase]
-        length = _block_length(steps)
+        length = 1 if plastic else _block_length(steps)  # weights may be others in the next step
         for step_of_phase in range(steps):
             t += 1
             k = step_of_phase % length
             following = 1 - now
+            if plastic:
+                write_arrivals(net, rules, state, now)
             for layer in range(1, layers):
                 receive(net, rules, state, scratch, record, now, layer, b, phase)
                 if rules.cross_entropy and layer == last:
@@ -143,6 +147,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                 net, rules, state, scratch, record, given, row, b, sample, t, n_active,
                 k, min(length, steps - step_of_phase), phase,
             )  # fmt: skip
+            if plastic:
+                state.counts[following * layers] = keep_input(
+                    net, state, scratch, following, n_active
+                )
             for layer in range(layers):
                 record.active[b, phase, layer] += state.counts[following * layers + layer]
             _record_step(net, rules, state, scratch, record, row, b, following, n_active, k)
@@ -152,7 +160,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             row += 1
         if two_beta == 0 and not rules.phase_from_free[phase]:
             copy_state(free, state)
-            copy_messages(free, state, net, now, valued)
+            copy_messages(free, state, net, now, valued, plastic)
             free_now, free_t = now, t
 
 

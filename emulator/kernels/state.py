@@ -18,6 +18,12 @@ from eqchip.emulator.kernels.units import clear, copy, span
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
 
 
+class Unplastic(NamedTuple):
+    """Of weights that stay while phases run; nothing: 0, since a tuple holds something."""
+
+    nothing: int = 0
+
+
 class Rules(NamedTuple):
     """What is asked of a relaxation, whatever its units are.
 
@@ -29,6 +35,7 @@ class Rules(NamedTuple):
     over which its end is summed; cross_entropy: whether the last layer is a read-out.
     one: what stands for 1.0, 1 or 2**fraction_bits. Of a chip's integers, else 0: low, high, the
     range of a state, and how many bits are below the point of a coefficient and of a state.
+    plasticity: the numbers of what writes weights while phases run (see `plastic`).
     """
 
     unit: Any
@@ -46,6 +53,7 @@ class Rules(NamedTuple):
     high: int
     coefficient_bits: int
     fraction_bits: int
+    plasticity: Any = Unplastic()
 
 
 class Record(NamedTuple):
@@ -203,15 +211,18 @@ def copy_state(to, state):
 
 
 @inlined
-def copy_messages(to, state, net, now, valued):
-    """The messages at `now`, and their counts, in to = those in state. valued: not bits."""
+def copy_messages(to, state, net, now, valued, listed):
+    """The messages at `now`, and their counts, in to = those in state.
+
+    valued: not bits; listed: the input's as well.
+    """
     units, layers = len(state.incoming), len(net.sizes)
     copy(to.incoming, state.incoming, net.offsets[1], net.sizes[1])
     copy(to.crossed, state.crossed, 0, 1)
     for layer in range(layers):
         count = state.counts[now * layers + layer]
         to.counts[now * layers + layer] = count
-        if layer > 0:
+        if layer > 0 or listed:
             at = now * units + net.offsets[layer]
             copy(to.rows, state.rows, at, count)
             if valued:

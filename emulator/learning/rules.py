@@ -57,6 +57,8 @@ class Contrasted:
         below, above = self.layers[k], self.layers[k + 1]
         if self.below is not None and k == len(self.layers) - 2:
             return Terms(self.below, self.below[:0], self.rule.bias.of(above), above.plus)
+        if not self.rule.products:  # all is written while the phases run
+            return Terms(below.minus[:0], below.minus[:0], above.minus[:0], above.minus[:0])
         first, *more = self.rule.products
         pre, post_change = first.below.of(below), first.above.of(above)
         if not more:

@@ -262,6 +262,7 @@ class Trainer:
             threads=self.threads,
             lowered=self.lowered,
             average_steps=averaged_by_engine(config),
+            plasticity=self.descent.rule.plasticity,
         )
         wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
         if self._averages_records:
