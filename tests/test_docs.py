@@ -21,13 +21,9 @@ from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.files import read_arrays
 from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.network_file import NETWORK_FORMAT
 from eqchip.emulator.training.presets import preset
-from eqchip.emulator.training.runs import (
-    CHECKPOINT_FORMAT,
-    NETWORK_FORMAT,
-    RunDirectory,
-    provenance,
-)
+from eqchip.emulator.training.runs import CHECKPOINT_FORMAT, RunDirectory, provenance
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]

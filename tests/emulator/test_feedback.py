@@ -29,7 +29,7 @@ from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
 from eqchip.emulator.learning.contrast import contrast
 from eqchip.emulator.learning.descent import Descent
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.training.runs import load_network, save_network
+from eqchip.emulator.training.network_file import load_network, save_network
 from eqchip.mapping.processes.graph import process_graph
 
 SEEDS = st.integers(0, 2**32 - 1)

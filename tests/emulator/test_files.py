@@ -28,7 +28,8 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import read_arrays, write_arrays, write_text
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
-from eqchip.emulator.training.runs import NETWORK_FORMAT, RunDirectory, load_network, save_network
+from eqchip.emulator.training.network_file import NETWORK_FORMAT, load_network, save_network
+from eqchip.emulator.training.runs import RunDirectory
 
 untimed = settings(deadline=None)
 

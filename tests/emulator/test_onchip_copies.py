@@ -23,8 +23,9 @@ from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.network_file import save_network
 from eqchip.emulator.training.onchip_training import OnChipTrainer
-from eqchip.emulator.training.runs import RunDirectory, save_network
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.pricing.accounts import account

@@ -31,7 +31,7 @@ from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
 from eqchip.emulator.learning.contrast import Changes, contrast
 from eqchip.emulator.learning.descent import Descent
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.training.runs import save_network
+from eqchip.emulator.training.network_file import save_network
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.activity.writes import weight_updates
 from eqchip.mapping.placement.mapped import map_network
