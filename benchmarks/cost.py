@@ -15,9 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.cli.output import Output
 from eqchip.emulator.training.runs import RunDirectory, provenance
-from eqchip.hw_reports.make import Request, make_report
+from eqchip.hw_reports.make import report
 from eqchip.hw_reports.studies.learning_curves import BLUE, ORANGE
 from eqchip.mapping.chip_file.anchors import load_anchors
 
@@ -29,10 +28,10 @@ SAMPLES = 200
 
 def point(run: RunDirectory, chip: str, spread: int, options: argparse.Namespace) -> dict[str, Any]:
     """One report, in short."""
-    request = Request(
-        chip=chip, chips=options.chips, spread=spread, samples=options.samples, data=options.data
-    )
-    found = make_report(run, request, Output(quiet=True), True).document
+    found = report(
+        run, chip=chip, chips=options.chips, spread=spread, samples=options.samples,
+        data=options.data,
+    )  # fmt: skip
     cost, energy, time = found["training_cost"], found["energy"], found["time"]
     print(chip, spread, cost["rows"][3]["energy"]["figure"], flush=True)
     return {

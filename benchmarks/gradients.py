@@ -50,20 +50,15 @@ def main() -> int:
 
 def digits(threads: int | None) -> int:
     """`eqchip gradients` for all seeds; the figure is that of the first."""
-    from eqchip.cli.output import Output
-    from eqchip.commands.gradients import study
-    from eqchip.emulator.data.datasets import load
     from eqchip.emulator.training.runs import provenance
+    from eqchip.gradient_study import gradients
     from eqchip.hw_reports.studies.gradients_plot import save
 
     made_by = provenance("python benchmarks/gradients.py --part digits")
     found = []
     for seed in SEEDS:
         command = {**made_by, "command": f"eqchip gradients --seed {seed}"}
-        found.append(
-            study(load("digits"), output=Output(quiet=True), provenance=command, seed=seed,
-                  threads=threads)
-        )  # fmt: skip
+        found.append({**gradients(seed=seed, threads=threads), "provenance": command})
         print(seed, *found[-1]["findings"], sep="\n  ", flush=True)
     results = {
         "format": "eqchip-gradients-study 1",

@@ -13,108 +13,99 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+# What there is, for whoever reads types: `X as X` says that it is public. The same names stand
+# below by module, for whoever runs; a test holds the two lists equal.
 if TYPE_CHECKING:
-    from eqchip.api import run
-    from eqchip.emulator.activity import Activity
-    from eqchip.emulator.data.datasets import Dataset, load
-    from eqchip.emulator.description.asynchronous import (
-        Asynchronous,
-        Clocks,
-        Delays,
-        Faults,
-        Queues,
-    )
-    from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
-    from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d, Sparse
-    from eqchip.emulator.description.fixedpoint import FixedPoint
-    from eqchip.emulator.description.learning import Learning
-    from eqchip.emulator.description.network import Network
-    from eqchip.emulator.description.phases import Free, Nudged
-    from eqchip.emulator.errors import InputError
-    from eqchip.emulator.learning.contrast import Changes, contrast
-    from eqchip.emulator.problem.run import Run
-    from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip
-    from eqchip.mapping.placement.mapped import MappedNetwork, map_network
+    from eqchip.api import run as run
+    from eqchip.backends.crosscheck_run import crosscheck as crosscheck
+    from eqchip.backends.export import export as export
+    from eqchip.emulator.activity import Activity as Activity
+    from eqchip.emulator.data.datasets import Dataset as Dataset
+    from eqchip.emulator.data.datasets import load as load
+    from eqchip.emulator.description.asynchronous import Asynchronous as Asynchronous
+    from eqchip.emulator.description.asynchronous import Clocks as Clocks
+    from eqchip.emulator.description.asynchronous import Delays as Delays
+    from eqchip.emulator.description.asynchronous import Faults as Faults
+    from eqchip.emulator.description.asynchronous import Queues as Queues
+    from eqchip.emulator.description.coding import Coding as Coding
+    from eqchip.emulator.description.coding import OptimalStepSize as OptimalStepSize
+    from eqchip.emulator.description.coding import Polynomial as Polynomial
+    from eqchip.emulator.description.connections import AvgPool2d as AvgPool2d
+    from eqchip.emulator.description.connections import Conv2d as Conv2d
+    from eqchip.emulator.description.connections import Dense as Dense
+    from eqchip.emulator.description.connections import MaxPool2d as MaxPool2d
+    from eqchip.emulator.description.connections import Sparse as Sparse
+    from eqchip.emulator.description.fixedpoint import FixedPoint as FixedPoint
+    from eqchip.emulator.description.learning import Learning as Learning
+    from eqchip.emulator.description.network import Network as Network
+    from eqchip.emulator.description.phases import Free as Free
+    from eqchip.emulator.description.phases import Nudged as Nudged
+    from eqchip.emulator.errors import InputError as InputError
+    from eqchip.emulator.learning.contrast import Changes as Changes
+    from eqchip.emulator.learning.contrast import contrast as contrast
+    from eqchip.emulator.problem.run import Run as Run
+    from eqchip.emulator.training.evaluate import evaluate as evaluate
+    from eqchip.emulator.training.runs import RunDirectory as RunDirectory
+    from eqchip.gradient_study import gradients as gradients
+    from eqchip.hw_reports.draw import draw as draw
+    from eqchip.hw_reports.make import report as report
+    from eqchip.hw_reports.studies.converge import converge as converge
+    from eqchip.hw_reports.studies.sweep import sweep as sweep
+    from eqchip.hw_reports.watch.make import watch as watch
+    from eqchip.mapping.chip_file.chip import Chip as Chip
+    from eqchip.mapping.chip_file.chip import chip_names as chip_names
+    from eqchip.mapping.chip_file.chip import load_chip as load_chip
+    from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
+    from eqchip.mapping.placement.mapped import map_network as map_network
+    from eqchip.training import train as train
 
 __version__ = version("eqchip")
 
-# Public name -> its module, imported when first used: `import eqchip` itself is light.
-_HOMES = {
-    "run": "eqchip.api",
-    "Activity": "eqchip.emulator.activity",
-    "Asynchronous": "eqchip.emulator.description.asynchronous",
-    "Clocks": "eqchip.emulator.description.asynchronous",
-    "Delays": "eqchip.emulator.description.asynchronous",
-    "Faults": "eqchip.emulator.description.asynchronous",
-    "Queues": "eqchip.emulator.description.asynchronous",
-    "Coding": "eqchip.emulator.description.coding",
-    "OptimalStepSize": "eqchip.emulator.description.coding",
-    "Polynomial": "eqchip.emulator.description.coding",
-    "Dataset": "eqchip.emulator.data.datasets",
-    "load": "eqchip.emulator.data.datasets",
-    "InputError": "eqchip.emulator.errors",
-    "FixedPoint": "eqchip.emulator.description.fixedpoint",
-    "Changes": "eqchip.emulator.learning.contrast",
-    "Learning": "eqchip.emulator.description.learning",
-    "contrast": "eqchip.emulator.learning.contrast",
-    "AvgPool2d": "eqchip.emulator.description.connections",
-    "Conv2d": "eqchip.emulator.description.connections",
-    "Dense": "eqchip.emulator.description.connections",
-    "MaxPool2d": "eqchip.emulator.description.connections",
-    "Sparse": "eqchip.emulator.description.connections",
-    "Network": "eqchip.emulator.description.network",
-    "Free": "eqchip.emulator.description.phases",
-    "Nudged": "eqchip.emulator.description.phases",
-    "Run": "eqchip.emulator.problem.run",
-    "Chip": "eqchip.mapping.chip_file.chip",
-    "chip_names": "eqchip.mapping.chip_file.chip",
-    "load_chip": "eqchip.mapping.chip_file.chip",
-    "MappedNetwork": "eqchip.mapping.placement.mapped",
-    "map_network": "eqchip.mapping.placement.mapped",
+# Module -> its public names, imported when first used: `import eqchip` itself is light.
+_PUBLIC = {
+    "eqchip.api": ("run",),
+    "eqchip.backends.crosscheck_run": ("crosscheck",),
+    "eqchip.backends.export": ("export",),
+    "eqchip.emulator.activity": ("Activity",),
+    "eqchip.emulator.data.datasets": ("Dataset", "load"),
+    "eqchip.emulator.description.asynchronous": (
+        *("Asynchronous", "Clocks", "Delays", "Faults", "Queues"),
+    ),
+    "eqchip.emulator.description.coding": ("Coding", "OptimalStepSize", "Polynomial"),
+    "eqchip.emulator.description.connections": (
+        *("AvgPool2d", "Conv2d", "Dense", "MaxPool2d", "Sparse"),
+    ),
+    "eqchip.emulator.description.fixedpoint": ("FixedPoint",),
+    "eqchip.emulator.description.learning": ("Learning",),
+    "eqchip.emulator.description.network": ("Network",),
+    "eqchip.emulator.description.phases": ("Free", "Nudged"),
+    "eqchip.emulator.errors": ("InputError",),
+    "eqchip.emulator.learning.contrast": ("Changes", "contrast"),
+    "eqchip.emulator.problem.run": ("Run",),
+    "eqchip.emulator.training.evaluate": ("evaluate",),
+    "eqchip.emulator.training.runs": ("RunDirectory",),
+    "eqchip.gradient_study": ("gradients",),
+    "eqchip.hw_reports.draw": ("draw",),
+    "eqchip.hw_reports.make": ("report",),
+    "eqchip.hw_reports.studies.converge": ("converge",),
+    "eqchip.hw_reports.studies.sweep": ("sweep",),
+    "eqchip.hw_reports.watch.make": ("watch",),
+    "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
+    "eqchip.mapping.placement.mapped": ("MappedNetwork", "map_network"),
+    "eqchip.training": ("train",),
 }
+_MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = [
-    "Activity",
-    "Asynchronous",
-    "AvgPool2d",
-    "Changes",
-    "Chip",
-    "Clocks",
-    "Coding",
-    "Conv2d",
-    "Dataset",
-    "Delays",
-    "Dense",
-    "Faults",
-    "FixedPoint",
-    "Free",
-    "InputError",
-    "Learning",
-    "MappedNetwork",
-    "MaxPool2d",
-    "Network",
-    "Nudged",
-    "OptimalStepSize",
-    "Polynomial",
-    "Queues",
-    "Run",
-    "Sparse",
-    "chip_names",
-    "contrast",
-    "load",
-    "load_chip",
-    "map_network",
-    "run",
-]
+__all__ = sorted(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'eqchip' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])

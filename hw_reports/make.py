@@ -1,4 +1,4 @@
-"""From a run directory to a report on disk: what `report` and `demo` share."""
+"""From a run directory to a report, in Python and on disk: ``eqchip.report``."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.asynchronous import Asynchronous, Timing, timing_of
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
-from eqchip.hw_reports.document.report import report
+from eqchip.hw_reports.document.compare import compare
+from eqchip.hw_reports.document.report import report as report_document
+from eqchip.hw_reports.draw import write
 from eqchip.hw_reports.pricing.accounts import account
-from eqchip.mapping.chip_file.chip import load_chip
+from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 
 if TYPE_CHECKING:
     from eqchip.hw_reports.counting.replay import Replay
@@ -34,18 +37,18 @@ class Request:
         Split every layer over so many times the fewest cores.
     samples : int
         Training samples to replay, and as many for inference.
-    data : Path or None
+    data : path or None
         Where the data set lies.
     threads : int or None
     timing : Asynchronous or None
         Run the samples without a global clock: time is simulated time. None: in time steps.
     """
 
-    chip: str = "loihi1-davies"
+    chip: str = USUAL
     chips: int | None = 1
     spread: int = 1
     samples: int = 20
-    data: Path | None = None
+    data: str | Path | None = None
     threads: int | None = None
     timing: Asynchronous | None = None
 
@@ -59,7 +62,74 @@ class Reported:
     document: dict[str, Any]
 
 
-def make_report(run: RunDirectory, request: Request, progress: Progress, quiet: bool) -> Reported:
+def report(
+    run: RunDirectory | str | Path,
+    other: RunDirectory | str | Path | None = None,
+    *,
+    chip: str = USUAL,
+    chips: int | None = 1,
+    spread: int = 1,
+    samples: int = 20,
+    data: str | Path | None = None,
+    out: str | Path | None = None,
+    threads: int | None = None,
+    timing: Timing = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """What the network of a run costs on a chip, of training first: modelled, not measured.
+
+    Samples are run once more in the chip's integers and counted, core by core; the chip file
+    prices the counts.
+
+    Parameters
+    ----------
+    run : RunDirectory or path
+    other : RunDirectory or path, optional
+        A second run on the same chip, to compare.
+    chip : str
+        Name of a chip, or a chip file.
+    chips : int or None
+        The most chips to use; None: as many as are needed.
+    spread : int
+        Split every layer over so many times the fewest cores: faster, more messages.
+    samples : int
+        Training samples to replay, and as many for inference.
+    data : path, optional
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+    out : path, optional
+        Directory to write report.json, report.html and pictures to, and, of one run, report.csv.
+        Default: nothing is written.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+    timing : Asynchronous or "sync", optional
+        Run the samples without a global clock: time is simulated time. Default: as the first run
+        was trained.
+    progress : Progress, optional
+
+    Returns
+    -------
+    dict
+        What report.json holds: the report, or the comparison of two.
+
+    Raises
+    ------
+    InputError
+        If a run has no trained network yet or does not fit the chip, or an argument is wrong.
+    """
+    first = RunDirectory.of(run)
+    found = timing_of(first.config.timing, timing)
+    request = Request(chip, chips, spread, samples, data, threads, found)
+    made = make_report(first, request, progress)
+    document = made.document
+    if other is not None:
+        second = make_report(RunDirectory.of(other), request, progress)
+        document = compare(document, second.document)
+    if out is not None:
+        write(document, Path(out))
+    return document
+
+
+def make_report(run: RunDirectory, request: Request, progress: Progress | None = None) -> Reported:
     """Replay samples of a run on a chip, count, and price the counts.
 
     Raises
@@ -68,11 +138,12 @@ def make_report(run: RunDirectory, request: Request, progress: Progress, quiet: 
         If the run has no trained network yet, does not fit the chip, or an argument is wrong.
     """
     chip = load_chip(request.chip)
+    _check_cores(chip, request)
     check_ready(run)
     replayed = replay(
         run,
         chip,
-        load(run.config.dataset, request.data, progress=not quiet),
+        load(run.config.dataset, request.data, progress=progress is not None),
         samples=request.samples,
         chips=request.chips,
         spread=request.spread,
@@ -81,5 +152,15 @@ def make_report(run: RunDirectory, request: Request, progress: Progress, quiet: 
         progress=progress,
     )
     accounts = account(replayed)
-    made = report(replayed, accounts, run, request.chip, provenance(command_line()))
+    made = report_document(replayed, accounts, run, request.chip, provenance(command_line()))
     return Reported(replayed, accounts, made)
+
+
+def _check_cores(chip: Chip, request: Request) -> None:
+    """Refuse what would be ignored by a chip that nothing is placed on."""
+    for name in ("chips", "spread"):
+        value = getattr(request, name)
+        if chip.model != "cores" and value != 1:
+            raise InputError(
+                f"report: {name} is {value}, but chip {chip.name} has no cores; expected 1"
+            )

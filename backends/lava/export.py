@@ -6,11 +6,15 @@ import keyword
 from pathlib import Path
 from typing import Any
 
+from eqchip.backends.crosscheck import Checked, pose_run
 from eqchip.backends.lava.solve import check_learning
 from eqchip.emulator import philox
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_text
 from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.mapping.processes.graph import ProcessGraph, process_graph, process_inputs
 from eqchip.mapping.processes.learning import with_learning
 
@@ -94,6 +98,32 @@ LEARNS_ON_CHIP = (
     "`results/dense_<k>_forward.npz` and `dense_<k>_mirror.npz` then hold what is `stored`, a row "
     "for\nevery unit that sends, and how many `writes` were attempted, applied and saturated."
 )
+
+SAMPLES = 10  # that an exported run takes along where nothing else is said
+
+
+def export_run(
+    run: RunDirectory,
+    directory: Path,
+    progress: Progress | None = None,
+    *,
+    precision: Checked = "chip",
+    samples: int = SAMPLES,
+    free_steps: int | None = None,
+    data: str | Path | None = None,
+) -> list[Path]:
+    """Write the trained network of a run with test samples; see :func:`eqchip.export`."""
+    network, config = run.network(), run.config
+    problem = pose_run(
+        config,
+        network,
+        load(config.dataset, data, progress=progress is not None),
+        samples=samples,
+        precision=precision,
+        free_steps=free_steps,
+    )
+    export_lava(problem, directory)
+    return sorted(path for path in directory.rglob("*") if path.is_file())
 
 
 def export_lava(

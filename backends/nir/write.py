@@ -41,10 +41,21 @@ from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing
 from eqchip.emulator.problem.needs import check_needs, of_network
+from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.runs import RunDirectory
 
 KERNEL = "kernel"  # in the metadata of up_k
 TIED = "one symmetric weight, as Equilibrium Propagation needs it"
 WRITTEN_OUT = "the kernel with its pooling, written out for every place"
+
+
+def export_run(run: RunDirectory, path: Path, progress: Progress | None = None) -> list[Path]:
+    """Write the trained network of a run; see :func:`eqchip.export`."""
+    config = run.config
+    write_nir(
+        run.network(), path, coding=config.coding, input=config.input, learning=config.learning
+    )
+    return [path]
 
 
 def write_nir(

@@ -362,3 +362,55 @@ def _pairs(what: str, value: Any, pair: str) -> tuple[Any, ...]:
     ):
         raise InputError(f"{what} is {value!r}; expected pairs {pair}")
     return tuple(tuple(one) for one in value)
+
+
+# A chip whose clocks differ by 10 %, of any phase, with some jitter, and whose messages take a
+# step, as they do with a clock: what the command line takes where no flag says otherwise.
+USUAL = Asynchronous(clocks=Clocks(spread=0.1, offset=1.0, jitter=0.1), delays=Delays(fixed=1.0))
+
+# How a trained network is run: without a global clock, with one for all, or as it was trained.
+Timing = Asynchronous | Literal["sync"] | None
+
+
+def timing_of(trained: Asynchronous | None, asked: Timing) -> Asynchronous | None:
+    """The timing that is asked for, of a network that was trained with one; None: one clock.
+
+    Raises
+    ------
+    InputError
+        If what is asked for is neither.
+
+    Examples
+    --------
+    >>> timing_of(USUAL, None) == USUAL, timing_of(USUAL, "sync")
+    (True, None)
+    """
+    if asked is None:
+        return trained
+    if asked == "sync":
+        return None
+    if not isinstance(asked, Asynchronous):
+        raise InputError(f"timing is {asked!r}; expected an Asynchronous, 'sync' or None")
+    return asked
+
+
+def describe(timing: Asynchronous | None) -> str:
+    """A few words for a title.
+
+    Examples
+    --------
+    >>> describe(USUAL)
+    'a clock per unit, spread 10 %, jitter 0.1, delay 1'
+    """
+    if timing is None:
+        return "one clock"
+    clocks, delays, faults = timing.clocks, timing.delays, timing.faults
+    words = [f"a clock per {clocks.per}, spread {100 * clocks.spread:g} %"]
+    if clocks.jitter:
+        words.append(f"jitter {clocks.jitter:g}")
+    if clocks.restarted:
+        words.append("restarted")
+    words.append(f"delay {delays.fixed:g}" + (f" + {delays.jitter:g}" if delays.jitter else ""))
+    if faults.loss:
+        words.append(f"loss {100 * faults.loss:g} %")
+    return ", ".join(words)

@@ -83,6 +83,11 @@ class RunDirectory:
         self.config = read_config(self.path / "config.toml")
 
     @classmethod
+    def of(cls, run: RunDirectory | str | Path) -> RunDirectory:
+        """The run, or the one at this path."""
+        return run if isinstance(run, RunDirectory) else cls(Path(run))
+
+    @classmethod
     def create(cls, path: Path, config: Config, command: str = "") -> RunDirectory:
         """Make a new run directory.
 
@@ -330,6 +335,15 @@ def _wrong_fact(row: dict[str, Any]) -> str | None:
         if type(row.get(name)) not in (int, float) or not 0 <= row[name] < np.inf:
             return name
     return None
+
+
+def free_path(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, ... that does not exist."""
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_name(f"{path.name}-{number}")
+    return candidate
 
 
 def command_line() -> str:

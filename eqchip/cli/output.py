@@ -58,6 +58,11 @@ class Output:
         self._stdout = Console(highlight=False, markup=False, emoji=False)
         self._stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
+    @property
+    def listener(self) -> Output | None:
+        """Itself, for a library function to tell where it is; None: it need not."""
+        return None if self.quiet else self
+
     @contextmanager
     def bar(self, title: str, total: int, done: int = 0) -> Iterator[Bar]:
         """A bar on stderr that ends with the block, by an error or Ctrl-C, too."""

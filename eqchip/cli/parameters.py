@@ -53,10 +53,12 @@ class Chips(click.ParamType):
 
     name = "chips"
 
-    def convert(self, value: Any, param: Any, ctx: Any) -> int | str:
-        """The parsed value; click shows what is refused."""
-        if value == "auto" or isinstance(value, int):
+    def convert(self, value: Any, param: Any, ctx: Any) -> int | None:
+        """The parsed value, None for as many as are needed; click shows what is refused."""
+        if isinstance(value, int):
             return value
+        if value == "auto":
+            return None
         if value.isdecimal() and 1 <= int(value) < 2**31:
             return int(value)
         self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
@@ -75,6 +77,18 @@ class Rates(click.ParamType):
             return tuple(float(rate) for rate in value.split(","))
         except ValueError:
             self.fail(f"{value!r}; expected numbers such as 0.2,0.1", param, ctx)
+
+
+class Names(click.ParamType):
+    """``lava`` or ``lava,brian2``."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """The parsed value; what names stand for is for the command to say."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(name.strip() for name in value.split(","))
 
 
 class WholeNumbers(click.ParamType):

@@ -7,25 +7,32 @@ from typing import Any
 
 import click
 
-from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
+from eqchip.emulator.description.asynchronous import (
+    USUAL,
+    Asynchronous,
+    Clocks,
+    Delays,
+    Faults,
+    Queues,
+    Timing,
+)
 from eqchip.emulator.errors import InputError
 
-# What `--timing async` means where no flag says otherwise: clocks that differ by 10 %, of any
-# phase, with some jitter, and messages that take a step, as they do with a clock.
+# What `--timing async` means where no flag says otherwise.
 DEFAULTS: dict[str, Any] = {
-    "clocks": "unit",
-    "clock_spread": 0.1,
-    "clock_offset": 1.0,
-    "clock_jitter": 0.1,
-    "restart_clocks": False,
-    "uncalibrated": False,
-    "delay": 1.0,
-    "delay_jitter": 0.0,
-    "event_time": 0.0,
-    "loss": 0.0,
-    "stuck_at_0": 0.0,
-    "stuck_at_1": 0.0,
-    "timing_seed": 0,
+    "clocks": USUAL.clocks.per,
+    "clock_spread": USUAL.clocks.spread,
+    "clock_offset": USUAL.clocks.offset,
+    "clock_jitter": USUAL.clocks.jitter,
+    "restart_clocks": USUAL.clocks.restarted,
+    "uncalibrated": not USUAL.clocks.calibrated,
+    "delay": USUAL.delays.fixed,
+    "delay_jitter": USUAL.delays.jitter,
+    "event_time": USUAL.queues.synaptic_event,
+    "loss": USUAL.faults.loss,
+    "stuck_at_0": USUAL.faults.stuck_at_0,
+    "stuck_at_1": USUAL.faults.stuck_at_1,
+    "timing_seed": USUAL.seed,
 }
 
 
@@ -76,8 +83,8 @@ def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
     return add
 
 
-def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
-    """Take the flags out of a command's settings; None: one clock for all.
+def timing_from(settings: dict[str, Any]) -> Timing:
+    """Take the flags out of a command's settings; None: no flag is given.
 
     Raises
     ------
@@ -93,7 +100,7 @@ def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
             raise InputError(
                 f"{flag} is given without --timing async; expected that, or no such flag"
             )
-        return None
+        return "sync" if timing == "sync" else None
     chosen = {**DEFAULTS, **given}
     return Asynchronous(
         clocks=Clocks(
@@ -113,22 +120,6 @@ def timing_from(settings: dict[str, Any]) -> Asynchronous | None:
         ),
         seed=chosen["timing_seed"],
     )
-
-
-def describe(timing: Asynchronous | None) -> str:
-    """A few words for a title."""
-    if timing is None:
-        return "one clock"
-    clocks, delays, faults = timing.clocks, timing.delays, timing.faults
-    words = [f"a clock per {clocks.per}, spread {100 * clocks.spread:g} %"]
-    if clocks.jitter:
-        words.append(f"jitter {clocks.jitter:g}")
-    if clocks.restarted:
-        words.append("restarted")
-    words.append(f"delay {delays.fixed:g}" + (f" + {delays.jitter:g}" if delays.jitter else ""))
-    if faults.loss:
-        words.append(f"loss {100 * faults.loss:g} %")
-    return ", ".join(words)
 
 
 def _number(flag: str, text: str) -> Callable[[Any], Any]:

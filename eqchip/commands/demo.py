@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.options import shared
 from eqchip.cli.output import Output, output_options
-from eqchip.commands.crosscheck import cross_check
-from eqchip.commands.train import free_path, train_and_show
+from eqchip.commands import crosscheck as checking
+from eqchip.commands import train as learning
 
 if TYPE_CHECKING:
     from eqchip.emulator.training.runs import RunDirectory
@@ -20,10 +21,8 @@ CHECKED_SAMPLES = 5
 
 
 @click.command()
-@click.option("--threads", type=int, help="Default: all processors. Results do not depend on it.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Run directory to make. Default: runs/demo."
-)
+@shared("threads")
+@shared("out", help="Run directory to make. Default: runs/demo.")
 @output_options
 def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -> int:
     """Train a small network on handwritten digits on an emulated chip, in about a minute.
@@ -34,28 +33,24 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     reference, and Brian2 and Lava where they are installed. Exit status 1 if the test error,
     there or with the weights mapped anew, is not below 5 %, or if another engine finds other bits.
     """
-    from eqchip.emulator.training.presets import preset
-    from eqchip.emulator.training.runs import RunDirectory, command_line
-    from eqchip.mapping.chip_file.chip import load_chip
+    from eqchip.backends.crosscheck_run import crosscheck
+    from eqchip.emulator.training.runs import free_path
+    from eqchip.training import train
 
     output = Output(as_json, quiet)
-    config = preset("digits", on_chip={"fixed": load_chip(CHIP).arithmetic})
-    path = out or free_path(Path("runs/demo"))
-    trained = train_and_show(
-        output,
-        lambda: RunDirectory.create(path, config, command_line()),
-        config,
-        None,
-        threads,
-        5.0,
+    path = free_path(Path("runs/demo")) if out is None else out
+    trained = train("digits", on_chip=CHIP, out=path, threads=threads, progress=output.listener)
+    learning.show(output, trained)
+    on_chip = _put_on_chip(output, trained.run, threads)
+    checked = crosscheck(
+        trained.run, samples=CHECKED_SAMPLES, threads=threads, progress=output.listener
     )
-    on_chip = _put_on_chip(output, RunDirectory(path), threads)
-    checked = cross_check(output, RunDirectory(path), None, CHECKED_SAMPLES, threads=threads)
-    output.result({**trained, "on_chip": on_chip, "crosscheck": checked})
-    if not checked["equal"]:
+    checking.show(output, checked)
+    output.result({**trained.to_dict(), "on_chip": on_chip, "crosscheck": checked.to_dict()})
+    if not checked.equal:
         output.message("Another engine finds other bits; the demo promises the same.")
         return 1
-    worst = max(trained["test_error"], on_chip["test_error"])
+    worst = max(trained.outcome.test.error, on_chip["test_error"])
     if worst >= PROMISED_ERROR:
         output.message(f"The test error is {worst:.2f} %; the demo promises less than 5 %.")
         return 1
@@ -70,12 +65,12 @@ def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict
     from eqchip.hw_reports.make import Request, make_report
     from eqchip.hw_reports.show import terminal as tables
 
-    reported = make_report(run, Request(chip=CHIP, threads=threads), output, output.quiet)
+    reported = make_report(run, Request(chip=CHIP, threads=threads), output.listener)
     document, mapped = reported.document, reported.replay.mapped
     assert mapped is not None
     data = load(run.config.dataset)
     classifier = Classifier(run.config, mapped.network, threads, fixed=mapped.chip.arithmetic)
-    tally = classifier.classify(data.test_x, data.test_y, output)
+    tally = classifier.classify(data.test_x, data.test_y, output.listener)
     page = write(reported.document, run.report).page
     output.table(*tables.training(document))
     tight = mapped.tightest

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
-from eqchip.cli.parameters import Chips, NetworkType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from eqchip.emulator.description.network import Network
+    from eqchip.emulator.description.notation import Entry
     from eqchip.mapping.placement.mapped import MappedNetwork
 
 DOES_NOT_FIT = 1  # exit status: the check failed
@@ -29,79 +30,41 @@ BITS_PER_KIB = 8 * 1024
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), required=False)
-@click.option(
-    "--network", "--layers", "layers", type=NetworkType(),
-    help="A network without a run, e.g. 784-500-10 or 28x28-32c5p2-64c5p2-10.",
-)  # fmt: skip
-@click.option(
-    "--chip", default="loihi1-davies", show_default=True, help="Name of a chip, or a chip file."
-)
-@click.option(
-    "--chips", type=Chips(), default=1, show_default=True,
-    help="The most chips to use; auto: as many as are needed.",
-)  # fmt: skip
+@run_argument(required=False)
+@shared("network", help="A network without a run, e.g. 784-500-10 or 28x28-32c5p2-64c5p2-10.")
+@shared("chip", "chips")
 @click.option(
     "--placement", type=click.Choice(("optimised", "naive")), default="optimised",
     show_default=True, help="Naive: cores in the order of the layers.",
 )  # fmt: skip
-@click.option(
-    "--spread", type=click.IntRange(1), default=1, show_default=True,
-    help="Split every layer over so many times the fewest cores: faster, more messages.",
-)  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path), help="Picture of the mesh, a PNG.")
+@shared("spread")
+@shared("out", help="Picture of the mesh, a PNG.")
 @output_options
 def command(
     run: Path | None,
-    layers: tuple[int | str, ...] | str | None,
+    network: tuple[Entry, ...] | str | None,
     chip: str,
-    chips: int | str,
-    placement: Any,
-    spread: int,
     out: Path | None,
     as_json: bool,
     quiet: bool,
+    **settings: Any,
 ) -> int:
     """Map the network of a RUN directory, or one of given layers, onto the cores of a chip.
 
     The traffic that the placement minimises is weighed by the spikes that the run counted;
     without a run, every unit counts the same. Exit status 1: the network does not fit.
     """
-    from eqchip.emulator.description.network import Network
-    from eqchip.emulator.description.notation import connections
-    from eqchip.emulator.errors import InputError
-    from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.placement.mapped import map_network
     from eqchip.mapping.placement.partition import DoesNotFit
 
     output = Output(as_json, quiet)
-    if (run is None) == (layers is None):
-        given = "neither" if run is None else "both"
-        raise InputError(f"map: {given} of RUN and --network given; expected one of the two")
-    if isinstance(layers, str):
-        raise InputError(
-            f"map: --network is {layers!r}, which is another one for every data set; "
-            "expected layers such as 28x28-32c5p2-10"
-        )
+    _check_network(run, network)
     found = load_chip(chip)
-    rates = None
-    if run is not None:
-        directory = RunDirectory(run)
-        network: Network = directory.network()
-        rates = directory.firing_rates()
-        if not any(rates):
-            output.message(f"{run} counted no spikes: the traffic of all units counts the same")
-            rates = None
-    else:
-        assert layers is not None
-        network = Network.chain(connections(layers))
-    most = None if chips == "auto" else int(chips)
+    described, rates = _network(output, run, network)
     try:
-        mapped = map_network(
-            network, found, chips=most, rates=rates, placement=placement, spread=spread
-        )
+        mapped = map_network(described, found, rates=rates, **settings)
     except DoesNotFit as error:
         click.echo(f"eqchip: error: {error}", err=True)
         broken = [vars(one) for one in error.broken]
@@ -114,6 +77,36 @@ def command(
     document = {"fits": True, "run": None if run is None else str(run), "rates": rates}
     output.result({**document, "picture": None if out is None else str(out), **mapped.to_dict()})
     return 0
+
+
+def _check_network(run: Path | None, network: tuple[Entry, ...] | str | None) -> None:
+    """Refuse all but one of RUN and the layers of a network."""
+    from eqchip.emulator.errors import InputError
+
+    if (run is None) == (network is None):
+        given = "neither" if run is None else "both"
+        raise InputError(f"map: {given} of RUN and --network given; expected one of the two")
+    if isinstance(network, str):
+        raise InputError(
+            f"map: --network is {network!r}, which is another one for every data set; "
+            "expected layers such as 28x28-32c5p2-10"
+        )
+
+
+def _network(output: Output, run: Path | None, network: Any) -> tuple[Network, list[float] | None]:
+    """The network to map, and the rates that a run counted, if it counted any."""
+    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.description.notation import connections
+    from eqchip.emulator.training.runs import RunDirectory
+
+    if run is None:
+        return Network.chain(connections(network)), None
+    directory = RunDirectory(run)
+    found, rates = directory.network(), directory.firing_rates()
+    if any(rates):
+        return found, rates
+    output.message(f"{run} counted no spikes: the traffic of all units counts the same")
+    return found, None
 
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
@@ -136,28 +129,7 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
             ("limit", "in all", *map(_amount, named, in_all)),
         ],
     )
-    kernels = any(one.shares_weights for one in mapped.network.connections)
-    output.table(
-        "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
-        ("no.", "joins", "synapses", *(["weights"] if kernels else []), "forward on",
-         "mirrored on", "exponent", "clipped"),
-        [
-            (
-                k + 1,
-                str(connection),
-                f"{copies.synapses:,}",
-                *([f"{copies.weights:,}"] if kernels else []),
-                _ranges(copies.forward.tolist()),
-                _ranges(copies.mirrored.tolist()) or ("none"),
-                weights.exponent,
-                weights.saturated,
-            )
-            for k, (connection, weights) in enumerate(
-                zip(mapped.network.connections, mapped.weights, strict=True)
-            )
-            for copies in [mapped.copies(k)]
-        ],
-    )  # fmt: skip
+    _show_copies(output, mapped)
     if not output.as_json:
         from rich.console import Console
 
@@ -180,6 +152,32 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
             f"Busiest link: from tile ({link.x}, {link.y}) {link.direction}, "
             f"{load:,.1f} messages per step"
         )
+
+
+def _show_copies(output: Output, mapped: MappedNetwork) -> None:
+    """Where the weights of each connection are."""
+    kernels = any(one.shares_weights for one in mapped.network.connections)
+    output.table(
+        "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
+        ("no.", "joins", "synapses", *(["weights"] if kernels else []), "forward on",
+         "mirrored on", "exponent", "clipped"),
+        [
+            (
+                k + 1,
+                str(connection),
+                f"{copies.synapses:,}",
+                *([f"{copies.weights:,}"] if kernels else []),
+                _ranges(copies.forward.tolist()),
+                _ranges(copies.mirrored.tolist()) or ("none"),
+                weights.exponent,
+                weights.saturated,
+            )
+            for k, (connection, weights) in enumerate(
+                zip(mapped.network.connections, mapped.weights, strict=True)
+            )
+            for copies in [mapped.copies(k)]
+        ],
+    )  # fmt: skip
 
 
 def _core_rows(

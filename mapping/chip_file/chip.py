@@ -47,6 +47,7 @@ else:
     import tomli as tomllib
 
 FORMAT = "eqchip-chip 1"
+USUAL = "loihi1-davies"  # the chip that is taken where none is named
 
 Model = Literal["cores", "events", "arithmetic"]
 

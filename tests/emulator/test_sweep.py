@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqchip.__main__ import main
-from eqchip.commands.sweep import energy_of, memory_of
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training import sweep as module
 from eqchip.emulator.training.sweep import (
@@ -28,6 +27,7 @@ from eqchip.emulator.training.sweep import (
     run_point,
     to_toml,
 )
+from eqchip.hw_reports.studies.sweep import energy_of, memory_of
 from eqchip.hw_reports.studies.sweep_plot import COSTS, figure, pareto
 from eqchip.mapping.chip_file.chip import load_chip
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from small_runs import arrays_of
 
-from eqchip.__main__ import COMMANDS, main
+from eqchip.__main__ import cli, main
 from eqchip.emulator.training.runs import RunDirectory
 
 TIMEOUT = 600  # seconds; only so that a test that hangs ends
@@ -64,15 +64,29 @@ def trained(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
 # --- what a command prints ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", [None, *COMMANDS])
+GROUPS = {(): cli, ("bench",): cli.get_command(None, "bench")}
+SINGLE = [
+    (*group, name)
+    for group, of in GROUPS.items()
+    for name in of.list_commands(None)
+    if (*group, name) not in GROUPS
+]
+
+
+@pytest.mark.parametrize("command", SINGLE)
 def test_help_of_every_command(command, capsys):
-    assert main([*([command] if command else []), "--help"]) == 0
+    assert main([*command, "--help"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Usage: eqchip")
-    if command:
-        assert "--json" in out and "--quiet" in out
-    else:
-        assert all(name in out for name in COMMANDS)
+    assert "--json" in out and "--quiet" in out
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_help_of_a_group_names_every_command_of_it(group, capsys):
+    assert main([*group, "--help"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Usage: eqchip")
+    assert all(name in out for name in GROUPS[group].list_commands(None))
 
 
 @pytest.mark.parametrize("program", [PROGRAM, [SCRIPT]], ids=["python -m eqchip", "eqchip"])

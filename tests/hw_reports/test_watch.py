@@ -14,8 +14,7 @@ from matplotlib.image import imread
 from small_runs import few_digits, small_config
 
 import eqchip as eq
-from eqchip.cli.output import Output
-from eqchip.commands.watch import command, watch
+from eqchip.commands.watch import command
 from eqchip.emulator.description.asynchronous import (
     DELIVERED,
     EVENT,
@@ -37,6 +36,7 @@ from eqchip.hw_reports.plots.style import figure_style
 from eqchip.hw_reports.watch import events as read
 from eqchip.hw_reports.watch.document import document
 from eqchip.hw_reports.watch.figures import picture, picture_png, timing_text
+from eqchip.hw_reports.watch.make import watch_sample
 from eqchip.hw_reports.watch.page import page, rows, sentence
 from eqchip.hw_reports.watch.panels import PANELS, panels_of
 from eqchip.hw_reports.watch.watched import Watched, events_csv
@@ -211,9 +211,9 @@ def watched(timing: Asynchronous, **settings: Any) -> Watched:
     """One of the digits through a small fresh network."""
     config = small_config(**settings)
     digits = few_digits()
-    return watch(
+    return watch_sample(
         config, config.network(), timing, digits.test_x[3], int(digits.test_y[3]), run=None,
-        sample=3, precision=None, output=Output(quiet=True),
+        sample=3, precision=None,
     )  # fmt: skip
 
 

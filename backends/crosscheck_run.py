@@ -1,0 +1,152 @@
+"""A trained network on other engines, step by step: ``eqchip.crosscheck``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from eqchip.backends import crosscheck as engines
+from eqchip.backends.crosscheck import CHECKED, Checked, Checkup
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.runs import RunDirectory
+
+FORMAT = "eqchip-crosscheck 1"
+SAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Crosscheck:
+    """A trained network on every engine, compared with the emulator.
+
+    Attributes
+    ----------
+    run : RunDirectory
+    samples : int
+        Of the test set.
+    steps : int
+        Of each sample, over all phases.
+    checkups : tuple of Checkup
+        Of each precision the emulator's first.
+    """
+
+    run: RunDirectory
+    samples: int
+    steps: int
+    checkups: tuple[Checkup, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether no engine that ran differs from the emulator."""
+        return all(one.comparison is None or one.comparison.equal for one in self.checkups)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        return {
+            "format": FORMAT,
+            "run": str(self.run.path),
+            "dataset": self.run.config.dataset,
+            "samples": self.samples,
+            "steps": self.steps,
+            "equal": self.equal,
+            "engines": [_entry(one) for one in self.checkups],
+        }
+
+
+def crosscheck(
+    run: RunDirectory | str | Path,
+    *,
+    against: Sequence[str] | None = None,
+    samples: int = SAMPLES,
+    free_steps: int | None = None,
+    precision: Checked | None = None,
+    data: str | Path | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Crosscheck:
+    """Run a trained network on other engines: bits and potentials, step by step.
+
+    Test samples go through the phases of training on the emulator and on each other engine.
+
+    Parameters
+    ----------
+    run : RunDirectory or path
+    against : sequence of str, optional
+        Engines to compare with. Default: all that run here.
+    samples : int
+        Of the test set.
+    free_steps : int, optional
+        Steps of the free phase. Default: as in training.
+    precision : {"float64", "chip"}, optional
+        Numbers to compute in. Default: both.
+    data : path, optional
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+    threads : int, optional
+        Of the emulator. Default: all processors.
+    progress : Progress, optional
+
+    Raises
+    ------
+    InputError
+        If there is no trained network, an engine that is named cannot run, or a setting is wrong.
+    """
+    run, listener = RunDirectory.of(run), progress or Silent()
+    if against is not None and not against:
+        known = ", ".join(one.name for one in engines.engines())
+        raise InputError(f"crosscheck: no engine is named; expected some of {known}")
+    chosen = engines.choose(against, precision)
+    network = run.network()
+    dataset = load(run.config.dataset, data, progress=progress is not None)
+    problems: list[Problem] = []
+    for one in CHECKED if precision is None else (precision,):
+        if not any(one in engine.tolerances for engine in chosen):
+            continue
+        try:
+            problems.append(
+                engines.pose_run(
+                    run.config, network, dataset,
+                    samples=samples, precision=one, free_steps=free_steps,
+                )
+            )  # fmt: skip
+        except InputError as error:  # a coding that no chip computes is still checked in floats
+            if not problems:
+                raise
+            listener.message(f"precision {one!r} left out: {error}")
+    found: list[Checkup] = []
+    with listener.bar("Cross-checking", len(problems) * (1 + len(chosen))) as bar:
+        for problem in problems:
+            for checkup in engines.crosscheck(problem, chosen, threads):
+                if checkup.refusal and against is not None:
+                    raise InputError(checkup.refusal)
+                if checkup.refusal:
+                    listener.message(
+                        f"{checkup.engine}, {checkup.precision}, left out: {checkup.refusal}"
+                    )
+                found.append(checkup)
+                bar.advance(engine=checkup.engine, precision=checkup.precision)
+    return Crosscheck(run, samples, problems[0].steps, tuple(found))
+
+
+def _entry(one: Checkup) -> dict[str, Any]:
+    """A row of the JSON document."""
+    entry: dict[str, Any] = {"engine": one.engine, "precision": one.precision}
+    if one.refusal:
+        return {**entry, "left_out": one.refusal}
+    entry["seconds"] = one.seconds
+    if one.comparison is None:
+        return entry
+    first, largest = one.comparison.first, one.comparison.largest
+    return {
+        **entry,
+        "bits": one.comparison.bits,
+        "mismatches": one.comparison.mismatches,
+        "largest_difference": largest if isfinite(largest) else None,
+        "tolerance": one.tolerance,
+        "equal": one.comparison.equal,
+        "first_difference": None if first is None else asdict(first),
+    }

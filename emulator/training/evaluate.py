@@ -1,0 +1,187 @@
+"""A run's trained network on its test set, or on the samples set aside: ``eqchip.evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from eqchip.emulator.data.datasets import load, split_validation
+from eqchip.emulator.description.asynchronous import Timing, timing_of
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.engine.lowering import lower_fixed
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.classifier import Classifier, Tally
+from eqchip.emulator.training.runs import RunDirectory
+
+Split = Literal["test", "validation"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a trained network made of a data set.
+
+    Attributes
+    ----------
+    run : Path
+    split : {"test", "validation"}
+    config : Config
+        As evaluated: the run's, with what was asked for in its place.
+    fixed : FixedPoint or None
+        The chip's integers that it ran in, if it did.
+    tally : Tally
+        Samples, errors, and all that was counted.
+    """
+
+    run: Path
+    split: Split
+    config: Config
+    fixed: FixedPoint | None
+    tally: Tally
+
+    @property
+    def error(self) -> float:
+        """Classification error in percent."""
+        return self.tally.error
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as JSON takes it."""
+        config, tally = self.config, self.tally
+        return {
+            "run": str(self.run),
+            "split": self.split,
+            "timing": asdict(config.timing) if config.timing else None,
+            "quantizer": config.coding.quantizer,
+            "precision": "chip" if self.fixed else config.precision,
+            "arithmetic": asdict(self.fixed) if self.fixed else None,
+            "saturations": tally.saturations,
+            "samples": tally.samples,
+            "error": tally.error,
+            "free_steps": config.learning.free_steps,
+            "spikes_per_sample": tally.spikes_per_sample,
+            "synaptic_events_per_sample": tally.events_per_sample,
+            "macs_per_sample": tally.macs_per_sample,
+            "activity": tally.activity.to_dict(),
+        }
+
+
+def evaluate(
+    run: RunDirectory | str | Path,
+    *,
+    data: str | Path | None = None,
+    split: Split = "test",
+    free_steps: int | None = None,
+    real_valued: bool = False,
+    precision: Precision | None = None,
+    weight_bits: int | None = None,
+    state_bits: int | None = None,
+    fraction_bits: int | None = None,
+    strict: bool = False,
+    timing: Timing = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Classify a data set with the trained network of a run.
+
+    Parameters
+    ----------
+    run : RunDirectory or path
+    data : path, optional
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+    split : {"test", "validation"}
+        Choose settings on validation; read the test set once.
+    free_steps : int, optional
+        Time steps per sample. Default: as in training.
+    real_valued : bool
+        Exact messages in place of bits, with a step size of 0.5 and no prediction.
+    precision : {"float32", "float64", "chip"}, optional
+        ``"chip"``: a chip's integers. Default: as in training.
+    weight_bits, state_bits, fraction_bits : int, optional
+        With precision ``"chip"``: of a weight, of a state, and of those below the point. Default:
+        as the chip learned, or 8, 24 and 12.
+    strict : bool
+        With precision ``"chip"``: refuse a state out of range.
+    timing : Asynchronous or "sync", optional
+        Default: as in training.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+    progress : Progress, optional
+
+    Raises
+    ------
+    InputError
+        If the run has no trained network, its data are not found, no samples were set aside, or a
+        setting is wrong or without effect.
+    """
+    run = RunDirectory.of(run)
+    config, learned = run.config, run.config.on_chip
+    if precision is None and learned is not None:
+        precision = "chip"  # as in training
+    widths = {
+        "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits
+    }  # fmt: skip
+    fixed = _arithmetic(config, precision, widths, strict)
+    config = _asked(config, free_steps, real_valued, None if fixed else precision, timing)
+    network = run.network()
+    x, labels = _samples(run, split, data, progress is not None)
+    lowered = None
+    if fixed is not None and learned is not None:
+        lowered = lower_fixed(network, fixed, mirror=run.mirror())
+    classifier = Classifier(config, network, threads, lowered, fixed, strict)
+    return Evaluation(run.path, split, config, fixed, classifier.classify(x, labels, progress))
+
+
+def _arithmetic(
+    config: Config, precision: Precision | None, widths: dict[str, int | None], strict: bool
+) -> FixedPoint | None:
+    """The integers to compute in; None: floats."""
+    given = {name: bits for name, bits in widths.items() if bits is not None}
+    if precision == "chip":
+        learned = config.on_chip
+        return replace(FixedPoint() if learned is None else learned.fixed, **given)
+    if given or strict:
+        option = next(iter(given), "strict").replace("_", "-")
+        found = config.precision if precision is None else precision
+        raise InputError(f"--{option} is given with precision {found!r}; expected --precision chip")
+    return None
+
+
+def _asked(
+    config: Config,
+    free_steps: int | None,
+    real_valued: bool,
+    precision: Precision | None,
+    timing: Timing,
+) -> Config:
+    """The settings of a run with those that are given in their place."""
+    if free_steps is not None or precision is not None:
+        settings = config.model_dump()
+        if free_steps is not None:
+            settings["learning"]["free_steps"] = free_steps
+        if precision is not None:
+            settings["precision"] = precision
+        config = make_config(**settings)
+    if real_valued:
+        config = config.model_copy(update={"coding": Coding.real_valued()})
+    return config.model_copy(update={"timing": timing_of(config.timing, timing)})
+
+
+def _samples(
+    run: RunDirectory, split: Split, data: str | Path | None, shown: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and labels to classify."""
+    if split not in get_args(Split):
+        raise InputError(f"split is {split!r}; expected one of {', '.join(get_args(Split))}")
+    dataset = load(run.config.dataset, data, progress=shown)
+    if split == "test":
+        return dataset.test_x, dataset.test_y
+    _, indices = split_validation(dataset, run.config.validation)
+    if not len(indices):
+        raise InputError(f"{run.path}: no validation samples were set aside; expected --split test")
+    return dataset.train_x[indices], dataset.train_y[indices]

@@ -1,0 +1,129 @@
+"""The processes in which a sweep trains its points, here or on a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import active_children, get_context, parent_process
+from typing import Any
+
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.threads import resolve_threads
+from eqchip.emulator.training.sweep import Settings, run_point
+
+
+def train_points(
+    points: Sequence[Settings], data: str | None, workers: int | None, dask: str | None
+) -> Generator[dict[str, Any], None, None]:
+    """The rows of all points, as they come; closed early, the training of the others is ended.
+
+    Parameters
+    ----------
+    points : sequence of dict
+        From :attr:`~eqchip.emulator.training.sweep.Sweep.points`.
+    data : str, optional
+        Directory of the data set's files.
+    workers : int, optional
+        Points trained at a time. Default: all processors.
+    dask : str, optional
+        Train on the cluster whose scheduler is at this address instead.
+
+    Raises
+    ------
+    InputError
+        If no scheduler answers, or a process is ended from outside.
+    """
+    with _executor(workers, dask, len(points)) as executor:
+        yield from _run(executor, points, data)
+
+
+@contextlib.contextmanager
+def _executor(workers: int | None, dask: str | None, points: int) -> Iterator[Executor]:
+    """Where points are trained; when the block is left in a hurry, their training is ended."""
+    if dask is not None:
+        with _cluster(dask) as executor:
+            yield executor
+        return
+    others = set(active_children())
+    count = max(min(resolve_threads(workers), points), 1)
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_prepare_worker)
+    try:
+        yield pool
+    except BaseException:
+        for child in set(active_children()) - others:
+            child.terminate()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+@contextlib.contextmanager
+def _cluster(address: str) -> Iterator[Executor]:
+    """A Dask cluster that exists already; it is left as it was."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            "--dask needs the package distributed, which is missing; expected: "
+            'pip install "eqchip[dask]"'
+        ) from None
+    try:
+        client = Client(address)
+    except (OSError, ValueError) as error:  # of a time-out, too
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"--dask {address}: no scheduler answers ({reason[:200]}); "
+            "expected an address such as tcp://10.0.0.1:8786"
+        ) from None
+    with client:  # closing it forgets the points under way
+        yield client.get_executor(pure=False)
+
+
+def _run(
+    executor: Executor, points: Sequence[Settings], data: str | None
+) -> Iterator[dict[str, Any]]:
+    """The rows of all points, as they come."""
+    with _unheard():
+        futures = [executor.submit(run_point, settings, data) for settings in points]
+    try:
+        for future in as_completed(futures):
+            yield future.result()
+    except BrokenProcessPool:
+        raise InputError(
+            "a process that trained a point was ended from outside, perhaps for want of memory; "
+            "finished points are kept; expected fewer --workers"
+        ) from None
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Ctrl-C waits until the block is over, and processes started in it never hear it.
+
+    It reaches all processes of a terminal; this one ends the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _prepare_worker() -> None:
+    """In a worker: leave Ctrl-C to the parent, and end with it, even if it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -1,0 +1,105 @@
+"""The flags that commands share: one text and one default each.
+
+A flag that two commands have is a row of `SHARED`. What a row leaves open, the command says: how
+many samples, for example, and what they are for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from eqchip.cli.parameters import Chips, NetworkType
+from eqchip.emulator.data.datasets import NAMES
+from eqchip.mapping.chip_file.chip import USUAL
+
+PATH = click.Path(path_type=Path)
+
+# Name of the parameter -> its flags, and what `click.option` is given.
+SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "dataset": (("--dataset",), {"type": click.Choice(NAMES)}),
+    "network": (("--network", "--layers", "network"), {"type": NetworkType()}),
+    "data": (
+        ("--data",),
+        {
+            "type": PATH,
+            "help": "Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a "
+            "download.",
+        },
+    ),
+    "samples": (("--samples",), {"type": int, "show_default": True}),
+    "free_steps": (("--free-steps",), {"type": int}),
+    "precision": (
+        ("--precision",),
+        {
+            "type": click.Choice(("float32", "float64", "chip")),
+            "help": "Numbers to compute with; chip: a chip's integers. Default: as in training.",
+        },
+    ),
+    "chip": (
+        ("--chip",),
+        {"default": USUAL, "show_default": True, "help": "Name of a chip, or a chip file."},
+    ),
+    "chips": (
+        ("--chips",),
+        {
+            "type": Chips(),
+            "default": 1,
+            "show_default": True,
+            "help": "The most chips to use; auto: as many as are needed.",
+        },
+    ),
+    "spread": (
+        ("--spread",),
+        {
+            "type": click.IntRange(1),
+            "default": 1,
+            "show_default": True,
+            "help": "Split every layer over so many times the fewest cores: faster, more messages.",
+        },
+    ),
+    "seed": (
+        ("--seed",),
+        {
+            "type": int,
+            "default": 0,
+            "show_default": True,
+            "help": "Of all that is drawn at random.",
+        },
+    ),
+    "out": (("--out",), {"type": PATH}),
+    "threads": (
+        ("--threads",),
+        {"type": int, "help": "Default: all processors. Results do not depend on it."},
+    ),
+}
+
+
+def shared(*names: str, **own: Any) -> Callable[[Any], Any]:
+    """Add flags of the table to a command, in this order.
+
+    Parameters
+    ----------
+    names : str
+        Rows of `SHARED`.
+    own
+        What the row leaves open, of a single flag: its help, its default.
+    """
+
+    def add(command: Any) -> Any:
+        for name in reversed(names):
+            flags, settings = SHARED[name]
+            assert not own.keys() & settings.keys(), f"{name}: the table says {settings}"
+            command = click.option(*flags, **settings, **own)(command)
+        return command
+
+    return add
+
+
+def run_argument(required: bool = True) -> Callable[[Any], Any]:
+    """The run directory that a command is about."""
+    metavar = "RUN" if required else "[RUN]"
+    return click.argument("run", metavar=metavar, type=PATH, required=required)

@@ -1,0 +1,150 @@
+"""All settings of a training run, from those that are given, by whatever they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from eqchip.emulator.description import notation
+from eqchip.emulator.description.asynchronous import Timing, timing_of
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.config import Config, Descent, setting_names
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.upkeep import UPKEEPS, Shrink
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.presets import KINDS, preset
+from eqchip.mapping.chip_file.chip import Chip, load_chip
+from eqchip.mapping.chip_file.learning import check_learns, learning_chip
+from eqchip.mapping.placement.mapped import map_network
+
+DATASET = "digits"
+
+# Settings by the description that they belong to. Those of a chip's integers are the chip's own,
+# but for the bits of a weight.
+SETTINGS: dict[str, tuple[str, ...]] = {
+    "learning": setting_names(Learning),
+    "descent": setting_names(Descent),
+    "coding": setting_names(Coding),
+    "on_chip": (*(name for name in setting_names(OnChip) if name != "fixed"), "weight_bits"),
+    "config": tuple(
+        name
+        for name in setting_names(Config)
+        if name not in ("dataset", "layers", "timing", "coding", "on_chip", "learning", "descent")
+    ),
+}
+
+
+def configuration(
+    dataset: str | None,
+    *,
+    network: str | Sequence[notation.Entry] | None = None,
+    timing: Timing = None,
+    on_chip: str | Path | None = None,
+    settings: Mapping[str, Any],
+) -> Config:
+    """All settings of a run, from those that are given; see :func:`eqchip.train`.
+
+    Raises
+    ------
+    InputError
+    """
+    dataset = DATASET if dataset is None else dataset
+    by_home = _sorted(settings)
+    plain: dict[str, Any] = {**by_home["config"], "timing": timing_of(None, timing)}
+    layers: tuple[notation.Entry, ...] | str | None
+    if isinstance(network, str) and network not in KINDS:
+        layers = notation.parse(network)
+    else:
+        layers = network if network is None or isinstance(network, str) else tuple(network)
+    chip = _chip(on_chip, by_home["on_chip"])
+    if chip is not None:
+        plain["on_chip"] = _on_chip(chip, by_home["on_chip"])
+    if by_home["coding"]:
+        plain["coding"] = _coding(**by_home["coding"])
+    learning, descent = by_home["learning"], by_home["descent"]
+    connections = len(preset(dataset, layers, learning=learning, **_bare(plain)).layers) - 1
+    for of, name in ((descent, "lr"), (plain, "feedback_shifts")):
+        if name in of:
+            values = tuple(of[name]) if isinstance(of[name], Sequence) else (of[name],)
+            of[name] = values * connections if len(values) == 1 else values  # one for all
+    config = preset(dataset, layers, learning=learning, descent=descent, **plain)
+    if chip is not None:
+        _check_fits(config, chip)
+    return config
+
+
+def _bare(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those that depend on the number of connections."""
+    return {name: value for name, value in plain.items() if name != "feedback_shifts"}
+
+
+def _sorted(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Settings by the description that they belong to."""
+    found: dict[str, dict[str, Any]] = {home: {} for home in SETTINGS}
+    for name, value in settings.items():
+        homes = [home for home, names in SETTINGS.items() if name in names]
+        if not homes:
+            known = sorted(name for names in SETTINGS.values() for name in names)
+            raise InputError(
+                f"train: setting {name!r} is unknown; expected one of {', '.join(known)}"
+            )
+        found[homes[0]][name] = value
+    return found
+
+
+def _coding(quantizer: Any = None, step_size: Any = None, prediction: Any = None) -> Coding:
+    base = Coding.real_valued() if quantizer == "none" else Coding()
+    if prediction is None:
+        prediction = base.prediction
+    return Coding(
+        base.quantizer if quantizer is None else quantizer,
+        base.step_size if step_size is None else step_size,
+        None if prediction == "none" else prediction,
+    )
+
+
+def _chip(on_chip: str | Path | None, given: Mapping[str, Any]) -> Chip | None:
+    """The chip to learn on."""
+    if on_chip is None:
+        if given:
+            flag = next(iter(given)).replace("_", "-")
+            raise InputError(f"--{flag} is given without --on-chip; expected that, or no such flag")
+        return None
+    chip = load_chip(on_chip)
+    check_learns(chip)
+    return chip
+
+
+def _on_chip(chip: Chip, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of learning on a chip, in its integers."""
+    assert chip.arithmetic is not None
+    settings = {"fixed": chip.arithmetic, **given}
+    if "weight_bits" in settings:
+        settings["fixed"] = replace(chip.arithmetic, weight_bits=settings.pop("weight_bits"))
+    sees = settings.get("sees", OnChip.sees)
+    if sees not in SIGHTS:
+        raise InputError(f"train: unknown sees {sees!r}; expected one of {', '.join(SIGHTS)}")
+    settings = {"copies": SIGHTS[sees].upkeep, **settings}
+    copies = settings["copies"]
+    upkeep = UPKEEPS.get(copies)  # an unknown one is refused with all other settings
+    if "trace_bits" in given and not SIGHTS[sees].counts_spikes:
+        raise InputError(
+            f"--trace-bits is given with --sees {sees}, which counts no spikes; expected no such "
+            "flag, or another --sees"
+        )
+    if "decay_rate" in given and upkeep is not None and not isinstance(upkeep.tending, Shrink):
+        raise InputError(
+            f"--decay-rate is given with --copies {copies}, which does not shrink them; "
+            "expected no such flag, or --copies decay"
+        )
+    return settings
+
+
+def _check_fits(config: Config, chip: Chip) -> None:
+    """Refuse a network that does not fit the chip with what learning remembers beside it."""
+    assert config.on_chip is not None
+    map_network(config.network(), learning_chip(chip, config.on_chip), placement="naive")

@@ -1,0 +1,164 @@
+"""A network trained from settings, or from a run that was interrupted: ``eqchip.train``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description import notation
+from eqchip.emulator.description.asynchronous import Timing, describe
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Progress
+from eqchip.emulator.threads import resolve_threads
+from eqchip.emulator.training.fit import CHECKPOINT_MINUTES, Outcome, fit
+from eqchip.emulator.training.onchip_training import make_trainer
+from eqchip.emulator.training.runs import RunDirectory, command_line, free_path
+from eqchip.hw_reports.studies.learning_curves import learning_curves
+from eqchip.settings import configuration
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished run.
+
+    Attributes
+    ----------
+    run : RunDirectory
+    outcome : Outcome
+        What it reached.
+    curves : Path
+        The picture of its learning curves.
+    """
+
+    run: RunDirectory
+    outcome: Outcome
+    curves: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """What was reached, as JSON takes it."""
+        last, test = self.outcome.train, self.outcome.test
+        return {
+            "run": str(self.run.path),
+            "curves": str(self.curves),
+            "epochs": last["epoch"],
+            "train_error": last["train_error"],
+            "validation_error": self.outcome.validation_error,
+            "test_error": test.error,
+            "test_samples": test.samples,
+            "train_synaptic_events_per_sample": last["synaptic_events_per_sample"],
+            "train_macs_per_sample": last["macs_per_sample"],
+            "train_spikes_per_sample": last["spikes_per_sample"],
+            "test_synaptic_events_per_sample": test.events_per_sample,
+            "test_macs_per_sample": test.macs_per_sample,
+            "test_spikes_per_sample": test.spikes_per_sample,
+            "seconds": self.outcome.seconds,
+            **({"drift": last["drift"]} if self.run.config.on_chip is not None else {}),
+        }
+
+
+def train(
+    dataset: str | None = None,
+    *,
+    network: str | Sequence[notation.Entry] | None = None,
+    out: str | Path | None = None,
+    resume: RunDirectory | str | Path | None = None,
+    data: str | Path | None = None,
+    threads: int | None = None,
+    checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    timing: Timing = None,
+    on_chip: str | Path | None = None,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Trained:
+    """Train a network by Equilibrium Propagation, or resume an interrupted run.
+
+    What is not given is taken from settings that were chosen for the data set on validation data.
+    The test set is read once, when all epochs are done.
+
+    Parameters
+    ----------
+    dataset : {"digits", "mnist", "fashion-mnist"}, optional
+        Default: digits.
+    network : str or sequence of int or str, optional
+        ``"dense"`` or ``"conv"``, as chosen for the data set, or layer by layer:
+        ``"784-500-10"``; see :mod:`eqchip.emulator.description.notation`.
+    out : path, optional
+        Run directory to make. Default: runs/DATASET-LAYERS-sSEED, numbered if it exists.
+    resume : RunDirectory or path, optional
+        Go on with an interrupted run, which has its own settings.
+    data : path, optional
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+    checkpoint_minutes : float
+        Write a checkpoint at least this often, besides after every epoch.
+    timing : Asynchronous or "sync", optional
+        Default: one clock for all.
+    on_chip : str or path, optional
+        Learn on this chip, sample by sample: its name, or its file.
+    progress : Progress, optional
+    **settings
+        By the names that they have in :class:`Learning`, :class:`Coding`,
+        :class:`~eqchip.emulator.description.config.Descent`,
+        :class:`~eqchip.emulator.description.config.Config` and, with `on_chip`,
+        :class:`~eqchip.emulator.description.onchip.OnChip`; ``weight_bits`` of the chip's
+        integers. One ``lr`` or feedback shift counts for all connections; None: not given.
+
+    Raises
+    ------
+    InputError
+        If a setting is unknown, wrong, or without effect, the data are not found, or the network
+        does not fit the chip that it would learn on.
+    KeyboardInterrupt
+        After a checkpoint is written.
+    """
+    threads = resolve_threads(threads)
+    given = {name: value for name, value in settings.items() if value is not None}
+    if resume is not None:
+        asked = {"dataset": dataset, "network": network, "out": out, "timing": timing}
+        asked |= {"on_chip": on_chip, **given}
+        _refuse({name: value for name, value in asked.items() if value is not None})
+        run = RunDirectory.of(resume)
+        samples = load(run.config.dataset, data, progress=progress is not None)
+    else:
+        config = configuration(
+            dataset, network=network, timing=timing, on_chip=on_chip, settings=given
+        )
+        if out is None:
+            name = f"{config.dataset}-{config.written}-s{config.seed}"
+            out = free_path(Path("runs") / name)
+        samples = load(config.dataset, data, progress=progress is not None)
+        # The data first, and what cannot be trained: a directory without either helps nobody.
+        make_trainer(config, samples, threads)
+        run = RunDirectory.create(Path(out), config, command_line())
+    outcome = fit(
+        run, samples, threads=threads, checkpoint_minutes=checkpoint_minutes, progress=progress
+    )
+    curves = run.report / "learning_curves.png"
+    learning_curves(run.metrics(), _title(run.config), curves)
+    return Trained(run, outcome, curves)
+
+
+def _refuse(given: Mapping[str, Any]) -> None:
+    """A resumed run has its settings; others would make it another run."""
+    for name in given:
+        flag = f"--{name.replace('_', '-')}"
+        raise InputError(
+            f"{flag} is given with --resume, which keeps the run's own settings; "
+            f"expected {flag} to be left out, or a new run"
+        )
+
+
+def _title(config: Config) -> str:
+    """Of the learning curves."""
+    coding = config.coding
+    name = coding.quantizer + (" with prediction" if coding.prediction else "")
+    title = f"{config.written} on {config.dataset}, "
+    title += "real-valued" if coding.quantizer == "none" else name
+    if config.timing is not None:
+        title += f"\n{describe(config.timing)}"
+    return title

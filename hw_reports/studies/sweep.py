@@ -1,0 +1,254 @@
+"""A grid of settings trained on a chip, priced, and drawn: ``eqchip.sweep``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.runs import command_line, provenance
+from eqchip.emulator.training.sweep import (
+    COUNTS,
+    USUAL,
+    Points,
+    Settings,
+    Sweep,
+    check_data,
+    check_points,
+    check_same,
+    config_of,
+    key_of,
+    make_sweep,
+    missing,
+    name_of_point,
+    read_sweep,
+    to_toml,
+)
+from eqchip.emulator.training.sweep_workers import train_points
+from eqchip.hw_reports.document.readable import amount
+from eqchip.hw_reports.pricing.figure import price
+from eqchip.hw_reports.pricing.learning_memory import states_of_unit
+from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
+from eqchip.hw_reports.studies.sweep_plot import COSTS, pareto, save
+from eqchip.mapping.chip_file.chip import USUAL as USUAL_CHIP
+from eqchip.mapping.chip_file.chip import Chip, load_chip
+from eqchip.mapping.kinds import EVENTS
+
+END_STATES = 2  # that a unit keeps to learn from: s+ and s-
+
+
+def sweep(
+    file: str | Path | None = None,
+    *,
+    axes: Mapping[str, Sequence[Any]] | None = None,
+    out: str | Path = "runs/sweep",
+    data: str | Path | None = None,
+    chip: str = USUAL_CHIP,
+    workers: int | None = None,
+    dask: str | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train a grid of settings on the chip; accuracy against energy and memory.
+
+    A sweep that was killed goes on where it was. Errors are those of validation samples; the test
+    set is not read.
+
+    Parameters
+    ----------
+    file : path, optional
+        Names the network, the data set and the axes. Default: digits and the axes given; without
+        any, the sweep begun in `out`, or a usual grid.
+    axes : mapping of str to sequence, optional
+        Values of settings, e.g. ``{"weight_bits": [8, 4, 2]}``, in place of the file's.
+    out : path
+        Directory of the points and figures; a sweep that was begun in it goes on.
+    data : path, optional
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+    chip : str
+        Name or file of the chip that prices the points.
+    workers : int, optional
+        Points trained at a time. Default: all processors. The result does not depend on it.
+    dask : str, optional
+        Train on the Dask cluster whose scheduler is there, e.g. tcp://10.0.0.1:8786.
+    progress : Progress, optional
+
+    Returns
+    -------
+    dict
+        What the figures show, and ``points``, the rows of all points.
+
+    Raises
+    ------
+    InputError
+        If the file, an axis or a point is wrong, the chip does not learn, or `out` holds another
+        sweep.
+    """
+    if workers is not None:
+        check_whole("--workers", workers, 1)
+        if dask is not None:
+            raise InputError(
+                "--workers is given with --dask, whose cluster has its own; expected one"
+            )
+    priced = load_chip(chip)
+    if not priced.learning:
+        raise InputError(f"--chip {chip}: it does not learn on the chip; expected one that does")
+    folder = Path(out)
+    kept, points = folder / "sweep.toml", Points(folder / "points.jsonl")
+    asked = _asked(file, axes, kept)
+    check_points(asked)
+    if kept.exists():
+        check_same(read_sweep(kept), asked, kept)
+    made = provenance(command_line())
+    place = None if data is None else str(data)
+    if not kept.exists():
+        check_data(asked, place)
+    folder.mkdir(parents=True, exist_ok=True)
+    with points.claim():
+        if not kept.exists():
+            write_text(kept, to_toml(asked, made))
+        rows = points.read()
+        _train(asked, points, rows, priced, place, workers, dask, progress or Silent())
+    document = _document(asked, rows, priced, made)
+    for cost in COSTS:
+        with replacing(folder / f"accuracy-{cost}.png") as image:
+            save(document, cost, image)
+    return {**document, "points": rows}
+
+
+def _asked(file: str | Path | None, axes: Mapping[str, Sequence[Any]] | None, kept: Path) -> Sweep:
+    """The sweep that is asked for."""
+    given = {name: list(values) for name, values in (axes or {}).items()}
+    if file is not None:
+        return read_sweep(Path(file), given)
+    if given:
+        return make_sweep({}, given)
+    return read_sweep(kept) if kept.exists() else make_sweep(USUAL)
+
+
+def _train(
+    asked: Sweep,
+    points: Points,
+    rows: list[dict[str, Any]],
+    chip: Chip,
+    data: str | None,
+    workers: int | None,
+    dask: str | None,
+    progress: Progress,
+) -> None:
+    """Train the points that no row holds, and keep a row of each as soon as it is done."""
+    left = missing(asked, rows)
+    count = len(asked.points)
+    if rows:
+        progress.message(f"Going on: {count - len(left)} of {count} points are done")
+    with (
+        progress.bar("Training points", count, count - len(left)) as bar,
+        closing(train_points(left, data, workers, dask)) as trained,  # its processes, too
+    ):
+        for row in trained:
+            row = {**row, **_modelled(row, chip)}
+            points.append(row)
+            rows.append(row)
+            name = name_of_point(row["settings"], asked.varied) or "the only point"
+            energy = row["energy"]["figure"]
+            progress.message(
+                f"{len(rows)}/{count}  {name}: {row['validation_error']:.2f} %, "
+                f"{amount(energy and energy['value'], 'J')}, {row['seconds']:.1f} s"
+            )
+            bar.advance()
+
+
+def energy_of(row: Mapping[str, Any], chip: Chip) -> Sum:
+    """The marginal energy of a training sample: its events, neuron updates and writes."""
+    counts = {one.name: row[one.field] for one in EVENTS.values() if one.field in COUNTS}
+    found = price(counts, chip)
+    return total(Sum(figure, () if figure else (kind,)) for kind, figure in found.items())
+
+
+def memory_of(settings: Settings) -> int:
+    """Bytes that a network which learns needs for weights, traces and states.
+
+    Weights with their accumulators in every copy (the input's connection has one); where
+    synapses count spikes, a trace for each presynaptic unit of each copy; and for every unit but
+    the input's what it carries from step to step and its potentials at the end of two phases.
+    """
+    config = config_of(settings)
+    onchip, sizes = config.on_chip, config.sizes
+    assert onchip is not None
+    weight = onchip.fixed.weight_bits + onchip.accumulator_bits
+    trace = onchip.trace_bits if onchip.records_spikes else 0
+    bits = 0
+    for k, (below, above) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        bits += below * above * weight + below * trace
+        if k > 0:  # the mirrored copy, which spikes of the units above cross
+            bits += below * above * weight + above * trace
+    states = sum(states_of_unit(config.coding).values()) + END_STATES
+    bits += sum(sizes[1:]) * states * onchip.fixed.state_bits
+    return -(-bits // 8)
+
+
+def _modelled(row: Mapping[str, Any], chip: Chip) -> dict[str, Any]:
+    """What a point's line holds of a chip."""
+    return {
+        "chip": chip.name,
+        "energy": energy_of(row, chip).to_dict(),
+        "memory_bytes": memory_of(row["settings"]),
+    }
+
+
+def _document(
+    sweep: Sweep, rows: list[dict[str, Any]], chip: Chip, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All that figures show: points that differ in the seed alone are averaged."""
+    by_key = {key_of(row["settings"]): row for row in rows}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for settings in sweep.points:  # in the grid's order, whichever was first to finish
+        row = by_key[key_of(settings)]
+        rest = {name: value for name, value in settings.items() if name != "seed"}
+        # Priced anew: the chip may be another one than when the point was trained.
+        groups.setdefault(key_of(rest), []).append({**row, **_modelled(row, chip)})
+    found = [_averaged(group) for group in groups.values()]
+    fronts = {}
+    for cost in ("energy", "memory"):
+        known = [n for n, row in enumerate(found) if row[cost] is not None]
+        costs = [found[n][cost]["value"] for n in known]
+        fronts[cost] = [known[n] for n in pareto(costs, [found[n]["error"] for n in known])]
+    network = "-".join(map(str, sweep.plain["layers"]))
+    return {
+        "subject": f"{network} on {sweep.plain['dataset']}",
+        "statement": COSTS["energy"].foot,
+        "chip": {"name": chip.name, "digest": chip.digest()},
+        "settings": sweep.plain,
+        "axes": sweep.axes,
+        "varied": [name for name in sweep.varied if name != "seed"],
+        "rows": found,
+        "fronts": fronts,
+        "provenance": dict(provenance),
+    }
+
+
+def _averaged(group: list[dict[str, Any]]) -> dict[str, Any]:
+    """A row of the figures, from points that differ in the seed alone."""
+    errors = [row["validation_error"] for row in group]
+    figures = [row["energy"]["figure"] for row in group]
+    mean = None
+    if all(figures):
+        mean = {
+            **{
+                key: sum(figure[key] for figure in figures) / len(figures)
+                for key in ("low", "value", "high")
+            },
+            "unit": "J",
+        }
+    return {
+        "settings": {name: value for name, value in group[0]["settings"].items() if name != "seed"},
+        "seeds": [row["settings"]["seed"] for row in group],
+        "error": sum(errors) / len(errors),
+        "errors": errors,
+        "energy": mean,
+        "energy_lacks": group[0]["energy"]["lacks"],
+        "memory": figure_dict(exactly(group[0]["memory_bytes"], "B")),
+    }
