@@ -73,7 +73,7 @@ def train(
                     network, x[chosen], coding=coding, phases=learning.phases(y[chosen]),
                     input=input, precision=PRECISION, seed=seed, samples=chosen,
                 ),
-                threads=threads, lowered=lowered,
+                threads=threads, lowered=lowered, plasticity=descent.rule.plasticity,
             )  # fmt: skip
             now = rate * 0.5 * (1.0 + math.cos(math.pi * n / total))
             descent.update(run, learning.beta, [now] * len(network.connections))

@@ -115,7 +115,13 @@ def contrast(
     InputError
         If the run lacks a phase that the rule contrasts, or lr does not fit the network.
     """
-    found = contrasted(run, beta, rule_of(rule))
+    rule = rule_of(rule)
+    if rule.plasticity is not None:
+        raise InputError(
+            f"contrast: rule {rule.name!r} writes weights while its phases run, which the end of a "
+            "run does not show; expected a rule of contrasts alone"
+        )
+    found = contrasted(run, beta, rule)
     rates = learning_rates(lr, len(network.connections))
     layers = tuple(end.shape[1:] for end in run.ends[0])
     if layers != network.layers:

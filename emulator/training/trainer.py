@@ -14,6 +14,7 @@ from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
+from eqchip.emulator.engine.plasticity import lower_plasticity
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
@@ -98,6 +99,7 @@ class Trainer:
         )
         # Checked and lowered once; a minibatch only exchanges the samples.
         self._template = self._pose(record=["potentials"] if self._averages_records else [])
+        lower_plasticity(self._template, self.descent.rule.plasticity)  # refused now, if at all
 
     def _pose(self, **settings: Any) -> Problem:
         """The problem of a minibatch, with a sample in place of it."""

@@ -62,6 +62,11 @@ def with_learning(
             "no process holds the weights of the current"
         )
     found = rule_of(rule)
+    if found.plasticity is not None:
+        raise InputError(
+            f"process graph: rule {found.name!r} writes weights while its phases run; expected a "
+            "rule of contrasts alone"
+        )
     words = [(product.below.name, product.above.name) for product in found.products]
     unknown = [word for pair in words for word in pair if word not in KNOWN]
     if unknown:

@@ -22,8 +22,11 @@ from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
+from eqchip.emulator.learning.contrast import contrast
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.mapping.processes.graph import process_graph
+from eqchip.mapping.processes.learning import with_learning
 
 RULE = AtPresynapticSpikes()
 BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
@@ -101,6 +104,18 @@ def test_a_rule_that_writes_while_its_phases_run_is_trained_by_name(monkeypatch)
         break
     assert all((a != b).any() for a, b in zip(before, trainer.network.weights, strict=True))
     assert not fits_chip(SpikeRule())
+
+
+def test_what_cannot_see_the_writes_of_a_phase_refuses_the_rule(monkeypatch):
+    problem = problem_of((4, 3, 2))
+    with pytest.raises(InputError, match="contrast: rule 'spike_rule' writes weights while"):
+        contrast(problem.network, solve(problem), beta=0.5, lr=0.1, rule=SpikeRule())
+    with pytest.raises(InputError, match="process graph: rule 'spike_rule' writes weights while"):
+        with_learning(process_graph(problem), problem, beta=0.5, lr=0.1, rule=SpikeRule())
+    monkeypatch.setitem(RULES, SpikeRule.name, SpikeRule())
+    config = small_config(learning={"rule": SpikeRule.name}, input="current")
+    with pytest.raises(InputError, match="plasticity while phases run: input is 'current'"):
+        Trainer(config, few_digits(), threads=1)
 
 
 @dataclass(frozen=True)
