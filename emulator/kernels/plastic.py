@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_forward
-from eqchip.emulator.kernels.jit import by_type, inlined
+from eqchip.emulator.kernels.jit import by_number, by_type, inlined
 from eqchip.emulator.kernels.state import Unplastic
 from eqchip.emulator.kernels.units import clear
 
@@ -75,14 +75,30 @@ def keep_input(net, state, scratch, following, n_active):
 
 
 @inlined
+def _sum_input(net, state, now):
+    """What the input's spikes bring to layer 1; returns the synapses crossed."""
+    units = len(state.incoming)
+    clear(state.incoming, net.offsets[1], net.sizes[1])
+    return arrive_forward(
+        state.incoming, net.offsets[1], net, 0, state.rows, state.values, now * units,
+        state.counts[now * len(net.sizes)], False,
+    )  # fmt: skip
+
+
+@inlined
+def _no_codes(net, state, now):
+    """Of a chip's integers: none is plastic here."""
+    return 0
+
+
+sum_input = by_number(_sum_input, _no_codes)
+
+
+@inlined
 def write_arrivals(net, rules, state, now):
     """The spikes of the step before arrive and write; what the input sends is added up anew."""
     layers, units = len(net.sizes), len(state.incoming)
     for layer in range(layers):
         count = state.counts[now * layers + layer]
         write(net, rules, state, layer, now * units + net.offsets[layer], count)
-    clear(state.incoming, net.offsets[1], net.sizes[1])
-    state.crossed[0] = arrive_forward(
-        state.incoming, net.offsets[1], net, 0, state.rows, state.values, now * units,
-        state.counts[now * layers], False,
-    )  # fmt: skip
+    state.crossed[0] = sum_input(net, state, now)
