@@ -9,10 +9,11 @@ from typing import Any
 
 import click
 
+from eqchip.cli.options import shared
 from eqchip.cli.output import Output, output_options
+from eqchip.emulator.data.datasets import DATA_VARIABLE
 from eqchip.emulator.errors import InputError
 
-DATA_VARIABLE = "EQCHIP_DATA"  # as in eqchip.emulator.data.datasets, which takes its time
 TRAINED, MINIBATCH = 2000, 20  # samples, of which an epoch is extrapolated; at a time
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -110,7 +111,7 @@ trained_options = together(
     ),
 )  # fmt: skip
 document_options = together(
-    click.option("--out", type=click.Path(path_type=Path), help="Save the JSON document."),
+    shared("out", help="Save the JSON document."),
     output_options,
 )
 
