@@ -17,6 +17,7 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.emulator.progress import Progress, Silent
@@ -146,12 +147,7 @@ def replay(
         a run with a read-out outside the dynamics.
     """
     check_whole("report: samples", samples, 1)
-    _check_timing(timing, chip)
-    if timing is not None and run.config.learning.readout == "cross-entropy":
-        raise InputError(
-            "report: timing is given, but the run was trained with readout 'cross-entropy', which "
-            "the asynchronous engine does not have; expected no timing"
-        )
+    _check_timing(timing, chip, run.config)
     check_ready(run)
     progress = progress or Silent()
     config, network = run.config, run.network()
@@ -159,29 +155,12 @@ def replay(
     digest, written, mirror = chip.digest(), None, None
     if config.on_chip is not None:
         mirror = run.mirror()
-        chip, written = learning_chip(chip, config.on_chip), _written(run)
-        if chip.copies != 2:
-            raise InputError(
-                f"report: chip {chip.name} stores one copy of each weight, but the run learned in "
-                "two; expected a chip with copies = 2"
-            )
-        if timing is not None:
-            raise InputError(
-                "report: timing is given, but the run learned on the chip, in time steps; "
-                "expected no timing"
-            )
+        chip, written = _learnt_on(chip, config.on_chip, timing), _written(run)
     rates = run.firing_rates()
     mapped = None
     if chip.model == "cores":
         mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)
-    notes: list[str] = []
-    precision: Precision = "chip"
-    if isinstance(config.coding.step_size, OptimalStepSize):
-        precision = "float32"
-        notes.append(
-            "The optimal step size divides at every step, which no integer core does: "
-            "the samples ran in float32, with the float weights."
-        )
+    precision, notes = _numbers(config)
     chosen = choose(config, dataset, samples)
     timings = [None] if timing is None else [None, timing]
     found: Replay | None = None
@@ -208,7 +187,7 @@ def replay(
                 inference,
                 chosen.split,
                 changes,
-                tuple(notes),
+                notes,
                 timing=one,
                 step_time=found,
                 digest=digest,
@@ -219,7 +198,33 @@ def replay(
     return found
 
 
-def _check_timing(timing: Asynchronous | None, chip: Chip) -> None:
+def _numbers(config: Config) -> tuple[Precision, tuple[str, ...]]:
+    """What the samples run in, and why, where it is not the chip's integers."""
+    if isinstance(config.coding.step_size, OptimalStepSize):
+        return "float32", (
+            "The optimal step size divides at every step, which no integer core does: "
+            "the samples ran in float32, with the float weights.",
+        )
+    return "chip", ()
+
+
+def _learnt_on(chip: Chip, onchip: OnChip, timing: Asynchronous | None) -> Chip:
+    """The chip with the integers that a run learned in."""
+    found = learning_chip(chip, onchip)
+    if found.copies != 2:
+        raise InputError(
+            f"report: chip {found.name} stores one copy of each weight, but the run learned in "
+            "two; expected a chip with copies = 2"
+        )
+    if timing is not None:
+        raise InputError(
+            "report: timing is given, but the run learned on the chip, in time steps; "
+            "expected no timing"
+        )
+    return found
+
+
+def _check_timing(timing: Asynchronous | None, chip: Chip, config: Config) -> None:
     if timing is None:
         return
     if not isinstance(timing, Asynchronous):
@@ -232,6 +237,11 @@ def _check_timing(timing: Asynchronous | None, chip: Chip) -> None:
     if timing.stop is not None:
         raise InputError(
             f"report: timing stops at {timing.stop!r}; expected no stop: costs are of whole phases"
+        )
+    if config.learning.readout == "cross-entropy":
+        raise InputError(
+            "report: timing is given, but the run was trained with readout 'cross-entropy', which "
+            "the asynchronous engine does not have; expected no timing"
         )
 
 

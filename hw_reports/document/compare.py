@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.hw_reports.document.read import COMPARISON
-from eqchip.mapping.kinds import TRAINING
+from eqchip.mapping.kinds import FREE, NUDGED, TRAINING
 
 Document = Mapping[str, Any]
 
@@ -81,10 +81,12 @@ def _row(name: str, group: str, unit: str, a: Any, b: Any) -> dict[str, Any]:
     return {"name": name, "unit": unit, "group": group, "a": a, "b": b, "ratio": ratio}
 
 
-def _activity(name: str) -> Callable[[Document], float]:
-    def counted(one: Document) -> float:
+def _activity(name: str) -> Callable[[Document], float | None]:
+    def counted(one: Document) -> float | None:
         phases = one["activity"]["by_phase"]
-        return sum(phases[phase][name] or 0.0 for phase in ("free", "nudged") if phase in phases)
+        found = [phases[phase][name] for phase in (FREE, NUDGED) if phase in phases]
+        known = [count for count in found if count is not None]
+        return sum(known) if known else None  # a processor counts neither
 
     return counted
 

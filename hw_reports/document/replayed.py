@@ -22,8 +22,7 @@ def section(replay: Replay) -> dict[str, Any]:
         "inference_samples": len(replay.inference.indices),
         "split": replay.split,
         "error": replay.error,
-        # Of states in integers: others have no range to leave, and nobody counts.
-        "saturations": sum(int(counts.sum()) for counts in saturated) if saturated else None,
+        "saturations": sum(int(counts.sum()) for counts in saturated),
         "notes": list(replay.notes),
         "stored_bits": fixed.weight_bits,
     }

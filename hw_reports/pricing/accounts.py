@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
@@ -17,10 +20,11 @@ from eqchip.hw_reports.pricing.phases import (
     rows_of,
     step_counts_of,
 )
-from eqchip.hw_reports.pricing.readout import READ_OUT_MESSAGE
-from eqchip.hw_reports.pricing.signals import SIGNAL, signals
+from eqchip.hw_reports.pricing.readout import READ_OUT_MESSAGE, Told
+from eqchip.hw_reports.pricing.signals import SIGNAL, Signals, signals
 from eqchip.hw_reports.pricing.simulated import Work
 from eqchip.hw_reports.pricing.timing import PhaseTime
+from eqchip.hw_reports.pricing.totals import Sum
 from eqchip.hw_reports.pricing.without_cores import by_events, of_arithmetic
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
@@ -29,14 +33,24 @@ from eqchip.mapping.placement.mapped import MappedNetwork
 
 def account(replay: Replay) -> Accounts:
     """Count and price a replay."""
+    in_steps = None if replay.step_time is None else account(replay.step_time)
     if replay.mapped is not None:
-        return _on_cores(replay, replay.mapped)
+        return _on_cores(replay, replay.mapped, in_steps)
     if replay.chip.model == "arithmetic":
         return of_arithmetic(replay, replay.chip)
-    return by_events(replay)
+    return by_events(replay, in_steps)
 
 
-def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
+class _Aside(NamedTuple):
+    """What comes with its energy and its time, beside the events of a phase."""
+
+    phase: str
+    kind: str  # that its time is laid on
+    time: Sum
+    entries: list[Entry]
+
+
+def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) -> Accounts:
     mode = replay.config.input
     training = core_activity(mapped, replay.training.run, mode)
     inference = core_activity(mapped, replay.inference.run, mode)
@@ -57,10 +71,10 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
         kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
-    if replay.timing is None:
+    if in_steps is None:
         relaxing, told = _step_times(replay, mapped), None
     else:
-        relaxing, told = _simulated_times(replay, mapped, replay.timing.period)
+        relaxing, told = _simulated_times(replay, mapped, in_steps)
     times = {phase: update.time if phase == UPDATE else relaxing[phase] for phase in counts}
     before = timing.reset(replay.chip)
     seconds = {
@@ -72,20 +86,14 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
     if before.figure is not None:
         critical[FREE]["reset"] = critical[INFERENCE]["reset"] = before.figure.value
     found = None if replay.written is None else signals(replay.config, mapped)
-    told_of: list[Entry] = []
-    if found is not None:
-        for phase, rounds in found.rounds.items():
-            seconds[phase] += found.time * rounds
-            if found.time.figure is not None:
-                critical[phase][SIGNAL] = found.time.figure.value * rounds
-            told_of.append(found.entry(phase))
-    for phase, one in exchanged.items():
-        seconds[phase] += one.time
+    asides = _asides(found, exchanged)
+    for one in asides:
+        seconds[one.phase] += one.time
         if one.time.figure is not None:
-            critical[phase][READ_OUT_MESSAGE] = one.time.figure.value
-        told_of += one.entries(phase)
-    listed = entries(counts, seconds, replay.chip, mapped.chips, told_of)
-    count_kinds(told_of, counts)
+            critical[one.phase][one.kind] = one.time.figure.value
+    priced = [entry for one in asides for entry in one.entries]
+    listed = entries(counts, seconds, replay.chip, mapped.chips, priced)
+    count_kinds(priced, counts)
     return Accounts(
         counts,
         listed,
@@ -99,6 +107,17 @@ def _on_cores(replay: Replay, mapped: MappedNetwork) -> Accounts:
     )
 
 
+def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[_Aside]:
+    """Signals of phases, and what a read-out exchanges."""
+    found = []
+    if told is not None:
+        for phase, rounds in told.rounds.items():
+            found.append(_Aside(phase, SIGNAL, told.time * rounds, [told.entry(phase)]))
+    for phase, one in exchanged.items():
+        found.append(_Aside(phase, READ_OUT_MESSAGE, one.time, one.entries(phase)))
+    return found
+
+
 def _step_times(replay: Replay, mapped: MappedNetwork) -> dict[str, PhaseTime]:
     tiles, routes = mapped.tiles, mapped.routes
     counts, rows = step_counts_of(replay, mapped), rows_of(replay)
@@ -109,17 +128,17 @@ def _step_times(replay: Replay, mapped: MappedNetwork) -> dict[str, PhaseTime]:
 
 
 def _simulated_times(
-    replay: Replay, mapped: MappedNetwork, given: float | None
+    replay: Replay, mapped: MappedNetwork, in_steps: Accounts
 ) -> tuple[dict[str, PhaseTime], Simulated]:
-    assert replay.step_time is not None
+    assert replay.step_time is not None and replay.timing is not None
     works, step_works = _works(replay, mapped), _works(replay.step_time, mapped)
     periods, rows = periods_of(replay), rows_of(replay)
-    period = simulated.period_of(works, periods, given)
+    period = simulated.period_of(works, periods, replay.timing.period)
     times = {
         phase: simulated.phase_time(done, periods[phase], period, rows[phase])
         for phase, done in works.items()
     }
-    return times, Simulated(period, periods, works, step_works, account(replay.step_time))
+    return times, Simulated(period, periods, works, step_works, in_steps)
 
 
 def _works(replay: Replay, mapped: MappedNetwork) -> dict[str, Work]:

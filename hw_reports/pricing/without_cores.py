@@ -24,8 +24,11 @@ from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 
 
-def by_events(replay: Replay) -> Accounts:
-    """The account of a chip whose file knows totals of events only."""
+def by_events(replay: Replay, in_steps: Accounts | None = None) -> Accounts:
+    """The account of a chip whose file knows totals of events only.
+
+    ``in_steps``: with a timing, that of the same samples in time steps.
+    """
     training, inference = replay.training.run.activity, replay.inference.run.activity
     written = float(copies_written(replay.network, replay.chip))
     counts: dict[str, Counts] = {
@@ -45,14 +48,14 @@ def by_events(replay: Replay) -> Accounts:
     seconds[UPDATE] = timing.serial_update(replay.chip, written)
     decides = "step" if "step" in replay.chip.time else "synaptic_event"
     told = None
-    if replay.timing is not None:
-        assert replay.step_time is not None
+    if in_steps is not None:
+        assert replay.timing is not None
         periods = periods_of(replay)
         period = _period_of_events(replay.chip, replay.timing.period)
         if period.origin == "given":
             seconds |= {phase: period.seconds * n for phase, n in periods.items()}
             decides = PERIOD
-        told = Simulated(period, periods, {}, {}, by_events(replay.step_time))
+        told = Simulated(period, periods, {}, {}, in_steps)
     inject(replay, counts, seconds)
     critical = _all_by(decides, seconds)
     told_of = [entry for phase, one in exchanged.items() for entry in one.entries(phase)]

@@ -300,6 +300,13 @@ def test_a_run_compared_with_itself_is_one_times_itself(toy):
     assert found["notes"] == []
 
 
+def test_what_a_processor_does_not_count_is_unknown_in_a_comparison_and_not_0(run, toy):
+    found = compare(toy, document_of(run, load_chip("cpu-horowitz-45nm")))
+    rows = {row["name"]: row for row in found["rows"]}
+    for name in ("spikes per training sample", "synaptic events per training sample"):
+        assert rows[name]["a"] > 0 and rows[name]["b"] is None and rows[name]["ratio"] is None
+
+
 def test_runs_are_told_apart_by_name_by_path_or_by_chip(toy):
     def names(*pairs: tuple[str, str]) -> list[str]:
         ends = [
