@@ -16,7 +16,7 @@ from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
 from eqchip.hw_reports.page.write import write_page
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
-from eqchip.hw_reports.show.terminal_table import Table
+from eqchip.hw_reports.show.table import Table
 
 
 class Drawn(NamedTuple):

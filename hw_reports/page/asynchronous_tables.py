@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eqchip.hw_reports.page.cells import Cell, PageTable, capital, number, numbers
-from eqchip.hw_reports.show.terminal_asynchronous import (
+from eqchip.hw_reports.show.asynchronous import (
     DIFFERENCES,
     Document,
     both,

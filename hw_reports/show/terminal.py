@@ -14,8 +14,8 @@ from eqchip.hw_reports.document.readable import (
     percent,
     short_total,
 )
-from eqchip.hw_reports.show import terminal_asynchronous as asynchrony_tables
-from eqchip.hw_reports.show.terminal_table import Table
+from eqchip.hw_reports.show import asynchronous
+from eqchip.hw_reports.show.table import Table
 
 SHOWN_ANCHORS = 5
 SHARE_SHOWN = 0.0005  # of the training energy: kinds below it and uncounted ones are left out
@@ -27,7 +27,7 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
     if document["time"]["bottleneck"] is not None:
         found.append(time(document))
     if "asynchronous" in document:
-        found += asynchrony_tables.tables(document)
+        found += asynchronous.tables(document)
     return [*found, memory(document), beside(document)]
 
 

@@ -16,7 +16,7 @@ from eqchip.hw_reports.document.readable import (
     percent,
     short_total,
 )
-from eqchip.hw_reports.show.terminal_table import Table
+from eqchip.hw_reports.show.table import Table
 
 Document = Mapping[str, Any]
 MINUS, PLUS = "−", "+"
