@@ -51,15 +51,16 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
     return Drawn(document, page, shown, lines)
 
 
-def draw(report: str | Path, folder: str | Path | None = None) -> Drawn:
+def draw(report: str | Path, folder: str | Path) -> Drawn:
     """Draw a saved report again: no run and no chip file is needed for it.
 
     Parameters
     ----------
     report : path
         A ``report.json``, of this version or of an older one.
-    folder : path, optional
-        Where to write. Default: where the report is.
+    folder : path
+        Where to write. Where the report is, its pictures and tables are replaced; those of an older
+        version's CSV say more than its report.json (see `csv_text`).
 
     Returns
     -------
@@ -74,4 +75,4 @@ def draw(report: str | Path, folder: str | Path | None = None) -> Drawn:
     path = Path(report)
     document = read_report(path)
     with whole(path):
-        return write(document, path.parent if folder is None else Path(folder))
+        return write(document, Path(folder))

@@ -23,6 +23,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.figures import Coefficient
+from eqchip.mapping.kinds import event
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 Timing = Literal["simple", "detailed"]
@@ -239,7 +240,8 @@ def chip_of(mapped: MappedNetwork) -> dict[str, Any]:
 
 def _costs(table: Mapping[Any, Coefficient]) -> dict[str, float]:
     def of(kind: str) -> float:
-        return table[kind].si.value if kind in table else 0.0
+        found = table.get(event(kind).name)
+        return 0.0 if found is None else found.si.value
 
     return {
         "synapse": of("synaptic_event"),

@@ -27,13 +27,10 @@ AS_IT_IS = ("saved", "out", "as_json", "quiet")  # what may be asked of a saved 
     "samples", default=20, help="Training samples to replay on the chip, and as many for inference."
 )
 @shared("data")
-@shared(
-    "out",
-    help="Directory to write to. Default: report/ in the (first) run, or where REPORT.json is.",
-)
+@shared("out", help="Directory to write to. Default: report/ in the (first) run.")
 @click.option(
     "--from", "saved", metavar="REPORT.json", type=PATH,
-    help="Draw a saved report again, in place of a RUN: nothing is counted or priced anew.",
+    help="Draw a saved report again, into --out, in place of a RUN: nothing is counted anew.",
 )  # fmt: skip
 @shared("threads")
 @timing_options(default=None)
@@ -66,6 +63,8 @@ def command(
                          "expected one of the two")  # fmt: skip
     if saved is not None:
         _check_nothing_else()
+        if out is None:
+            raise InputError("report: --from given without --out; expected a directory to write to")
         return _show(draw(saved, out), output)
     assert run is not None
     directory, timing = RunDirectory(run), timing_from(settings)

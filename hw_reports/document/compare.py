@@ -23,18 +23,18 @@ def compare(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
     a, b : dict
         From :func:`eqchip.hw_reports.document.report.report`.
     """
-    rows = []
+    rows, words = [], {**b["labels"], **a["labels"]}
     for name, group, unit, of in _ROWS:
         rows.append(_row(name, group, unit, of(a), of(b)))
     for phase in TRAINING:
         for what, unit in (("energy", "J"), ("time", "s")):
-            label = f"{a['labels'][phase]}, {what}"
+            label = f"{words[phase]}, {what}"
             pair = [_summed(one[what]["by_phase"][phase]) for one in (a, b)]
             rows.append(_row(label, "phases", unit, *pair))
     for kind in dict.fromkeys([*a["energy"]["by_kind"], *b["energy"]["by_kind"]]):
         pair = [one["energy"]["by_kind"].get(kind, {}).get("training") for one in (a, b)]
         if not all(figure is not None and figure["high"] == 0 for figure in pair):
-            rows.append(_row(f"energy of {a['labels'][kind]}", "kinds", "J", *pair))
+            rows.append(_row(f"energy of {words[kind]}", "kinds", "J", *pair))
     notes = []
     if a["run"]["dataset"] != b["run"]["dataset"]:
         notes.append("The runs are of different data sets: accuracies do not compare.")

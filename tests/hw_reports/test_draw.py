@@ -109,10 +109,10 @@ def test_a_foreign_or_damaged_file_is_refused_in_one_line(text, told, tmp_path):
 def test_a_file_that_is_not_there_or_no_text_is_refused(tmp_path):
     for path, told in ((tmp_path / "none.json", "No such file"), (tmp_path, "directory")):
         with pytest.raises(InputError, match=rf"^{path}: cannot be read \(.*{told}"):
-            draw(path)
+            draw(path, tmp_path / "out")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="no valid JSON"):
-        draw(tmp_path / "bytes")
+        draw(tmp_path / "bytes", tmp_path / "out")
 
 
 @pytest.mark.parametrize("section", json.loads(OLD["asynchronous"].read_text()))
@@ -180,7 +180,9 @@ def test_the_command_draws_a_saved_report_without_its_run(tmp_path, capfd, monke
     assert shown.startswith("Training cost of 64-7-10 (digits) on toy: modelled")
     assert str(out / "report.html") in told
     assert set(files_of(out)) >= {"report.json", "report.csv", "report.html"}
-    status, shown, told = eqchip(capfd, "--from", out / "report.json", "--json", "--quiet")
+    status, shown, told = eqchip(
+        capfd, "--from", out / "report.json", "--out", out, "--json", "--quiet"
+    )
     assert (status, told) == (0, "")
     assert json.loads(shown) == json.loads(OLD["steps"].read_text())
 
@@ -189,6 +191,7 @@ def test_the_command_draws_a_saved_report_without_its_run(tmp_path, capfd, monke
     ("arguments", "told"),
     [
         ((), "neither RUN nor --from given; expected one of the two"),
+        (("--from", "report.json"), "--from given without --out; expected a directory to write to"),
         (("run", "--from", "report.json"), "both RUN and --from given; expected one of the two"),
         (
             ("--from", "report.json", "--chip", "odin", "--samples", "3"),

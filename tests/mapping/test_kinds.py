@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,3 +78,10 @@ def test_every_kind_that_has_a_price_can_be_entered_in_the_table_of_energy(kind)
     seconds = {"free": Sum(exactly(1.0, "s"))}
     found = cost.entries({"free": {kind: np.ones(1)}}, seconds, load_chip("loihi1-davies"))
     assert kind in cost.kinds_of(found)
+
+
+def test_the_page_on_reports_says_what_is_counted_of_every_kind():
+    page = (Path(__file__).parents[2] / "docs" / "reports.md").read_text(encoding="utf-8")
+    table = page[page.index("| kind | what is counted |") :].split("\n\n")[0]
+    counted = [row.name for row in kinds.EVENTS.values() if row.field or row.shown]
+    assert [name for name in counted if f"`{name}`" not in table] == []
