@@ -115,6 +115,17 @@ def train(
         does not fit the chip that it would learn on.
     KeyboardInterrupt
         After a checkpoint is written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import eqchip as eq
+    >>> out = Path(tempfile.mkdtemp()) / "run"
+    >>> trained = eq.train(network="64-20-10", epochs=1, free_steps=20, out=out)
+    >>> trained.outcome.test.samples, trained.run.config.written
+    (360, '64-20-10')
+    >>> eq.evaluate(trained.run, free_steps=10).config.learning.free_steps
+    10
     """
     threads = resolve_threads(threads)
     given = {name: value for name, value in settings.items() if value is not None}

@@ -96,6 +96,12 @@ def converge(
     ------
     InputError
         If an argument is wrong or without effect, or a network has no fixed point.
+
+    Examples
+    --------
+    >>> found = converge((6, 5, 2), steps=20, repeats=2, inputs=2)
+    >>> found.document["settings"], found.document["experiment"]["networks"]
+    ('stored', 2)
     """
     if search and settings is not None:
         raise InputError("--settings is given with --search, which finds them anew; expected one")
