@@ -1,4 +1,4 @@
-"""A grid of on-chip trainings: which settings, which points of them are done, and one point.
+"""A grid of on-chip trainings: which settings it has, from a file or from axes.
 
 A sweep trains a network once for every combination of its axes and keeps a line for each. The
 lines are all that a restarted sweep needs, so a kill loses the points under way and no more.
@@ -6,47 +6,29 @@ lines are all that a restarted sweep needs, so a kill loses the points under way
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import json
 import math
-import os
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.config import Config, setting_names
+from eqchip.emulator.description.config import setting_names
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.emulator.learning.onchip_lowering import check_rates
-from eqchip.emulator.learning.onchip_traffic import mirror_modes
-from eqchip.emulator.training.classifier import Tally
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
-from eqchip.emulator.training.trainer import Trainer
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
 FORMAT = "eqchip-sweep 1"
-POINT_FORMAT = "eqchip-sweep-point 1"
 
 AXES = (
     "weight_bits", "trace_bits", "copies", "accumulator_bits", "quantizer", "free_steps",
@@ -80,7 +62,6 @@ USUAL: dict[str, Any] = {
         "free_steps": [24, 12],
     },
 }
-ORDER_SEED = 0  # of the samples that a smaller training set is made of: the same for all points
 
 Settings = dict[str, Any]
 
@@ -340,246 +321,3 @@ def shown_value(value: Any) -> str:
     if isinstance(value, list):
         return ":".join(shown_value(part) for part in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def config_of(settings: Settings) -> Config:
-    """The training run of a point.
-
-    No warm-up: rates are set anew every 500 samples or so, and its first would be one of 0.
-
-    Raises
-    ------
-    InputError
-        If the settings are wrong or do not go together.
-    """
-    dataset, layers = settings["dataset"], tuple(settings["layers"])
-    base = preset(dataset, layers, on_chip={})
-    config = preset(
-        dataset,
-        layers,
-        learning={name: settings[name] for name in LEARNING},
-        descent={
-            "lr": [rate * settings["lr_scale"] for rate in base.descent.lr],
-            "epochs": settings["epochs"],
-            "warm_up": 0.0,
-        },
-        coding=Coding(quantizer=settings["quantizer"]),
-        on_chip=OnChip(
-            fixed=FixedPoint(weight_bits=settings["weight_bits"]),
-            weight_range=tuple(settings["weight_range"]),
-            **{name: settings[name] for name in ON_CHIP},
-        ),
-        seed=settings["seed"],
-    )
-    assert config.on_chip is not None
-    check_rates(config.on_chip, config.learning, config.descent.lr)
-    return config
-
-
-def check_points(sweep: Sweep) -> None:
-    """Refuse a grid with a point that cannot be run.
-
-    Raises
-    ------
-    InputError
-        Naming the point.
-    """
-    for settings in sweep.points:
-        try:
-            config_of(settings)
-        except InputError as error:
-            name = name_of_point(settings, list(sweep.axes))
-            raise InputError(f"point {name}: {error}" if name else str(error)) from None
-
-
-def check_data(sweep: Sweep, data: str | None = None) -> None:
-    """Refuse a network or a number of samples that does not fit the data set.
-
-    Raises
-    ------
-    InputError
-        Also if the data set is not found.
-    """
-    settings = sweep.points[0]
-    config = config_of(settings)
-    _shorten(make_trainer(config, _dataset(config.dataset, data), 1), settings["samples"])
-
-
-def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
-    """Train and validate one point, on one thread. The test set is not read.
-
-    Parameters
-    ----------
-    settings : dict
-        From :attr:`Sweep.points`.
-    data : str, optional
-        Directory of the data set's files.
-
-    Returns
-    -------
-    dict
-        ``settings``; ``train_error`` of the last epoch and ``validation_error`` after it, in
-        percent; ``samples`` trained; per training sample over all epochs ``spikes``,
-        ``synaptic_events``, ``updates_active``, ``updates_inactive``, ``weights_attempted``,
-        ``weights_applied`` and ``weights_saturated``, those of mirror modes included; per sample
-        and layer ``units_changed``; ``drift`` at the end, per connection that has two copies;
-        ``seconds``.
-
-    Raises
-    ------
-    InputError
-    """
-    began = time.perf_counter()
-    config = config_of(settings)
-    trainer = make_trainer(config, _dataset(config.dataset, data), 1)
-    _shorten(trainer, settings["samples"])
-    tallies: list[Tally] = []
-    written: dict[str, float] = {}
-    changed = np.zeros(len(config.layers))
-    while not trainer.done:
-        for _ in trainer.train_epoch():
-            pass
-        measures = trainer.measures()  # of this epoch alone; epochs are equally long
-        for name in ("attempted", "applied", "saturated"):
-            share = measures[f"weights_{name}_per_sample"] / config.descent.epochs
-            written[f"weights_{name}"] = written.get(f"weights_{name}", 0.0) + share
-        changed += np.array(measures["units_changed_per_sample"]) / config.descent.epochs
-        tallies.append(trainer.end_epoch())
-    whole = reduce(lambda a, b: a + b, tallies)
-    counts = whole.activity
-    done = {
-        "spikes": whole.spikes_per_sample,
-        "synaptic_events": whole.events_per_sample,
-        "updates_active": float(counts.updates_active.sum()) / whole.samples,
-        "updates_inactive": float(counts.updates_inactive.sum()) / whole.samples,
-    }
-    modes = mirror_modes(config)
-    if modes is not None:
-        done = {name: n + modes.activity(config.sizes)[name] for name, n in done.items()}
-    return {
-        "settings": settings,
-        "train_error": tallies[-1].error,
-        "validation_error": trainer.validate().error,
-        "samples": whole.samples,
-        **done,
-        **written,
-        "units_changed": changed.tolist(),
-        "drift": measures["drift"],
-        "seconds": time.perf_counter() - began,
-    }
-
-
-@lru_cache(maxsize=1)
-def _dataset(name: str, data: str | None) -> Dataset:
-    """Loaded once by a process that runs many points."""
-    return load(name, data, progress=False)
-
-
-def _shorten(trainer: Trainer, samples: int | None) -> None:
-    """Train on so many samples alone, the same ones at every point."""
-    if samples is None:
-        return
-    known = len(trainer.train_indices)
-    if samples > known:
-        raise InputError(
-            f"samples is {samples}; expected at most the {known} training samples of "
-            f"{trainer.dataset.name}"
-        )
-    # RandomState and not Generator: its streams are frozen for good (NEP 19).
-    order = np.random.RandomState(ORDER_SEED).permutation(known)
-    trainer.train_indices = trainer.train_indices[order[:samples]]
-    trainer.minibatches = -(-samples // trainer.stride)
-
-
-class Points:
-    """``points.jsonl``: append-only, a line per finished point.
-
-    Parameters
-    ----------
-    path : Path
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    @contextlib.contextmanager
-    def claim(self) -> Iterator[None]:
-        """Keep other processes from running this sweep meanwhile; a kill ends the claim, too.
-
-        Where the system has no such locks (Windows), nothing is kept.
-
-        Raises
-        ------
-        InputError
-            If another process runs it.
-        """
-        with open(self.path, "ab") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(
-                        f"{self.path}: another process is running this sweep; "
-                        "expected it to end first"
-                    ) from None
-                except OSError:  # some network file systems have no locks
-                    pass
-            yield
-
-    def read(self) -> list[dict[str, Any]]:
-        """The points so far; a line cut short by a kill is removed from the file.
-
-        Raises
-        ------
-        InputError
-            If a line is not one of a point.
-        """
-        try:
-            text = self.path.read_bytes()
-        except FileNotFoundError:
-            return []
-        whole = text[: text.rfind(b"\n") + 1]
-        rows = []
-        for number, line in enumerate(whole.decode(errors="replace").split("\n")[:-1], start=1):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict) or row.pop("format", None) != POINT_FORMAT:
-                raise InputError(f"{self.path}, line {number}: expected format {POINT_FORMAT!r}")
-            wrong = _wrong_fact(row)
-            if wrong:
-                raise InputError(f"{self.path}, line {number}: {wrong} is missing or no fit value")
-            rows.append(row)
-        if len(whole) < len(text):  # what is appended must begin a line of its own
-            os.truncate(self.path, len(whole))
-        return rows
-
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add a point's line."""
-        try:
-            with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"format": POINT_FORMAT, **row}) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:  # a full disk names no file
-            raise OSError(error.errno, error.strerror, str(self.path)) from None
-
-
-COUNTS = ("synaptic_events", "updates_active", "updates_inactive", "spikes", "weights_attempted")
-
-
-def _wrong_fact(row: Mapping[str, Any]) -> str | None:
-    """The first fact of a point's line, of those that are read again, that cannot be."""
-    if not isinstance(row.get("settings"), dict):
-        return "settings"
-    for name in ("validation_error", *COUNTS):
-        if type(row.get(name)) not in (int, float) or not 0 <= row[name] < math.inf:
-            return name
-    return None
-
-
-def missing(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> list[Settings]:
-    """The points of a sweep that no row holds."""
-    done = {key_of(row["settings"]) for row in rows}
-    return [point for point in sweep.points if key_of(point) not in done]

@@ -14,7 +14,8 @@ from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.sweep import Settings, run_point
+from eqchip.emulator.training.sweep import Settings
+from eqchip.emulator.training.sweep_points import run_point
 
 
 def train_points(

@@ -12,21 +12,23 @@ from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.emulator.training.sweep import (
-    COUNTS,
     USUAL,
-    Points,
     Settings,
     Sweep,
-    check_data,
-    check_points,
     check_same,
-    config_of,
     key_of,
     make_sweep,
-    missing,
     name_of_point,
     read_sweep,
     to_toml,
+)
+from eqchip.emulator.training.sweep_points import (
+    COUNTS,
+    Points,
+    check_data,
+    check_points,
+    config_of,
+    missing,
 )
 from eqchip.emulator.training.sweep_workers import train_points
 from eqchip.hw_reports.document.readable import amount

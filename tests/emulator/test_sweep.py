@@ -13,19 +13,22 @@ from hypothesis import strategies as st
 from eqchip.__main__ import main
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training import sweep as module
+from eqchip.emulator.training import sweep_points
 from eqchip.emulator.training.sweep import (
     USUAL,
-    Points,
-    check_points,
     check_same,
-    config_of,
     key_of,
     make_sweep,
-    missing,
     parse_axis,
     read_sweep,
-    run_point,
     to_toml,
+)
+from eqchip.emulator.training.sweep_points import (
+    Points,
+    check_points,
+    config_of,
+    missing,
+    run_point,
 )
 from eqchip.hw_reports.studies.sweep import energy_of, memory_of
 from eqchip.hw_reports.studies.sweep_plot import COSTS, figure, pareto
@@ -226,7 +229,7 @@ def test_another_grid_is_refused_and_the_same_in_another_order_is_not():
 
 def fake(point, error=5.0):
     """A row such as run_point makes, in no time."""
-    counts = dict.fromkeys(module.COUNTS, 10.0)
+    counts = dict.fromkeys(sweep_points.COUNTS, 10.0)
     return {"settings": point, "validation_error": error, **counts, "seconds": 0.0}
 
 
@@ -311,8 +314,8 @@ def test_the_test_set_is_not_read(trained, monkeypatch):
 
     monkeypatch.setattr("eqchip.emulator.training.trainer.Trainer.test", touched)
     point, row = trained
-    dataset = module._dataset("digits", None)
-    monkeypatch.setattr(module, "_dataset", lambda *_: _without_test(dataset))
+    dataset = sweep_points._dataset("digits", None)
+    monkeypatch.setattr(sweep_points, "_dataset", lambda *_: _without_test(dataset))
     assert run_point(point)["validation_error"] == row["validation_error"]
 
 
@@ -324,13 +327,13 @@ def _without_test(dataset):
 
 def test_more_samples_than_there_are_is_refused():
     sweep = make_sweep({**TINY, "samples": 5000})
-    told = refusal(module.check_data, sweep)
+    told = refusal(sweep_points.check_data, sweep)
     assert told == "samples is 5000; expected at most the 1287 training samples of digits"
 
 
 def test_a_network_that_does_not_fit_is_refused_before_anything_runs():
     assert "expected 64-...-10" in refusal(
-        module.check_data, make_sweep({**TINY, "layers": [63, 5, 10]})
+        sweep_points.check_data, make_sweep({**TINY, "layers": [63, 5, 10]})
     )
 
 
