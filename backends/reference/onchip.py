@@ -42,6 +42,8 @@ x_i = 1 or -1, and 0 of all others. Those write their row of the mirror B of W, 
 
 with null = 0 for ``weight-mirror``, and gain = floor(null n_post (2**7 - 1 + n_pre) / (2**7 n_post
 + n_pre)), where a unit fires once in 2**7.
+
+The module is long on purpose: all that a core does, to be read from top to bottom.
 """
 
 from __future__ import annotations

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from small_runs import few_digits, small_config
 
-from eqchip.cli.onchip_options import FLAGS, onchip_from
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training import classifier, trainer
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.settings import configuration
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist"])
@@ -73,10 +73,10 @@ def test_a_setting_that_another_leaves_without_effect_is_refused():
     ],
 )
 def test_a_flag_of_learning_on_a_chip_without_effect_is_refused(given, words):
-    flags = {"chip": "loihi1-davies", "weight_bits": None, **dict.fromkeys(FLAGS), **given}
     with pytest.raises(InputError, match=re.escape(words)):
-        onchip_from(dict(flags))
-    assert onchip_from({**flags, "sees": "traces", "copies": "decay"}) is not None
+        configuration("digits", on_chip="loihi1-davies", settings=given)
+    effective = {**given, "sees": "traces", "copies": "decay"}
+    assert configuration("digits", on_chip="loihi1-davies", settings=effective).on_chip
 
 
 def inputs_seen(monkeypatch, share):
