@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from grown_package import HELPERS, GrownPackage, Toy, steps
+from grown_package import HELPERS, GrownPackage, Toy, dotted, steps
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
@@ -38,6 +38,11 @@ def add_unit(package: GrownPackage) -> None:
 
 def add_connection(package: GrownPackage) -> None:
     package.add(Toy("toy_connection"), CONNECTION)
+    wing = "emulator/description/connections/__init__.py"
+    package.replace(
+        wing, "\n__all__", f"from {dotted(list(CONNECTION)[0])} import Blocks\n\n__all__"
+    )
+    package.row(wing, "__all__", '"Blocks"')
     package.export("Blocks", "emulator/description/connections/blocks.py")
 
 
