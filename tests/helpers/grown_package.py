@@ -192,21 +192,21 @@ class GrownPackage:
 
     def export(self, name: str, file: str) -> None:
         """Make it a name of ``import eqchip as eq``."""
-        door = "eqchip/__init__.py"
-        self.row(door, "_HOMES", f'"{name}": "{dotted(file)}"')
-        self.row(door, "__all__", f'"{name}"')
-        self.replace(
-            door,
-            "if TYPE_CHECKING:\n",
-            f"if TYPE_CHECKING:\n    from {dotted(file)} import {name}\n",
-        )
+        door, checked = "eqchip/__init__.py", "if TYPE_CHECKING:\n"
+        self.row(door, "_PUBLIC", f'"{dotted(file)}": ("{name}",)')
+        self.replace(door, checked, f"{checked}    from {dotted(file)} import {name} as {name}\n")
 
     def create(self, file: str, text: str) -> None:
         """Add a file."""
         path = self.path(file)
         assert not path.exists(), f"{file} is there"
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
         self.created.add(file)
+
+    def append(self, file: str, text: str) -> None:
+        """Write behind what is there."""
+        self._write(file, self.path(file).read_text(encoding="utf-8") + text)
 
     def insert(self, file: str, before: str, text: str) -> None:
         """Write before the one line that begins like this."""

@@ -5,6 +5,7 @@ Run as ``python newcomer_checks.py NAME``, with that copy in place of the instal
 
 from __future__ import annotations
 
+import json
 import sys
 
 import numpy as np
@@ -121,5 +122,65 @@ def rule() -> None:
     assert trainer.test().errors == 0 < before
 
 
+def event() -> None:
+    """It is counted by core, and has its price and its entry in the table of energy."""
+    from eqchip.hw_reports.pricing.entries import entries
+    from eqchip.hw_reports.pricing.figure import price
+    from eqchip.hw_reports.pricing.totals import Sum, exactly
+    from eqchip.mapping.kinds import counts_of, event
+
+    name, chip = "axon_look_up", eq.load_chip("loihi1-davies")
+    mapped = eq.map_network(eq.Network.dense([6, 5, 3], seed=1), chip)
+    x = np.linspace(0.0, 1.0, 6)[None]
+    cores = eq.run(mapped, x, coding=eq.Coding(), phases=[eq.Free(9)], precision="chip").cores
+    counted = counts_of(cores)[name]
+    assert counted.sum() == cores.messages_received.sum() > 0
+    assert price({name: 2.0}, chip)[name].value == pytest.approx(1e-9)
+    found = entries({"free": {name: counted}}, {"free": Sum(exactly(1.0, "s"))}, chip)
+    assert name in {entry.kind for entry in found}
+    assert event(name).label == "axon look-ups"
+
+
+def chip() -> None:
+    """It is listed, and a network is mapped onto it and runs there."""
+    assert "toy" in eq.chip_names()
+    mapped = eq.map_network(eq.Network.dense([6, 5, 3], seed=1), eq.load_chip("toy"))
+    x = np.linspace(0.0, 1.0, 6)[None]
+    run = eq.run(mapped, x, coding=eq.Coding(), phases=[eq.Free(9)], precision="chip")
+    assert run.cores.spikes.sum() > 0
+
+
+def backend() -> None:
+    """It runs under the public call, and what it lacks is refused by its name."""
+    network, x = eq.Network.dense([6, 5, 3], seed=1), np.linspace(0.0, 1.0, 6)[None]
+    asked = {"coding": eq.Coding(), "phases": [eq.Free(9)], "record": ("bits", "potentials")}
+    runs = [
+        eq.run(network, x, precision="float64", backend=name, **asked)
+        for name in ("toy", "emulator")
+    ]
+    assert_equal_runs(*runs)
+    with pytest.raises(eq.InputError, match="backend 'toy' has no precision 'chip'"):
+        eq.run(network, x, precision="chip", backend="toy", **asked)
+
+
+def command() -> None:
+    """The function from Python, and the command: listed, in JSON, as a text, and bad input."""
+    from click.testing import CliRunner
+
+    from eqchip.__main__ import cli, main
+
+    assert eq.count(eq.Network.dense([4, 3, 2])) == {"units": 9, "weights": 18}
+    runner = CliRunner()
+    assert "Count the units of a network." in runner.invoke(cli, ["--help"]).output
+    assert json.loads(runner.invoke(cli, ["count", "4", "5", "--json"]).output) == {
+        "units": 9,
+        "weights": 20,
+    }
+    assert "9 units, 20 weights" in runner.invoke(cli, ["count", "4", "5"]).output
+    assert main(["count", "4"]) == 2
+
+
 if __name__ == "__main__":
-    {"unit": unit, "connection": connection, "rule": rule}[sys.argv[1]]()
+    {one.__name__: one for one in (unit, connection, rule, event, chip, backend, command)}[
+        sys.argv[1]
+    ]()
