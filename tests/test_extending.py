@@ -32,6 +32,14 @@ CONNECTION = {
     "emulator/engine/lowering.py": ["rows", "spread", "gather"],
     "mapping/placement/wiring.py": ["BlocksWiring"],
 }
+RULES, RULES_LINE = "emulator/description/rules.py", "# Every rule that has a name"
+PLASTICITY = {
+    "emulator/description/toy_plasticity.py": ["AtPresynapticSpikes"],
+    RULES: ["SpikeRule"],
+    "backends/reference/plastic.py": ["_write"],
+    "emulator/engine/plasticity.py": ["_lower"],
+    "emulator/kernels/plastic.py": ["SpikeNumbers", "_write_kernel"],
+}
 EVENT = """Event("axon_look_up", "axon look-ups", RECEIVED, "messages_received",
           shown="axon_look_ups", follows="spikes")"""
 PRICE = f"""
@@ -93,10 +101,13 @@ def add_connection(package: GrownPackage) -> None:
 
 
 def add_rule(package: GrownPackage) -> None:
-    file = "emulator/description/rules.py"
-    code = [part.text for name, part in Toy("toy_rule").definitions.items() if name != "formula"]
-    package.insert(file, "# Every rule that has a name", "\n\n\n".join([*code, "", ""]))
-    package.replace(file, "for rule in (", "for rule in (SignOfChange(), ")
+    package.add(Toy("toy_rule"), {RULES: ["MEAN", "SIGN", "SignOfChange"]}, {RULES: RULES_LINE})
+    package.replace(RULES, "for rule in (", "for rule in (SignOfChange(), ")
+
+
+def add_plasticity(package: GrownPackage) -> None:
+    package.add(Toy("toy_plasticity"), PLASTICITY, {RULES: RULES_LINE})
+    package.replace(RULES, "for rule in (", "for rule in (SpikeRule(), ")
 
 
 def add_event(package: GrownPackage) -> None:
@@ -145,6 +156,9 @@ THINGS = {
     "unit": Added("A unit", add_unit, "toy_unit"),
     "connection": Added("A connection kind", add_connection, "blocks"),
     "rule": Added("A learning rule", add_rule, "sign_of_change"),
+    "plasticity": Added(
+        "A rule that writes while its phases run", add_plasticity, "toy_plasticity"
+    ),
     "event": Added("An event", add_event, "axon_look_up"),
     "chip": Added("A chip", add_chip, "toy"),
     "backend": Added("A backend", add_backend, "toy"),
@@ -159,9 +173,9 @@ def test_a_toy_works_in_the_files_that_the_page_names_and_no_other(thing, tmp_pa
     added.add(package)
 
     asked = steps(PAGE, added.section)
-    named = {file.replace("NAME", added.name) for step in asked for file in step.files}
+    named = {file.replace("<name>", added.name) for step in asked for file in step.files}
     needed = {
-        file.replace("NAME", added.name)
+        file.replace("<name>", added.name)
         for step in asked
         for file in step.files
         if not step.optional
@@ -192,7 +206,7 @@ def test_what_was_added_keeps_to_the_rules_of_the_house(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("thing", "said"), [("unit", "ToyUnit"), ("rule", "sign_of_change"), ("chip", "toy")]
+    ("thing", "said"), [("unit", "ToyUnit"), ("rule", "sign_of_change"), ("command", "count")]
 )
 def test_without_its_edits_a_toy_does_not_work(thing, said, tmp_path):
     """The checks look at the copy, and not at the package that is installed or at the toys."""

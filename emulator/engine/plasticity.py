@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from eqchip.emulator.description.connections import Dense
 from eqchip.emulator.description.plasticity import Plasticity
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
@@ -50,7 +49,7 @@ def check_plastic(problem: Problem) -> None:
         (not problem.coding.sends_bits, "quantizer is 'none'", "bits"),
         (problem.readout != "squared-error", f"readout is {problem.readout!r}", "'squared-error'"),
         (any(network.feedback_shifts), "feedback is weaker than forward", "no feedback_shifts"),
-        (not all(type(c) is Dense for c in network.connections), f"{network!r}", "dense layers"),
+        (not all(c.all_to_all for c in network.connections), f"{network!r}", "dense layers"),
     ):
         if wrong:
             raise InputError(f"plasticity while phases run: {shown}; expected {wanted}")

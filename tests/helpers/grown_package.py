@@ -122,7 +122,9 @@ class GrownPackage:
         inside = file if file.startswith("eqchip/") else f"eqchip/{file}"
         return self.folder / inside
 
-    def add(self, toy: Toy, homes: Mapping[str, Sequence[str]]) -> None:
+    def add(
+        self, toy: Toy, homes: Mapping[str, Sequence[str]], before: Mapping[str, str] | None = None
+    ) -> None:
         """Put the definitions of a toy into files, and its rows into the literals of the tables.
 
         Parameters
@@ -131,9 +133,10 @@ class GrownPackage:
         homes : dict
             File -> the names of the definitions that go there. In a file that is there they go
             before the first table that gets a row.
+        before : dict, optional
+            Of a file without such a table: the line before which they go begins like this.
         """
         home_of = {name: file for file, names in homes.items() for name in names}
-        assert set(home_of) == set(toy.definitions)
         for file, names in homes.items():
             parts = [toy.definitions[name] for name in names]
             used = frozenset().union(*(part.used for part in parts)) - set(names)
@@ -143,7 +146,8 @@ class GrownPackage:
                 taken = set(names) & set(map(_name_of, self._statements(file)))
                 assert not taken, f"{file} has {taken} of its own"
                 tables = [row.table for row in toy.rows if self._home(row, toy) == file]
-                self.insert(file, tables[0], f"{text}\n\n")
+                line = (before or {}).get(file) or tables[0]
+                self.insert(file, line, f"{text}\n\n")
                 self._import(file, imports)
             else:
                 self.create(file, f"from __future__ import annotations\n\n{imports}\n\n\n{text}")
@@ -261,12 +265,12 @@ class Step(NamedTuple):
 
 def steps(page: str, section: str) -> list[Step]:
     """The numbered steps of a section of a page."""
-    text = re.split(rf"^## {re.escape(section)}\n", page, flags=re.MULTILINE)[1]
-    text = re.split(r"^## ", text, flags=re.MULTILINE)[0]
+    text = re.split(rf"^#+ {re.escape(section)}\n", page, flags=re.MULTILINE)[1]
+    text = re.split(r"^#+ ", text, flags=re.MULTILINE)[0]
     found = []
     for item in re.findall(r"^\d+\. (.*?)(?=^\d+\. |^\S|\Z)", text, re.MULTILINE | re.DOTALL):
         optional = item.startswith("*If")
         head = re.split(r":\s", item.split("*", 2)[2] if optional else item, maxsplit=1)[0]
-        files = re.findall(rf"`((?:{'|'.join(PRODUCT)})/[\w/]*(?:\.py|\.toml)?)`", head)
+        files = re.findall(rf"`((?:{'|'.join(PRODUCT)})/[\w/<>]*(?:\.py|\.toml)?)`", head)
         found.append(Step(item, frozenset(files), optional))
     return found

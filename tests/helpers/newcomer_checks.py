@@ -122,6 +122,32 @@ def rule() -> None:
     assert trainer.test().errors == 0 < before
 
 
+def plasticity() -> None:
+    """Weights that are written at spikes, by the name of the rule, equal to the reference's."""
+    from eqchip.backends.reference.plastic import learn
+    from eqchip.emulator.description.rules import rule_of
+    from eqchip.emulator.engine.lowering import lower
+    from eqchip.emulator.engine.synchronous import solve
+    from eqchip.emulator.kernels.lowered import weight_rows
+    from eqchip.emulator.problem.pose import pose
+
+    written = rule_of("spike_rule").plasticity
+    phases = eq.Learning("spike_rule", BETA, free_steps=17, nudged_steps=9).phases(np.eye(3))
+    problem = pose(
+        eq.Network.dense([6, 5, 3]),
+        np.random.default_rng(0).random((3, 6)),
+        coding=eq.Coding(),
+        phases=phases,
+        precision="float64",
+    )
+    lowered = lower(problem.network, problem.dtype)
+    solve(problem, lowered=lowered, plasticity=written)
+    for k, expected in enumerate(learn(problem, written)[0]):
+        found = weight_rows(lowered, k)[:, : expected.shape[1]]
+        np.testing.assert_array_equal(found, expected)
+        assert (found != problem.network.weights[k]).any()
+
+
 def event() -> None:
     """It is counted by core, and has its price and its entry in the table of energy."""
     from eqchip.hw_reports.pricing.entries import entries
@@ -180,7 +206,7 @@ def command() -> None:
     assert main(["count", "4"]) == 2
 
 
+THINGS = (unit, connection, rule, plasticity, event, chip, backend, command)
+
 if __name__ == "__main__":
-    {one.__name__: one for one in (unit, connection, rule, event, chip, backend, command)}[
-        sys.argv[1]
-    ]()
+    {one.__name__: one for one in THINGS}[sys.argv[1]]()
