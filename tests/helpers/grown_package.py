@@ -109,11 +109,12 @@ class GrownPackage:
     """
 
     def __init__(self, folder: Path) -> None:
-        (installed,) = find_spec("eqchip").submodule_search_locations
         self.folder = folder
-        shutil.copytree(
-            installed, folder / "eqchip", ignore=shutil.ignore_patterns("__pycache__", "*.nb[ic]")
-        )
+        unwanted = shutil.ignore_patterns("__pycache__", "*.nb[ic]")
+        for part in ("eqchip", *(f"eqchip.{name}" for name in PRODUCT if name != "eqchip")):
+            (installed,) = find_spec(part).submodule_search_locations
+            to = folder / part.replace(".", "/")
+            shutil.copytree(installed, to, ignore=unwanted, dirs_exist_ok=True)
         self.edited: set[str] = set()
         self.created: set[str] = set()
 
