@@ -42,3 +42,8 @@ def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
 @lru_cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="eqchip")
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked child has the pools, but none of their threads: work given to them is never done.
+    os.register_at_fork(after_in_child=_pool.cache_clear)

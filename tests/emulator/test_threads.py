@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import threading
 import time
 
+import forked
 import pytest
 
 from eqchip.emulator.threads import share
@@ -41,3 +44,20 @@ def test_of_several_errors_that_of_the_first_items_is_raised():
 
     with pytest.raises(ValueError, match="0"):
         share(work, 3, 3)
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_child_of_a_process_that_used_threads_uses_its_own(method):
+    expected = forked.ends_on_two_threads()
+    with multiprocessing.get_context(method).Pool(1) as pool:  # ended when it is left
+        assert pool.apply_async(forked.ends_on_two_threads).get(60) == expected
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_the_parent_keeps_its_threads_after_a_fork():
+    share(lambda first, last: None, 2, 2)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        pool.apply(int)
+    done: list[int] = []
+    share(lambda first, last: done.extend(range(first, last)), 7, 2)
+    assert sorted(done) == list(range(7))
