@@ -11,7 +11,8 @@
 - ``cache``: compiled once per machine. The cache of a kernel does not notice an
   edit in *another* module: run ``make clean-cache`` after changing a kernel. What is compiled for
   types of another package (a kind of unit defined elsewhere) is not kept: the index of a cache
-  names its types, and could not be read where that package is missing.
+  names its types, and could not be read where that package is missing. Where no directory can be
+  written, what an installation brought along is read, and the rest is compiled at every start.
 
 ``EQCHIP_DISABLE_JIT=1`` runs every kernel as plain Python (slow; for coverage and
 debugging).
@@ -19,20 +20,29 @@ debugging).
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
+import pickle
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numba
 import numba.core.caching
+import numba.core.event
 import numba.extending
 
+from eqchip.emulator.compiling import compiling_begins, compiling_ends
 from eqchip.emulator.errors import InputError
 
 JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
+ONCE = "Compiling kernels, once per machine ..."
+EVERY_TIME = (
+    "Compiling kernels, as at every start: no directory for them can be written; "
+    "NUMBA_CACHE_DIR may name one ..."
+)
+NOT_KEPT = "Compiling kernels ..."  # of another package's types, or of no file
 OPTIONS = {
-    "cache": True,
     "nogil": True,
     "fastmath": False,
     "error_model": "numpy",
@@ -135,23 +145,58 @@ def _chosen(
         return _python(of_types(*arguments))
 
     typed.__signature__ = inspect.signature(_python(pattern))  # type: ignore[attr-defined]  # numba compares it
-    options = {name: value for name, value in INLINED.items() if name != "cache"}
-    numba.extending.overload(choose, jit_options=options)(typed)
+    numba.extending.overload(choose, jit_options=INLINED)(typed)
     return choose
 
 
 def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
     dispatcher = numba.njit(**options)(function)
-    dispatcher._cache = _OwnCache(function)
+    with contextlib.suppress(RuntimeError):  # typed in, not in a file: nothing to find it by
+        dispatcher._cache = _OwnCache(function)
     return dispatcher
 
 
+class _Unwritable(numba.core.caching.InTreeCacheLocator):
+    """Beside the source, whether that can be written or not."""
+
+    def ensure_cache_path(self) -> None:
+        """Any will do."""
+
+
+class _Files(numba.core.caching.CompileResultCacheImpl):
+    """Written where numba would, and read beside the source where it can write nowhere."""
+
+    _locator_classes = (*numba.core.caching.CacheImpl._locator_classes, _Unwritable)
+
+
 class _OwnCache(numba.core.caching.FunctionCache):
-    """Keeps what is compiled for types of this package alone."""
+    """Keeps what is compiled for types of this package alone.
+
+    It spares time, and nothing else: what cannot be read is compiled, and what cannot be written
+    (a full disk, too) is not kept.
+    """
+
+    _impl_class = _Files
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except (EOFError, pickle.UnpicklingError):  # cut off, as by a loss of power
+            with contextlib.suppress(OSError):
+                self.flush()
+        except OSError:
+            pass
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         if all(map(_is_own, getattr(sig, "args", sig))):
-            super().save_overload(sig, data)
+            with contextlib.suppress(OSError):
+                super().save_overload(sig, data)
+
+    @property
+    def writable(self) -> bool:
+        """Whether there is a directory to keep things in."""
+        return not isinstance(self._impl.locator, _Unwritable)
 
 
 def _is_own(kind: Any) -> bool:
@@ -160,3 +205,20 @@ def _is_own(kind: Any) -> bool:
         return True
     own = kind.instance_class.__module__.split(".")[0] == __name__.split(".")[0]
     return own and all(map(_is_own, kind.types))
+
+
+class _Watch(numba.core.event.Listener):
+    """Passes on when numba compiles; what it reads from its cache is no event."""
+
+    def on_start(self, event: Any) -> None:
+        cache = event.data["dispatcher"]._cache
+        if not isinstance(cache, _OwnCache) or not all(map(_is_own, event.data["args"])):
+            compiling_begins(NOT_KEPT)
+        else:
+            compiling_begins(ONCE if cache.writable else EVERY_TIME)
+
+    def on_end(self, event: Any) -> None:
+        compiling_ends()
+
+
+numba.core.event.register("numba:compile", _Watch())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.engine.lowering import mirrored_weights
 from eqchip.emulator.errors import InputError
@@ -26,7 +26,7 @@ class Outcome:
     """What a finished run reached.
 
     validation is None when no samples were set aside for it; seconds is the time spent
-    in training, over all interruptions.
+    in training, over all interruptions, without that of compiling kernels.
     """
 
     train: dict[str, Any]
@@ -71,10 +71,7 @@ def _fit(
     run.remove_leftovers()
     trainer = make_trainer(run.config, dataset, threads)
     spent = _resume(run, trainer)
-    progress.message(
-        f"Training {run.config.written} on {run.config.dataset} into {run.path} "
-        "(the first run on a machine compiles for about 20 s)"
-    )
+    progress.message(f"Training {run.config.written} on {run.config.dataset} into {run.path}")
     if trainer.epoch or trainer.position:
         progress.message(
             f"All {trainer.epoch} epochs are trained"
@@ -94,14 +91,14 @@ def _fit(
 
 
 class _Clock:
-    """Seconds in training, counted on over interruptions."""
+    """Seconds in training, counted on over interruptions; compiling is not training."""
 
     def __init__(self, spent: float) -> None:
-        self._start = time.perf_counter() - spent
+        self._start = running_clock() - spent
 
     @property
     def seconds(self) -> float:
-        return time.perf_counter() - self._start
+        return running_clock() - self._start
 
 
 def _resume(run: RunDirectory, trainer: Trainer) -> float:

@@ -24,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Bar, Silent
 
@@ -57,6 +58,7 @@ class Output:
         # A path may hold what rich would take for markup or an emoji.
         self._stdout = Console(highlight=False, markup=False, emoji=False)
         self._stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        tell_compiling(self.message)
 
     @property
     def listener(self) -> Output | None:

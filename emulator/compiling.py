@@ -1,0 +1,56 @@
+"""What is known of compiling without the compiler: how long it took, and who is told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+Tell = Callable[[str], None]
+
+_tell: Tell | None = None
+_seconds = 0.0
+_depth = 0  # a kernel compiles those that it calls
+_start = 0.0
+
+
+def tell_compiling(tell: Tell | None) -> None:
+    """Have a function told, once, when kernels are compiled from now on.
+
+    Parameters
+    ----------
+    tell : callable or None
+        Given one line of text, from whichever thread compiles. None: nobody is told.
+    """
+    global _tell
+    _tell = tell
+
+
+def running_clock() -> float:
+    """Seconds from some moment on, like `time.perf_counter`, that pass only while nothing compiles.
+
+    Examples
+    --------
+    >>> began = running_clock()
+    >>> running_clock() >= began
+    True
+    """
+    return (_start if _depth else time.perf_counter()) - _seconds
+
+
+def compiling_begins(why: str) -> None:
+    """Told by the compiler: it begins, for the reason given; beginnings may be nested."""
+    global _depth, _start, _tell
+    if not _depth:
+        _start = time.perf_counter()
+        if _tell is not None:
+            tell, _tell = _tell, None
+            tell(why)
+    _depth += 1
+
+
+def compiling_ends() -> None:
+    """Told by the compiler: what began last is done, or has failed."""
+    global _depth, _seconds
+    _depth -= 1
+    if not _depth:
+        _seconds += time.perf_counter() - _start

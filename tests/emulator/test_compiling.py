@@ -1,0 +1,189 @@
+"""Compiling is said, is not counted as training, and needs no place to keep what it makes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_runs import few_digits, small_config
+
+from eqchip.cli.output import Output
+from eqchip.emulator import compiling
+from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.trainer import Trainer
+
+TINY = """
+from eqchip.emulator.kernels.jit import inlined, kernel
+
+@inlined
+def inner(x):
+    return x + 1
+
+@kernel
+def add(x):
+    return inner(x) * 2
+"""
+# Runs the kernel and prints what it gives, what was told, and how often a cache had nothing.
+RUN = """
+from eqchip.emulator.compiling import tell_compiling
+told = []
+tell_compiling(told.append)
+import tiny
+print(tiny.add(20), tiny.add(20.5))
+print(sum(tiny.add._cache_misses.values()))
+print(*told, sep="\\n")
+"""
+# What numba tries a directory by: nothing can be written. (A file mode would not stop root.)
+NO_PLACE = """
+import tempfile
+def refused(*args, **options):
+    raise PermissionError(13, "Permission denied")
+tempfile.TemporaryFile = refused
+"""
+FULL_DISK = """
+import numba.core.caching
+def full(self, *args):
+    raise OSError(28, "No space left on device")
+numba.core.caching.IndexDataCacheFile.save = full
+"""
+NOTHING_TOLD = ["42 43.0", "0", ""]
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0"), reason="nothing is compiled"
+)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A directory with a module of a kernel that is compiled in no time."""
+    (tmp_path / "tiny.py").write_text(TINY)
+    return tmp_path
+
+
+def python(place: Path, code: str, **variables: str) -> list[str]:
+    """The lines that a fresh Python prints there; it must end well, and say nothing on stderr."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    environment.update(variables)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
+
+
+def test_kernels_are_compiled_once_and_it_is_said_once(place):
+    result, misses, *told = python(place, RUN)
+    assert (result, misses) == ("42 43.0", "2")  # two compiled, for two types
+    assert told == ["Compiling kernels, once per machine ..."]
+    assert python(place, RUN) == NOTHING_TOLD
+
+
+def test_where_nothing_can_be_written_kernels_are_compiled_at_every_start(place):
+    nowhere = place / "file"
+    nowhere.touch()
+    (place / "__pycache__").touch()  # no directory
+    variables = dict.fromkeys(("NUMBA_CACHE_DIR", "HOME", "XDG_CACHE_HOME"), str(nowhere))
+    for _ in range(2):
+        result, misses, *told = python(place, RUN, **variables)
+        assert (result, misses) == ("42 43.0", "2")
+        assert len(told) == 1
+        assert "at every start" in told[0]
+        assert "NUMBA_CACHE_DIR" in told[0]
+    assert sorted(path.name for path in place.iterdir()) == ["__pycache__", "file", "tiny.py"]
+    kept = place / "kept"
+    python(place, RUN, **{**variables, "NUMBA_CACHE_DIR": str(kept)})
+    assert python(place, RUN, **{**variables, "NUMBA_CACHE_DIR": str(kept)}) == NOTHING_TOLD
+
+
+def test_an_installation_that_cannot_be_written_is_read(place):
+    python(place, RUN)
+    assert list(place.glob("__pycache__/*.nbi"))
+    assert python(place, NO_PLACE + RUN) == NOTHING_TOLD
+
+
+def test_on_a_full_disk_kernels_run(place):
+    assert python(place, FULL_DISK + RUN)[:2] == ["42 43.0", "2"]
+    assert not list(place.glob("__pycache__/tiny.add*"))
+
+
+@pytest.mark.parametrize("size", [0, 5, 40])
+def test_a_cache_that_was_cut_off_is_made_anew(place, size):
+    python(place, RUN)
+    for path in place.glob("__pycache__/*.nb[ic]"):
+        os.truncate(path, size)
+    assert python(place, RUN)[:2] == ["42 43.0", "2"]
+    assert python(place, RUN) == NOTHING_TOLD
+
+
+def test_a_kernel_that_is_in_no_file_runs(place):
+    code = RUN.replace("import tiny", TINY).replace("tiny.", "")
+    assert python(place, code) == ["42 43.0", "2", "Compiling kernels ..."]
+
+
+def test_the_clock_of_work_stands_still_while_a_kernel_is_compiled(place):
+    code = """
+import time
+import tiny
+from eqchip.emulator.compiling import running_clock
+tiny.add(20.5)  # starts the compiler
+wall, worked = time.perf_counter(), running_clock()
+tiny.add(20)
+wall, worked = time.perf_counter() - wall, running_clock() - worked
+print(wall, worked)
+wall, worked = time.perf_counter(), running_clock()
+time.sleep(0.2)
+print(time.perf_counter() - wall, running_clock() - worked)
+"""
+    cold, asleep = ([float(word) for word in line.split()] for line in python(place, code))
+    assert 0 <= cold[1] < cold[0] / 2
+    assert asleep[1] == pytest.approx(asleep[0], abs=0.01)
+
+
+def test_seconds_and_speed_of_a_training_are_without_compiling(tmp_path, monkeypatch):
+    train_epoch = Trainer.train_epoch
+
+    def compile_first(trainer):
+        compiling.compiling_begins("")
+        time.sleep(2)
+        compiling.compiling_ends()
+        yield from train_epoch(trainer)
+
+    config = small_config()
+    fit(RunDirectory.create(tmp_path / "before", config), few_digits())  # compiles in truth
+    monkeypatch.setattr(Trainer, "train_epoch", compile_first)
+    start = time.perf_counter()
+    run = RunDirectory.create(tmp_path / "run", config)
+    outcome = fit(run, few_digits())
+    spent = time.perf_counter() - start
+    assert outcome.seconds <= spent - 2 * config.descent.epochs
+    for row in run.metrics()[:-1]:
+        assert row["samples_per_second"] > 50 / 2  # of an epoch: 50 samples
+
+
+@pytest.mark.parametrize(
+    ("as_json", "quiet", "said"), [(False, False, 1), (True, False, 1), (False, True, 0)]
+)
+def test_a_command_says_on_stderr_that_it_waits(as_json, quiet, said, capsys):
+    Output(as_json, quiet)
+    try:
+        for _ in range(2):
+            compiling.compiling_begins("Compiling ...")
+            compiling.compiling_begins("Compiling what that calls ...")
+            compiling.compiling_ends()
+            compiling.compiling_ends()
+    finally:
+        compiling.tell_compiling(None)
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "Compiling ...\n" * said)
