@@ -17,7 +17,7 @@ def from_python(function: Callable[..., Any]) -> Callable[..., Any]:
     if JIT_DISABLED:
         return function
 
-    @numba.njit(**{**OPTIONS, "cache": False})
+    @numba.njit(**OPTIONS)
     def call(*arguments):
         return function(*arguments)
 
