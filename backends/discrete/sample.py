@@ -19,8 +19,9 @@ from eqchip.backends.discrete.chip import JITTER, MESSAGE, OFFSET, Chip, Clock, 
 from eqchip.backends.discrete.state import Counts, Leg, Message, State, Tick
 from eqchip.backends.discrete.units import FloatUnits, Moment, Unit
 from eqchip.emulator.activity import FEEDBACK, FORWARD
-from eqchip.emulator.description.asynchronous import DELIVERED, LOST, QUANTA, SPIKE, TICK, quanta
+from eqchip.emulator.description.asynchronous import QUANTA, quanta
 from eqchip.emulator.description.phases import Free
+from eqchip.emulator.description.timed import DELIVERED, LOST, SPIKE, TICK
 from eqchip.emulator.errors import InputError
 
 NETWORK, CLOCK = 0, 1  # of two things at one time, what the network does comes first

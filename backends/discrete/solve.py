@@ -21,7 +21,8 @@ from eqchip.backends.packages import SIMPY
 from eqchip.backends.reference import floating as reference
 from eqchip.backends.registry import BACKENDS
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.description.asynchronous import EVENT, QUANTA, Timed
+from eqchip.emulator.description.asynchronous import QUANTA
+from eqchip.emulator.description.timed import EVENT, Timed
 from eqchip.emulator.problem.problem import Problem, check_saturations
 from eqchip.emulator.problem.run import Run
 

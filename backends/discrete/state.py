@@ -10,7 +10,7 @@ import numpy as np
 from eqchip.backends.discrete.chip import Chip
 from eqchip.backends.discrete.units import Unit
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.description.asynchronous import Messages
+from eqchip.emulator.description.timed import Messages
 
 
 @dataclass(frozen=True)

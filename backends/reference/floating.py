@@ -22,6 +22,8 @@ of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step n
 on through the phases; a phase with ``from_free`` starts again from the state and
 the t at the end of the last plain free phase. In precision
 ``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference.fixed`.
+
+The module is long on purpose: all that a run is, whatever its units, to be read from top to bottom.
 """
 
 from __future__ import annotations

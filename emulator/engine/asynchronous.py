@@ -8,15 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import (
-    EVENT,
-    QUANTA,
-    Asynchronous,
-    Messages,
-    Timed,
-    quanta,
-)
+from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, quanta
 from eqchip.emulator.description.parts import whole_layers
+from eqchip.emulator.description.timed import EVENT, Messages, Timed
 from eqchip.emulator.engine.clocks import draw_periods, key_of_run, list_units, lower_timing
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import state as arrays

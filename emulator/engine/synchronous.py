@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.description.asynchronous import EVENT
 from eqchip.emulator.description.plasticity import Plasticity
+from eqchip.emulator.description.timed import EVENT
 from eqchip.emulator.engine.asynchronous import (
     Asked,
     Overflow,

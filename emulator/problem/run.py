@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.description.asynchronous import Timed
 from eqchip.emulator.description.modes import Readout
 from eqchip.emulator.description.phases import Phase
+from eqchip.emulator.description.timed import Timed
 
 
 @dataclass(frozen=True, eq=False)

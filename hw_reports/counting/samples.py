@@ -9,10 +9,11 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
-from eqchip.emulator.description.asynchronous import Asynchronous, Timed
+from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.learning.contrast import Changes, contrast
 from eqchip.emulator.problem.pose import pose

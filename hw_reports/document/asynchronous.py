@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import Timed
+from eqchip.emulator.description.timed import Timed
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.asynchronous_notes import describe, explanation
 from eqchip.hw_reports.pricing.account_types import Accounts, Simulated

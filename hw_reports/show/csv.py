@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from eqchip.emulator.description.asynchronous import Messages
+from eqchip.emulator.description.timed import Messages
 from eqchip.mapping.chip_file.units import SI
 from eqchip.mapping.kinds import PHASES
 

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import DELIVERED, LOST, QUANTA, SPIKE
+from eqchip.emulator.description.asynchronous import QUANTA
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Free, Phase
+from eqchip.emulator.description.timed import DELIVERED, LOST, SPIKE
 
 
 class Span(NamedTuple):

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import QUANTA, SPIKE, quanta
+from eqchip.emulator.description.asynchronous import QUANTA, quanta
+from eqchip.emulator.description.timed import SPIKE
 from eqchip.hw_reports.watch import events as read
 from eqchip.hw_reports.watch.events import Journeys, Wiring
 from eqchip.hw_reports.watch.watched import Watched, synchronous_levels, times, values

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Timed, quanta
+from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, quanta
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.problem.run import Run
 from eqchip.hw_reports.watch import events as read
 from eqchip.hw_reports.watch.events import Span, Wiring

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.asynchronous import Timed
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.phases import Free, Phase
+from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.run import Run
 from eqchip.mapping.placement.mapped import MappedNetwork

@@ -22,16 +22,9 @@ import eqchip as eq
 from eqchip.backends.discrete import solve as discrete
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.description.asynchronous import (
-    DELIVERED,
-    LOST,
-    QUANTA,
-    SPIKE,
-    TICK,
-    Messages,
-    Paths,
-)
+from eqchip.emulator.description.asynchronous import QUANTA, Paths
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.timed import DELIVERED, LOST, SPIKE, TICK, Messages
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem

@@ -10,10 +10,7 @@ from equal_runs import assert_equal_runs
 from timing_strategies import EVERYTHING
 
 from eqchip.backends.discrete import solve as discrete
-from eqchip.emulator.description.asynchronous import (
-    Messages,
-    Timed,
-)
+from eqchip.emulator.description.timed import Messages, Timed
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run

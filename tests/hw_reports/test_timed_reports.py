@@ -23,17 +23,10 @@ from trained_runs import make_run
 from eqchip.__main__ import main
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.description.asynchronous import (
-    Asynchronous,
-    Clocks,
-    Delays,
-    Faults,
-    Messages,
-    Queues,
-    Timed,
-)
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.timed import Messages, Timed
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import contrast

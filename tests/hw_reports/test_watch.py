@@ -16,12 +16,7 @@ from small_runs import few_digits, small_config
 import eqchip as eq
 from eqchip.commands.watch import command
 from eqchip.emulator.description.asynchronous import (
-    DELIVERED,
-    EVENT,
-    LOST,
     QUANTA,
-    SPIKE,
-    TICK,
     Asynchronous,
     Clocks,
     Delays,
@@ -30,6 +25,7 @@ from eqchip.emulator.description.asynchronous import (
     quanta,
 )
 from eqchip.emulator.description.parts import Part, whole_layers
+from eqchip.emulator.description.timed import DELIVERED, EVENT, LOST, SPIKE, TICK
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.hw_reports.plots.style import figure_style
