@@ -10,16 +10,23 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
+from multiprocessing.connection import Connection
 from typing import Any
 
+from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Progress
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.sweep import Settings
 from eqchip.emulator.training.sweep_points import run_point
 
 
 def train_points(
-    points: Sequence[Settings], data: str | None, workers: int | None, dask: str | None
+    points: Sequence[Settings],
+    data: str | None,
+    workers: int | None,
+    dask: str | None,
+    progress: Progress,
 ) -> Generator[dict[str, Any], None, None]:
     """The rows of all points, as they come; closed early, the training of the others is ended.
 
@@ -33,18 +40,22 @@ def train_points(
         Points trained at a time. Default: all processors.
     dask : str, optional
         Train on the cluster whose scheduler is at this address instead.
+    progress : Progress
+        Told when processes here compile, once.
 
     Raises
     ------
     InputError
         If no scheduler answers, or a process is ended from outside.
     """
-    with _executor(workers, dask, len(points)) as executor:
+    with _executor(workers, dask, len(points), progress) as executor:
         yield from _run(executor, points, data)
 
 
 @contextlib.contextmanager
-def _executor(workers: int | None, dask: str | None, points: int) -> Iterator[Executor]:
+def _executor(
+    workers: int | None, dask: str | None, points: int, progress: Progress
+) -> Iterator[Executor]:
     """Where points are trained; when the block is left in a hurry, their training is ended."""
     if dask is not None:
         with _cluster(dask) as executor:
@@ -52,15 +63,41 @@ def _executor(workers: int | None, dask: str | None, points: int) -> Iterator[Ex
         return
     others = set(active_children())
     count = max(min(resolve_threads(workers), points), 1)
-    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_prepare_worker)
+    with _hearing(progress) as mouth:
+        pool = ProcessPoolExecutor(
+            count, get_context("spawn"), initializer=_prepare_worker, initargs=(mouth,)
+        )
+        try:
+            yield pool
+        except BaseException:
+            for child in set(active_children()) - others:
+                child.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        pool.shutdown()
+
+
+@contextlib.contextmanager
+def _hearing(progress: Progress) -> Iterator[Connection]:
+    """Pass on the first text that any process sends, while the block lasts.
+
+    A pipe, not a queue: a process that is ended while it holds a queue's lock keeps it for ever.
+    """
+    ear, mouth = get_context("spawn").Pipe(duplex=False)
+
+    def hear() -> None:
+        text = ear.recv()
+        if text is not None:
+            progress.message(text)
+
+    listener = threading.Thread(target=hear, daemon=True)
+    with _unheard():
+        listener.start()
     try:
-        yield pool
-    except BaseException:
-        for child in set(active_children()) - others:
-            child.terminate()
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
+        yield mouth
+    finally:
+        mouth.send(None)
+        listener.join()
 
 
 @contextlib.contextmanager
@@ -117,8 +154,12 @@ def _unheard() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _prepare_worker() -> None:
-    """In a worker: leave Ctrl-C to the parent, and end with it, even if it is killed."""
+def _prepare_worker(mouth: Connection) -> None:
+    """In a worker: leave Ctrl-C to the parent, and end with it, even if it is killed.
+
+    What it has to say of compiling, it sends there.
+    """
+    tell_compiling(mouth.send)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

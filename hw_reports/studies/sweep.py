@@ -148,7 +148,7 @@ def _train(
         progress.message(f"Going on: {count - len(left)} of {count} points are done")
     with (
         progress.bar("Training points", count, count - len(left)) as bar,
-        closing(train_points(left, data, workers, dask)) as trained,  # its processes, too
+        closing(train_points(left, data, workers, dask, progress)) as trained,  # its processes, too
     ):
         for row in trained:
             row = {**row, **_modelled(row, chip)}

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eqchip.__main__ import main
+from eqchip.emulator import compiling
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import sweep as module
-from eqchip.emulator.training import sweep_points
+from eqchip.emulator.training import sweep_points, sweep_workers
 from eqchip.emulator.training.sweep import (
     USUAL,
     check_same,
@@ -438,6 +440,19 @@ def test_a_figure_of_unknown_energies_and_of_one_point_can_be_drawn():
     assert "unknown" in ax.texts[0].get_text()
     ax = figure(document_of(rows[:1], ()), COSTS["memory"]).axes[0]
     assert [text.get_text() for text in ax.texts] == ["1"]
+
+
+def test_that_processes_compile_is_told_once():
+    heard = []
+
+    class Listener(Silent):
+        def message(self, text):
+            heard.append(text)
+
+    with sweep_workers._executor(2, None, 4, Listener()) as executor:
+        for call in [executor.submit(compiling.compiling_begins, "Compiling") for _ in range(4)]:
+            call.result(60)
+    assert heard == ["Compiling"]
 
 
 # --- the command --------------------------------------------------------------------------
