@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.interrupts import uninterrupted
 
 
 def resolve_threads(threads: int | None) -> int:
@@ -30,7 +31,10 @@ def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
     """
     threads = min(threads, items)
     bounds = [items * k // threads for k in range(threads + 1)]
-    others = [_pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
+    with uninterrupted():  # a thread that Ctrl-C meets in its start would never be told to end
+        others = [
+            _pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)
+        ]
     try:
         work(bounds[0], bounds[1])
     finally:

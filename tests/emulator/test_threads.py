@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -61,3 +63,29 @@ def test_the_parent_keeps_its_threads_after_a_fork():
     done: list[int] = []
     share(lambda first, last: done.extend(range(first, last)), 7, 2)
     assert sorted(done) == list(range(7))
+
+
+INTERRUPTED_IN_ITS_START = """
+import signal, threading
+from eqchip.emulator.threads import share
+
+start = threading.Thread.start
+
+def started_and_interrupted(thread):
+    start(thread)
+    signal.raise_signal(signal.SIGINT)
+
+threading.Thread.start = started_and_interrupted
+try:
+    share(lambda first, last: None, 2, 2)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+
+
+def test_a_process_ends_whose_threads_ctrl_c_met_in_their_start(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_ITS_START],
+        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
