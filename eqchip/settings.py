@@ -12,6 +12,7 @@ from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, Descent, setting_names
 from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.upkeep import UPKEEPS, Shrink
@@ -19,7 +20,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.presets import KINDS, preset
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.learning import check_learns, learning_chip
-from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.partition import check_fits
 
 DATASET = "digits"
 
@@ -147,4 +148,5 @@ def _on_chip(chip: Chip, given: Mapping[str, Any]) -> dict[str, Any]:
 def _check_fits(config: Config, chip: Chip) -> None:
     """Refuse a network that does not fit the chip with what learning remembers beside it."""
     assert config.on_chip is not None
-    map_network(config.network(), learning_chip(chip, config.on_chip), placement="naive")
+    network = Topology.of(notation.connections(config.layers))
+    check_fits(network, learning_chip(chip, config.on_chip))

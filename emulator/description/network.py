@@ -19,8 +19,47 @@ from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
+@dataclass(frozen=True, eq=False, repr=False)
+class Topology:
+    """Layers and what joins them, without weights: all that says what a network needs of a chip.
+
+    Parameters
+    ----------
+    layers, connections
+        As of a :class:`Network`.
+
+    Examples
+    --------
+    >>> Topology.of([Dense(784, 500), Dense(500, 10)])
+    Network(784-500-10)
+    """
+
+    layers: tuple[tuple[int, ...], ...]
+    connections: tuple[Connection, ...]
+
+    @staticmethod
+    def of(connections: Sequence[Connection]) -> Topology:
+        """Connections that fit to one another, from the input to the output."""
+        return Topology(_layers(connections), tuple(connections))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Units per layer."""
+        return tuple(math.prod(shape) for shape in self.layers)
+
+    def __repr__(self) -> str:
+        return f"Network({'-'.join('x'.join(map(str, shape)) for shape in self.layers)})"
+
+
+def _layers(connections: Sequence[Connection]) -> tuple[tuple[int, ...], ...]:
+    """The shapes of the layers that connections join."""
+    if not len(connections):
+        return ()
+    return (connections[0].pre_shape, *(c.post_shape for c in connections))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Network(Topology):
     """Layers in a chain; the first is clamped to the input, the last is the output.
 
     Parameters
@@ -46,8 +85,6 @@ class Network:
         For a wrong shape, weights or biases that are not finite, or a negative shift.
     """
 
-    layers: tuple[tuple[int, ...], ...]
-    connections: tuple[Connection, ...]
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
     feedback_shifts: tuple[int, ...] = ()
@@ -186,9 +223,7 @@ class Network:
                     f"Network: connection {k + 1} is {connection!r}; "
                     "expected a connection, such as Dense or Conv2d"
                 )
-        layers: tuple[tuple[int, ...], ...] = ()
-        if len(connections):
-            layers = (connections[0].pre_shape, *(c.post_shape for c in connections))
+        layers = _layers(connections)
         if weights is None:
             rng = np.random.default_rng(seed)
             weights = [
@@ -208,14 +243,6 @@ class Network:
             tuple(_as_float(f"Layer {k + 1}: biases", b) for k, b in enumerate(biases)),
             tuple(feedback_shifts),
         )
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """Units per layer."""
-        return tuple(math.prod(shape) for shape in self.layers)
-
-    def __repr__(self) -> str:
-        return f"Network({'-'.join('x'.join(map(str, shape)) for shape in self.layers)})"
 
 
 SHIFTS = 16  # so many, from 0; a chip's sums of codes have not more bits to lose

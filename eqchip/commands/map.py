@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from eqchip.emulator.description.network import Network
+    from eqchip.emulator.description.network import Network, Topology
     from eqchip.emulator.description.notation import Entry
     from eqchip.mapping.placement.mapped import MappedNetwork
 
@@ -57,13 +58,14 @@ def command(
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.placement.mapped import map_network
-    from eqchip.mapping.placement.partition import DoesNotFit
+    from eqchip.mapping.placement.partition import DoesNotFit, check_fits
 
     output = Output(as_json, quiet)
     _check_network(run, network)
     found = load_chip(chip)
-    described, rates = _network(output, run, network)
+    fits = partial(check_fits, chip=found, chips=settings["chips"], spread=settings["spread"])
     try:
+        described, rates = _network(output, run, network, fits)
         mapped = map_network(described, found, rates=rates, **settings)
     except DoesNotFit as error:
         click.echo(f"eqchip: error: {error}", err=True)
@@ -93,14 +95,21 @@ def _check_network(run: Path | None, network: tuple[Entry, ...] | str | None) ->
         )
 
 
-def _network(output: Output, run: Path | None, network: Any) -> tuple[Network, list[float] | None]:
-    """The network to map, and the rates that a run counted, if it counted any."""
-    from eqchip.emulator.description.network import Network
+def _network(
+    output: Output, run: Path | None, network: Any, fits: Callable[[Topology], None]
+) -> tuple[Network, list[float] | None]:
+    """The network to map, and the rates that a run counted, if it counted any.
+
+    `fits` refuses one that does not fit before its weights are drawn.
+    """
+    from eqchip.emulator.description.network import Network, Topology
     from eqchip.emulator.description.notation import connections
     from eqchip.emulator.training.runs import RunDirectory
 
     if run is None:
-        return Network.chain(connections(network)), None
+        joined = connections(network)
+        fits(Topology.of(joined))
+        return Network.chain(joined), None
     directory = RunDirectory(run)
     found, rates = directory.network(), directory.firing_rates()
     if any(rates):

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
 from eqchip.mapping.placement.wiring import outgoing
 
 
-def bundles_of(network: Network, parts: Sequence[Part]) -> tuple[tuple[Part, ...], np.ndarray]:
+def bundles_of(network: Topology, parts: Sequence[Part]) -> tuple[tuple[Part, ...], np.ndarray]:
     """The bundles of all parts, and the synapses that a spike of each meets on every core.
 
     Returns
@@ -23,22 +23,26 @@ def bundles_of(network: Network, parts: Sequence[Part]) -> tuple[tuple[Part, ...
     layers = range(len(network.layers))
     cores = [[c for c, part in enumerate(parts) if part.layer == layer] for layer in layers]
     bundles: list[Part] = []
-    synapses: list[np.ndarray] = []
+    found: list[tuple[list[int], np.ndarray]] = []  # (cores reached, synapses there by bundle)
     for layer in layers:
+        neighbours = outgoing(network, layer)
         wired = [
-            (wires, cores[to], wires.reach([parts[c] for c in cores[to]]))
-            for to, wires in outgoing(network, layer).items()
+            (wires, wires.reach([parts[c] for c in cores[to]])) for to, wires in neighbours.items()
         ]
+        targets = [c for to in neighbours for c in cores[to]]
         for p in cores[layer]:
             part = parts[p]
-            met = np.zeros((len(parts), part.units), np.int64)
-            for wires, targets, reach in wired:
-                met[targets] = wires.of_units(reach, part)
+            none = np.zeros((0, part.units), np.int64)  # the top of two layers reaches nobody
+            met = np.concatenate([none, *(wires.of_units(reach, part) for wires, reach in wired)])
             starts = np.flatnonzero(np.append(True, (np.diff(met, axis=1) != 0).any(axis=0)))
             ends = np.append(starts[1:], part.units)
             bundles += [
                 Part(layer, part.first + a, b - a)
                 for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
             ]
-            synapses.append(met[:, starts].T)
-    return tuple(bundles), np.concatenate(synapses)
+            found.append((targets, met[:, starts].T))
+    synapses, row = np.zeros((len(bundles), len(parts)), np.int64), 0
+    for targets, met in found:
+        synapses[row : row + len(met), targets] = met
+        row += len(met)
+    return tuple(bundles), synapses

@@ -12,12 +12,13 @@ import numpy as np
 from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.errors import InputError, as_floats
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.bundles import bundles_of
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.partition import (
     RESOURCES,
+    checked_cores,
     chips_needed,
     fitting_parts,
     limits,
@@ -26,7 +27,7 @@ from eqchip.mapping.placement.partition import (
 )
 from eqchip.mapping.placement.place import Placement, lower_bound, place, total_hops
 from eqchip.mapping.placement.route import Routes, hops, routes
-from eqchip.mapping.placement.wiring import check_kinds, synapse_count
+from eqchip.mapping.placement.wiring import synapse_count
 
 MAPPING_FORMAT = "eqchip-mapping 1"
 
@@ -76,8 +77,6 @@ class MappedNetwork:
     ----------
     network : Network
     chip : Chip
-    weights : tuple of QuantizedWeights
-        Per connection: codes of what the synapses hold, and the exponent that they share.
     parts : tuple of Part
         Part p stands alone on core p.
     bundles : tuple of Part
@@ -101,7 +100,6 @@ class MappedNetwork:
 
     network: Network
     chip: Chip
-    weights: tuple[QuantizedWeights, ...]
     parts: tuple[Part, ...]
     bundles: tuple[Part, ...]
     mesh: Mesh
@@ -119,6 +117,18 @@ class MappedNetwork:
     def chips(self) -> int:
         """Chips used."""
         return self.mesh.chips
+
+    @cached_property
+    def weights(self) -> tuple[QuantizedWeights, ...]:
+        """Per connection: codes of what the synapses hold, and the exponent that they share."""
+        arithmetic = self.chip.arithmetic
+        assert arithmetic is not None
+        return tuple(
+            quantize(connection.synapse_weights(weights.astype(np.float64)), arithmetic)
+            for connection, weights in zip(
+                self.network.connections, self.network.weights, strict=True
+            )
+        )
 
     @cached_property
     def tile(self) -> np.ndarray:
@@ -174,6 +184,8 @@ class MappedNetwork:
 
     def by_core(self, of_bundles: np.ndarray, axis: int = -1) -> np.ndarray:
         """Sums over the bundles of each core."""
+        if len(self.bundles) == len(self.parts):
+            return of_bundles
         return np.add.reduceat(of_bundles, self.first_bundle, axis=axis)
 
     @cached_property
@@ -200,7 +212,10 @@ class MappedNetwork:
     @cached_property
     def traffic(self) -> np.ndarray:
         """Messages per time step between cores at the rates given, float64, (cores, cores)."""
-        return self.by_core(self.spikes[:, None] * (self.synapses > 0), axis=0)
+        sources, targets = np.nonzero(self.synapses)
+        found = np.zeros(self.synapses.shape)
+        found[sources, targets] = self.spikes[sources]
+        return self.by_core(found, axis=0)
 
     @cached_property
     def link_traffic(self) -> np.ndarray:
@@ -304,7 +319,7 @@ def map_network(
     placement: Placement = "optimised",
     spread: int = 1,
 ) -> MappedNetwork:
-    """Quantise, partition, place and route a network.
+    """Partition, place and route a network; the codes of its weights are made when asked for.
 
     Parameters
     ----------
@@ -336,16 +351,7 @@ def map_network(
     >>> [(part.layer, part.units) for part in mapped.parts]
     [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
     """
-    cores = chip.cores
-    if cores is None or chip.arithmetic is None:
-        raise InputError(
-            f"chip {chip.name}: its file describes no cores (model {chip.model!r}), so no network "
-            "can be mapped on it; expected a chip with cores, such as loihi1-davies"
-        )
-    if chips is not None:
-        check_whole("map: chips", chips, 1)
-    check_whole("map: spread", spread, 1)
-    check_kinds(network)
+    cores = checked_cores(network, chip, chips, spread)
     weighed = _rates(rates, len(network.layers))
     parts = fitting_parts(network, chip, chips, spread)
     bundles, synapses = bundles_of(network, parts)
@@ -357,15 +363,10 @@ def map_network(
         cores.cores_per_tile.amount,
         cores.per_chip.amount,
     )
-    codes = (
-        quantize(connection.synapse_weights(weights.astype(np.float64)), chip.arithmetic)
-        for connection, weights in zip(network.connections, network.weights, strict=True)
-    )
     split = [[p for p in parts if p.layer == layer] for layer in range(len(network.layers))]
     unplaced = MappedNetwork(
         network,
         chip,
-        tuple(codes),
         parts,
         bundles,
         mesh,

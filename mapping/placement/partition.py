@@ -27,11 +27,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_whole
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.wiring import incoming, outgoing
+from eqchip.mapping.chip_file.cores import Cores
+from eqchip.mapping.placement.wiring import check_kinds, incoming, outgoing
 
 RESOURCES = ("units", "synapse_memory", "input_axons", "output_axons", "fan_in", "fan_out")
 WORDS = {
@@ -92,13 +93,14 @@ def limits(chip: Chip) -> dict[str, int | None]:
 
 
 def partition(
-    network: Network, chip: Chip, spread: int = 1
+    network: Topology, chip: Chip, spread: int = 1
 ) -> tuple[tuple[Part, ...], list[Broken]]:
     """Split the layers of a network.
 
     Parameters
     ----------
-    network : Network
+    network : Topology
+        A network, or one without weights.
     chip : Chip
     spread : int, default 1
         Split every layer into so many times the fewest parts, as far as it has units: the
@@ -122,7 +124,9 @@ def partition(
     return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
 
 
-def fitting_parts(network: Network, chip: Chip, chips: int | None, spread: int) -> tuple[Part, ...]:
+def fitting_parts(
+    network: Topology, chip: Chip, chips: int | None, spread: int
+) -> tuple[Part, ...]:
     """The parts of a network that fits on so many chips; None: on as many as are needed.
 
     Raises
@@ -148,6 +152,32 @@ def fitting_parts(network: Network, chip: Chip, chips: int | None, spread: int) 
     return parts
 
 
+def check_fits(network: Topology, chip: Chip, *, chips: int | None = 1, spread: int = 1) -> None:
+    """Refuse what does not fit, as :func:`eqchip.map_network`, from layers and connections alone.
+
+    Raises
+    ------
+    DoesNotFit, InputError
+        As :func:`eqchip.map_network`.
+    """
+    checked_cores(network, chip, chips, spread)
+    fitting_parts(network, chip, chips, spread)
+
+
+def checked_cores(network: Topology, chip: Chip, chips: int | None, spread: int) -> Cores:
+    """The cores of a chip, for arguments that make sense together."""
+    if chip.cores is None or chip.arithmetic is None:
+        raise InputError(
+            f"chip {chip.name}: its file describes no cores (model {chip.model!r}), so no network "
+            "can be mapped on it; expected a chip with cores, such as loihi1-davies"
+        )
+    if chips is not None:
+        check_whole("map: chips", chips, 1)
+    check_whole("map: spread", spread, 1)
+    check_kinds(network)
+    return chip.cores
+
+
 def chips_needed(chip: Chip, parts: Sequence[Part]) -> int:
     """Chips with a core for every part."""
     return -(-len(parts) // cores_per_chip(chip))
@@ -160,7 +190,7 @@ def cores_per_chip(chip: Chip) -> int:
 
 
 def _split_until_kept(
-    network: Network, chip: Chip, split: list[list[Part]], hopeless: list[tuple[int, str]]
+    network: Topology, chip: Chip, split: list[list[Part]], hopeless: list[tuple[int, str]]
 ) -> None:
     """Split further until every limit is kept, but those that no split keeps: `hopeless`."""
     changed = True
@@ -204,7 +234,7 @@ def _together(shape: tuple[int, ...], count: int) -> int:
 
 
 def used(
-    network: Network, chip: Chip, part: Part, split: Sequence[Sequence[Part]]
+    network: Topology, chip: Chip, part: Part, split: Sequence[Sequence[Part]]
 ) -> dict[str, int]:
     """What a part uses on its core, by resource; `split` holds the parts of every layer."""
     received = incoming(network, part.layer)
@@ -219,7 +249,7 @@ def used(
     }
 
 
-def _fan_in(network: Network, part: Part) -> np.ndarray:
+def _fan_in(network: Topology, part: Part) -> np.ndarray:
     """Synapses onto each unit of a part, int64."""
     found = np.zeros(part.units, np.int64)
     for wires in incoming(network, part.layer).values():
@@ -227,7 +257,7 @@ def _fan_in(network: Network, part: Part) -> np.ndarray:
     return found
 
 
-def _fan_out(network: Network, part: Part) -> np.ndarray:
+def _fan_out(network: Topology, part: Part) -> np.ndarray:
     """Synapses from each unit of a part, int64."""
     found = np.zeros(part.units, np.int64)
     for wires in outgoing(network, part.layer).values():
@@ -235,7 +265,7 @@ def _fan_out(network: Network, part: Part) -> np.ndarray:
     return found
 
 
-def synapse_bits(network: Network, chip: Chip, part: Part) -> tuple[int, int]:
+def synapse_bits(network: Topology, chip: Chip, part: Part) -> tuple[int, int]:
     """Bits of synapse memory that a part uses: (forward copies, mirrored copies)."""
     cores, arithmetic = chip.cores, chip.arithmetic
     assert cores is not None and arithmetic is not None
@@ -252,7 +282,7 @@ def synapse_bits(network: Network, chip: Chip, part: Part) -> tuple[int, int]:
 
 
 def _over(
-    network: Network, chip: Chip, split: Sequence[Sequence[Part]], part: Part
+    network: Topology, chip: Chip, split: Sequence[Sequence[Part]], part: Part
 ) -> dict[str, int]:
     """What a part uses of every resource of which it uses too much."""
     allowed = limits(chip)
@@ -265,7 +295,7 @@ def _over(
 
 
 def _exceeded(
-    network: Network,
+    network: Topology,
     chip: Chip,
     split: Sequence[Sequence[Part]],
     layer: int,
@@ -280,7 +310,7 @@ def _exceeded(
 
 
 def _hopeless(
-    network: Network, chip: Chip, split: Sequence[Sequence[Part]], names: list[str], part: Part
+    network: Topology, chip: Chip, split: Sequence[Sequence[Part]], names: list[str], part: Part
 ) -> list[str]:
     """Those of the limits that a part breaks which one of its units breaks by itself."""
     if part.units == 1:
@@ -290,7 +320,7 @@ def _hopeless(
     return [name for name in names if name in worse]
 
 
-def _busiest_units(network: Network, part: Part) -> set[int]:
+def _busiest_units(network: Topology, part: Part) -> set[int]:
     """The units of a part that the most synapses lead to, and from: near a border are fewer."""
     both = _fan_in(network, part), _fan_out(network, part)
     return {part.first + int(fan.argmax()) for fan in both}
@@ -306,7 +336,7 @@ def _next_count(shape: tuple[int, ...], parts: Sequence[Part]) -> int:
 
 
 def _explain(
-    network: Network, chip: Chip, split: Sequence[Sequence[Part]], layer: int, name: str
+    network: Topology, chip: Chip, split: Sequence[Sequence[Part]], layer: int, name: str
 ) -> Broken:
     """A limit that even one unit alone on a core breaks, and what it depends on."""
     allowed = limits(chip)[name] or 0

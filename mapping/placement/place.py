@@ -5,6 +5,9 @@ of the traffic from one to the other (messages per step) times the hops between 
 To find the least is the quadratic assignment problem, which nobody solves exactly at this
 size. A greedy start, the naive one and some drawn with fixed seeds are improved by moves and
 swaps until none helps; :func:`lower_bound` says how much might be left.
+
+Of more than LARGE parts, each first gets its chip, by its place in the chain of layers, and is
+then moved within its own chip and the ones next to it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ Placement = Literal["optimised", "naive"]
 # result does not depend on their order; the cost itself is taken from the real traffic.
 FINEST = 2**20
 RANDOM_STARTS = 8  # besides the greedy and the naive one; more rarely find better
+LARGE = 512  # parts; with more, starts drawn at random end worse than the order of the layers
 
 
 def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -> np.ndarray:
@@ -30,7 +34,7 @@ def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -
     Parameters
     ----------
     traffic : ndarray of float, shape (parts, parts)
-        ``[p, c]``: messages per time step from part p to part c.
+        ``[p, c]``: messages per time step from part p to part c; none to itself.
     mesh : Mesh
         With at least as many sites as there are parts.
     placement : {"optimised", "naive"}
@@ -47,16 +51,23 @@ def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -
     naive = np.arange(len(traffic))
     if placement == "naive":
         return naive
-    flows = _whole_flows(traffic)
-    starts = [mesh.tile_of_site[naive], _greedy(flows, mesh), *_random(len(traffic), mesh)]
-    found = [naive, *(_sites(_improved(start, flows, mesh), mesh) for start in starts)]
+    flows, straight = _whole_flows(traffic), mesh.tile_of_site[naive]
+    if len(traffic) > LARGE:
+        improved, starts = _improved_by_chips, [straight, _columns(len(traffic), mesh)]
+    else:
+        improved = _improved
+        starts = [straight, _greedy(flows, mesh), *_random(len(traffic), mesh)]
+    found = [naive, *(_sites(improved(start, flows, mesh), mesh) for start in starts)]
     return min(found, key=lambda sites: total_hops(traffic, mesh, sites))
 
 
 def total_hops(traffic: np.ndarray, mesh: Mesh, sites: np.ndarray) -> float:
     """Hops per time step of a placement."""
     tiles = mesh.tile_of_site[sites]
-    return float((traffic * mesh.distances[np.ix_(tiles, tiles)]).sum())
+    if len(traffic) <= LARGE:
+        return float((traffic * mesh.distances[np.ix_(tiles, tiles)]).sum())
+    sources, targets = np.nonzero(traffic)  # of large networks few; the order of sums is another
+    return float((traffic[sources, targets] * mesh.distances[tiles[sources], tiles[targets]]).sum())
 
 
 def lower_bound(traffic: np.ndarray, mesh: Mesh) -> float:
@@ -75,31 +86,43 @@ def lower_bound(traffic: np.ndarray, mesh: Mesh) -> float:
     traffic, mesh
         As for :func:`place`.
     """
-    others = len(traffic) - 1
+    sources, targets = np.nonzero(traffic)
+    amounts = traffic[sources, targets]
+    # Both ways between two parts: one flow, given to the end with more partners; ties: to the
+    # part of lower number.
+    low, high = np.minimum(sources, targets), np.maximum(sources, targets)
+    pairs, which = np.unique(low * len(traffic) + high, return_inverse=True)
+    low, high = np.divmod(pairs, len(traffic))
+    partners = np.bincount(np.concatenate([low, high]), minlength=len(traffic))
+    given = np.where(partners[low] >= partners[high], low, high)
+    both = np.bincount(which, amounts, minlength=len(pairs))
+
+    # Only so many flows differ from 0; products of another width may differ in their last bit.
+    others = len(traffic) - 1 if len(traffic) <= LARGE else int(partners.max(initial=0))
     # [tile, k]: hops from a part on the tile to the k-th nearest site that is left. The last
     # tiles of a chip may be without cores: nobody stands there.
     to_sites = np.sort(mesh.distances[np.unique(mesh.tile_of_site)][:, mesh.tile_of_site], axis=1)
     nearest = to_sites[:, 1 : others + 1]  # the first, at distance 0, is the part's own site
 
-    def least(flows: np.ndarray) -> float:
-        flows = flows.copy()
-        np.fill_diagonal(flows, 0)
-        largest_first = -np.sort(-flows, axis=1)[:, :others]
+    def least(ends: np.ndarray, flows: np.ndarray) -> float:
+        order = np.lexsort((-flows, ends))
+        ends, flows = ends[order], flows[order]
+        largest_first = np.zeros((len(traffic), others))
+        largest_first[ends, np.arange(len(ends)) - np.searchsorted(ends, ends)] = flows
         return float((largest_first @ nearest.T).min(axis=1).sum())
 
-    both = traffic + traffic.T
-    partners = np.count_nonzero(both, axis=1)
-    order = np.lexsort((np.arange(len(both)), -partners)).argsort()
-    given = np.where(order[:, None] < order, both, 0)  # ties: to the part of lower number
-    return max(least(traffic), least(traffic.T), least(given))
+    return max(least(sources, amounts), least(targets, amounts), least(given, both))
 
 
 def _whole_flows(traffic: np.ndarray) -> np.ndarray:
     """Traffic between every two parts, both ways, in whole numbers up to 2 FINEST."""
-    largest = traffic.max(initial=0.0)
-    whole = np.rint(traffic * (FINEST / largest)) if largest > 0 else np.zeros_like(traffic)
-    np.fill_diagonal(whole, 0)
-    return whole + whole.T
+    sources, targets = np.nonzero(traffic)
+    amounts = traffic[sources, targets]
+    whole = np.rint(amounts * (FINEST / amounts.max(initial=0.0))) if len(amounts) else amounts
+    flows = np.zeros(traffic.shape)
+    flows[sources, targets] = whole
+    flows[targets, sources] += whole
+    return flows
 
 
 def _room(mesh: Mesh) -> np.ndarray:
@@ -133,37 +156,89 @@ def _random(parts: int, mesh: Mesh) -> Iterator[np.ndarray]:
         yield mesh.tile_of_site[sites[:parts]]
 
 
+def _columns(parts: int, mesh: Mesh) -> np.ndarray:
+    """Tiles column by column over all chips: layers that follow one another stand side by side."""
+    tiles = mesh.tile_of_site
+    return tiles[np.lexsort((mesh.tile_y[tiles], mesh.tile_x[tiles]))][:parts]
+
+
 def _improved(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
     """Give each part in turn its best move or swap, until none makes fewer hops."""
-    distances = mesh.distances.astype(np.float64)
-    tiles, parts = tiles.copy(), np.arange(len(tiles))
-    room = _room(mesh) - np.bincount(tiles, minlength=mesh.tiles)
-    cost = flows @ distances[tiles]  # [p, tile]: hops of part p, were it there
+    return _settled(tiles, flows, mesh, np.arange(mesh.tiles))
+
+
+def _improved_by_chips(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """The same within every two neighbouring chips, one pair after the other, until none helps.
+
+    The parts on all other chips stay where they are, and pull.
+    """
+    before, tiles_of_chip = None, mesh.tiles_x * mesh.tiles_y
+    while before is None or (tiles != before).any():
+        before = tiles
+        for chip in range(mesh.chips - 1):
+            ground = np.arange(chip * tiles_of_chip, (chip + 2) * tiles_of_chip)
+            tiles = _settled(tiles, flows, mesh, ground)
+    return tiles
+
+
+def _settled(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, ground: np.ndarray) -> np.ndarray:
+    """Improve the parts that stand on some tiles, and keep them there; the others stay."""
+    inside = np.flatnonzero(np.isin(tiles, ground))
+    local = np.searchsorted(ground, tiles[inside])  # tiles by their place in `ground`
+    linked = np.flatnonzero(flows[inside].any(axis=0))
+    to_ground = mesh.distances[np.ix_(tiles[linked], ground)].astype(np.float64)
+    cost = flows[np.ix_(inside, linked)] @ to_ground  # [p, tile]: hops of part p, were it there
+    room = _room(mesh)[ground] - np.bincount(local, minlength=len(ground))
+    _descend(
+        local,
+        cost,
+        room,
+        flows[np.ix_(inside, inside)],
+        mesh.distances[np.ix_(ground, ground)].astype(np.float64),
+    )
+    found = tiles.copy()
+    found[inside] = ground[local]
+    return found
+
+
+def _descend(
+    tiles: np.ndarray, cost: np.ndarray, room: np.ndarray, flows: np.ndarray, distances: np.ndarray
+) -> None:
+    """Give each part in turn its best move or swap, until none makes fewer hops; in place.
+
+    ``cost[p, tile]``, the hops of part p were it on the tile, is kept true: a part that moves
+    changes it for its partners alone.
+    """
+    parts = np.arange(len(tiles))
+    partners = [np.flatnonzero(row) for row in flows]
+
+    def put(part: int, to: int) -> None:
+        near, old = partners[part], tiles[part]
+        cost[near] += flows[near, part, None] * (distances[to] - distances[old])
+        tiles[part] = to
+
     waiting = len(tiles)  # parts that have not been looked at since the last change
     part = -1
     while waiting:
         part, waiting = (part + 1) % len(tiles), waiting - 1
-        here = cost[part, tiles[part]]
+        old = tiles[part]
+        here = cost[part, old]
         move = np.where(room > 0, cost[part] - here, np.inf)
         # Both parts keep the distance between them; each term takes it for 0 once.
-        swap = (cost[part, tiles] - here) + (cost[parts, tiles[part]] - cost[parts, tiles])
-        swap += 2 * flows[part] * distances[tiles[part], tiles]
+        swap = (cost[part, tiles] - here) + (cost[parts, old] - cost[parts, tiles])
+        swap += 2 * flows[part] * distances[old, tiles]
         swap[part] = 0
         to, partner = int(np.argmin(move)), int(np.argmin(swap))
         if min(move[to], swap[partner]) >= 0:
             continue
         waiting = len(tiles)
-        old = tiles[part]
         if move[to] <= swap[partner]:
             room[old] += 1
             room[to] -= 1
         else:
-            to = tiles[partner]
-            tiles[partner] = old
-            cost += flows[:, partner, None] * (distances[old] - distances[to])
-        tiles[part] = to
-        cost += flows[:, part, None] * (distances[to] - distances[old])
-    return tiles
+            to = int(tiles[partner])
+            put(partner, old)
+        put(part, to)
 
 
 def _sites(tiles: np.ndarray, mesh: Mesh) -> np.ndarray:

@@ -23,7 +23,7 @@ from eqchip.emulator.description.connections import (
     kind_of,
     row_of,
 )
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 
@@ -117,6 +117,14 @@ class DenseWiring(Wiring[Dense]):
     def reach(self, targets: Sequence[Part]) -> np.ndarray:
         """All units of each target; all senders are one place."""
         return np.array([[target.units] for target in targets], np.int64)
+
+    def axons(self, target: Part) -> list[tuple[int, int]]:
+        """Every unit that sends, with all units of the part."""
+        return [(target.units, self.channels)]
+
+    def messages(self, source: Part, targets: Sequence[Part]) -> int:
+        """From every unit to every part."""
+        return source.units * len(targets)
 
     def fan_in(self, target: Part) -> np.ndarray:
         """All units of the side that sends."""
@@ -284,7 +292,7 @@ KINDS: dict[type, type[Wiring[Any]]] = {
 }
 
 
-def check_kinds(network: Network) -> None:
+def check_kinds(network: Topology) -> None:
     """Refuse connections that no chip file here describes hardware for.
 
     Raises
@@ -304,7 +312,7 @@ def check_kinds(network: Network) -> None:
             )
 
 
-def wiring(network: Network, k: int, forward: bool) -> Wiring[Any] | None:
+def wiring(network: Topology, k: int, forward: bool) -> Wiring[Any] | None:
     """Connection k in one direction; None for feedback into the clamped input, which hears none."""
     if not forward and k == 0:
         return None
@@ -350,7 +358,7 @@ def synapse_count(connection: Connection) -> int:
     return int(wires.reach([Part(1, 0, wires.receivers)]).sum()) * wires.channels
 
 
-def incoming(network: Network, layer: int) -> dict[int, Wiring[Any]]:
+def incoming(network: Topology, layer: int) -> dict[int, Wiring[Any]]:
     """What reaches a layer, by the layer that sends: forward from below, feedback from above."""
     found = {}
     if layer > 0:
@@ -360,7 +368,7 @@ def incoming(network: Network, layer: int) -> dict[int, Wiring[Any]]:
     return {sender: wires for sender, wires in found.items() if wires is not None}
 
 
-def outgoing(network: Network, layer: int) -> dict[int, Wiring[Any]]:
+def outgoing(network: Topology, layer: int) -> dict[int, Wiring[Any]]:
     """What a layer reaches, by the layer that receives: forward above, feedback below."""
     found = {}
     if layer > 0:

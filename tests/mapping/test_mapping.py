@@ -14,7 +14,7 @@ from small_runs import few_digits, small_config
 
 from eqchip.__main__ import main
 from eqchip.emulator.description.fixedpoint import quantize
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.network import Network, Topology
 from eqchip.emulator.description.parts import Part, check_parts
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.fit import fit
@@ -23,7 +23,14 @@ from eqchip.hw_reports.plots.mesh import draw_mesh, mesh_picture
 from eqchip.hw_reports.show.mesh_text import mesh_text
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.mapped import map_network
-from eqchip.mapping.placement.partition import RESOURCES, DoesNotFit, limits, split_layer, used
+from eqchip.mapping.placement.partition import (
+    RESOURCES,
+    DoesNotFit,
+    check_fits,
+    limits,
+    split_layer,
+    used,
+)
 
 KIB = 8 * 1024
 LOIHI = load_chip("loihi1-davies")
@@ -363,6 +370,56 @@ def test_map_exits_with_1_when_the_network_does_not_fit(capsys):
     document = json.loads(capsys.readouterr().out)
     assert not document["fits"] and document["broken"][0]["resource"] == "input_axons"
     assert document["broken"][0]["needed"] == 4200
+
+
+class Untouched:
+    """Weights that nobody may look at."""
+
+    def __getattr__(self, name):
+        raise AssertionError(f"{name} of weights was read")
+
+    __iter__ = __len__ = __getitem__ = lambda self, *_: self.__getattr__("an entry")
+
+
+@pytest.mark.parametrize("sizes", [(784, 4200, 10), (784, 4000, 4000, 10)])
+def test_what_cannot_fit_is_refused_before_any_weight_is_touched(sizes):
+    network, chip = dense(*sizes), load_chip("loihi1-davies")
+    with pytest.raises(DoesNotFit) as expected:
+        map_network(network, chip)
+    object.__setattr__(network, "weights", Untouched())
+    with pytest.raises(DoesNotFit) as found:
+        map_network(network, chip)
+    assert str(found.value) == str(expected.value)
+    with pytest.raises(DoesNotFit) as found:
+        check_fits(Topology.of(network.connections), chip)
+    assert str(found.value) == str(expected.value)
+
+
+def test_where_a_network_stands_does_not_ask_for_its_weights():
+    network, chip = dense(784, 500, 10), load_chip("loihi1-davies")
+    expected = map_network(network, chip)
+    weights = network.weights
+    object.__setattr__(network, "weights", Untouched())
+    mapped = map_network(network, chip)
+    assert mapped.sites.tolist() == expected.sites.tolist() and mapped.hops == expected.hops
+    with pytest.raises(AssertionError, match="an entry of weights was read"):
+        _ = mapped.weights
+    object.__setattr__(network, "weights", weights)
+    for found, one in zip(mapped.weights, expected.weights, strict=True):
+        assert found.exponent == one.exponent
+        np.testing.assert_array_equal(found.codes, one.codes)
+
+
+def test_map_refuses_layers_that_cannot_fit_before_weights_are_drawn(capsys, monkeypatch):
+    def drawn(*_, **__):
+        raise AssertionError("weights were drawn")
+
+    monkeypatch.setattr(Network, "chain", drawn)
+    assert main(["map", "--layers", "1024-8000-8000-10"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and "Network(1024-8000-8000-10) does not fit" in err
+    with pytest.raises(AssertionError, match="weights were drawn"):
+        main(["map", "--layers", "784-500-10"])
 
 
 def test_map_uses_several_chips_if_asked(capsys):

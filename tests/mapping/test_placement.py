@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from small_chips import dense, small_chip
 
 from eqchip.mapping.chip_file.chip import load_chip
+from eqchip.mapping.placement import place as placing
 from eqchip.mapping.placement.mapped import map_network
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.place import lower_bound, place, total_hops
@@ -160,3 +162,86 @@ def test_rates_decide_who_stands_near():
         hidden = np.sort(mapped.x[mapped.cores_of(1)])
         assert hidden[0] < mapped.x[busiest] < hidden[1]
         assert mapped.traffic.max() == 2
+
+
+# --- the search ---------------------------------------------------------------------------
+
+
+def improved_by_recomputing(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
+    """The same moves and swaps, every cost summed anew after each of them."""
+    distances, tiles, part, waiting = mesh.distances, tiles.copy(), -1, len(tiles)
+
+    def hops_of(tiles: np.ndarray) -> float:
+        return float((flows * distances[np.ix_(tiles, tiles)]).sum() / 2)
+
+    while waiting:
+        part, waiting = (part + 1) % len(tiles), waiting - 1
+        room = np.bincount(mesh.tile_of_site, minlength=mesh.tiles)
+        room -= np.bincount(tiles, minlength=mesh.tiles)
+        moved = []  # a move to each tile with room, then a swap with each part
+        for tile in np.flatnonzero(room > 0):
+            moved.append(tiles.copy())
+            moved[-1][part] = tile
+        for partner in range(len(tiles)):
+            moved.append(tiles.copy())
+            moved[-1][[part, partner]] = tiles[[partner, part]]
+        best = min(moved, key=hops_of)
+        if hops_of(best) < hops_of(tiles):
+            tiles, waiting = best, len(tiles)
+    return tiles
+
+
+DRAWN = (st.integers(0, 2**32 - 1), st.integers(1, 7), st.sampled_from([1, 2]))
+
+
+@given(*DRAWN)
+def test_costs_kept_true_from_move_to_move_find_what_costs_summed_anew_find(seed, parts, chips):
+    mesh = Mesh(chips, 3, 2, 2, 11)
+    flows = placing._whole_flows(random_traffic(seed, parts))
+    start = mesh.tile_of_site[np.random.default_rng(seed).permutation(mesh.sites)[:parts]]
+    found = placing._improved(start, flows, mesh)
+    np.testing.assert_array_equal(found, improved_by_recomputing(start, flows, mesh))
+
+
+@given(*DRAWN)
+def test_after_all_moves_the_table_holds_the_cost_of_every_part_on_every_tile(seed, parts, chips):
+    mesh = Mesh(chips, 3, 2, 2, 11)
+    flows = placing._whole_flows(random_traffic(seed, parts))
+    tiles = mesh.tile_of_site[np.random.default_rng(seed).permutation(mesh.sites)[:parts]]
+    distances = mesh.distances.astype(np.float64)
+    cost, before = flows @ distances[tiles], tiles.copy()
+    room = np.bincount(mesh.tile_of_site, minlength=mesh.tiles)
+    room -= np.bincount(tiles, minlength=mesh.tiles)
+    placing._descend(tiles, cost, room, flows, distances)
+    np.testing.assert_array_equal(cost, flows @ distances[tiles])
+    assert (room >= 0).all()
+    assert (flows * distances[np.ix_(tiles, tiles)]).sum() <= (
+        flows * distances[np.ix_(before, before)]
+    ).sum()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(1, 3))
+def test_large_networks_have_the_same_hops_and_bound_and_sites_of_their_own(seed, parts, chips):
+    mesh, traffic = Mesh(chips, 4, 2, 4, 30), random_traffic(seed, parts)
+    sites = np.random.default_rng(seed).permutation(mesh.sites)[:parts]
+    small = total_hops(traffic, mesh, sites), lower_bound(traffic, mesh)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(placing, "LARGE", 0)
+        large = total_hops(traffic, mesh, sites), lower_bound(traffic, mesh)
+        placed = place(traffic, mesh)
+    np.testing.assert_allclose(large, small, rtol=1e-12, atol=1e-12)
+    assert len(set(placed.tolist())) == parts and 0 <= placed.min() <= placed.max() < mesh.sites
+    hops, naive = (total_hops(traffic, mesh, one) for one in (placed, np.arange(parts)))
+    assert lower_bound(traffic, mesh) - 1e-9 <= hops <= naive + 1e-9
+
+
+def test_a_chain_on_several_chips_is_placed_as_well_chip_by_chip_as_all_at_once(monkeypatch):
+    # 20 layers of 17 cores on three chips of 128, each core with 60 units.
+    layer = np.repeat(np.arange(20), 17)
+    traffic = 60.0 * (np.abs(layer[:, None] - layer) == 1)
+    mesh = Mesh(3, 8, 4, 4, 128)
+    at_once = total_hops(traffic, mesh, place(traffic, mesh))
+    monkeypatch.setattr(placing, "LARGE", 300)
+    by_chips = total_hops(traffic, mesh, place(traffic, mesh))
+    assert by_chips <= 1.02 * at_once
+    assert by_chips < 0.8 * total_hops(traffic, mesh, np.arange(340))
