@@ -10,8 +10,16 @@ import pytest
 from small_runs import few_digits, small_config
 
 import eqchip as eq
-from eqchip.cli.timing_options import describe, timing_from, timing_options
-from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
+from eqchip.cli.timing_options import timing_from, timing_options
+from eqchip.emulator.description.asynchronous import (
+    Asynchronous,
+    Clocks,
+    Delays,
+    Faults,
+    Queues,
+    describe,
+    timing_of,
+)
 from eqchip.emulator.description.config import Config, read_config, to_toml
 from eqchip.emulator.learning.contrast import average_ends
 from eqchip.emulator.training.trainer import Trainer
@@ -126,7 +134,7 @@ def flags(*arguments: str) -> Any:
 
 
 def test_flags_make_a_timing():
-    assert flags() is None
+    assert flags() == "sync" and timing_of(Asynchronous(), flags()) is None
     assert flags("--timing", "async") == Asynchronous(
         clocks=Clocks(spread=0.1, offset=1.0, jitter=0.1)
     )
