@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 # What there is, for whoever reads types: `X as X` says that it is public. The same names stand
 # below by module, for whoever runs; a test holds the two lists equal.
 if TYPE_CHECKING:
+    from eqchip import bench as bench
     from eqchip.api import run as run
     from eqchip.backends.crosscheck_run import crosscheck as crosscheck
     from eqchip.backends.export import export as export
@@ -63,6 +64,7 @@ __version__ = version("eqchip")
 
 # Module -> its public names, imported when first used: `import eqchip` itself is light.
 _PUBLIC = {
+    "eqchip": ("bench",),  # a package: a function for each thing that is measured
     "eqchip.api": ("run",),
     "eqchip.backends.crosscheck_run": ("crosscheck",),
     "eqchip.backends.export": ("export",),
@@ -102,6 +104,8 @@ __all__ = sorted(_MODULES)
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
         raise AttributeError(f"module 'eqchip' has no attribute {name!r}")
+    if _MODULES[name] == __name__:
+        return import_module(f"{__name__}.{name}")
     value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value

@@ -90,7 +90,10 @@ def test_public_names_are_those_that_types_are_checked_for():
 
 def test_no_public_name_is_that_of_a_module():
     """Importing the module would put it in the name's place."""
-    assert not [name for name in eq.__all__ if find_spec(f"eqchip.{name}") is not None]
+    packages = eq._PUBLIC["eqchip"]
+    names = [name for name in eq.__all__ if find_spec(f"eqchip.{name}") is not None]
+    assert names == sorted(packages)
+    assert all(inspect.ismodule(getattr(eq, name)) for name in packages)
 
 
 @pytest.mark.parametrize("command", FUNCTIONS)
