@@ -198,7 +198,7 @@ def test_a_path_is_printed_as_it_is(tmp_path):
     odd = ":x:[bold]a b"  # markup and an emoji to some
     done = eqchip(["train", *QUICK, "--epochs", "1", "--out", odd], tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"into {odd} " in done.stderr and f"Run: {odd} " in done.stdout
+    assert f"into {odd}\n" in done.stderr and f"Run: {odd} " in done.stdout
     shown = eqchip(["evaluate", odd], tmp_path)
     assert f"{odd} on 360 test samples" in shown.stdout
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eqchip.backends.brian2 import solve as brian2
+from eqchip.backends import packages
 from eqchip.backends.brian2.solve import Target
 from eqchip.bench.brian2 import (
     Brian2Process,
@@ -80,4 +80,4 @@ def test_without_brian2_it_is_said_what_to_install(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "brian2", None)
     with pytest.raises(InputError, match=r"pip install 'eqchip\[brian2\]'"):
-        brian2.require()
+        packages.BRIAN2.require()
