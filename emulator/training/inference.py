@@ -47,7 +47,7 @@ def inference_settings(
     >>> from eqchip.emulator.training.presets import preset
     >>> config = preset("digits", descent={"input_dropout": 0.25})
     >>> settings = inference_settings(config, np.ones((1, 64)), [0], precision="float64")
-    >>> settings["x"][0, 0], settings["precision"], settings["phases"]
+    >>> settings["x"][0, 0].item(), settings["precision"], settings["phases"]
     (0.75, 'float64', [Free(steps=50, from_free=False)])
     """
     return {

@@ -21,6 +21,7 @@ from eqchip.emulator.description.rules import RULES, fits_chip
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.jit import JIT_DISABLED
 from eqchip.emulator.kernels.lowered import mirror_rows, weight_rows
 from eqchip.emulator.learning.contrast import contrast
 from eqchip.emulator.problem.pose import pose
@@ -95,6 +96,8 @@ def test_samples_are_learned_from_one_after_another_on_any_number_of_threads():
     np.testing.assert_array_equal(lowered.weights, found[0])
 
 
+@pytest.mark.nojit
+@pytest.mark.skipif(not JIT_DISABLED, reason="compiling one more relaxation takes half a minute")
 def test_a_rule_that_writes_while_its_phases_run_is_trained_by_name(monkeypatch):
     monkeypatch.setitem(RULES, SpikeRule.name, SpikeRule())
     config = small_config(learning={"rule": SpikeRule.name})
