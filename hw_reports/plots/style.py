@@ -27,7 +27,6 @@ BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION = (
 )  # fmt: skip
 GREY, PALE = "#8a9099", "#c3c8ce"
 SPARE_COLOURS = ("#7a5195", "#003f5c", "#a05a2c", "#6b8e23", "#b03a5b")
-PHASE_COLOURS = {"free": BLUE, "nudged": SKY, "update": ORANGE, "inference": GREEN}
 
 
 @contextlib.contextmanager
