@@ -9,15 +9,23 @@ import click
 from eqchip.cli.output import Output, output_options
 
 if TYPE_CHECKING:
+    from eqchip.mapping.chip_file.capabilities import Capability
     from eqchip.mapping.chip_file.chip import Chip
     from eqchip.mapping.chip_file.cores import Packing
     from eqchip.mapping.chip_file.figures import Coefficient, Limit
 
+Row = tuple[str, ...]
+ORIGIN = "status, mark, source"  # the head of a column of them
+
 
 @click.command()
 @click.argument("chip", metavar="[NAME|FILE]", required=False)
+@click.option(
+    "--toml", "as_toml", is_flag=True,
+    help="The whole chip file, to start one of your own from: eqchip chips NAME --toml > mine.toml",
+)  # fmt: skip
 @output_options
-def command(chip: str | None, as_json: bool, quiet: bool) -> int:
+def command(chip: str | None, as_toml: bool, as_json: bool, quiet: bool) -> int:
     """List the chips, or show every figure of one with its source.
 
     A chip is the name of one that comes with eqchip, or a chip file (.toml) of your own.
@@ -25,7 +33,10 @@ def command(chip: str | None, as_json: bool, quiet: bool) -> int:
     from eqchip.mapping.chip_file.chip import chip_names, load_chip
 
     output = Output(as_json, quiet)
-    if chip is None:
+    if as_toml:
+        _check_toml(chip, as_json)
+        click.echo(load_chip(str(chip)).to_toml(), nl=False)
+    elif chip is None:
         chips = [load_chip(name) for name in chip_names()]
         _list(chips, output)
         output.result({"chips": [_summary(each) for each in chips]})
@@ -34,6 +45,16 @@ def command(chip: str | None, as_json: bool, quiet: bool) -> int:
         _show(found, output)
         output.result({**_summary(found), "chip": found.model_dump(mode="json")})
     return 0
+
+
+def _check_toml(chip: str | None, as_json: bool) -> None:
+    """Refuse what has no chip file."""
+    from eqchip.emulator.errors import InputError
+
+    if chip is None:
+        raise InputError("--toml is given without a chip; expected its name, or a chip file")
+    if as_json:
+        raise InputError("--toml is given with --json; expected one of the two")
 
 
 def _summary(chip: Chip) -> dict[str, Any]:
@@ -73,11 +94,27 @@ def _list(chips: list[Chip], output: Output) -> None:
 
 
 def _show(chip: Chip, output: Output) -> None:
-    from eqchip.mapping.chip_file.figures import Barrier, Coefficient
-
     output.text(f"{chip.name}: {chip.title}")
     output.text(f"Modelled, not measured. Figures from {chip.origin}. Digest {chip.digest()}.")
     output.text(f"{chip.description}\n")
+    _show_kind(chip, output)
+    limits, areas, costs = _figures(chip)
+    if chip.capabilities:
+        output.table("What it can do", ("capability", "", ORIGIN), _abilities(chip))
+    if limits:
+        output.table("Limits", ("limit", "value", ORIGIN), limits)
+    if areas:
+        output.table("Area", ("figure", "value", "low to high", ORIGIN), areas)
+    output.table("Costs", ("figure", "value", "low to high", ORIGIN), costs)
+    if chip.included:
+        output.table("Costs nothing on top", ("figure", "contained"), list(chip.included.items()))
+    if chip.unknown:
+        output.table("Unknown", ("figure", "why"), list(chip.unknown.items()))
+    output.text(f"Marks: {_marks(chip)}.")
+
+
+def _show_kind(chip: Chip, output: Output) -> None:
+    """Its model, its integers, and how its synapses lie in memory."""
     learns = "has a learning engine" if chip.learning else "does not learn on the chip"
     copies = f"; {_copies(chip.copies)} of a symmetric weight" if chip.model == "cores" else ""
     output.text(f"Model: {chip.model}; {learns}{copies}.")
@@ -96,34 +133,57 @@ def _show(chip: Chip, output: Output) -> None:
             f"of {packing.header_bits} bits, words of {packing.word_bits}. {_origin(packing)}"
         )
     output.text("")
-    limits, costs = [], []
+
+
+def _figures(chip: Chip) -> tuple[list[Row], list[Row], list[Row]]:
+    """Limits, areas and costs, a row each."""
+    from eqchip.mapping.chip_file.figures import Area, Barrier, Coefficient
+
+    limits: list[Row] = []
+    areas: list[Row] = []
+    costs: list[Row] = []
     for address, figure in chip.figures():
-        if isinstance(figure, Coefficient):
-            if isinstance(figure, Barrier):
-                address = f"barrier, {figure.active_tiles:,} tiles"
-            band = f"{figure.low:g} to {figure.high:g}"
-            costs.append((address, f"{figure.value:g} {figure.unit}", band, _origin(figure)))
-        else:
+        if not isinstance(figure, Coefficient):
             name = address.removeprefix("cores.")
             limits.append((name, f"{figure.value:,} {figure.unit}", _origin(figure)))
-    if limits:
-        output.table("Limits", ("limit", "value", "status, mark, source"), limits)
-    output.table("Costs", ("figure", "value", "low to high", "status, mark, source"), costs)
-    if chip.included:
-        output.table("Costs nothing on top", ("figure", "contained"), list(chip.included.items()))
-    if chip.unknown:
-        output.table("Unknown", ("figure", "why"), list(chip.unknown.items()))
-    output.message(
-        "Marks: R read in the original, R2 in a text that cites the place, A in an abstract or a "
-        "table page, M measured by us, D derived, C from memory."
-    )
+            continue
+        if isinstance(figure, Barrier):
+            address = f"barrier, {figure.active_tiles:,} tiles"
+        row = (
+            address,
+            f"{figure.value:g} {figure.unit}",
+            f"{figure.low:g} to {figure.high:g}",
+            _origin(figure),
+        )
+        (areas if isinstance(figure, Area) else costs).append(row)
+    return limits, areas, costs
+
+
+def _abilities(chip: Chip) -> list[Row]:
+    from eqchip.mapping.chip_file.capabilities import ABILITIES, shown
+
+    return [
+        (ABILITIES[name].has, shown(name, one.value), _origin(one))
+        for name, one in chip.capabilities.items()
+    ]
+
+
+def _marks(chip: Chip) -> str:
+    """What the marks that stand in the tables mean."""
+    from eqchip.mapping.chip_file.figures import marks_in
+
+    known = [figure.confidence for _, figure in chip.figures()]
+    known += [one.confidence for one in chip.capabilities.values()]
+    if chip.cores is not None:
+        known.append(chip.cores.packing.confidence)
+    return "; ".join(f"{mark}, {words}" for mark, words in marks_in(*known).items())
 
 
 def _copies(copies: int) -> str:
     return "one copy" if copies == 1 else f"{copies} copies"
 
 
-def _origin(figure: Coefficient | Limit | Packing) -> str:
+def _origin(figure: Coefficient | Limit | Packing | Capability) -> str:
     """Status, mark and source, and what the file adds to them."""
     text = f"{figure.status} ({figure.confidence}): {figure.source}"
     return f"{text}\n{figure.note}" if figure.note else text

@@ -55,8 +55,10 @@ def command(
     The traffic that the placement minimises is weighed by the spikes that the run counted;
     without a run, every unit counts the same. Exit status 1: the network does not fit.
     """
+    from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.plots.mesh import mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
+    from eqchip.mapping.chip_file.executable import executable
     from eqchip.mapping.placement.mapped import map_network
     from eqchip.mapping.placement.partition import DoesNotFit, check_fits
 
@@ -73,10 +75,14 @@ def command(
         output.result({"fits": False, "chip": found.name, "broken": broken})
         return DOES_NOT_FIT
     _show(output, mapped, rates is not None)
+    rule = None if run is None else executable(found, RunDirectory(run).config)
+    if rule is not None:
+        output.text(f"The rule: {rule}")
     if out is not None:
         mesh_picture(mapped, out)
         output.message(f"Picture: {out}")
-    document = {"fits": True, "run": None if run is None else str(run), "rates": rates}
+    document = {"fits": True, "run": None if run is None else str(run), "rates": rates,
+                "rule": None if rule is None else rule.to_dict()}  # fmt: skip
     output.result({**document, "picture": None if out is None else str(out), **mapped.to_dict()})
     return 0
 

@@ -10,7 +10,8 @@ from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.entries import STATIC, energy_of, kinds_of
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.chip_file.figures import STATUSES, Coefficient
+from eqchip.mapping.chip_file.executable import executable
+from eqchip.mapping.chip_file.figures import STATUSES, Area, Limit
 from eqchip.mapping.kinds import TRAINING
 
 WEAK_SHARE = 0.01  # of the training energy: below, a coefficient's weakness does not show
@@ -45,6 +46,8 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
         "included": [{"name": name, "in": where} for name, where in chip.included.items()],
         "weakest": _weakest(coefficients),
         "shares_kernels": chip.shares_kernels,
+        "area": {part: area.model_dump(mode="json") for part, area in chip.area.items()},
+        "rule": None if chip.cores is None else executable(chip, replay.config).to_dict(),
     }
 
 
@@ -63,7 +66,7 @@ def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
     sums = {of: sum(each.values()) for of, each in spent.items()}
     found: list[dict[str, Any]] = []
     for address, one in chip.figures():
-        if not isinstance(one, Coefficient):
+        if isinstance(one, (Limit, Area)):  # which decide neither energy nor time
             continue
         of, kind = _decides(address)
         whole = sums[of]

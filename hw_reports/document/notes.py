@@ -44,6 +44,8 @@ def chip(document: Document) -> Notes:
         found.append(
             "A sample is run, and its weights are written, by itself: chips have no minibatch."
         )
+    if about["rule"] is not None:
+        found.append(f"{about['rule']['said']}.")
     if not about["learning"]:
         found.append(f"{about['name']} has no learning engine: it could run the phases, not learn.")
     if about["model"] == "arithmetic":

@@ -129,8 +129,8 @@ def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.nd
 
 def _routing_bits(mapped: MappedNetwork) -> np.ndarray | None:
     cores = mapped.chip.cores
-    if cores is None or cores.routing_memory is None:
-        return None
+    if cores is None or cores.routing_memory is None or cores.output_axons is None:
+        return None  # of tables without a number of entries, the share in use is not known
     used = np.array([use["output_axons"] for use in mapped.use], np.float64)
     bits = used / cores.output_axons.amount * cores.routing_memory.amount
     return np.ceil(bits).astype(np.int64)

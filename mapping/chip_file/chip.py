@@ -24,10 +24,14 @@ from pydantic_core import PydanticCustomError
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.mapping import kinds
+from eqchip.mapping.chip_file.base import derived, without_nothing
+from eqchip.mapping.chip_file.capabilities import Capability
+from eqchip.mapping.chip_file.capabilities import Name as Ability
 from eqchip.mapping.chip_file.chip_errors import one_line
 from eqchip.mapping.chip_file.cores import Cores
 from eqchip.mapping.chip_file.figures import (
     STATUSES,
+    Area,
     Barrier,
     Coefficient,
     Duration,
@@ -67,6 +71,8 @@ def _known(kind: str) -> str:
 Kind = Annotated[str, AfterValidator(_known)]  # of an event that has a price
 
 StaticPart = Literal["chip", "core"]
+PARTS: tuple[StaticPart, ...] = get_args(StaticPart)
+DEEPEST = 8  # files that stand on one another
 
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 
@@ -95,6 +101,10 @@ class Chip(Table):
         Drawn whatever happens; "core" is the chip's, shared out, and not to be added to it.
     clock : Frequency, optional
         Of a clocked chip, if ``energy.clock_cycle`` is part of the model.
+    area : dict of {"chip", "core"} to Area
+        Of the die, and of one core, where published.
+    capabilities : dict of str to Capability
+        What it can do, by the names of :mod:`eqchip.mapping.chip_file.capabilities`.
     barrier : tuple of Barrier
         By rising number of active tiles; see :meth:`barrier_seconds`.
     unknown : dict of str to str
@@ -113,6 +123,8 @@ class Chip(Table):
     copies: Literal[1, 2] = 1
     arithmetic: FixedPoint | None = None
     cores: Cores | None = None
+    capabilities: dict[Ability, Capability] = Field(default_factory=dict)
+    area: dict[StaticPart, Area] = Field(default_factory=dict)
     static_power: dict[StaticPart, Power] = Field(default_factory=dict)
     clock: Frequency | None = None
     energy: dict[Kind, Energy] = Field(default_factory=dict)
@@ -155,7 +167,7 @@ class Chip(Table):
         for needed in _NEEDED[self.model]:
             table, _, key = needed.partition(".")
             found = getattr(self, table)
-            if found is None or (key and key not in found):
+            if needed not in self.unknown and (found is None or (key and key not in found)):
                 raise ValueError(
                     f"{needed} is missing; expected a table, since model is {self.model!r}"
                 )
@@ -213,6 +225,8 @@ class Chip(Table):
 
     def figures(self) -> Iterator[tuple[str, Coefficient | Limit]]:
         """Every figure with its address, e.g. ("energy.message", Energy(...))."""
+        for part, area in self.area.items():
+            yield f"area.{part}", area
         for part, power in self.static_power.items():
             yield f"static_power.{part}", power
         if self.clock is not None:
@@ -234,19 +248,36 @@ class Chip(Table):
 
     @property
     def weakest(self) -> Status:
-        """The weakest status among its powers, energies and times; limits are left out."""
-        found = {figure.status for _, figure in self.figures() if isinstance(figure, Coefficient)}
+        """The weakest status among its powers, energies and times."""
+        found = {
+            figure.status
+            for _, figure in self.figures()
+            if isinstance(figure, Coefficient) and not isinstance(figure, Area)
+        }
         return max(found, key=STATUSES.index)
 
     def why_unknown(self, address: str) -> str:
         """Why a figure is not known; the file's reason if it gives one."""
         return self.unknown.get(address, "not in the chip file")
 
+    def to_toml(self) -> str:
+        """The text of a file that says all of it, and reads back equal.
+
+        Comments, and that a file stood on another one, are lost.
+        """
+        import tomli_w
+
+        document = without_nothing(self.model_dump(mode="json", exclude_none=True))
+        return tomli_w.dumps(document, multiline_strings=True)
+
     def digest(self) -> str:
         """A short fingerprint of all that the file says."""
         document = self.model_dump(mode="json")
         if self.cores is not None and not self.shares_kernels:
             del document["cores"]["shared_kernels"]  # as before there was this key
+        for later in ("area", "capabilities"):
+            if not document[later]:
+                del document[later]
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -264,7 +295,7 @@ def _addresses() -> frozenset[str]:
     return frozenset(
         [
             *(f"{table}.{kind}" for table in ("energy", "time") for kind in kinds.priced()),
-            *(f"static_power.{part}" for part in get_args(StaticPart)),
+            *(f"{table}.{part}" for table in ("static_power", "area") for part in PARTS),
             *(f"cores.{name}" for name in Cores.model_fields),
             "cores",
             "arithmetic",
@@ -303,6 +334,10 @@ def load_chip(name_or_path: str | Path) -> Chip:
     >>> chip.energy["weight_update"].value, chip.energy["weight_update"].unit
     (120.0, 'pJ')
     """
+    return _load(name_or_path, DEEPEST)
+
+
+def _load(name_or_path: str | Path, deepest: int) -> Chip:
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         if name_or_path not in chip_names():
             raise InputError(
@@ -310,28 +345,54 @@ def load_chip(name_or_path: str | Path) -> Chip:
                 "or the path of a chip file (.toml)"
             )
         source = files("eqchip.mapping").joinpath("chips").joinpath(f"{name_or_path}.toml")
-        return parse_chip(source.read_bytes(), f"{name_or_path}.toml")
+        return parse_chip(source.read_bytes(), f"{name_or_path}.toml", deepest)
     path = Path(name_or_path)
     try:
-        return parse_chip(path.read_bytes(), str(path))
+        return parse_chip(path.read_bytes(), str(path), deepest)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a chip file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def parse_chip(text: bytes, where: str) -> Chip:
-    """A chip from the bytes of its file; `where` names the file in errors."""
+def parse_chip(text: bytes, where: str, deepest: int = DEEPEST) -> Chip:
+    """A chip from the bytes of its file; `where` names the file in errors.
+
+    A `base` that is a path is taken from the folder of `where`; `deepest`: so many files at most
+    stand on one another.
+    """
     try:
         document: dict[str, Any] = tomllib.loads(text.decode())
     except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
         raise InputError(f"{where}: no valid TOML ({' '.join(str(error).split())})") from None
     if document.get("format") != FORMAT:
         raise InputError(f"{where}: format is {document.get('format')!r}; expected {FORMAT!r}")
+    if "base" in document:
+        document = derived(_base(document, where, deepest), document)
     try:
         return Chip(**document)
     except ValidationError as error:
         raise InputError(f"{where}: {one_line(error, Chip)}") from None
+
+
+def _base(document: dict[str, Any], where: str, deepest: int) -> dict[str, Any]:
+    """What the base of a chip file says, whole."""
+    name = document["base"]
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{where}: base is {name!r}; expected the name or path of a chip file")
+    if "name" not in document:
+        raise InputError(f"{where}: name is missing; expected another than that of its base")
+    if deepest <= 1:
+        raise InputError(
+            f"{where}: base is {name!r}, the last of {DEEPEST} files that stand on one another; "
+            "expected fewer, and none on itself"
+        )
+    path = Path(where).parent / name if _looks_like_path(name) else name
+    try:
+        chip = _load(path, deepest - 1)
+    except InputError as error:
+        raise InputError(f"{where}: base: {error}") from None
+    return chip.model_dump(mode="json", exclude_none=True)
 
 
 def _looks_like_path(text: str) -> bool:

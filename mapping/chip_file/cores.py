@@ -83,8 +83,10 @@ class Cores(Table):
         Cores on a chip.
     tiles_x, tiles_y, cores_per_tile : Limit
         The mesh: columns, rows, cores that share a router.
-    units, synapse_memory, input_axons, output_axons : Limit
+    units, synapse_memory : Limit
         Of a core.
+    input_axons, output_axons : Limit, optional
+        Of a core, where the chip bounds them.
     fan_in, fan_out : Limit, optional
         Synapses into, and out of, one unit, where the chip bounds them.
     routing_memory, total_memory : Limit, optional
@@ -104,8 +106,8 @@ class Cores(Table):
     cores_per_tile: Limit
     units: Limit
     synapse_memory: Limit
-    input_axons: Limit
-    output_axons: Limit
+    input_axons: Limit | None = None
+    output_axons: Limit | None = None
     fan_in: Limit | None = None
     fan_out: Limit | None = None
     routing_memory: Limit | None = None

@@ -8,13 +8,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from eqchip.mapping.chip_file.units import SI, Quantity, expected_units
 
-Status = Literal["measured", "published", "fitted", "inherited", "assumed"]
+Status = Literal["measured", "published", "fitted", "simulated", "inherited", "assumed"]
 STATUSES: tuple[Status, ...] = get_args(Status)  # the strongest first
 
-# How we know a figure: read in the primary text or code (R), in a secondary one that names the
-# place (R2), in an abstract or a single table page (A), measured here (M), derived by
-# arithmetic from marked figures (D), from memory or unchecked (C).
-MARKS = ("R2", "R", "A", "M", "D", "C")
+# How we know a figure.
+MARKS = {
+    "R2": "read in a text that cites the place in the original",
+    "R": "read in the original",
+    "A": "read in an abstract or a table page",
+    "M": "measured by us",
+    "D": "derived by arithmetic",
+    "C": "from memory, unchecked",
+}
 _MARK = "(" + "|".join(MARKS) + ")"
 
 Text = Annotated[str, Field(strict=True, min_length=1, pattern=r"\S")]
@@ -31,7 +36,7 @@ class Table(BaseModel):
 
 
 class Span(NamedTuple):
-    """A figure with its band, in SI units (J, s, W, Hz)."""
+    """A figure with its band, in SI units (J, s, W, Hz, m2)."""
 
     low: float
     value: float
@@ -68,8 +73,8 @@ class Coefficient(Sourced):
         One of the closed list in ``mapping/chip_file/units.py`` for the quantity.
     source : str
         Where it comes from, and how we hold it.
-    status : {"measured", "published", "fitted", "inherited", "assumed"}
-        How it came about.
+    status : {"measured", "published", "fitted", "simulated", "inherited", "assumed"}
+        How it came about; simulated: by whoever wrote the file, of a circuit of their own.
     confidence : str
         How we know it: R, R2, A, M, D, C, or several joined by " + ".
     note : str
@@ -108,6 +113,12 @@ class Duration(Coefficient):
     quantity: ClassVar[Quantity] = "time"
 
 
+class Area(Coefficient):
+    """An area of silicon."""
+
+    quantity: ClassVar[Quantity] = "area"
+
+
 class Power(Coefficient):
     """A power that is drawn all the time."""
 
@@ -137,3 +148,15 @@ class Limit(Sourced):
     def amount(self) -> int:
         """The limit as a number of things, or of bits."""
         return int(self.value * SI["amount"][self.unit])
+
+
+def marks_in(*confidences: str) -> dict[str, str]:
+    """What the marks in some confidences mean, each once, in the order of `MARKS`.
+
+    Examples
+    --------
+    >>> marks_in("R2 + D", "D")
+    {'R2': 'read in a text that cites the place in the original', 'D': 'derived by arithmetic'}
+    """
+    used = {mark for text in confidences for mark in text.split(" + ")}
+    return {mark: words for mark, words in MARKS.items() if mark in used}

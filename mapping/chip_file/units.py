@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Quantity = Literal["energy", "time", "power", "frequency", "amount"]
+Quantity = Literal["energy", "time", "power", "frequency", "area", "amount"]
 
 # A closed list: a unit that is not here is more likely a slip than a wish.
 SI: dict[Quantity, dict[str, float]] = {
@@ -14,6 +14,7 @@ SI: dict[Quantity, dict[str, float]] = {
     "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12},
     "power": {"W": 1.0, "mW": 1e-3, "uW": 1e-6, "nW": 1e-9},
     "frequency": {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6, "GHz": 1e9},
+    "area": {"mm2": 1e-6, "um2": 1e-12},
     # What a limit counts; memory is counted in bits.
     "amount": {
         "bits": 1.0, "bytes": 8.0, "KiB": 8.0 * 1024, "MiB": 8.0 * 1024**2,
@@ -21,7 +22,9 @@ SI: dict[Quantity, dict[str, float]] = {
     },
 }  # fmt: skip
 
-BASE: dict[Quantity, str] = {"energy": "J", "time": "s", "power": "W", "frequency": "Hz"}
+BASE: dict[Quantity, str] = {
+    "energy": "J", "time": "s", "power": "W", "frequency": "Hz", "area": "m2",
+}  # fmt: skip
 
 
 def expected_units(quantity: Quantity) -> str:

@@ -69,7 +69,7 @@ def report(**changed: Any) -> dict[str, Any]:
         "chip": {
             "name": "paper-chip", "title": "A chip on paper", "description": "Of no silicon.",
             "model": "cores", "file": "paper-chip.toml", "digest": "0123abcd", "chips": 1,
-            "learning": True, "copies": 2,
+            "learning": True, "copies": 2, "area": {}, "rule": None,
             "coefficients": [
                 _coefficient("energy.synaptic_event", "published", 0.6),
                 _coefficient("energy.weight_update", "assumed", 0.4),

@@ -53,6 +53,8 @@ def test_notes_are_in_the_order_in_which_they_are_read():
         (notes.chip, {"chip": {"model": "events"}}, []),
         (notes.chip, {"chip": {"learning": False, "model": "events"}},
          ["paper-chip has no learning engine"]),
+        (notes.chip, {"chip": {"model": "events", "rule": {"said": "paper-chip cannot run it"}}},
+         ["paper-chip cannot run it."]),
         (notes.chip, {"chip": {"model": "arithmetic"}}, ["The samples ran in the chip's default"]),
         (notes.writes, {"activity": {"weight_updates": None}}, []),
         (notes.writes, {"learning": LEARNING}, []),

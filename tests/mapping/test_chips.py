@@ -14,14 +14,17 @@ import tomli_w
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from onchip_cases import small as small_config
 from pydantic import ValidationError
 
 from eqchip.commands.chips import command
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
 from eqchip.mapping.chip_file.anchors import load_anchors
 from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip, parse_chip
-from eqchip.mapping.chip_file.figures import STATUSES, Coefficient, Energy, Limit
+from eqchip.mapping.chip_file.executable import executable
+from eqchip.mapping.chip_file.figures import MARKS, STATUSES, Coefficient, Energy, Limit
 from eqchip.mapping.chip_file.units import SI
 
 BUILT_IN = {
@@ -384,7 +387,7 @@ def refusal(document: dict[str, Any]) -> str:
         (
             with_event(status="guessed"),
             "energy.synaptic_event.status is 'guessed'; expected 'measured', 'published', "
-            "'fitted', 'inherited' or 'assumed'",
+            "'fitted', 'simulated', 'inherited' or 'assumed'",
         ),
         (
             with_event(confidence="sure"),
@@ -686,9 +689,186 @@ def test_a_chip_that_does_not_exist_is_refused():
 
 
 def test_quiet_leaves_the_tables_and_drops_the_hints():
-    loud, quiet = run("odin"), run("odin", "--quiet")
+    loud, quiet = run(), run("--quiet")
     assert loud.stdout == quiet.stdout
-    assert "Marks:" in loud.stderr and quiet.stderr == ""
+    assert "eqchip chips NAME" in loud.stderr and quiet.stderr == ""
+
+
+@pytest.mark.parametrize("name", ["odin", "loihi1-davies"])
+def test_marks_are_explained_where_they_stand(name):
+    """Those that are there, and no other."""
+    words = " ".join(run(name, "--quiet").stdout.split())
+    told = set(re.findall(r"(\w+), ", words[words.index("Marks: ") :])) & set(MARKS)
+    chip = load_chip(name)
+    figures = [figure for _, figure in chip.figures()]
+    sourced = [*figures, *chip.capabilities.values(), *([chip.cores.packing] if chip.cores else [])]
+    assert told == {mark for one in sourced for mark in one.confidence.split(" + ")}
+
+
+# --- a file that stands on another --------------------------------------------------------
+
+MINE = {
+    "format": "eqchip-chip 1",
+    "base": "loihi1-davies",
+    "name": "mine",
+    "source": "post-layout simulation, typical corner",
+    "status": "simulated",
+    "confidence": "M",
+}
+
+
+def mine(**more: Any) -> dict[str, Any]:
+    return {**copy.deepcopy(MINE), **more}
+
+
+def test_a_file_with_a_base_writes_what_differs():
+    chip = parse(
+        mine(
+            energy={"synaptic_event": {"value": 5.0}, "barrier": {"value": 2.0, "unit": "nJ"}},
+            cores={"units": {"value": 512}, "input_axons": {"value": 2048}},
+            unknown={"time.weight_update": "the engine is not drawn yet"},
+        )
+    )
+    base = load_chip("loihi1-davies")
+    new, old = dict(chip.figures()), dict(base.figures())
+    assert new["energy.synaptic_event"] == Energy(
+        value=5.0, low=5.0, high=5.0, unit="pJ", source=MINE["source"], status="simulated",
+        confidence="M", note="one figure; no band is known",
+    )  # fmt: skip
+    assert new["cores.units"].value == 512 and new["cores.units"].unit == "units"
+    assert new["cores.units"].source == MINE["source"] != old["cores.units"].source
+    assert "energy.barrier" not in chip.unknown and "energy.barrier" in base.unknown
+    assert "time.weight_update" not in new and "time.weight_update" in chip.unknown
+    differ = {key for key in {*new, *old} if new.get(key) != old.get(key)}
+    assert differ == {
+        "energy.synaptic_event", "energy.barrier", "cores.units", "cores.input_axons",
+        "time.weight_update",
+    }  # fmt: skip
+    assert chip.title == f"{base.title}, changed" and MINE["source"] in chip.origin
+    first = chip.description.splitlines()[0]
+    assert first.startswith("As loihi1-davies, but for energy.synaptic_event, energy.barrier, ")
+
+
+def test_the_origin_of_a_changed_figure_is_never_that_of_the_base():
+    document = mine(energy={"synaptic_event": {"value": 5.0}})
+    del document["source"], document["status"], document["confidence"]
+    assert refusal(document) == (
+        "energy.synaptic_event.source is missing; expected a text (and 2 more mistakes)"
+    )
+    own = {"source": "a figure's own", "status": "measured", "confidence": "R", "high": 6.0,
+           "low": 4.0, "value": 5.0}  # fmt: skip
+    figure = parse(mine(energy={"synaptic_event": own})).energy["synaptic_event"]
+    assert (figure.source, figure.status, figure.confidence) == ("a figure's own", "measured", "R")
+    assert (figure.low, figure.high, figure.note) == (4.0, 6.0, "")
+
+
+def test_what_stands_in_a_base_of_ones_own_is_found_beside_the_file(tmp_path):
+    (tmp_path / "a.toml").write_text(tomli_w.dumps(mine(energy={"message": {"value": 3.0}})))
+    upper = mine(base="./a.toml", name="b", copies=1)
+    (tmp_path / "b.toml").write_text(tomli_w.dumps(upper))
+    chip = load_chip(tmp_path / "b.toml")
+    assert chip.energy["message"].value == 3.0 and chip.copies == 1 and chip.name == "b"
+
+
+def test_a_base_that_is_none_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"my.toml: base: chip 'loihi3' is unknown; expected"):
+        parse(mine(base="loihi3"))
+    with pytest.raises(InputError, match=r"my.toml: base is 3; expected the name or path"):
+        parse(mine(base=3))
+    path = tmp_path / "round.toml"
+    path.write_text(tomli_w.dumps(mine(base="./round.toml")))
+    with pytest.raises(InputError, match="stand on one another") as refused:
+        load_chip(path)
+    assert "\n" not in str(refused.value)
+    with pytest.raises(InputError, match=r"my.toml: name is missing"):
+        parse({key: value for key, value in mine().items() if key != "name"})
+    assert refusal(mine(energy={"synaptic_event": 5.0})).startswith("energy.synaptic_event is 5.0")
+
+
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
+def test_a_whole_file_is_printed_that_reads_back_equal(name):
+    done = run(name, "--toml")
+    assert done.exception is None
+    assert parse_chip(done.stdout.encode(), "again.toml") == load_chip(name)
+
+
+def test_a_file_with_a_base_is_printed_whole():
+    chip = parse(mine(energy={"synaptic_event": {"value": 5.0}}))
+    again = parse_chip(chip.to_toml().encode(), "again.toml")
+    assert again == chip and again.digest() == chip.digest() and "base" not in chip.to_toml()
+
+
+@pytest.mark.parametrize("arguments", [["--toml"], ["odin", "--toml", "--json"]])
+def test_toml_of_nothing_and_toml_as_json_are_refused(arguments):
+    assert isinstance(run(*arguments).exception, InputError)
+
+
+def test_figures_of_ones_own_simulation_are_called_so():
+    path_free = parse(mine(energy={"synaptic_event": {"value": 5.0}}))
+    assert path_free.energy["synaptic_event"].status == "simulated"
+    order = STATUSES.index
+    assert order("fitted") < order("simulated") < order("assumed")
+
+
+# --- what a chip can do -------------------------------------------------------------------
+
+
+def able(**more: Any) -> dict[str, Any]:
+    of = {"source": "data sheet, p. 9", "status": "published", "confidence": "R"}
+    return small(capabilities={name: {"value": value, **of} for name, value in more.items()})
+
+
+def test_what_a_chip_can_do_is_checked():
+    chip = parse(able(third_factor=7, neuron_program=True))
+    assert chip.capabilities["third_factor"].value == 7
+    assert chip.capabilities["neuron_program"].value is True
+    assert "levitation" in refusal(able(levitation=True))
+    assert refusal(able(third_factor=-1)).startswith("capabilities.third_factor")
+
+
+def test_whether_a_chip_can_run_a_rule_is_read_off_its_file():
+    """The same chip, but for what its file says: yes, no, or not known."""
+    config = Config()
+    everything = {
+        "neuron_program": True, "step_schedule": True, "state_restore": True,
+        "graded_payload": 24, "third_factor": 13,
+    }  # fmt: skip
+    yes = executable(parse({**able(**everything), "learning": True}), config)
+    assert yes.can is True and str(yes).startswith("small can run this rule: it has units that")
+    no = executable(parse({**able(**{**everything, "third_factor": 7}), "learning": True}), config)
+    assert no.can is False
+    assert no.lacks == (
+        "7 bits, not 13, of a signed number of each receiving unit that learning reads "
+        "(a synapse reads how its unit changed)",
+    )
+    del everything["step_schedule"]
+    open_ = executable(parse({**able(**everything), "learning": True}), config)
+    assert open_.can is None and "coefficients that change from step to step" in str(open_)
+    engine = executable(parse(able(**everything)), config)  # learning = false
+    assert engine.can is False and "no learning engine (" in str(engine)
+
+
+def on_chip_config(**onchip: Any) -> Config:
+    return small_config(onchip=onchip)
+
+
+def test_traces_need_no_number_of_the_receiving_unit():
+    def names(**onchip: Any) -> set[str]:
+        found = executable(parse(able()), on_chip_config(**onchip))
+        return {need.name for need in found.needs}
+
+    assert "third_factor" not in names(sees="loihi-engine", copies="same-noise")
+    assert {"third_factor", "graded_payload"} <= names(sees="potentials")
+    assert "synapse_tag" in names(accumulator_bits=4)
+
+
+@pytest.mark.parametrize("name", LOIHI_CLASS)
+def test_no_chip_of_loihi_can_run_the_rule_with_exact_changes(name):
+    verdict = executable(load_chip(name), on_chip_config())
+    assert verdict.can is False and not verdict.unstated
+    program = load_chip(name).capabilities["neuron_program"].value
+    assert program == (name == "loihi2")
+    assert any("units that run a program" in lack for lack in verdict.lacks) != program
 
 
 # --- published costs of learning ----------------------------------------------------------

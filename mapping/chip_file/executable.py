@@ -1,0 +1,169 @@
+"""Whether a chip can run a rule: what a run needs of it, beside what its file says it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.rules import rule_of
+from eqchip.mapping.chip_file.capabilities import ABILITIES, shown
+from eqchip.mapping.chip_file.chip import Chip
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a run needs of a chip.
+
+    Attributes
+    ----------
+    name : str
+        One of :data:`eqchip.mapping.chip_file.capabilities.ABILITIES`, or ``"learning"``.
+    least : int
+        Of one that is counted; 1 of any other.
+    why : str
+        What needs it.
+    """
+
+    name: str
+    least: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a chip can run a rule, and what that rests on.
+
+    Attributes
+    ----------
+    chip : str
+        Its name.
+    needs : tuple of Need
+    lacks : tuple of str
+        What the file says that the chip does not have, in words.
+    unstated : tuple of str
+        What the file does not speak of.
+    """
+
+    chip: str
+    needs: tuple[Need, ...]
+    lacks: tuple[str, ...]
+    unstated: tuple[str, ...]
+
+    @property
+    def can(self) -> bool | None:
+        """Whether it can; None: its file does not say all that it takes."""
+        if self.lacks:
+            return False
+        return None if self.unstated else True
+
+    def __str__(self) -> str:
+        if self.lacks:
+            return f"{self.chip} cannot run this rule as it is: {'; '.join(self.lacks)}"
+        if self.unstated:
+            silent = len(self.unstated) == sum(need.name != "learning" for need in self.needs)
+            on = "any capability" if silent else "; ".join(self.unstated)
+            return (
+                f"whether {self.chip} can run this rule is not known: its file does not speak of "
+                f"{on}"
+            )
+        return f"{self.chip} can run this rule: it has {_all_of(self.needs)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "can": self.can,
+            "said": str(self),
+            "needs": [vars(need) for need in self.needs],
+            "lacks": list(self.lacks),
+            "unstated": list(self.unstated),
+        }
+
+
+def executable(chip: Chip, config: Config) -> Verdict:
+    """Whether a chip can run the rule of a run, its unit and schedule included.
+
+    Parameters
+    ----------
+    chip : Chip
+        As its file describes it.
+    config : Config
+        Of a run that learned on a chip, or not: then the rule needs exact potentials.
+
+    Returns
+    -------
+    Verdict
+        From capabilities of the file alone: room for the network is the mapping's.
+
+    Examples
+    --------
+    >>> from eqchip.mapping.chip_file.chip import load_chip
+    >>> verdict = executable(load_chip("loihi1-davies"), Config())
+    >>> verdict.can, verdict.lacks[0]
+    (False, 'no units that run a program of the user's (a unit decodes, steps and encodes)')
+    """
+    needs = tuple(_needs(config))
+    lacks, unstated = [], []
+    for need in needs:
+        has = _has(chip, need.name)
+        words = _words(need.name)
+        if has is None:
+            unstated.append(f"{words} ({need.why})")
+        elif has < need.least:
+            found = "no" if not has else f"{shown(need.name, has)}, not {need.least}, of"
+            lacks.append(f"{found} {words} ({need.why})")
+    return Verdict(chip.name, needs, tuple(lacks), tuple(unstated))
+
+
+def _needs(config: Config) -> Iterator[Need]:
+    """What a run needs, the unit first, then its phases, then its writes."""
+    coding, onchip = config.coding, config.on_chip
+    yield Need("neuron_program", 1, "a unit decodes, steps and encodes")
+    if isinstance(coding.step_size, OptimalStepSize):
+        yield Need("step_schedule", 1, "the step size is found anew at every step")
+    elif any(_falls(one) for one in (coding.step_size, coding.prediction)):
+        yield Need("step_schedule", 1, "step size or prediction fall from step to step")
+    learning = config.learning
+    phases = rule_of(learning.rule).phases(1, 1, None, 1.0, learning.split_stream)
+    if any(phase.from_free for phase in phases):
+        yield Need("state_restore", 1, "a second phase starts from the end of the free one")
+    yield Need("learning", 1, "weights are written on the chip")
+    fixed = FixedPoint() if onchip is None else onchip.fixed
+    exact = fixed.fraction_bits + 1  # of a potential, or a change of one, with its sign
+    if onchip is None:
+        yield Need("graded_payload", exact, "a synapse reads the potential at its other end")
+        yield Need("third_factor", exact, "a synapse reads how its unit changed")
+        return
+    sight, upkeep = onchip.sight, onchip.upkeep
+    if sight.graded:
+        yield Need("graded_payload", exact, "potentials are sent to the cores that write")
+    elif upkeep.tells_changes:
+        yield Need("graded_payload", exact, "changes are sent to the cores below")
+    if sight.knows_changes:
+        yield Need("third_factor", exact, "a synapse reads how its unit changed")
+    if onchip.accumulator_bits:
+        yield Need("synapse_tag", onchip.accumulator_bits, "weights are remembered more finely")
+    yield Need("stochastic_rounding", 1, "writes are rounded at random")
+
+
+def _falls(schedule: Any) -> bool:
+    return isinstance(schedule, Polynomial) and schedule.exponent > 0
+
+
+def _has(chip: Chip, name: str) -> int | None:
+    """How much of it a chip has; None: its file does not say."""
+    if name == "learning":
+        return int(chip.learning)
+    found = chip.capabilities.get(name)
+    return None if found is None else int(found.value)
+
+
+def _words(name: str) -> str:
+    return "learning engine" if name == "learning" else ABILITIES[name].has
+
+
+def _all_of(needs: tuple[Need, ...]) -> str:
+    return "; ".join(f"{_words(need.name)} ({need.why})" for need in needs)
