@@ -2,11 +2,13 @@
 # what is tested is what a user gets. An edit of a source file reinstalls the package.
 #
 # Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)
-#           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  DIST=dir (for wheel)
+#           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  SECONDS=600 (for torture)
+#           DIST=dir (for wheel)
 
 VENV ?= .venv
 DIST ?= dist
 ROUNDS ?= 5
+SECONDS ?= 600
 BIN = $(VENV)/bin
 PIP = $(BIN)/pip --disable-pip-version-check -qq
 
@@ -17,7 +19,7 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help venv peers demo test test-long test-nojit lint typecheck format wheel bench fuzz \
-	clean clean-cache
+	torture clean clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,6 +81,9 @@ fuzz: venv ## the property-based tests with many fresh examples, ROUNDS times ov
 		$(BIN)/pytest -q -m 'hypothesis and not long' --hypothesis-profile=fuzz $(PYTEST_ARGS) \
 			|| exit 1; \
 	done
+
+torture: venv ## kill processes, fail writes and damage files at random, for SECONDS=600
+	@EQCHIP_TORTURE_SECONDS=$(SECONDS) $(BIN)/pytest -m long -s tests/torture $(PYTEST_ARGS)
 
 clean-cache: ## forget compiled kernels (numba does not notice an edit in another module)
 	@find $(PACKAGES) $(wildcard $(VENV)/lib) \( -name '*.nbi' -o -name '*.nbc' \) \

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from numbers import Integral, Real
 from typing import Any
 
@@ -31,6 +32,17 @@ def check_whole(what: str, value: Any, least: int, below: int | None = None) -> 
             power = below.bit_length() - 1
             bound = f", below 2**{power}" if below == 2**power else f", below {below}"
         raise InputError(f"{what} is {value!r}; expected a whole number of at least {least}{bound}")
+
+
+def is_amount(value: Any) -> bool:
+    """Whether a value read from a file is a number of at least 0 that a float can hold.
+
+    Examples
+    --------
+    >>> is_amount(3), is_amount(float("nan")), is_amount(10**400), is_amount(True)
+    (True, False, False, False)
+    """
+    return type(value) in (int, float) and 0 <= value <= sys.float_info.max
 
 
 def as_floats(what: str, values: Any, copy: bool = False) -> np.ndarray:

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import errno
 import io
 import os
-import tempfile
+import re
+import secrets
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.locks import LOCKS, hold
+
+# Names of files that are to take the place of others. Nobody else's begin and end so: what is
+# found under such a name, and held by no process, is what a killed one left.
+ASIDE = re.compile(r"\.eqchip-[0-9a-f]{16}\.part")
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when it is whole, and never before.
 
+    What killed writers left in its directory is removed.
+
     Raises
     ------
     OSError
-        If it cannot be written; `path` is as it was.
+        If it cannot be written, or `path` is no file that can be replaced; it is as it was.
     """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if not stat.S_ISREG(path.stat().st_mode):  # as root, a file would replace /dev/null
+            raise _not_regular(path, path.stat().st_mode)
+    remove_leftovers(path.parent)
     try:
-        handle, name = tempfile.mkstemp(prefix=_aside(path), dir=path.parent)
+        handle, name = _new_aside(path.parent)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
     try:
@@ -34,26 +50,139 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+            if LOCKS:  # held until it has its name; Windows, without, renames no open file
+                os.replace(name, path)
+        if not LOCKS:
+            os.replace(name, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(name)
         if isinstance(error, OSError) and error.filename in (None, name):
             raise OSError(error.errno, error.strerror or str(error), str(path)) from None
         raise
+    _sync_directory(path.parent)
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what writers of `path` left beside it when they were killed."""
-    for leftover in path.parent.glob(f"{_aside(path)}*"):
-        with contextlib.suppress(OSError):
-            leftover.unlink()
+def _new_aside(folder: Path) -> tuple[int, str]:
+    """A new file, held by this process, with the permissions that the umask leaves it."""
+    while True:
+        name = str(folder / f".eqchip-{secrets.token_hex(8)}.part")
+        try:
+            handle = os.open(name, _NEW, 0o666)
+        except FileExistsError:
+            continue
+        hold(handle, wait=True)
+        if os.path.lexists(name):  # nobody took it for a leftover before it was held
+            return handle, name
+        os.close(handle)
 
 
-def _aside(path: Path) -> str:
-    """How the names of files begin that are to take the place of `path`."""
-    return f".{path.name}."
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed writers left in a directory; what a living one writes stays."""
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for path in leftovers(entry.name for entry in found):
+            with contextlib.suppress(OSError), open_regular(folder / path) as file:
+                if not LOCKS or hold(file.fileno()):  # Windows removes no open file
+                    os.unlink(folder / path)
+
+
+def leftovers(names: Iterable[str]) -> list[str]:
+    """Those of some names that killed writers leave.
+
+    Examples
+    --------
+    >>> leftovers(["network.npz", ".network.npz.bak", ".eqchip-0123456789abcdef.part"])
+    ['.eqchip-0123456789abcdef.part']
+    """
+    return [name for name in names if ASIDE.fullmatch(name)]
+
+
+def _sync_directory(folder: Path) -> None:
+    """Let a loss of power keep a name that was just given, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no directory, some file systems sync none
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read; a pipe or a device in its place is refused, and not waited for.
+
+    Raises
+    ------
+    OSError
+    """
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    handle = os.open(path, flags)
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise _not_regular(path, mode)
+    return os.fdopen(handle, "rb")
+
+
+def _not_regular(path: Path, mode: int) -> OSError:
+    if stat.S_ISDIR(mode):
+        return OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return OSError(errno.EINVAL, "is no regular file", str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """All of a regular file.
+
+    Raises
+    ------
+    OSError
+    """
+    with open_regular(path) as file:
+        return file.read()
+
+
+def decoded(raw: bytes) -> str:
+    """The text of a file: UTF-8, with a byte order mark or without, or UTF-16 with one.
+
+    Windows saves text in all three.
+
+    Raises
+    ------
+    UnicodeDecodeError
+
+    Examples
+    --------
+    >>> decoded("seed = 1".encode("utf-16")), decoded("seed = 1".encode("utf-8-sig"))
+    ('seed = 1', 'seed = 1')
+    """
+    wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    return raw.decode("utf-16" if wide else "utf-8-sig")
+
+
+def check_replaceable(path: Path, what: str, begins: bytes) -> None:
+    """Refuse to replace a file of another kind, which may be a run's own or somebody's work.
+
+    Parameters
+    ----------
+    path : Path
+        Where a file is to be written.
+    what : str
+        What it will be: "PNG".
+    begins : bytes
+        How all such files begin. An empty file is taken for one.
+
+    Raises
+    ------
+    InputError
+    """
+    try:
+        with open_regular(path) as file:
+            found = file.read(len(begins))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise InputError(f"{path}: cannot be replaced ({error.strerror})") from None
+    if found and found != begins:
+        raise InputError(f"{path}: exists and is no {what}; expected a new file, or a {what}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -82,7 +211,7 @@ def read_arrays(path: Path, file_format: str, *older: str) -> dict[str, np.ndarr
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd headers: what they hold is checked
-            with open(path, "rb") as whole, np.load(whole, allow_pickle=False) as file:
+            with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected format {file_format!r}") from None

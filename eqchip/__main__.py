@@ -8,7 +8,9 @@ from importlib.metadata import version
 import click
 
 from eqchip.cli.group import Commands
+from eqchip.cli.streams import flush, lenient, unread
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.interrupts import Ended, ending_as_interrupt
 
 # Command -> what it does. Each lives in `eqchip.commands.<name>` as `command`, and is
 # imported only when it is asked for: numba and matplotlib take their time.
@@ -28,6 +30,7 @@ COMMANDS = {
     "bench": "Measure speed: the engine's, on a chip, beside peers, without a clock, of training.",
 }
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+ENDED = 128  # and the number of the signal, as a shell says it
 
 
 @click.group(
@@ -35,21 +38,33 @@ DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
     package="eqchip.commands",
     known=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"]},
+    invoke_without_command=True,
 )
 @click.version_option(version("eqchip"), prog_name="eqchip")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """A neuromorphic chip emulator that trains itself by Equilibrium Propagation.
 
     Results go to stdout; progress and messages to stderr. Every command takes --json
     (one JSON document on stdout, nothing else there) and --quiet. Exit status: 0 done,
-    1 a check failed, 2 bad input, 130 interrupted.
+    1 a check failed, 2 bad input, 130 interrupted, 143 asked to end.
     """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    with lenient():
+        return _answer(arguments)
+
+
+def _answer(arguments: list[str] | None) -> int:
     try:
-        return cli.main(arguments, prog_name="eqchip", standalone_mode=False) or DONE
+        with ending_as_interrupt():
+            status: int = cli.main(arguments, prog_name="eqchip", standalone_mode=False) or DONE
+        flush()
+        return status
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:
@@ -61,14 +76,20 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(f"{where}{error.strerror or error}")
     except MemoryError as error:
         return _refuse(f"out of memory ({error}); expected fewer units, steps or samples")
+    except Ended as ended:
+        return _say("eqchip: asked to end", ENDED + ended.number)
     except (KeyboardInterrupt, click.Abort):
-        print("eqchip: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _say("eqchip: interrupted", INTERRUPTED)
 
 
 def _refuse(text: str) -> int:
-    print(f"eqchip: error: {' '.join(text.split())}", file=sys.stderr)
-    return BAD_INPUT
+    return _say(f"eqchip: error: {' '.join(text.split())}", BAD_INPUT)
+
+
+def _say(text: str, status: int) -> int:
+    with unread(sys.stderr):
+        print(text, file=sys.stderr, flush=True)
+    return status
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.locks import alone
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
@@ -165,6 +166,7 @@ def _write(made: Mapping[str, Any], out: Path) -> None:
     from eqchip.hw_reports.studies.gradients_plot import save
 
     text = json.dumps(made, ensure_ascii=False, allow_nan=False)
-    write_text(out / "gradients.json", text + "\n")
-    with replacing(out / "gradients.png") as file:
-        save(made, file)
+    with alone(out):
+        write_text(out / "gradients.json", text + "\n")
+        with replacing(out / "gradients.png") as file:
+            save(made, file)

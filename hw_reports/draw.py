@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eqchip.emulator.files import write_text
+from eqchip.emulator.locks import alone
 from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
 from eqchip.hw_reports.page.write import write_page
 from eqchip.hw_reports.show import terminal
@@ -44,10 +45,12 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
     else:
         table = csv_text(document)
         shown, lines = terminal.tables(document), terminal.sentences(document)
-    page = write_page(document, folder)[0]
-    write_text(folder / "report.json", text)
-    if table is not None:
-        write_text(folder / "report.csv", table)
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):
+        page = write_page(document, folder)[0]
+        write_text(folder / "report.json", text)
+        if table is not None:
+            write_text(folder / "report.csv", table)
     return Drawn(document, page, shown, lines)
 
 

@@ -39,11 +39,12 @@ from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import replacing
+from eqchip.emulator.files import check_replaceable, replacing
 from eqchip.emulator.problem.needs import check_needs, of_network
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory
 
+HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
 KERNEL = "kernel"  # in the metadata of up_k
 TIED = "one symmetric weight, as Equilibrium Propagation needs it"
 WRITTEN_OUT = "the kernel with its pooling, written out for every place"
@@ -81,7 +82,8 @@ def write_nir(
     Raises
     ------
     InputError
-        If nir is not installed, and for maximum pooling or shifted feedback.
+        If nir is not installed, for maximum pooling or shifted feedback, and if a file of another
+        kind would be replaced.
     OSError
         If the file cannot be written.
     """
@@ -107,6 +109,7 @@ def write_nir(
         ones = np.ones_like(leak)
         nodes[f"layer_{k}"] = nir.LI(tau=ones, r=ones, v_leak=leak)
     graph = nir.NIRGraph(nodes, sorted(edges(len(sizes))), metadata={KEY: to_text(described)})
+    check_replaceable(Path(path), "NIR file", HDF5)
     whole = io.BytesIO()
     nir.write(whole, graph)
     with replacing(Path(path)) as file:

@@ -21,6 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import read_bytes
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
@@ -76,7 +77,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int) -> IdxFile:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise InputError(f"{path}: holds {size} bytes; expected at most {MAX_BYTES}")
-        raw = path.read_bytes()
+        raw = read_bytes(path)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise

@@ -26,6 +26,7 @@ from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import decoded, read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -280,8 +281,7 @@ def read_config(path: Path) -> Config:
         If the file is missing, no TOML, of another format, or holds wrong settings.
     """
     try:
-        text = path.read_bytes().decode()
-        document = tomllib.loads(text)
+        document = tomllib.loads(decoded(read_bytes(path)))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected the configuration of a run") from None
     except OSError as error:

@@ -17,6 +17,7 @@ import numpy as np
 
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial, Quantizer
 from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.files import decoded, read_bytes
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.convergence import Case, Curve, Experiment, error_curve, make_case
 
@@ -262,7 +263,7 @@ def read_settings(path: Path, objective: Objective) -> Settings:
         coding, or holds a wrong parameter.
     """
     try:
-        document = tomllib.loads(path.read_bytes().decode())
+        document = tomllib.loads(decoded(read_bytes(path)))
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:

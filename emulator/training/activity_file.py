@@ -11,7 +11,7 @@ import numpy as np
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import write_text
+from eqchip.emulator.files import decoded, read_bytes, write_text
 
 FORMAT = "eqchip-activity 1"
 NAME = "activity.json"
@@ -40,7 +40,7 @@ def read_firing_rates(folder: Path, config: Config) -> list[float]:
     """
     path = folder / NAME
     try:
-        document = json.loads(path.read_bytes().decode())
+        document = json.loads(decoded(read_bytes(path)))
     except FileNotFoundError:
         raise InputError(
             f"{path}: no activity yet; expected a run with at least one whole epoch "

@@ -57,8 +57,9 @@ def fit(
     KeyboardInterrupt
         After the checkpoint is written.
     """
-    with run.claim():
-        return _fit(run, dataset, threads, checkpoint_minutes, progress or Silent())
+    progress = progress or Silent()
+    with run.claim(progress):
+        return _fit(run, dataset, threads, checkpoint_minutes, progress)
 
 
 def _fit(
@@ -68,7 +69,6 @@ def _fit(
     checkpoint_minutes: float,
     progress: Progress,
 ) -> Outcome:
-    run.remove_leftovers()
     trainer = make_trainer(run.config, dataset, threads)
     spent = _resume(run, trainer)
     progress.message(f"Training {run.config.written} on {run.config.dataset} into {run.path}")

@@ -14,12 +14,11 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,15 +30,12 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config, read_config, to_toml
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import read_arrays, remove_leftovers, write_arrays, write_text
+from eqchip.emulator.errors import InputError, is_amount
+from eqchip.emulator.files import leftovers, read_arrays, read_bytes, write_arrays, write_text
+from eqchip.emulator.locks import LOCK_FILE, claimed
+from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.activity_file import read_firing_rates, write_activity
 from eqchip.emulator.training.network_file import load_network, read_network, save_network
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
 METRICS_FORMAT = "eqchip-metrics 1"
@@ -79,7 +75,9 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         if not (self.path / "config.toml").is_file():
-            raise InputError(f"{self.path}: no run here (config.toml is missing)")
+            raise InputError(
+                f"{self.path}: no run here (config.toml is missing){_begun(self.path)}"
+            )
         self.config = read_config(self.path / "config.toml")
 
     @classmethod
@@ -99,40 +97,22 @@ class RunDirectory:
             If it cannot be made.
         """
         path = Path(path)
-        if path.exists() and not path.is_dir():
-            raise InputError(f"{path}: exists and is no directory; expected a new directory")
-        if path.is_dir() and any(path.iterdir()):
-            raise InputError(
-                f"{path}: exists and is not empty; expected a new directory, "
-                "or --resume to go on with the run in it"
-            )
+        _check_new(path)
         path.mkdir(parents=True, exist_ok=True)
-        write_text(path / "config.toml", to_toml(config, provenance(command)))
+        with claimed(path, "making a run here"):
+            _check_new(path)  # by another process meanwhile
+            write_text(path / "config.toml", to_toml(config, provenance(command)))
         return cls(path)
 
-    @contextmanager
-    def claim(self) -> Iterator[None]:
-        """Keep other processes from training this run meanwhile; a kill ends the claim, too.
-
-        Where the system has no such locks (Windows), nothing is kept.
+    def claim(self, progress: Progress | None = None) -> AbstractContextManager[None]:
+        """Keep other processes from training this run meanwhile; see :func:`claimed`.
 
         Raises
         ------
         InputError
             If another process trains it.
         """
-        with open(self.path / "config.toml", "rb") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(
-                        f"{self.path}: another process is training this run; "
-                        "expected it to end first"
-                    ) from None
-                except OSError:  # some network file systems have no locks
-                    pass
-            yield
+        return claimed(self.path, "training this run", progress)
 
     @property
     def report(self) -> Path:
@@ -190,11 +170,22 @@ class RunDirectory:
         Raises
         ------
         InputError
-            If a line is not a metrics line.
+            If a line is not a metrics line, or there are two of an epoch.
         """
+        rows = self._lines()
+        if len(_last_of_each(rows)) < len(rows):
+            raise InputError(
+                f"{self.path / 'metrics.jsonl'}: holds an epoch twice, as of two processes that "
+                "train one run; expected each once: eqchip train --resume keeps the last line of "
+                "each"
+            )
+        return rows
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """All whole lines of ``metrics.jsonl``."""
         path = self.path / "metrics.jsonl"
         try:
-            lines = path.read_bytes().decode(errors="replace").split("\n")
+            lines = read_bytes(path).decode(errors="replace").split("\n")
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -218,26 +209,24 @@ class RunDirectory:
     def drop_metrics_after(self, epoch: int) -> None:
         """Forget lines of epochs that the checkpoint does not hold: they will be run again.
 
+        Of several lines of an epoch the last is kept.
+
         Raises
         ------
         InputError
             If a line is not a metrics line, or that of an epoch is missing.
         """
         path = self.path / "metrics.jsonl"
-        rows = [row for row in self.metrics() if row["epoch"] <= epoch]
+        rows = [row for row in _last_of_each(self._lines()) if row["epoch"] <= epoch]
         trained = [row["epoch"] for row in rows if "train_error" in row]
-        if len(trained) != epoch or any(k != n for k, n in enumerate(trained, start=1)):
+        if trained != list(range(1, epoch + 1)):
             raise InputError(
                 f"{path}: holds lines of {len(trained)} epochs; "
-                f"expected one of each epoch from 1 to {epoch}, as in the checkpoint"
+                f"expected one of each epoch from 1 to {epoch}, as in the checkpoint. What is lost "
+                "cannot be made again; without checkpoint.npz the run begins anew"
             )
         if path.exists():
             write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
-
-    def remove_leftovers(self) -> None:
-        """Remove the half-written files of a run that was killed."""
-        for name in ("metrics.jsonl", "checkpoint.npz", "network.npz", "activity.json"):
-            remove_leftovers(self.path / name)
 
     def save_network(self, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
         """Replace ``network.npz``; `mirror` as for :func:`save_network`."""
@@ -304,6 +293,29 @@ class RunDirectory:
         return read_firing_rates(self.path, self.config)
 
 
+def _check_new(path: Path) -> None:
+    """Refuse a directory that holds anything but what a start that was killed leaves."""
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{path}: exists and is no directory; expected a new directory")
+    if path.is_dir() and not _is_bare(path):
+        raise InputError(
+            f"{path}: exists and is not empty; expected a new directory, "
+            "or --resume to go on with the run in it"
+        )
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether there is nothing in a directory but what a start that was killed leaves."""
+    names = {path.name for path in folder.iterdir()}
+    return names <= {LOCK_FILE, *leftovers(names)}
+
+
+def _begun(folder: Path) -> str:
+    """What can be done about a run without settings, if a killed start left it."""
+    begun = folder.is_dir() and (folder / LOCK_FILE).exists() and _is_bare(folder)
+    return "; killed before its settings were written, it can be begun again there" * begun
+
+
 def metric(row: Mapping[str, Any], name: str) -> float:
     """A number of a line of metrics, at least 0.
 
@@ -313,12 +325,18 @@ def metric(row: Mapping[str, Any], name: str) -> float:
         If there is none.
     """
     found: Any = row.get(name)
-    if type(found) not in (int, float) or not 0 <= found < math.inf:
+    if not is_amount(found):
         raise InputError(
             f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
             "expected a number of at least 0, as training on the chip writes it"
         )
     return float(found)
+
+
+def _last_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last line of each epoch, in the order of epochs, and the last of the test."""
+    found = {(row["epoch"], "test_error" in row): row for row in rows}
+    return [found[key] for key in sorted(found)]
 
 
 def _wrong_fact(row: dict[str, Any]) -> str | None:
@@ -332,7 +350,7 @@ def _wrong_fact(row: dict[str, Any]) -> str | None:
     names += ["spikes_per_sample", "synaptic_events_per_sample"]
     names += ["validation_error"] if row.get("validation_error") is not None else []
     for name in names:
-        if type(row.get(name)) not in (int, float) or not 0 <= row[name] < np.inf:
+        if not is_amount(row.get(name)):
             return name
     return None
 

@@ -21,6 +21,7 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, check_number, check_whole
+from eqchip.emulator.files import decoded, read_bytes
 from eqchip.emulator.training.presets import preset
 
 if sys.version_info >= (3, 11):
@@ -240,7 +241,7 @@ def read_document(path: Path) -> Settings:
         If it is missing, no TOML, or of another format.
     """
     try:
-        document: Settings = tomllib.loads(path.read_bytes().decode())
+        document: Settings = tomllib.loads(decoded(read_bytes(path)))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a sweep file (.toml)") from None
     except OSError as error:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
@@ -19,19 +18,17 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, is_amount
+from eqchip.emulator.files import read_bytes
 from eqchip.emulator.learning.onchip_lowering import check_rates
 from eqchip.emulator.learning.onchip_traffic import mirror_modes
+from eqchip.emulator.locks import claimed
+from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Tally
 from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.sweep import LEARNING, ON_CHIP, Settings, Sweep, key_of, name_of_point
 from eqchip.emulator.training.trainer import Trainer
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 POINT_FORMAT = "eqchip-sweep-point 1"
 ORDER_SEED = 0  # of the samples that a smaller training set is made of: the same for all points
@@ -197,29 +194,15 @@ class Points:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @contextlib.contextmanager
-    def claim(self) -> Iterator[None]:
-        """Keep other processes from running this sweep meanwhile; a kill ends the claim, too.
-
-        Where the system has no such locks (Windows), nothing is kept.
+    def claim(self, progress: Progress | None = None) -> AbstractContextManager[None]:
+        """Keep other processes from running this sweep meanwhile; see :func:`claimed`.
 
         Raises
         ------
         InputError
             If another process runs it.
         """
-        with open(self.path, "ab") as file:
-            if fcntl is not None:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    raise InputError(
-                        f"{self.path}: another process is running this sweep; "
-                        "expected it to end first"
-                    ) from None
-                except OSError:  # some network file systems have no locks
-                    pass
-            yield
+        return claimed(self.path.parent, "running this sweep", progress)
 
     def read(self) -> list[dict[str, Any]]:
         """The points so far; a line cut short by a kill is removed from the file.
@@ -230,7 +213,7 @@ class Points:
             If a line is not one of a point.
         """
         try:
-            text = self.path.read_bytes()
+            text = read_bytes(self.path)
         except FileNotFoundError:
             return []
         whole = text[: text.rfind(b"\n") + 1]
@@ -269,7 +252,7 @@ def _wrong_fact(row: Mapping[str, Any]) -> str | None:
     if not isinstance(row.get("settings"), dict):
         return "settings"
     for name in ("validation_error", *COUNTS):
-        if type(row.get(name)) not in (int, float) or not 0 <= row[name] < math.inf:
+        if not is_amount(row.get(name)):
             return name
     return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -259,17 +260,20 @@ class Trainer:
             seed=seed,
             samples=indices,
         )
-        run = solve(
-            problem,
-            threads=self.threads,
-            lowered=self.lowered,
-            average_steps=averaged_by_engine(config),
-            plasticity=self.descent.rule.plasticity,
-        )
-        wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
-        if self._averages_records:
-            run = average_ends(run, config.learning.average_steps)
-        with uninterrupted():  # weights and position change together, or not at all
-            self.descent.update(run, sign * config.learning.beta, rates)
-            self.position += 1
-            self.tally += Tally(len(indices), wrong, run.activity)
+        plasticity = self.descent.rule.plasticity
+        # What a rule writes while phases run changes together with the position, too.
+        with uninterrupted() if plasticity is not None else nullcontext():
+            run = solve(
+                problem,
+                threads=self.threads,
+                lowered=self.lowered,
+                average_steps=averaged_by_engine(config),
+                plasticity=plasticity,
+            )
+            wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
+            if self._averages_records:
+                run = average_ends(run, config.learning.average_steps)
+            with uninterrupted():  # weights and position change together, or not at all
+                self.descent.update(run, sign * config.learning.beta, rates)
+                self.position += 1
+                self.tally += Tally(len(indices), wrong, run.activity)

@@ -56,7 +56,7 @@ def command(
     without a run, every unit counts the same. Exit status 1: the network does not fit.
     """
     from eqchip.emulator.training.runs import RunDirectory
-    from eqchip.hw_reports.plots.mesh import mesh_picture
+    from eqchip.hw_reports.plots.mesh import check_picture, mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.chip_file.executable import executable
     from eqchip.mapping.placement.mapped import map_network
@@ -64,6 +64,8 @@ def command(
 
     output = Output(as_json, quiet)
     _check_network(run, network)
+    if out is not None:
+        check_picture(out)
     found = load_chip(chip)
     fits = partial(check_fits, chip=found, chips=settings["chips"], spread=settings["spread"])
     try:
@@ -74,13 +76,13 @@ def command(
         broken = [vars(one) for one in error.broken]
         output.result({"fits": False, "chip": found.name, "broken": broken})
         return DOES_NOT_FIT
+    if out is not None:
+        mesh_picture(mapped, out)
+        output.message(f"Picture: {out}")
     _show(output, mapped, rates is not None)
     rule = None if run is None else executable(found, RunDirectory(run).config)
     if rule is not None:
         output.text(f"The rule: {rule}")
-    if out is not None:
-        mesh_picture(mapped, out)
-        output.message(f"Picture: {out}")
     document = {"fits": True, "run": None if run is None else str(run), "rates": rates,
                 "rule": None if rule is None else rule.to_dict()}  # fmt: skip
     output.result({**document, "picture": None if out is None else str(out), **mapped.to_dict()})
@@ -146,11 +148,9 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     )
     _show_copies(output, mapped)
     if not output.as_json:
-        from rich.console import Console
-
         from eqchip.hw_reports.show.mesh_text import mesh_text
 
-        Console(highlight=False).print(mesh_text(mapped), soft_wrap=True)
+        output.text(mesh_text(mapped))
     tight = mapped.tightest
     output.text(
         f"Tightest: {HEADINGS[tight.resource]}, {_share(tight.resource, tight.used, tight.limit)} "

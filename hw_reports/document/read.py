@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import decoded, read_bytes
 
 REPORT, COMPARISON = FORMATS = ("eqchip-report 1", "eqchip-comparison 1")
 # What the use of a document in which something is missing, or is another thing, may end in.
@@ -26,7 +27,7 @@ def read_report(path: Path) -> dict[str, Any]:
         In one line that names the file, if it cannot be read, is no JSON or of another format.
     """
     try:
-        document = json.loads(path.read_bytes().decode(), parse_constant=_refuse)
+        document = json.loads(decoded(read_bytes(path)), parse_constant=_refuse)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except (ValueError, RecursionError) as error:  # of bytes, of JSON, of endless nesting

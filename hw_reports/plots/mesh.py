@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import check_replaceable, replacing
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ TILE, CORE_GAP = 0.64, 0.045  # in distances between tiles
 LINK_OFFSET = 0.1  # of the two directions from the middle of a tile
 WIDEST, THINNEST = 5.0, 0.8  # links, in points
 KEY_COLUMNS = 3
+PNG = b"\x89PNG\r\n\x1a\n"  # how such files begin
 NARROWEST_PICTURE, WIDEST_PICTURE = 5.0, 18.0  # of the mesh, in inches
 MOST_LABELLED = 300  # cores on the picture, used or not, up to which layers are written
 
@@ -213,19 +216,32 @@ def _layer_key(figure: Figure, mapped: MappedNetwork) -> None:
     )  # fmt: skip
 
 
+def check_picture(path: Path) -> None:
+    """Refuse a place for a picture that another kind of file has, or another kind of picture.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.suffix.lower() not in ("", ".png"):
+        raise InputError(f"{path}: ends in {path.suffix}; expected .png, which is what is written")
+    check_replaceable(path, "PNG", PNG)
+
+
 def mesh_picture(mapped: MappedNetwork, path: Path) -> None:
     """Write the mesh as a PNG: utilisation of the cores and traffic at the mapping's rates.
 
     Raises
     ------
+    InputError
+        If there is a file of another kind.
     OSError
         If the file cannot be written.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import StrMethodFormatter
 
-    from eqchip.emulator.files import replacing
-
+    check_picture(path)
     left, right, top, bottom = _frame(mapped)
     wide = right - left  # in tiles; one is an inch, more in a small picture, less in a large one
     scale = min(max(1.0, NARROWEST_PICTURE / wide), WIDEST_PICTURE / wide)

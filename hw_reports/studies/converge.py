@@ -10,6 +10,7 @@ from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.convergence import Experiment, Study, check_repeats, measure
 from eqchip.emulator.studies.convergence_search import (
@@ -177,10 +178,11 @@ def _write(document: dict[str, Any], out: Path) -> None:
     """The document, its table and its figure."""
     from eqchip.hw_reports.studies.convergence_plot import figure
 
-    write_text(out / "converge.json", json.dumps(document, ensure_ascii=False) + "\n")
-    write_text(out / "converge.csv", words.to_csv(document))
-    with replacing(out / "converge.png") as file:
-        figure(document).savefig(file, format="png")
+    with alone(out):
+        write_text(out / "converge.json", json.dumps(document, ensure_ascii=False) + "\n")
+        write_text(out / "converge.csv", words.to_csv(document))
+        with replacing(out / "converge.png") as file:
+            figure(document).savefig(file, format="png")
 
 
 def _invocation(**settings: Any) -> str:

@@ -102,23 +102,30 @@ def sweep(
     kept, points = folder / "sweep.toml", Points(folder / "points.jsonl")
     asked = _asked(file, axes, kept)
     check_points(asked)
-    if kept.exists():
-        check_same(read_sweep(kept), asked, kept)
+    _check_kept(kept, asked)
     made = provenance(command_line())
     place = None if data is None else str(data)
     if not kept.exists():
         check_data(asked, place)
     folder.mkdir(parents=True, exist_ok=True)
-    with points.claim():
+    progress = progress or Silent()
+    with points.claim(progress):
+        _check_kept(kept, asked)  # of another process meanwhile
         if not kept.exists():
             write_text(kept, to_toml(asked, made))
         rows = points.read()
-        _train(asked, points, rows, priced, place, workers, dask, progress or Silent())
-    document = _document(asked, rows, priced, made)
-    for cost in COSTS:
-        with replacing(folder / f"accuracy-{cost}.png") as image:
-            save(document, cost, image)
+        _train(asked, points, rows, priced, place, workers, dask, progress)
+        document = _document(asked, rows, priced, made)
+        for cost in COSTS:
+            with replacing(folder / f"accuracy-{cost}.png") as image:
+                save(document, cost, image)
     return {**document, "points": rows}
+
+
+def _check_kept(kept: Path, asked: Sweep) -> None:
+    """Refuse a directory with another sweep in it."""
+    if kept.exists():
+        check_same(read_sweep(kept), asked, kept)
 
 
 def _asked(file: str | Path | None, axes: Mapping[str, Sequence[Any]] | None, kept: Path) -> Sweep:

@@ -16,6 +16,7 @@ from eqchip.emulator.description.phases import Nudged, Phase
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.locks import alone
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
@@ -193,8 +194,10 @@ def _write(watched: Watched, made: dict[str, Any], out: Path, progress: Progress
         bar.advance()
         drawn = picture_png(made)
         bar.advance()
-    write_text(out / "watch.json", json.dumps(made, ensure_ascii=False, allow_nan=False) + "\n")
-    write_text(out / "events.csv", events_csv(watched))
-    with replacing(out / "watch.png") as file:
-        file.write(drawn)
-    write_text(out / "watch.html", text)
+    numbers = json.dumps(made, ensure_ascii=False, allow_nan=False) + "\n"
+    with alone(out):
+        write_text(out / "watch.json", numbers)
+        write_text(out / "events.csv", events_csv(watched))
+        with replacing(out / "watch.png") as file:
+            file.write(drawn)
+        write_text(out / "watch.html", text)

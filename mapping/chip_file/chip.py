@@ -23,6 +23,7 @@ from pydantic_core import PydanticCustomError
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.files import decoded, read_bytes
 from eqchip.mapping import kinds
 from eqchip.mapping.chip_file.base import derived, without_nothing
 from eqchip.mapping.chip_file.capabilities import Capability
@@ -348,7 +349,7 @@ def _load(name_or_path: str | Path, deepest: int) -> Chip:
         return parse_chip(source.read_bytes(), f"{name_or_path}.toml", deepest)
     path = Path(name_or_path)
     try:
-        return parse_chip(path.read_bytes(), str(path), deepest)
+        return parse_chip(read_bytes(path), str(path), deepest)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; expected a chip file") from None
     except OSError as error:
@@ -362,7 +363,7 @@ def parse_chip(text: bytes, where: str, deepest: int = DEEPEST) -> Chip:
     stand on one another.
     """
     try:
-        document: dict[str, Any] = tomllib.loads(text.decode())
+        document: dict[str, Any] = tomllib.loads(decoded(text))
     except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
         raise InputError(f"{where}: no valid TOML ({' '.join(str(error).split())})") from None
     if document.get("format") != FORMAT:

@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from small_runs import arrays_of, assert_same_end, few_digits, small_config
 
-from eqchip.emulator import files
+from eqchip.emulator import files, locks
 from eqchip.emulator.description.config import read_config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
@@ -240,12 +241,27 @@ def test_arbitrary_metrics_are_refused_but_for_a_last_line_cut_short(new_run, co
 
 def test_a_checkpoint_of_more_epochs_than_there_are_lines_is_refused(run):
     path = run / "metrics.jsonl"
-    line = path.read_text()
-    for text in ("", line + line):
-        path.write_text(text)
-        assert "expected one of each epoch from 1 to 1" in (
-            refusal(path, lambda: resume(run)) or ""
-        )
+    for change in (path.unlink, lambda: path.write_text("")):
+        change()
+        told = refusal(path, lambda: resume(run)) or ""
+        assert "expected one of each epoch from 1 to 1" in told
+        assert "without checkpoint.npz the run begins anew" in told
+    (run / "checkpoint.npz").unlink()  # as it says
+    resume(run)
+    assert [row["epoch"] for row in RunDirectory(run).metrics()] == [1, 2, 2]
+
+
+def test_of_an_epoch_that_two_processes_trained_the_last_line_is_kept(run):
+    path = run / "metrics.jsonl"
+    (line,) = path.read_text().splitlines()
+    first = json.dumps({**json.loads(line), "seconds": 77.0})
+    path.write_text(f"{first}\n{line}\n")
+    told = refusal(path, RunDirectory(run).metrics) or ""
+    assert "holds an epoch twice" in told and "--resume keeps the last" in told
+    resume(run)
+    rows = RunDirectory(run).metrics()
+    assert [row["epoch"] for row in rows] == [1, 2, 2]
+    assert rows[0] == json.loads(line)
 
 
 # --- foreign ------------------------------------------------------------------------------
@@ -410,7 +426,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-@pytest.mark.parametrize("call", ["fsync", "replace", "fdopen", "chmod"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "fdopen", "open"])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     writer, call, tmp_path, monkeypatch
 ):
@@ -456,17 +472,90 @@ def test_a_failing_write_of_metrics_names_the_file(run, monkeypatch):
     assert failure.value.filename == str(run / "metrics.jsonl")
 
 
-def test_written_files_can_be_read_by_others(tmp_path):
+def refused(*arguments: Any, **more: Any) -> None:
+    raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_written_files_have_the_permissions_that_the_umask_leaves(mask, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "chmod", refused)  # as on some file systems
+    before = os.umask(mask)
+    try:
+        write_text(tmp_path / "file", "text")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_the_directory_is_synced_after_a_rename(tmp_path, monkeypatch):
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "replace", lambda *a: (done.append("rename"), replace(*a)))
+
+    def synced(handle: int) -> None:
+        done.append("directory" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", synced)
     write_text(tmp_path / "file", "text")
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+    assert done == ["file", "rename", "directory"]
+
+
+def test_a_directory_that_cannot_be_synced_is_no_error(tmp_path, monkeypatch):
+    fsync = os.fsync
+
+    def unsynced(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", unsynced)
+    write_text(tmp_path / "file", "text")
+    assert everything_in(tmp_path) == {"file": b"text"}
+
+
+LEFT = ".eqchip-0123456789abcdef.part"
 
 
 def test_leftovers_of_a_killed_writer_are_removed_and_nothing_else(tmp_path):
-    names = [".file.npz.abc", ".file.npz.", "file.npz", ".file.np.abc", ".other.npz.abc"]
+    names = [LEFT, ".network.npz.bak", ".eqchip-mine.part", ".file.0123456789abcdef.part", "file"]
     for name in names:
         (tmp_path / name).write_text("")
-    files.remove_leftovers(tmp_path / "file.npz")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[2:])
+    write_text(tmp_path / "file", "text")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
+
+
+def test_what_another_process_is_writing_is_no_leftover(tmp_path):
+    pytest.importorskip("fcntl")
+    with files.replacing(tmp_path / "one") as file:
+        file.write(b"whole")
+        write_text(tmp_path / "other", "text")
+        assert sum(name.endswith(".part") for name in everything_in(tmp_path)) == 1
+    assert everything_in(tmp_path) == {"one": b"whole", "other": b"text"}
+
+
+@pytest.mark.parametrize("place", [os.devnull, "folder", "pipe"])
+def test_what_is_no_file_is_not_replaced(place, tmp_path):
+    (tmp_path / "folder").mkdir()
+    if place == "pipe":
+        os.mkfifo(tmp_path / place)
+    before = (tmp_path / place).stat().st_mode
+    with pytest.raises(OSError, match=r"Is a directory|is no regular file"):
+        write_text(tmp_path / place, "text")
+    assert (tmp_path / place).stat().st_mode == before
+
+
+@pytest.mark.parametrize("name", [*READERS, "activity.json", ".lock"])
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(name, run):
+    pytest.importorskip("fcntl")
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    if name == ".lock":  # opened to write, which does not wait either
+        resume(run)
+    elif name == "activity.json":
+        assert "is no regular file" in (refusal(run / name, RunDirectory(run).firing_rates) or "")
+    else:
+        assert refusal(run if name == "config.toml" else run / name, lambda: READERS[name](run))
 
 
 @pytest.mark.parametrize("at", range(1, 14, 3))
@@ -521,11 +610,89 @@ def test_a_file_that_may_not_grow_is_one_line_and_the_checkpoint_stays_whole(run
     assert refusal(run, lambda: RunDirectory(run).load_checkpoint()) is None
 
 
+# --- one writer at a time -----------------------------------------------------------------
+
+
 def test_a_run_that_another_process_trains_is_left_alone(tmp_path):
     run = RunDirectory.create(tmp_path / "run", small_config())
     with run.claim():
         with pytest.raises(InputError, match="another process is training this run"):
             fit(RunDirectory(run.path), few_digits(), threads=1)
         assert run.metrics() == []
+        # An editor's save, rsync or git replace the settings: the lock is another file's.
+        write_text(run.path / "config.toml", (run.path / "config.toml").read_text())
+        with pytest.raises(InputError, match="another process is training this run"):
+            fit(RunDirectory(run.path), few_digits(), threads=1)
     with run.claim():  # given back
         pass
+
+
+class Hearing(Silent):
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.heard.append(text)
+
+
+def test_a_network_file_system_locks_what_is_open_to_write_alone(run, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    flock = fcntl.flock
+
+    def of_nfs(file: int, how: int) -> None:
+        """As flock(2) says of NFS: an exclusive lock needs a file that is open for writing."""
+        if fcntl.fcntl(file, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        flock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", of_nfs)
+    listener = Hearing()
+    with RunDirectory(run).claim(listener):
+        told = refusal(run, lambda: resume(run))
+        assert told is not None and "another process is training this run" in told
+    assert listener.heard == []
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EBADF, errno.EOPNOTSUPP, None])
+def test_that_nothing_can_be_locked_is_said(code, run, monkeypatch):
+    if code is None:
+        monkeypatch.setattr(locks, "LOCKS", False)
+    else:
+        fcntl = pytest.importorskip("fcntl")
+
+        def unlocked(file: int, how: int) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(fcntl, "flock", unlocked)
+    listener = Hearing()
+    fit(RunDirectory(run), few_digits(), threads=1, progress=listener)
+    reason = "this system has none" if code is None else os.strerror(code)
+    assert listener.heard[0] == (
+        f"{run / '.lock'}: no lock ({reason}); nothing keeps a second process from training this "
+        "run meanwhile"
+    )
+
+
+# --- killed at the start ------------------------------------------------------------------
+
+
+def test_a_directory_that_a_killed_start_left_can_be_begun_again(tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    for name in (LEFT, ".lock"):
+        (path / name).write_text("")
+    told = refusal(path, lambda: RunDirectory(path)) or ""
+    assert "killed before its settings were written, it can be begun again there" in told
+    run = RunDirectory.create(path, small_config())
+    assert set(everything_in(run.path)) == {"config.toml", ".lock"}
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".network.npz.bak", "metrics.jsonl"])
+def test_a_directory_that_holds_anything_else_is_not_begun_in(name, tmp_path):
+    for found in (name, LEFT, ".lock"):
+        (tmp_path / found).write_text("")
+    with pytest.raises(InputError, match="exists and is not empty"):
+        RunDirectory.create(tmp_path, small_config())
+    assert len(everything_in(tmp_path)) == 3

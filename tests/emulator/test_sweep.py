@@ -467,7 +467,8 @@ def test_the_command_end_to_end_and_on_after_a_kill(tmp_path, capsys):
     document = json.loads(shown.out)
     assert shown.err == ""
     names = {path.name for path in out.iterdir()}
-    assert names == {"sweep.toml", "points.jsonl", "accuracy-energy.png", "accuracy-memory.png"}
+    pictures = {"accuracy-energy.png", "accuracy-memory.png"}
+    assert names == {"sweep.toml", "points.jsonl", ".lock", *pictures}
     for name in ("accuracy-energy.png", "accuracy-memory.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     assert len(document["rows"]) == len(document["points"]) == 4

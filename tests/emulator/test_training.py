@@ -303,7 +303,8 @@ def test_resume_after_kills_at_any_moment_gives_identical_weights(whole, tmp_pat
     assert kills >= 2
     fit(RunDirectory(run.path), few_digits(), threads=1)
     assert_same_end(run, whole("momentum"))
-    assert not [path.name for path in run.path.iterdir() if path.name.startswith(".")]
+    hidden = [path.name for path in run.path.iterdir() if path.name.startswith(".")]
+    assert hidden == [".lock"]
 
 
 def test_a_line_that_a_kill_cut_short_is_written_again(whole, tmp_path):

@@ -122,6 +122,7 @@ def test_a_run_directory_holds_what_is_promised(trained):
         "network.npz",
         "activity.json",
         "report",
+        ".lock",
     }
     text = (folder / "run" / "config.toml").read_text()
     assert 'format = "eqchip-config 1"' in text and "eqchip train --layers 64-9-10" in text

@@ -13,8 +13,11 @@ from eqchip.cli.options import shared
 from eqchip.cli.output import Output, output_options
 from eqchip.emulator.data.datasets import DATA_VARIABLE
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import check_replaceable
 
 TRAINED, MINIBATCH = 2000, 20  # samples, of which an epoch is extrapolated; at a time
+
+BEGINS = b'{\n  "format": "eqchip-bench'  # how all documents do
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -124,6 +127,7 @@ def check_writable(out: Path | None) -> None:
         raise InputError(f"{out}: is a directory; expected the name of a file")
     if not out.parent.is_dir():
         raise InputError(f"{out}: directory {out.parent} does not exist; expected one that does")
+    check_replaceable(out, "document of a benchmark", BEGINS)
 
 
 def trained_on(samples: int | None, epoch: bool) -> int:
