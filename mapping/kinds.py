@@ -26,11 +26,12 @@ PHASES = (*TRAINING, INFERENCE)
 SPIKES, SYNAPSES, UPDATES = "spikes", "synaptic events", "neuron updates"
 SENT, RECEIVED, HOPS, CROSSINGS = "messages sent", "messages received", "hops", "chip crossings"
 WRITES, SIGNALS, READ_OUT = "weight updates", "phase signals", "read-out"
+PROCESSORS, HOST = "embedded processors", "host"
 STEPS, OPERATIONS, MEMORY, POWER = "steps", "operations", "memory accesses", "power"
 # In the order in which a report lists what was counted.
 GROUPS = (
-    SPIKES, SYNAPSES, UPDATES, SENT, RECEIVED, HOPS, CROSSINGS, WRITES, SIGNALS, READ_OUT, STEPS,
-    OPERATIONS, MEMORY, POWER,
+    SPIKES, SYNAPSES, UPDATES, SENT, RECEIVED, HOPS, CROSSINGS, WRITES, SIGNALS, READ_OUT,
+    PROCESSORS, HOST, STEPS, OPERATIONS, MEMORY, POWER,
 )  # fmt: skip
 # What a core does one after the other, in the order of a step; and what takes the mesh its time.
 ON_CORES = (UPDATES, SYNAPSES, SPIKES, SENT, RECEIVED)
@@ -116,8 +117,25 @@ _ROWS = (
           colour="#2f6b3a"),
     Event("readout_event", "synaptic events of errors", READ_OUT, shown="readout_events",
           prices=(), colour="#3d5a80"),
+    # Three counts of a write: the learning engine read the synapse, its product was not 0, its
+    # stored number differs afterwards. A chip file prices the one that its engine pays for.
+    Event("synapse_visit", "synapses visited to learn", WRITES, shown="synapses_visited",
+          colour="#f2cf7a"),
     Event("weight_update", "weight updates", WRITES, "weights_attempted", shown="weight_updates",
           colour="#E69F00"),
+    Event("weight_change", "weights changed", WRITES, shown="weights_changed", colour="#9c6c00"),
+    # What processors beside the cores do, one step or one sample after the other.
+    Event("management", "steps managed", PROCESSORS, shown="steps_managed", prices=("time",),
+          colour="#56106e"),
+    Event("learning_epoch", "learning epochs", PROCESSORS, shown="learning_epochs",
+          colour="#bb3754"),
+    Event("schedule_write", "coefficients written for a step", PROCESSORS,
+          shown="schedule_writes", colour="#781c6d"),
+    Event("state_copy", "unit states saved or restored", PROCESSORS, shown="state_copies",
+          colour="#a52c60"),
+    Event("host_message", "messages from or to the host", HOST, shown="host_messages",
+          colour="#6b6b47"),
+    Event("host_byte", "bytes from or to the host", HOST, shown="host_bytes", colour="#9a9a73"),
     Event("barrier", "barriers", STEPS, colour="#CC79A7"),
     Event("reset", "resets", STEPS, colour="#D55E00"),
     # On a chip with a clock, or with a fixed time step.
@@ -142,6 +160,8 @@ _ROWS = (
     Event("access_1_mib", "accesses to 1 MiB", MEMORY),
     Event("access_dram", "accesses to DRAM", MEMORY),
     Event("static", "static power", POWER, follows="time", prices=(), colour="#8a9099"),
+    Event("management_power", "power of embedded processors", POWER, follows="time", prices=(),
+          colour="#b9bec4"),
 )  # fmt: skip
 EVENTS = {row.name: row for row in _ROWS}
 
@@ -174,9 +194,11 @@ def unknown(name: str, known: Iterable[str]) -> InputError:
     return InputError(f"event kind {name!r} is unknown; expected one of {', '.join(known)}")
 
 
-def priced() -> tuple[str, ...]:
-    """The kinds that a chip file may have a figure for."""
-    return tuple(row.name for row in EVENTS.values() if row.prices)
+def priced(table: Table | None = None) -> tuple[str, ...]:
+    """The kinds that a chip file may have a figure for, in one of its tables or in any."""
+    return tuple(
+        row.name for row in EVENTS.values() if (table in row.prices if table else row.prices)
+    )
 
 
 def of_groups(*groups: str) -> Iterator[Event]:

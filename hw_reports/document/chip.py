@@ -8,7 +8,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import STATIC, energy_of, kinds_of
+from eqchip.hw_reports.pricing.entries import MANAGEMENT_POWER, STATIC, energy_of, kinds_of
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.executable import executable
 from eqchip.mapping.chip_file.figures import STATUSES, Area, Limit
@@ -16,6 +16,8 @@ from eqchip.mapping.kinds import TRAINING
 
 WEAK_SHARE = 0.01  # of the training energy: below, a coefficient's weakness does not show
 SHOWN_WEAKEST = 5
+# The kind that a power decides; that of a core is the chip's, shared out, and decides nothing.
+_OF_POWER = {"chip": STATIC, "core": "", "management": MANAGEMENT_POWER}
 # What a table of a chip file decides, and the kind where its keys are none.
 _OF_TABLE: dict[str, tuple[str, str | None]] = {
     "energy": ("energy", None),
@@ -23,6 +25,7 @@ _OF_TABLE: dict[str, tuple[str, str | None]] = {
     "barrier": ("time", "barrier"),
     "clock": ("energy", "clock_cycle"),
     "static_power": ("energy", STATIC),
+    "step_floor": ("time", "step_floor"),
 }
 
 
@@ -43,7 +46,10 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
         "copies": chip.copies,
         "coefficients": coefficients,
         "unknown": [{"name": name, "why": why} for name, why in chip.unknown.items()],
-        "included": [{"name": name, "in": where} for name, where in chip.included.items()],
+        "included": [
+            {"name": name, "in": where} for name, where in {**chip.included, **chip.absent}.items()
+        ],
+        "visits": None if chip.learning_engine is None else chip.learning_engine.visits,
         "weakest": _weakest(coefficients),
         "shares_kernels": chip.shares_kernels,
         "area": {part: area.model_dump(mode="json") for part, area in chip.area.items()},
@@ -83,10 +89,7 @@ def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
 
 
 def _decides(address: str) -> tuple[str, str]:
-    """Energy or time, and the kind of event, of a coefficient at an address of a chip file.
-
-    The power of a core is the chip's, shared out, and decides nothing.
-    """
+    """Energy or time, and the kind of event, of a coefficient at an address of a chip file."""
     table, _, key = address.partition(".")
     if table not in _OF_TABLE:
         raise InputError(
@@ -94,8 +97,8 @@ def _decides(address: str) -> tuple[str, str]:
             f"of {', '.join(_OF_TABLE)}"
         )
     of, kind = _OF_TABLE[table]
-    if address == "static_power.core":
-        return of, ""
+    if table == "static_power":
+        return of, _OF_POWER[key]
     return of, key if kind is None else kind
 
 

@@ -18,7 +18,9 @@ from eqchip.hw_reports.pricing.entries import (
 )
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import figure_dict, total
-from eqchip.mapping.kinds import PHASES, TRAINING, UPDATE
+from eqchip.mapping.kinds import PHASES, POWER, TRAINING, UPDATE, names_of
+
+POWERS = names_of(POWER)  # drawn whatever happens
 
 
 def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
@@ -31,7 +33,9 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     return {
         **{name: sum_.to_dict() for name, sum_ in groups.items()},
         "dynamic": {
-            name: total(e.energy for e in found if e.phase in phases and e.kind != STATIC).to_dict()
+            name: total(
+                e.energy for e in found if e.phase in phases and e.kind not in POWERS
+            ).to_dict()
             for name, phases in SUMS
         },
         "by_phase": {phase: energy_of(found, (phase,)).to_dict() for phase in PHASES},

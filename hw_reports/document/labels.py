@@ -37,6 +37,7 @@ _TIME = {
     "mesh": "busiest link",
     "idle": "idle time",
     "period": "nominal periods",
+    "step_floor": "waiting for the least time of a step",
 }
 
 

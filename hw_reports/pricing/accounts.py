@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.pricing import readout, simulated, timing
+from eqchip.hw_reports.pricing import processors, readout, simulated, timing
 from eqchip.hw_reports.pricing.account_types import Accounts, Cores, Simulated
-from eqchip.hw_reports.pricing.entries import Counts, Entry, core_counts, entries
+from eqchip.hw_reports.pricing.entries import Counts, core_counts
 from eqchip.hw_reports.pricing.onchip_update import learning_of, update_on_chip
 from eqchip.hw_reports.pricing.phases import (
     barriers_of,
-    count_kinds,
     inject,
     periods_of,
     rows_of,
     step_counts_of,
 )
 from eqchip.hw_reports.pricing.readout import READ_OUT_MESSAGE, Told
+from eqchip.hw_reports.pricing.settle import Aside, settle
 from eqchip.hw_reports.pricing.signals import SIGNAL, Signals, signals
 from eqchip.hw_reports.pricing.simulated import Work
 from eqchip.hw_reports.pricing.timing import PhaseTime
-from eqchip.hw_reports.pricing.totals import Sum
 from eqchip.hw_reports.pricing.without_cores import by_events, of_arithmetic
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
@@ -39,15 +37,6 @@ def account(replay: Replay) -> Accounts:
     if replay.chip.model == "arithmetic":
         return of_arithmetic(replay, replay.chip)
     return by_events(replay, in_steps)
-
-
-class _Aside(NamedTuple):
-    """What comes with its energy and its time, beside the events of a phase."""
-
-    phase: str
-    kind: str  # that its time is laid on
-    time: Sum
-    entries: list[Entry]
 
 
 def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) -> Accounts:
@@ -71,34 +60,21 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
         kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
+        kinds |= processors.beside(replay, mapped, phase, kinds["barrier"])
+    inject(replay, counts)
     if in_steps is None:
         relaxing, told = _step_times(replay, mapped), None
     else:
         relaxing, told = _simulated_times(replay, mapped, in_steps)
     times = {phase: update.time if phase == UPDATE else relaxing[phase] for phase in counts}
-    before = timing.reset(replay.chip)
-    seconds = {
-        phase: time.total + before if phase in (FREE, INFERENCE) else time.total
-        for phase, time in times.items()
-    }
-    inject(replay, counts, seconds)
-    critical = {phase: dict(time.critical) for phase, time in times.items()}
-    if before.figure is not None:
-        critical[FREE]["reset"] = critical[INFERENCE]["reset"] = before.figure.value
     found = None if replay.written is None else signals(replay.config, mapped)
     asides = _asides(found, exchanged)
-    for one in asides:
-        seconds[one.phase] += one.time
-        if one.time.figure is not None:
-            critical[one.phase][one.kind] = one.time.figure.value
-    priced = [entry for one in asides for entry in one.entries]
-    listed = entries(counts, seconds, replay.chip, mapped.chips, priced)
-    count_kinds(priced, counts)
+    settled = settle(counts, times, replay.chip, mapped.chips, asides)
     return Accounts(
         counts,
-        listed,
-        seconds,
-        critical,
+        settled.entries,
+        settled.seconds,
+        settled.critical,
         Cores(training, inference, update.updates, times),
         told,
         update.learned,
@@ -107,14 +83,14 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
     )
 
 
-def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[_Aside]:
+def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[Aside]:
     """Signals of phases, and what a read-out exchanges."""
     found = []
     if told is not None:
         for phase, rounds in told.rounds.items():
-            found.append(_Aside(phase, SIGNAL, told.time * rounds, [told.entry(phase)]))
+            found.append(Aside(phase, SIGNAL, told.time * rounds, [told.entry(phase)]))
     for phase, one in exchanged.items():
-        found.append(_Aside(phase, READ_OUT_MESSAGE, one.time, one.entries(phase)))
+        found.append(Aside(phase, READ_OUT_MESSAGE, one.time, one.entries(phase)))
     return found
 
 

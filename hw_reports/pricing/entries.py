@@ -24,10 +24,11 @@ from eqchip.hw_reports.pricing.timing import TIME
 from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, total
 from eqchip.mapping import kinds
 from eqchip.mapping.activity.cores import CoreActivity
-from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.chip_file.chip import Chip, StaticPart
 from eqchip.mapping.kinds import INFERENCE, PHASES, TRAINING, counts_of
 
-STATIC = "static"  # the one kind that is a power, and no event
+STATIC, MANAGEMENT_POWER = "static", "management_power"  # powers, and no events
+MANAGED = "management"  # the kind of the steps in which embedded processors take part
 # What costs are summed over: a training sample, and an inference.
 SUMS: tuple[tuple[str, Sequence[str]], ...] = (
     ("training", TRAINING),
@@ -111,8 +112,13 @@ def entries(
     found = list(priced)
     for phase, counted in counts.items():
         for kind, count in counted.items():
-            found.append(_marginal(kind, phase, count, chip))
+            if (
+                "energy" in kinds.event(kind).prices
+            ):  # what only takes time has no energy of its own
+                found.append(_marginal(kind, phase, count, chip))
         found += _standing(phase, times[phase], chip, chips)
+        if MANAGED in counted:
+            found += _power(MANAGEMENT_POWER, "management", phase, times[phase], chip, chips)
     return sorted(found, key=lambda one: (kinds.order(one.kind), PHASES.index(one.phase)))
 
 
@@ -148,18 +154,12 @@ def _marginal(kind: str, phase: str, count: np.ndarray, chip: Chip) -> Entry:
     if figure is None:
         lacks = Sum(None, (lacking(kind, "energy"),))
         return Entry(kind, phase, events, lacks, chip.why_unknown(f"energy.{kind}"), count)
-    return Entry(kind, phase, events, Sum(figure), chip.included.get(f"energy.{kind}"), count)
+    return Entry(kind, phase, events, Sum(figure), chip.why_free(f"energy.{kind}"), count)
 
 
 def _standing(phase: str, time: Sum, chip: Chip, chips: int) -> list[Entry]:
     """What is drawn as long as a phase lasts: static power, and the cycles of a clock."""
-    found = []
-    power = static_power(chip, chips)
-    if power is not None:
-        found.append(_standing_entry(STATIC, phase, None, time, power))
-    elif "static_power.chip" not in chip.included:
-        why = chip.why_unknown("static_power.chip")
-        found.append(Entry(STATIC, phase, None, Sum(None, ("static energy",)), why))
+    found = _power(STATIC, "chip", phase, time, chip, chips)
     cycle = chip.energy.get("clock_cycle")
     if cycle is not None and chip.clock is not None:
         clock = chip.clock.si
@@ -169,8 +169,21 @@ def _standing(phase: str, time: Sum, chip: Chip, chips: int) -> list[Entry]:
     return found
 
 
+def _power(
+    kind: str, part: StaticPart, phase: str, time: Sum, chip: Chip, chips: int
+) -> list[Entry]:
+    """A power that is drawn all the time; none where it is part of another, or there is none."""
+    power, address = static_power(chip, chips, part), f"static_power.{part}"
+    if power is not None:
+        return [_standing_entry(kind, phase, None, time, power)]
+    if chip.why_free(address) is not None:
+        return []
+    lacks = Sum(None, (lacking(kind.removesuffix("_power"), "energy"),))
+    return [Entry(kind, phase, None, lacks, chip.why_unknown(address))]
+
+
 def _standing_entry(kind: str, phase: str, count: float | None, time: Sum, power: Figure) -> Entry:
-    energy = drawn(time, power, kind.replace("_", " "))
+    energy = drawn(time, power, kind.removesuffix("_power").replace("_", " "))
     return Entry(kind, phase, count, energy, None if energy.figure else "the time is not known")
 
 

@@ -7,8 +7,8 @@ spikes and synaptic events while it trained (``metrics.jsonl``), and these are t
 * spikes, active updates, messages, hops and crossings follow its spikes: as many of each per
   spike as in the replay;
 * every unit is updated in every step, so the rest of the updates are inactive ones;
-* weight updates, barriers, resets, signals of phases and what a read-out outside the dynamics
-  exchanges are the same for every sample;
+* weight updates, barriers, resets, signals of phases, what processors and host do, and what a
+  read-out outside the dynamics exchanges are the same for every sample;
 * of the time, what the deciding core or link spends on each kind follows the same factors.
 
 A network that learned on the chip counted what it wrote as well, and for whom it sent messages:
@@ -27,7 +27,8 @@ from eqchip.emulator.training.runs import metric
 from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total
-from eqchip.mapping.kinds import EVENTS, MESSAGES, TRAINING, UPDATE, event, names_of
+from eqchip.mapping.chip_file.figures import Visits
+from eqchip.mapping.kinds import EVENTS, MESSAGES, TRAINING, UPDATE, WRITES, event, names_of
 
 EXPLANATION = (
     "The spikes and synaptic events of each epoch are those counted while it trained; messages "
@@ -63,6 +64,8 @@ class Learned:
         Which units of the metrics the others follow.
     reach : tuple of float
         Messages that such a unit of each layer sends.
+    visits : {"lists", "axons", "sweep", None}
+        What the learning engine reads its synapses by.
     """
 
     attempted: float
@@ -71,16 +74,22 @@ class Learned:
     always: float
     source: str | None
     reach: tuple[float, ...]
+    visits: Visits | None = None
 
-    def factors(self, row: Mapping[str, Any]) -> dict[str, float]:
-        """By kind, how many times the replay's update an epoch's was."""
+    def factors(self, row: Mapping[str, Any], spiked: float) -> dict[str, float]:
+        """By kind, how many times the replay's update an epoch's was; `spiked`: its spikes."""
         sent = self.always
         if self.source is not None:
             units = _units(row, f"units_{self.source}_per_sample", len(self.reach))
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
-        return {"weight_update": writes, **dict.fromkeys(names_of(*MESSAGES), messages)}
+        visited = {"axons": spiked, "sweep": 1.0}.get(self.visits or "lists", writes)
+        return {
+            **dict.fromkeys(names_of(WRITES), writes),
+            "synapse_visit": visited,
+            **dict.fromkeys(names_of(*MESSAGES), messages),
+        }
 
 
 def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:
@@ -150,10 +159,11 @@ def epochs(
                 "expected a whole number of at least 1"
             )
         factors = _factors(row, counted)
-        updating = None if learned is None else learned.factors(row)
+        spiked = factors.get("spike", 1.0)
+        updating = None if learned is None else learned.factors(row, spiked)
         costs = []
         for writes in (1.0, 1.0 / minibatch):
-            scale = {**factors, "weight_update": writes}
+            scale = {**factors, **dict.fromkeys((*names_of(WRITES), "learning_epoch"), writes)}
             seconds = {p: _time(p, times[p], critical, scale, writes) for p in TRAINING}
             if updating is None or critical is None or learned is None:
                 energy = _energy(found, times, seconds, scale)

@@ -13,7 +13,7 @@ from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.mapping import kinds
-from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.chip_file.chip import Chip, StaticPart
 from eqchip.mapping.chip_file.figures import Span
 
 JOULE, WATT = "J", "W"
@@ -89,7 +89,7 @@ def price(counts: Mapping[str, float], chip: Chip) -> dict[str, Figure | None]:
     dict of str to Figure or None
         In joules, a key per key of `counts`. None: events happened, and the chip file has no
         energy for them (:meth:`Chip.why_unknown` says why). What the file names as included in
-        another figure costs nothing on top, and neither does what did not happen.
+        another figure or as absent costs nothing, and neither does what did not happen.
 
     Raises
     ------
@@ -111,16 +111,16 @@ def _price_one(kind: str, count: float, chip: Chip) -> Figure | None:
         raise kinds.unknown(kind, kinds.priced())
     _check_amount(f"count of {kind}", count)
     address = f"energy.{kind}"
-    if count == 0 or address in chip.included:
+    if count == 0 or chip.why_free(address) is not None:
         return Figure.zero()
     coefficient = chip.energy.get(kind)
     return None if coefficient is None else float(count) * Figure.of(coefficient.si)
 
 
-def static_power(chip: Chip, chips: int = 1) -> Figure | None:
+def static_power(chip: Chip, chips: int = 1, part: StaticPart = "chip") -> Figure | None:
     """What whole chips draw, whatever they do: in watts, None if the chip file does not know."""
     _check_amount("chips", chips)
-    power = chip.static_power.get("chip")
+    power = chip.static_power.get(part)
     return None if power is None else chips * Figure.of(power.si, WATT)
 
 

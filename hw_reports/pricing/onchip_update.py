@@ -54,8 +54,9 @@ def update_on_chip(replay: Replay, mapped: MappedNetwork) -> _Update:
         lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
     )
     attempted = updates.attempted / len(written)
-    time = timing.update(attempted, replay.chip, mapped.tiles)
-    return _Update(updates, {"weight_update": attempted}, time)
+    # All are written, so whatever the engine reads by, it reads them all.
+    counts = writes(attempted, attempted, updates.applied / len(written))
+    return _Update(updates, counts, timing.update(counts, replay.chip, mapped.tiles))
 
 
 def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
@@ -71,9 +72,15 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     run, samples = replay.training.run, range(len(replay.training.indices))
     known = [known_of(config, run, sample) for sample in samples]
     attempted = _attempted(replay, mapped, known)
+    visited = _visited(replay, mapped, attempted)
     per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
-    counts: Counts = {"weight_update": per_sample}
-    time = _together([timing.update(one, chip, tiles) for one in attempted], 1.0 / len(attempted))
+    shares = replay.written
+    each = [
+        writes(seen, one, one * shares.applied)
+        for seen, one in zip(visited, attempted, strict=True)
+    ]
+    counts: Counts = {kind: np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
+    time = _together([timing.update(one, chip, tiles) for one in each], 1.0 / len(each))
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
@@ -100,8 +107,8 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         always=mirroring + copying * sum(weights.codes.size for weights in mapped.weights[1:]),
         source=source,
         reach=tuple(reach.tolist()),
+        visits=None if chip.learning_engine is None else chip.learning_engine.visits,
     )
-    shares = replay.written
     return _Update(
         updates=WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),
         counts=counts,
@@ -122,6 +129,42 @@ def _attempted(replay: Replay, mapped: MappedNetwork, known: Sequence[Known]) ->
         for (k, copy), times in writes_of(replay.config, one).items():
             attempted[sample] += synapse_writes(mapped, k, copy == FORWARD, times)
     return attempted
+
+
+def writes(visited: np.ndarray, attempted: np.ndarray, changed: np.ndarray) -> Counts:
+    """The three counts of a write, as kinds of events, of each core."""
+    return {"synapse_visit": visited, "weight_update": attempted, "weight_change": changed}
+
+
+def _visited(replay: Replay, mapped: MappedNetwork, attempted: np.ndarray) -> np.ndarray:
+    """Synapses that the learning engine of each core reads after each sample, as `attempted`.
+
+    Unless it has lists, or nobody knows: those of axons that spiked, or all.
+    """
+    engine = replay.chip.learning_engine
+    found = np.zeros(attempted.shape)
+    if engine is None or engine.visits == "lists":
+        return attempted
+    for k in range(len(mapped.network.connections)):
+        shape = mapped.weights[k].codes.shape
+        for forward in (True, False):
+            if engine.visits == "sweep":
+                found += synapse_writes(mapped, k, forward, np.ones(shape, np.int64))
+                continue
+            for sample in range(len(found)):
+                spiked = _spiked(replay, k if forward else k + 1, sample)
+                ends = spiked[:, None] if forward else spiked[None, :]
+                found[sample] += synapse_writes(
+                    mapped, k, forward, np.broadcast_to(ends, shape).astype(np.int64)
+                )
+    return found
+
+
+def _spiked(replay: Replay, layer: int, sample: int) -> np.ndarray:
+    """Which units of a layer sent a spike in the phases of a sample, bool, (units,)."""
+    bits = replay.training.run.bits
+    assert bits is not None
+    return bits[layer][:, sample].reshape(len(bits[layer]), -1).any(axis=0)
 
 
 def _exchanged(

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from eqchip.emulator.description.network import Network
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.pricing import timing
-from eqchip.hw_reports.pricing.entries import Counts, Entry
-from eqchip.hw_reports.pricing.totals import Sum
+from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.mapping.activity.cores import step_counts
 from eqchip.mapping.activity.steps import StepCounts, phase_of_steps
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import synapse_count
-
-
-def count_kinds(told: Sequence[Entry], counts: dict[str, Counts]) -> None:
-    """Add what came with its energy to the counts that had to be priced."""
-    for entry in told:
-        counts[entry.phase][entry.kind] = np.array([entry.count])
 
 
 def step_counts_of(replay: Replay, mapped: MappedNetwork) -> dict[str, StepCounts]:
@@ -40,14 +30,13 @@ def rows_of(replay: Replay) -> dict[str, np.ndarray]:
     return {FREE: names == FREE, NUDGED: names == NUDGED, INFERENCE: of_inference}
 
 
-def inject(replay: Replay, counts: dict[str, Counts], seconds: dict[str, Sum]) -> None:
-    """Add the products of an input current, x W_0, which somebody has to compute."""
+def inject(replay: Replay, counts: dict[str, Counts]) -> None:
+    """Count the products of an input current, x W_0, which somebody has to compute."""
     runs = {FREE: replay.training.run, INFERENCE: replay.inference.run}
     for phase, run in runs.items():
         macs = float(run.activity.macs[:, 0].sum()) / run.activity.samples
         if macs:
             counts[phase]["mac"] = np.array([macs])
-            seconds[phase] += timing.time_of_one(replay.chip, "mac") * macs
 
 
 def copies_written(network: Network, chip: Chip) -> int:

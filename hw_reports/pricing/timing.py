@@ -7,12 +7,14 @@ over::
     core(c)  = sum over kinds of count(c) x time of one         (updates, events, spikes, messages)
     link(l)  = messages over the link x time of one hop in its direction (and of a crossing, if
                it leads to another chip)
-    step     = max(busiest core, busiest link) + barrier
+    step     = max(busiest core, busiest link) + barrier, but no less than the chip's step floor
 
 Cores and links work side by side, so the busiest decides. The weights are updated core by core,
 all cores at once, synapse by synapse, and a barrier ends it::
 
-    update   = max over cores of weights written x time of one weight update + barrier
+    update   = max over cores of sum over kinds of writes(c) x time of one + barrier   (likewise)
+
+What processors beside the cores do comes on top, after every step (``settle``).
 
 The low, nominal and high value of a step are computed each with the low, nominal and high
 times: the busiest core need not be the same. Queues at a link are not modelled: the time is a
@@ -27,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eqchip.hw_reports.pricing.figure import Figure
-from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, plus
+from eqchip.hw_reports.pricing.totals import Sum, banded, lacking
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
@@ -38,6 +40,7 @@ from eqchip.mapping.placement.route import Routes
 NOMINAL = 1  # place of the nominal value in a Span
 SECONDS = "s"
 BARRIER_TIME, TIME = "barrier time", "time"  # names of what is not known
+FLOOR = "step_floor"  # what the rest of a step is laid on that has less to do
 NONE = Span(0.0, 0.0, 0.0)
 RESOURCES = ("core", "mesh", "barrier")
 
@@ -120,6 +123,7 @@ def relaxation(
     if barrier is None:
         lacks.append(BARRIER_TIME)
     core, mesh, step = np.zeros(3), np.zeros(3), np.zeros(3)
+    least = floor_of(chip) if waits else NONE
     for level in range(3):
         working = busy(kinds, chip, level)
         load = crossed * link_seconds(routes, chip, level)
@@ -127,10 +131,13 @@ def relaxation(
         agreed = (barrier or NONE)[level]
         core[level] = slowest.sum() / samples
         mesh[level] = heaviest.sum() / samples
-        step[level] = (np.maximum(slowest, heaviest) + agreed).sum() / samples
+        lasting = np.maximum(slowest, heaviest) + agreed
+        step[level] = np.maximum(lasting, least[level]).sum() / samples
         if level == NOMINAL:
             decided = _decided(slowest, heaviest, agreed)
             critical = _critical(kinds, chip, working, load, hop_kinds, agreed)
+            rest = float(np.maximum(least[level] - lasting, 0.0).sum()) / samples
+            critical |= {FLOOR: rest} if rest else {}
             cores = working.sum(axis=(0, 1)) / samples
             steps = {
                 "core": slowest.mean(axis=1),
@@ -162,39 +169,57 @@ def reset(chip: Chip) -> Sum:
     return time_of_one(chip, "reset")
 
 
-def update(attempted: np.ndarray, chip: Chip, tiles: int) -> PhaseTime:
+def update(writes: Mapping[str, np.ndarray], chip: Chip, tiles: int) -> PhaseTime:
     """The time of one update of all weights.
 
     Parameters
     ----------
-    attempted : ndarray, shape (cores,)
-        Weights that each core writes, one after the other.
+    writes : mapping of kind to ndarray, shape (cores,)
+        Synapses that each core visits, writes and changes, one after the other.
     chip : Chip
     tiles : int
         As for :func:`relaxation`.
     """
-    one, barrier = time_of_one(chip, "weight_update"), chip.barrier_seconds(tiles)
-    most = float(attempted.max(initial=0))
-    written = None if one.figure is None else one.figure * most
-    agreed = None if barrier is None else Figure.of(barrier, SECONDS)
-    lacks = [*one.lacks] if most else []
-    lacks += [BARRIER_TIME] if barrier is None else []
-    work = written.value if written else 0.0
-    wait = agreed.value if agreed else 0.0
+    happened = [kind for kind, count in writes.items() if np.any(count)]
+    ones = {kind: time_of_one(chip, kind) for kind in writes}
+    barrier, least = chip.barrier_seconds(tiles), floor_of(chip)
+    unknown = [name for kind in happened for name in ones[kind].lacks]
+    known = not unknown or any(kind in chip.time for kind in happened)
+    lacks = [*unknown, *([BARRIER_TIME] if barrier is None else [])]
+    cores = [busy(writes, chip, level) for level in range(3)]
+    written = [float(each.max(initial=0.0)) for each in cores]
+    agreed = barrier or NONE
+    step = [max(w + a, f) for w, a, f in zip(written, agreed, least, strict=True)]
+    work, wait = written[NOMINAL], agreed.value
     longest = "core" if work >= wait else "barrier"
-    each = one.figure.value if one.figure else 0.0
+    first = cores[NOMINAL] if work else sum(writes.values())
+    busiest = int(np.argmax(first)) if happened else None
+    critical = {
+        kind: seconds_of(chip, kind).value * float(count[busiest or 0])
+        for kind, count in writes.items()
+        if kind in chip.time
+    }
+    rest = max(least[NOMINAL] - (work + wait), 0.0)
     return PhaseTime(
-        Sum(plus([written, agreed]), tuple(lacks)),
-        written,
+        Sum(
+            banded(step, SECONDS) if known or barrier is not None else None,
+            tuple(dict.fromkeys(lacks)),
+        ),
+        banded(written, SECONDS) if known else None,
         Figure.zero(SECONDS),
-        agreed,
-        {} if one.lacks and most else {name: float(name == longest) for name in RESOURCES},
-        {"weight_update": work, "barrier": wait},
-        int(attempted.argmax()) if most else None,
-        attempted * each,
+        None if barrier is None else Figure.of(barrier, SECONDS),
+        {} if unknown else {name: float(name == longest) for name in RESOURCES},
+        {**critical, "barrier": wait, **({FLOOR: rest} if rest else {})},
+        busiest,
+        cores[NOMINAL],
         {"core": np.array([work]), "mesh": np.zeros(1), "barrier": np.array([wait])},
         np.zeros(0, np.int64),
     )
+
+
+def floor_of(chip: Chip) -> Span:
+    """The least time of a step, in seconds; 0 where the chip file knows none."""
+    return NONE if chip.step_floor is None else chip.step_floor.si
 
 
 def serial_update(chip: Chip, attempted: float) -> Sum:
@@ -220,7 +245,7 @@ def time_of_one(chip: Chip, kind: str) -> Sum:
     found = chip.time.get(kind)
     if found is not None:
         return Sum(Figure.of(found.si, SECONDS))
-    if f"time.{kind}" in chip.included:
+    if chip.why_free(f"time.{kind}") is not None:
         return Sum(Figure.zero(SECONDS))
     return Sum(None, (lacking(kind, "time"),))
 

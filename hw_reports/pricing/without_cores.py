@@ -12,14 +12,14 @@ from eqchip.hw_reports.pricing.account_types import Accounts, Simulated
 from eqchip.hw_reports.pricing.entries import Counts, entries, layer_counts
 from eqchip.hw_reports.pricing.phases import (
     copies_written,
-    count_kinds,
     inject,
     periods_of,
     steps_of,
 )
+from eqchip.hw_reports.pricing.settle import count_kinds, in_turn
 from eqchip.hw_reports.pricing.simulated import PERIOD, PERIOD_TIME, Period
 from eqchip.hw_reports.pricing.timing import TIME
-from eqchip.hw_reports.pricing.totals import Sum
+from eqchip.hw_reports.pricing.totals import Sum, total
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 
@@ -56,7 +56,9 @@ def by_events(replay: Replay, in_steps: Accounts | None = None) -> Accounts:
             seconds |= {phase: period.seconds * n for phase, n in periods.items()}
             decides = PERIOD
         told = Simulated(period, periods, {}, {}, in_steps)
-    inject(replay, counts, seconds)
+    inject(replay, counts)
+    for phase, kinds in counts.items():
+        seconds[phase] = total([seconds[phase], *in_turn(kinds, replay.chip).values()])
     critical = _all_by(decides, seconds)
     told_of = [entry for phase, one in exchanged.items() for entry in one.entries(phase)]
     listed = entries(counts, seconds, replay.chip, priced=told_of)

@@ -10,7 +10,8 @@ from typing import Any
 
 ORIGIN = ("source", "status", "confidence", "note")  # of a figure; the base's are never taken over
 FOR_ALL = ("source", "status", "confidence")  # at the top of the file, for figures without
-PLAIN = ("arithmetic", "unknown", "included")  # tables whose entries are no figures
+REASONS = ("unknown", "included", "absent")  # tables of why there is no figure of its own
+PLAIN = ("arithmetic", *REASONS)  # tables whose entries are no figures
 WITHOUT_BAND = ("cores", "capabilities")  # tables whose figures have none
 NUMBERS = ("value", "low", "high")
 NO_BAND = "one figure; no band is known"
@@ -56,7 +57,7 @@ def changed(changes: Document) -> list[str]:
     """The addresses of what a file with a base says of its own."""
     found = []
     for table, entries in changes.items():
-        if isinstance(entries, dict) and table not in ("unknown", "included"):
+        if isinstance(entries, dict) and table not in REASONS:
             nested = all(isinstance(entry, dict) for entry in entries.values())
             found += [f"{table}.{key}" for key in entries] if nested else [table]
         elif isinstance(entries, list):
@@ -99,8 +100,11 @@ def _figure(old: Document, new: Document, origin: Document, banded: bool) -> Doc
 
 
 def _forget(found: Document, own: Document) -> None:
-    """A figure that is given is not unknown any more, and one that is unknown not given."""
-    for table in ("unknown", "included"):
+    """A figure that is given is not unknown any more, and one that is unknown not given.
+
+    And one that has another reason has the old one no longer.
+    """
+    for table in REASONS:
         given = {
             f"{name}.{key}"
             for name, entries in own.items()
@@ -108,12 +112,13 @@ def _forget(found: Document, own: Document) -> None:
             for key in (*entries, "")
         }
         given |= {address.removesuffix(".") for address in given}
+        given |= {address for other in REASONS if other != table for address in own.get(other, {})}
         found[table] = {
             address: why
             for address, why in found.get(table, {}).items()
             if address not in given or address in own.get(table, {})
         }
-    for address in (*own.get("unknown", {}), *own.get("included", {})):
+    for address in (address for table in REASONS for address in own.get(table, {})):
         table, _, key = address.partition(".")
         if not key:
             found.pop(table, None)

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +37,7 @@ from eqchip.mapping.chip_file.figures import (
     Coefficient,
     Duration,
     Energy,
+    Engine,
     Frequency,
     Limit,
     Power,
@@ -57,22 +58,27 @@ USUAL = "loihi1-davies"  # the chip that is taken where none is named
 Model = Literal["cores", "events", "arithmetic"]
 
 
-def _known(kind: str) -> str:
-    names = kinds.priced()
-    if kind not in names:
-        wanted = [repr(name) for name in names]
-        raise PydanticCustomError(
-            "literal_error",
-            "no event kind",
-            {"expected": f"{', '.join(wanted[:-1])} or {wanted[-1]}"},
-        )
-    return kind
+def _known(table: kinds.Table) -> Callable[[str], str]:
+    def check(kind: str) -> str:
+        names = kinds.priced(table)
+        if kind not in names:
+            wanted = [repr(name) for name in names]
+            raise PydanticCustomError(
+                "literal_error",
+                "no event kind",
+                {"expected": f"{', '.join(wanted[:-1])} or {wanted[-1]}"},
+            )
+        return kind
+
+    return check
 
 
-Kind = Annotated[str, AfterValidator(_known)]  # of an event that has a price
+# Of an event that has a price in that table.
+EnergyKind = Annotated[str, AfterValidator(_known("energy"))]
+TimeKind = Annotated[str, AfterValidator(_known("time"))]
 
-StaticPart = Literal["chip", "core"]
-PARTS: tuple[StaticPart, ...] = get_args(StaticPart)
+StaticPart = Literal["chip", "core", "management"]
+AreaPart = Literal["chip", "core"]
 DEEPEST = 8  # files that stand on one another
 
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -98,8 +104,11 @@ class Chip(Table):
     cores : Cores, optional
     energy, time : dict of str to Energy, Duration
         Marginal cost of one event, by the kinds of :mod:`eqchip.mapping.kinds`.
-    static_power : dict of {"chip", "core"} to Power
-        Drawn whatever happens; "core" is the chip's, shared out, and not to be added to it.
+    learning_engine : Engine, optional
+        What its learning engine reads of the synapses when it writes.
+    static_power : dict of {"chip", "core", "management"} to Power
+        Drawn whatever happens; "core" is the chip's, shared out, and not to be added to it;
+        "management" is that of the processors embedded in a chip beside its cores.
     clock : Frequency, optional
         Of a clocked chip, if ``energy.clock_cycle`` is part of the model.
     area : dict of {"chip", "core"} to Area
@@ -108,10 +117,15 @@ class Chip(Table):
         What it can do, by the names of :mod:`eqchip.mapping.chip_file.capabilities`.
     barrier : tuple of Barrier
         By rising number of active tiles; see :meth:`barrier_seconds`.
+    step_floor : Duration, optional
+        The least time of a step, barrier included: a step with less to do takes as long. What
+        processors do after every step is ``time.management``, and adds up.
     unknown : dict of str to str
         Address ("energy.barrier") to the reason why nobody knows it.
     included : dict of str to str
         Address to the figure that already contains it, so that it costs nothing on top.
+    absent : dict of str to str
+        Address to the reason why the chip has no such thing, which costs nothing.
     """
 
     format: Literal["eqchip-chip 1"]
@@ -125,14 +139,17 @@ class Chip(Table):
     arithmetic: FixedPoint | None = None
     cores: Cores | None = None
     capabilities: dict[Ability, Capability] = Field(default_factory=dict)
-    area: dict[StaticPart, Area] = Field(default_factory=dict)
+    area: dict[AreaPart, Area] = Field(default_factory=dict)
+    learning_engine: Engine | None = None
     static_power: dict[StaticPart, Power] = Field(default_factory=dict)
     clock: Frequency | None = None
-    energy: dict[Kind, Energy] = Field(default_factory=dict)
-    time: dict[Kind, Duration] = Field(default_factory=dict)
+    energy: dict[EnergyKind, Energy] = Field(default_factory=dict)
+    time: dict[TimeKind, Duration] = Field(default_factory=dict)
     barrier: tuple[Barrier, ...] = ()
+    step_floor: Duration | None = None
     unknown: dict[str, Text] = Field(default_factory=dict)
     included: dict[str, Text] = Field(default_factory=dict)
+    absent: dict[str, Text] = Field(default_factory=dict)
 
     @field_validator("arithmetic", mode="before")
     @classmethod
@@ -175,17 +192,19 @@ class Chip(Table):
         if ("clock_cycle" in self.energy) != (self.clock is not None):
             raise ValueError("clock and energy.clock_cycle belong together; expected both or none")
         given = {address for address, _ in self.figures()}
-        for table, entries in (("unknown", self.unknown), ("included", self.included)):
+        for table in ("unknown", "included", "absent"):
+            entries = getattr(self, table)
             for address in entries:
                 if address not in _addresses():
                     raise ValueError(
                         f"{table}.{address!r} is no figure of a chip; "
                         "expected an address such as energy.barrier, time.reset, static_power.chip"
                     )
-                if address in given or (table == "included" and address in self.unknown):
+                if address in given:
                     raise ValueError(
                         f"{table}.{address!r} is given as well; expected one of the two"
                     )
+            given |= {*entries}
         return self
 
     def barrier_seconds(self, active_tiles: int) -> Span | None:
@@ -238,6 +257,8 @@ class Chip(Table):
             yield f"time.{kind}", time
         for row in self.barrier:
             yield f"barrier.{row.active_tiles}", row
+        if self.step_floor is not None:
+            yield "step_floor", self.step_floor
         if self.cores is not None:
             for name, limit in self.cores.limits().items():
                 yield f"cores.{name}", limit
@@ -271,12 +292,16 @@ class Chip(Table):
         document = without_nothing(self.model_dump(mode="json", exclude_none=True))
         return tomli_w.dumps(document, multiline_strings=True)
 
+    def why_free(self, address: str) -> str | None:
+        """Why a figure costs nothing: another contains it, or there is no such thing; else None."""
+        return self.included.get(address, self.absent.get(address))
+
     def digest(self) -> str:
         """A short fingerprint of all that the file says."""
         document = self.model_dump(mode="json")
         if self.cores is not None and not self.shares_kernels:
             del document["cores"]["shared_kernels"]  # as before there was this key
-        for later in ("area", "capabilities"):
+        for later in ("area", "capabilities", "learning_engine", "step_floor", "absent"):
             if not document[later]:
                 del document[later]
         text = json.dumps(document, sort_keys=True)
@@ -291,16 +316,22 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+_TABLES: tuple[kinds.Table, ...] = ("energy", "time")
+
+
 def _addresses() -> frozenset[str]:
     """What a chip file may say that it does not know, or has in another figure."""
     return frozenset(
         [
-            *(f"{table}.{kind}" for table in ("energy", "time") for kind in kinds.priced()),
-            *(f"{table}.{part}" for table in ("static_power", "area") for part in PARTS),
+            *(f"{table}.{kind}" for table in _TABLES for kind in kinds.priced(table)),
+            *(f"static_power.{part}" for part in get_args(StaticPart)),
+            *(f"area.{part}" for part in get_args(AreaPart)),
             *(f"cores.{name}" for name in Cores.model_fields),
             "cores",
             "arithmetic",
             "clock",
+            "learning_engine",
+            "step_floor",
         ]
     )
 

@@ -22,6 +22,7 @@ MARKS = {
 }
 _MARK = "(" + "|".join(MARKS) + ")"
 
+Visits = Literal["lists", "axons", "sweep"]
 Text = Annotated[str, Field(strict=True, min_length=1, pattern=r"\S")]
 Number = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
@@ -135,6 +136,26 @@ class Barrier(Duration):
     """The time that all cores take to agree on the end of a step, with so many active tiles."""
 
     active_tiles: Positive
+
+
+class Engine(Table):
+    """What the learning engine of a chip reads of its synapses in a learning epoch.
+
+    Attributes
+    ----------
+    visits : {"lists", "axons", "sweep"}
+        "lists": the engine has lists of what is to be written, and reads nothing else. "axons":
+        every synapse of an axon that spiked since the epoch before. "sweep": every plastic
+        synapse of the core.
+    source, status, confidence, note : str
+        As of a figure.
+    """
+
+    visits: Visits
+    source: Text
+    status: Status
+    confidence: Mark
+    note: str = ""
 
 
 class Limit(Sourced):

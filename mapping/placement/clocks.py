@@ -68,11 +68,14 @@ def link_seconds(routes: Routes, chip: Chip, level: int) -> np.ndarray:
 
 
 def untimed(counts: Mapping[str, np.ndarray], chip: Chip) -> list[str]:
-    """The kinds that occur and whose time nobody knows; others contain what is ``included``."""
+    """The kinds that occur and whose time nobody knows.
+
+    Others contain what is ``included``, and what is ``absent`` takes no time.
+    """
     return [
         kind
         for kind, count in counts.items()
-        if np.any(count) and kind not in chip.time and f"time.{kind}" not in chip.included
+        if np.any(count) and kind not in chip.time and chip.why_free(f"time.{kind}") is None
     ]
 
 

@@ -46,9 +46,33 @@ copies = 2
 [arithmetic]
 weight_bits = 8
 
+[learning_engine]
+visits = "lists"
+source = "made up"
+status = "assumed"
+confidence = "D"
+
 [included]
 "energy.message_in" = "in energy.message"
 "time.spike" = "in time.update_active"
+"energy.synapse_visit" = "in energy.weight_update"
+"time.synapse_visit" = "in time.weight_update"
+"energy.weight_change" = "in energy.weight_update"
+"time.weight_change" = "in time.weight_update"
+
+[absent]
+"static_power.management" = "a toy has no processors beside its cores"
+"time.management" = "a toy has no processors beside its cores"
+"energy.learning_epoch" = "a toy writes whenever it likes"
+"time.learning_epoch" = "a toy writes whenever it likes"
+"energy.schedule_write" = "a toy knows which step it is"
+"time.schedule_write" = "a toy knows which step it is"
+"energy.state_copy" = "a toy has room for two states"
+"time.state_copy" = "a toy has room for two states"
+"energy.host_message" = "a toy sees for itself"
+"time.host_message" = "a toy sees for itself"
+"energy.host_byte" = "a toy sees for itself"
+"time.host_byte" = "a toy sees for itself"
 
 [unknown]
 "energy.chip_crossing" = "nobody has ever looked"

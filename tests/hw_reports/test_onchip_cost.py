@@ -287,7 +287,7 @@ def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
     # An epoch that wrote and spiked differently had the same mirror modes.
     (row,) = (r for r in run.metrics() if "train_error" in r)
     times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
-    assert accounts.learned.factors(row)["message"] == pytest.approx(1.0)
+    assert accounts.learned.factors(row, 1.0)["message"] == pytest.approx(1.0)
     assert epochs([row], *times)[0].energy.figure.value > 0
 
 

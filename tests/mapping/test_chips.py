@@ -401,7 +401,8 @@ def refusal(document: dict[str, Any]) -> str:
         ),
         (
             small(static_power={"board": FIGURE}),
-            "static_power: 'board' is no key here; expected 'chip' or 'core' (and 1 more mistake)",
+            "static_power: 'board' is no key here; expected 'chip', 'core' or 'management' "
+            "(and 1 more mistake)",
         ),
         (small(energy=3), "energy is 3; expected a table"),
         (small(energy={"synaptic_event": 3}), "energy.synaptic_event is 3; expected a table"),
@@ -888,3 +889,11 @@ def test_published_costs_of_learning():
 def test_an_energy_needs_a_unit_of_energy():
     with pytest.raises(ValidationError, match="expected a unit of energy"):
         Energy(**{**FIGURE, "unit": "s"})
+
+
+def test_a_file_that_stands_on_another_may_give_another_reason_for_the_same_figure():
+    base = small(included={"time.management": "in time.barrier"}, absent={"energy.spike": "none"})
+    own = {"absent": {"time.management": "no processors"}, "unknown": {"energy.spike": "nobody"}}
+    found = derived(base, own)
+    assert found["included"] == {} and found["absent"] == {"time.management": "no processors"}
+    assert found["unknown"] == {"energy.spike": "nobody"}

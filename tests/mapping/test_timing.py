@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_chip import toy_chip
+from toy_chip import SOURCE, toy_chip, toy_text
 
 from eqchip.hw_reports.pricing import timing
+from eqchip.hw_reports.pricing.settle import settle
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.route import Link, Routes
@@ -116,7 +117,7 @@ def test_a_barrier_over_more_tiles_than_the_table_knows_is_unknown(chip):
 
 
 def test_weights_are_updated_one_after_the_other_on_the_busiest_core(chip):
-    found = timing.update(np.array([10.0, 300.0, 7.0]), chip, 2)
+    found = timing.update({"weight_update": np.array([10.0, 300.0, 7.0])}, chip, 2)
     assert found.core.value == pytest.approx(1800 * NS)
     assert found.total.figure.value == pytest.approx(1820 * NS)
     assert found.busiest == 1
@@ -125,7 +126,7 @@ def test_weights_are_updated_one_after_the_other_on_the_busiest_core(chip):
 
 def test_an_update_without_a_known_time_says_so_and_names_no_bottleneck(tmp_path):
     chip = toy_chip(tmp_path, without=("time.weight_update",))
-    found = timing.update(np.array([10.0]), chip, 1)
+    found = timing.update({"weight_update": np.array([10.0])}, chip, 1)
     assert found.core is None
     assert found.total.lacks == ("weight update time",)
     assert found.decided == {}
@@ -147,3 +148,78 @@ def test_a_chip_of_events_without_any_time_is_unknown(chip):
     found = timing.by_events(bare, 50, 10.0)
     assert found.figure is None
     assert found.lacks == ("time",)
+
+
+# --- what a chip file adds: a floor, visits, processors ------------------------------------
+
+
+def with_figures(tmp_path, text: str, name: str = "more.toml"):
+    """The toy with more figures; what it says is absent gives way to them."""
+    lines = toy_text().splitlines()
+    given = [line.strip("[]") for line in text.splitlines() if line.startswith("[")]
+    kept = [line for line in lines if not any(line.startswith(f'"{one}"') for one in given)]
+    path = tmp_path / name
+    path.write_text("\n".join(kept) + text, encoding="utf-8")
+    return load_chip(path)
+
+
+def figure(address: str, value: float, unit: str) -> str:
+    return (
+        f"\n[{address}]\nvalue = {value}\nlow = {value / 2}\nhigh = {value * 2}\n"
+        f'unit = "{unit}"\n{SOURCE}'
+    )
+
+
+def test_a_step_takes_no_less_than_the_floor_and_a_longer_one_no_longer_for_it(tmp_path):
+    chip = with_figures(tmp_path, figure("step_floor", 100.0, "ns"))
+    did = counts(links=0)
+    did.synaptic_events[0, 0, 0] = 300
+    found = timing.relaxation(did, routes(), chip, 1, ALL)
+    assert found.total.figure.value == pytest.approx((300 + 20 + 100) * NS)
+    assert found.critical["step_floor"] == pytest.approx(80 * NS)  # 20 of them are the barrier's
+    assert sum(found.critical.values()) == pytest.approx(found.total.figure.value)
+    update = timing.update({"weight_update": np.array([5.0])}, chip, 1)
+    assert update.total.figure.value == pytest.approx(100 * NS)
+    assert sum(update.critical.values()) == pytest.approx(update.total.figure.value)
+
+
+def test_a_core_takes_its_time_for_what_it_visits_and_for_what_it_writes(tmp_path):
+    text = toy_text().replace('"time.synapse_visit" = "in time.weight_update"\n', "")
+    path = tmp_path / "visits.toml"
+    path.write_text(text + figure("time.synapse_visit", 1.0, "ns"), encoding="utf-8")
+    writes = {"synapse_visit": np.array([900.0, 10.0]), "weight_update": np.array([0.0, 60.0])}
+    found = timing.update(writes, load_chip(path), 1)
+    assert found.busiest == 0  # 900 of 1 ns against 10 of 1 and 60 of 6
+    assert found.total.figure.value == pytest.approx((900 + 20) * NS)
+    assert found.critical["synapse_visit"] == pytest.approx(900 * NS)
+
+
+def test_processors_take_their_turn_after_the_cores_and_draw_their_power(tmp_path):
+    chip = with_figures(
+        tmp_path,
+        figure("time.management", 7.0, "us")
+        + figure("time.learning_epoch", 11.0, "us")
+        + figure("energy.learning_epoch", 13.0, "uJ")
+        + figure("static_power.management", 17.0, "mW"),
+    )
+    steps = timing.relaxation(counts(links=0), routes(), chip, 1, ALL)
+    kinds = {"management": np.array([2.0]), "learning_epoch": np.array([1.0])}
+    found = settle({"update": kinds}, {"update": steps}, chip, chips=3)
+    seconds = 40 * NS + 2 * 7e-6 + 11e-6
+    assert found.seconds["update"].figure.value == pytest.approx(seconds)
+    spent = found.critical["update"]
+    assert (spent["management"], spent["learning_epoch"]) == pytest.approx((14e-6, 11e-6))
+    energy = {entry.kind: entry.energy.figure.value for entry in found.entries}
+    assert energy["learning_epoch"] == pytest.approx(13e-6)
+    assert energy["management_power"] == pytest.approx(3 * 17e-3 * seconds)
+    assert energy["static"] == pytest.approx(3 * 3e-3 * seconds)
+    assert "management" not in energy  # it takes time; its energy is the power of processors
+
+
+def test_a_chip_file_that_says_nothing_of_processors_lacks_them():
+    steps = timing.relaxation(counts(links=0), routes(), load_chip("loihi1-davies"), 1, ALL)
+    kinds = {"management": np.array([2.0]), "learning_epoch": np.array([1.0])}
+    found = settle({"update": kinds}, {"update": steps}, load_chip("loihi1-davies"))
+    assert found.seconds["update"].lacks == ("management time", "learning epoch time")
+    lacks = [name for entry in found.entries for name in entry.energy.lacks]
+    assert {"management energy", "learning epoch energy"} <= set(lacks)
