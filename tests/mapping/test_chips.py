@@ -22,6 +22,7 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
 from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.chip_file.base import derived
 from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip, parse_chip
 from eqchip.mapping.chip_file.executable import executable
 from eqchip.mapping.chip_file.figures import MARKS, STATUSES, Coefficient, Energy, Limit
