@@ -185,6 +185,20 @@ def check_replaceable(path: Path, what: str, begins: bytes) -> None:
         raise InputError(f"{path}: exists and is no {what}; expected a new file, or a {what}")
 
 
+def check_folder(path: Path) -> None:
+    """Refuse a directory to write into where a file stands, before the work and not after it.
+
+    Raises
+    ------
+    InputError
+    """
+    for place in (path, *path.parents):
+        if place.is_dir():
+            return
+        if place.exists():
+            raise InputError(f"{place}: exists and is no directory; expected a directory")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a whole text file, or nothing."""
     with replacing(path) as file:

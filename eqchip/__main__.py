@@ -8,7 +8,7 @@ from importlib.metadata import version
 import click
 
 from eqchip.cli.group import Commands
-from eqchip.cli.streams import flush, lenient, unread
+from eqchip.cli.streams import lenient
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import Ended, ending_as_interrupt
 
@@ -63,7 +63,8 @@ def _answer(arguments: list[str] | None) -> int:
     try:
         with ending_as_interrupt():
             status: int = cli.main(arguments, prog_name="eqchip", standalone_mode=False) or DONE
-        flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         return status
     except click.exceptions.Exit as stop:
         return stop.exit_code
@@ -76,9 +77,10 @@ def _answer(arguments: list[str] | None) -> int:
         return _refuse(f"{where}{error.strerror or error}")
     except MemoryError as error:
         return _refuse(f"out of memory ({error}); expected fewer units, steps or samples")
-    except Ended as ended:
-        return _say("eqchip: asked to end", ENDED + ended.number)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as stop:
+        why = stop.__cause__ if isinstance(stop, click.Abort) else stop
+        if isinstance(why, Ended):
+            return _say("eqchip: asked to end", ENDED + why.number)
         return _say("eqchip: interrupted", INTERRUPTED)
 
 
@@ -87,8 +89,7 @@ def _refuse(text: str) -> int:
 
 
 def _say(text: str, status: int) -> int:
-    with unread(sys.stderr):
-        print(text, file=sys.stderr, flush=True)
+    print(text, file=sys.stderr)
     return status
 
 

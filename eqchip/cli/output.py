@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -25,7 +24,6 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from eqchip.cli.streams import leave, unread
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Bar, Silent
@@ -40,13 +38,6 @@ def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there."
     )(command)
-
-
-class _Console(Console):
-    """One that goes on where nobody reads any more."""
-
-    def on_broken_pipe(self) -> None:
-        leave(self.file)
 
 
 class Output:
@@ -65,8 +56,8 @@ class Output:
     def __init__(self, as_json: bool = False, quiet: bool = False) -> None:
         self.as_json, self.quiet = as_json, quiet
         # A path may hold what rich would take for markup or an emoji.
-        self._stdout = _Console(highlight=False, markup=False, emoji=False)
-        self._stderr = _Console(stderr=True, highlight=False, markup=False, emoji=False)
+        self._stdout = Console(highlight=False, markup=False, emoji=False)
+        self._stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
         tell_compiling(self.message)
 
     @property
@@ -129,8 +120,7 @@ class Output:
     def result(self, document: Mapping[str, Any]) -> None:
         """The JSON document, if it was asked for."""
         if self.as_json:
-            with unread(sys.stdout):
-                click.echo(json.dumps(document, indent=2))
+            click.echo(json.dumps(document, indent=2))
 
 
 class _Drawn:

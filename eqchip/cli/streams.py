@@ -8,14 +8,14 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import Any
 
 # What carries a meaning, where an encoding has it not; anything else is a question mark there.
 PLAIN = {
-    "≥": ">=", "≤": "<=", "≈": "~", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "·": "*",
+    "≥": ">=", "≤": "<=", "≈": "~", "±": "+-", "−": "-", "–": "-", "—": "-", "×": "x", "·": ".",
     "µ": "u", "μ": "u", "→": "->", "←": "<-", "↔": "<->", "…": "...", "²": "^2", "³": "^3",
     "α": "alpha", "β": "beta", "γ": "gamma", "ε": "epsilon", "λ": "lambda", "ν": "nu",
-    "‘": "'", "’": "'", "“": '"', "”": '"', "█": "#", "▓": "+", "▒": ":", "░": ".",
+    "‘": "'", "’": "'", "“": '"', "”": '"', "█": "#", "▓": "+", "▒": ":", "░": ",",
     "─": "-", "│": "|", "┌": "+", "┐": "+", "└": "+", "┘": "+", "├": "+", "┤": "+", "┬": "+",
     "┴": "+", "┼": "+", "═": "=", "║": "|", "━": "-", "┃": "|",
 }  # fmt: skip
@@ -33,46 +33,43 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ERRORS, _plain)
 
 
+class _Unread(io.FileIO):
+    """Writes as if somebody read it: `| head` ends neither the work nor its status."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.fileno())
+            os.close(nowhere)
+            return len(data)
+
+
 @contextlib.contextmanager
 def lenient() -> Iterator[None]:
-    """In the block, stdout and stderr replace what they cannot show."""
-    changed: list[tuple[io.TextIOWrapper, str]] = []
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors is not None:
-            changed.append((stream, stream.errors))
-            stream.reconfigure(errors=ERRORS)
+    """In the block, stdout and stderr replace what they cannot show; their readers may leave."""
+    with _lenient("stdout"), _lenient("stderr"):
+        yield
+
+
+@contextlib.contextmanager
+def _lenient(name: str) -> Iterator[None]:
+    kept = getattr(sys, name)
+    try:
+        kept.flush()
+        raw = _Unread(kept.fileno(), "w", closefd=False)
+    except (AttributeError, OSError, ValueError):  # none, closed, or in memory
+        yield
+        return
+    stream = io.TextIOWrapper(
+        io.BufferedWriter(raw), kept.encoding, ERRORS,
+        line_buffering=kept.line_buffering, write_through=kept.write_through,
+    )  # fmt: skip
+    setattr(sys, name, stream)
     try:
         yield
     finally:
-        for stream, errors in changed:
-            with contextlib.suppress(ValueError, OSError):  # closed, or full: that was told
-                stream.reconfigure(errors=errors)
-
-
-def flush() -> None:
-    """Write all that was printed.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, as on a full disk; not if a reader has left.
-    """
-    if sys.stdout is not None:
-        with unread(sys.stdout):
-            sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def unread(stream: IO[Any]) -> Iterator[None]:
-    """Write in the block as if somebody read it: `| head` ends neither the work nor its status."""
-    try:
-        yield
-    except BrokenPipeError:
-        leave(stream)
-
-
-def leave(stream: IO[Any]) -> None:
-    """Let a stream that nobody reads any more go nowhere."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
+        setattr(sys, name, kept)
+        with contextlib.suppress(OSError):  # of a full disk: that was told
+            stream.close()

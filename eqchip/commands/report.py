@@ -12,6 +12,7 @@ from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.timing_options import timing_from, timing_options
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import check_folder
 
 if TYPE_CHECKING:
     from eqchip.hw_reports.draw import Drawn
@@ -68,10 +69,11 @@ def command(
         return _show(draw(saved, out), output)
     assert run is not None
     directory, timing = RunDirectory(run), timing_from(settings)
-    document = report(directory, other, timing=timing, **settings, progress=output.listener)
     if out is None:
         # Two are compared beside the first run's own report, which they would replace.
-        out = directory.report / ("" if other is None else "comparison")
+        out = run / "report" / ("" if other is None else "comparison")
+    check_folder(out)
+    document = report(directory, other, timing=timing, **settings, progress=output.listener)
     return _show(write(document, out), output)
 
 

@@ -15,7 +15,7 @@ from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.phases import Nudged, Phase
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.files import check_folder, replacing, write_text
 from eqchip.emulator.locks import alone
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
@@ -82,6 +82,8 @@ def watch(
         raise InputError(
             f"--dataset is given with {run}, a run that has its own; expected one of the two"
         )
+    if out is not None:
+        check_folder(Path(out))
     directory = None if run is None else RunDirectory.of(run)
     fresh = FRESH_DATASET if dataset is None else dataset
     config = preset(fresh) if directory is None else directory.config
