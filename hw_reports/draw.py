@@ -21,10 +21,14 @@ from eqchip.hw_reports.show.table import Table
 
 
 class Drawn(NamedTuple):
-    """A report, its page on disk, and what a terminal shows of it: tables, then sentences."""
+    """A report, its page on disk, and what a terminal shows of it.
+
+    That is the first table, the headline, the other tables, and then sentences.
+    """
 
     document: Mapping[str, Any]
     page: Path
+    headline: Sequence[str]
     tables: Sequence[Table]
     sentences: Sequence[str]
 
@@ -51,7 +55,7 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
         write_text(folder / "report.json", text)
         if table is not None:
             write_text(folder / "report.csv", table)
-    return Drawn(document, page, shown, lines)
+    return Drawn(document, page, document.get("headline", ()), shown, lines)
 
 
 def draw(report: str | Path, folder: str | Path) -> Drawn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,13 @@ from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
 from eqchip.hw_reports.document.compare import compare
 from eqchip.hw_reports.document.report import report as report_document
+from eqchip.hw_reports.document.run import epochs_of
+from eqchip.hw_reports.document.sensitivity import totals
 from eqchip.hw_reports.draw import write
 from eqchip.hw_reports.pricing.accounts import account
+from eqchip.hw_reports.pricing.costs import costs
+from eqchip.hw_reports.pricing.epochs import mean_row
+from eqchip.hw_reports.pricing.sensitivity import Sensitivity, Totals, sensitivity
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 
 if TYPE_CHECKING:
@@ -137,10 +143,30 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
     InputError
         If the run has no trained network yet, does not fit the chip, or an argument is wrong.
     """
+    replayed = replay_of(run, request, progress)
+    accounts = account(replayed)
+    moved = moved_with(replayed, epochs_of(run).rows)
+    made = report_document(replayed, accounts, run, request.chip, provenance(command_line()), moved)
+    return Reported(replayed, accounts, made)
+
+
+def moved_with(replayed: Replay, rows: Sequence[Mapping[str, Any]]) -> Sensitivity:
+    """How far the costs of a replay move with the coefficients of its chip; `rows`: its metrics."""
+    mean = [mean_row(rows)]
+
+    def priced(chip: Chip) -> Totals:
+        other = replayed.priced_by(chip)
+        return totals(costs(other, account(other), mean))
+
+    return sensitivity(replayed.chip, priced)
+
+
+def replay_of(run: RunDirectory, request: Request, progress: Progress | None = None) -> Replay:
+    """Replay samples of a run on a chip; errors as of :func:`make_report`."""
     chip = load_chip(request.chip)
     _check_cores(chip, request)
     check_ready(run)
-    replayed = replay(
+    return replay(
         run,
         chip,
         load(run.config.dataset, request.data, progress=progress is not None),
@@ -151,9 +177,6 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
         threads=request.threads,
         progress=progress,
     )
-    accounts = account(replayed)
-    made = report_document(replayed, accounts, run, request.chip, provenance(command_line()))
-    return Reported(replayed, accounts, made)
 
 
 def _check_cores(chip: Chip, request: Request) -> None:

@@ -94,7 +94,11 @@ def _check_nothing_else() -> None:
 
 
 def _show(drawn: Drawn, output: Output) -> int:
-    for table in drawn.tables:
+    first, *others = drawn.tables
+    output.table(*first)
+    for line in drawn.headline:
+        output.text(line)
+    for table in others:
         output.table(*table)
     for line in drawn.sentences:
         output.text(line)

@@ -7,8 +7,9 @@ says of a training sample holds for the network at the end of its training.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
 
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.asynchronous import Asynchronous
@@ -36,6 +37,8 @@ from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.learning import learning_chip
 from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 from eqchip.mapping.placement.wiring import check_kinds
+
+Counted = TypeVar("Counted")
 
 
 class Written(NamedTuple):
@@ -76,6 +79,8 @@ class Replay:
     both_copies : bool
         Of such a run, whether feedback spikes read the mirrored copy of each weight as it learned;
         else the forward copy ran in both directions, because no other was kept.
+    kept : dict
+        What was counted so far, see `once`.
     """
 
     config: Config
@@ -93,6 +98,31 @@ class Replay:
     digest: str = ""
     written: Written | None = None
     both_copies: bool = False
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, what: str, count: Callable[[], Counted]) -> Counted:
+        """What is counted of the samples: made when it is first asked for, then kept by this name.
+
+        No count depends on a price, so replays that differ in prices alone share what is kept.
+        """
+        if what not in self.kept:
+            self.kept[what] = count()
+        return self.kept[what]  # type: ignore[no-any-return]
+
+    def priced_by(self, chip: Chip) -> Replay:
+        """The same samples and counts on the same chip with other prices.
+
+        Parameters
+        ----------
+        chip : Chip
+            This one's, changed (:meth:`Chip.changed`).
+        """
+        return replace(
+            self,
+            chip=chip,
+            mapped=None if self.mapped is None else self.mapped.priced_by(chip),
+            step_time=None if self.step_time is None else self.step_time.priced_by(chip),
+        )
 
     @property
     def error(self) -> float:

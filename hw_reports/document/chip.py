@@ -32,7 +32,8 @@ _OF_TABLE: dict[str, tuple[str, str | None]] = {
 def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any]:
     """The chip: its figures, which were used, and which of them are weak."""
     chip = replay.chip
-    coefficients = _coefficients(chip, accounts)
+    tiles = 0 if replay.mapped is None else replay.mapped.tiles
+    coefficients = _coefficients(chip, accounts, _of_barrier(chip, tiles))
     return {
         "name": chip.name,
         "title": chip.title,
@@ -57,7 +58,22 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
     }
 
 
-def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
+def _of_barrier(chip: Chip, tiles: int) -> dict[str, float]:
+    """How much of the barrier of so many tiles each row of its table makes."""
+    whole = chip.barrier_seconds(tiles) if tiles else None
+    found = {}
+    for row in chip.barrier if whole and whole.value else ():
+        others = chip.model_copy(
+            update={"barrier": tuple(one if one is row else one.at(0.0) for one in chip.barrier)}
+        ).barrier_seconds(tiles)
+        assert others is not None and whole is not None
+        found[f"barrier.{row.active_tiles}"] = others.value / whole.value
+    return found
+
+
+def _coefficients(
+    chip: Chip, accounts: Accounts, of_barrier: dict[str, float]
+) -> list[dict[str, Any]]:
     """Every coefficient, and how much of a training sample's energy or time rests on it."""
     joules: dict[str, float] = {}
     for kind in kinds_of(accounts.entries):
@@ -77,6 +93,8 @@ def _coefficients(chip: Chip, accounts: Accounts) -> list[dict[str, Any]]:
         of, kind = _decides(address)
         whole = sums[of]
         share = spent[of][kind] / whole if whole and kind in spent[of] else None
+        if share is not None and kind == "barrier":
+            share = share * of_barrier.get(address, 0.0) or None
         found.append(
             {
                 "name": address,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.hw_reports.document.read import COMPARISON
+from eqchip.hw_reports.document.readable import per_sample
 from eqchip.mapping.kinds import FREE, NUDGED, TRAINING
 
 Document = Mapping[str, Any]
@@ -92,17 +93,19 @@ def _activity(name: str) -> Callable[[Document], float | None]:
 
 
 _ROWS: tuple[tuple[str, str, str, Callable[[Document], Any]], ...] = (
-    ("training sample, energy", "training", "J", lambda d: _summed(d["energy"]["training"])),
+    ("training sample, energy", "training", "J", lambda d: _summed(per_sample(d)[0])),
     ("training sample, energy without static power", "training", "J",
      lambda d: _summed(d["energy"]["dynamic"]["training"])),
-    ("training sample, time", "training", "s", lambda d: _summed(d["time"]["training"])),
+    ("training sample, time", "training", "s", lambda d: _summed(per_sample(d)[1])),
     ("whole training, energy", "training", "J",
      lambda d: _summed(d["training_cost"]["whole"]["energy"])),
     ("whole training, time", "training", "s",
      lambda d: _summed(d["training_cost"]["whole"]["time"])),
     ("inference, energy", "inference", "J", lambda d: _summed(d["energy"]["inference"])),
     ("inference, time", "inference", "s", lambda d: _summed(d["time"]["inference"])),
-    ("error reached", "accuracy", "%", lambda d: d["training_cost"]["reached"]["error"]),
+    ("samples wrong in the replay", "accuracy", "%", lambda d: d["replay"]["error"]),
+    ("error reached in training", "accuracy", "%",
+     lambda d: d["training_cost"]["reached"]["error"]),
     ("spikes per training sample", "activity", "", _activity("spikes")),
     ("synaptic events per training sample", "activity", "", _activity("synaptic_events")),
     ("memory", "memory", "B", lambda d: _summed(d["memory"]["total"])),

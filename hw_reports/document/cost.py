@@ -7,7 +7,7 @@ from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.labels import COST_ROWS
-from eqchip.hw_reports.pricing.account_types import Accounts
+from eqchip.hw_reports.pricing.costs import Costs
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
 from eqchip.hw_reports.pricing.totals import Sum, total
@@ -15,13 +15,10 @@ from eqchip.mapping.kinds import TRAINING
 
 
 def section(
-    replay: Replay,
-    accounts: Accounts,
-    epochs: Sequence[Epoch],
-    memory: dict[str, Any],
-    reached: dict[str, Any],
+    replay: Replay, costs: Costs, memory: dict[str, Any], reached: dict[str, Any]
 ) -> dict[str, Any]:
     """The headline: what a training sample, and the whole training, costs."""
+    accounts, epochs = costs.accounts, costs.epochs
     whole, samples = total(e.energy for e in epochs), sum(e.samples for e in epochs)
     lasting = total(e.seconds for e in epochs)
     rows = [
@@ -34,6 +31,9 @@ def section(
     rows.append(_row("whole", whole, lasting, kept))
     size = replay.config.descent.minibatch
     return {
+        "mean": costs.training.to_dict(),
+        "last_epoch": costs.last.to_dict(),
+        "inference": costs.inference.to_dict(),
         "rows": rows,
         "epochs": _epochs(epochs),
         "whole": {

@@ -40,6 +40,16 @@ _TIME = {
     "step_floor": "waiting for the least time of a step",
 }
 
+# How a figure of a chip file came about, in words that follow "figures that are".
+STATUSES = {
+    "measured": "measured on a chip",
+    "simulated": "simulated by a designer",
+    "published": "published (stated, at times from a simulated circuit)",
+    "fitted": "calibrated (fitted to measurements of something larger)",
+    "inherited": "inherited from another chip",
+    "assumed": "assumed",
+}
+
 
 def labels() -> dict[str, str]:
     """All of them: phases, events, resources of a core, uses of memory, and what takes time."""

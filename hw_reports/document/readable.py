@@ -144,6 +144,66 @@ def percent(share: float | None, places: int = 0) -> str:
     return f"{100 * share:.{places}f} %"
 
 
+def per_sample(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], bool]:
+    """Energy and time of a training sample, and whether they are means over the training.
+
+    A report of an older version has those of a sample after training alone.
+    """
+    mean = document["training_cost"].get("mean")
+    if mean is None:
+        return document["energy"]["training"], document["time"]["training"], False
+    return mean["energy"], mean["time"], True
+
+
+def numbers(replay: Mapping[str, Any]) -> str:
+    """The numbers that samples ran in."""
+    return "the chip's integers" if replay["precision"] == "chip" else str(replay["precision"])
+
+
+def accuracy(document: Mapping[str, Any]) -> str:
+    """What the training reached; in which numbers, where they were not the chip's."""
+    found = f"{100.0 - document['training_cost']['reached']['error']:.1f} %"
+    return found if document.get("learning") is not None else f"{found} in floating point"
+
+
+def missed(replay: Mapping[str, Any]) -> int:
+    """How many of the inference samples were classified wrongly."""
+    return round(replay["error"] * replay["inference_samples"] / 100.0)
+
+
+def wrong(replay: Mapping[str, Any]) -> str:
+    """How many samples were classified wrongly, of how many, in which numbers.
+
+    Examples
+    --------
+    >>> wrong({"error": 10.0, "inference_samples": 20, "split": "test", "precision": "chip"})
+    "2 of 20 test samples wrong (10 %) in the chip's integers"
+    """
+    return (
+        f"{missed(replay):,} of {replay['inference_samples']:,} {replay['split']} samples wrong "
+        f"({replay['error']:.3g} %) in {numbers(replay)}"
+    )
+
+
+def interval(missed: int, samples: int, deviations: float = 1.96) -> tuple[float, float]:
+    """Where the share of all lies, of which so many were missed among some samples.
+
+    Wilson, J. Am. Stat. Assoc. 22:209, 1927; 1.96 standard deviations are 95 %.
+
+    Examples
+    --------
+    >>> [round(end, 3) for end in interval(2, 20)]
+    [0.028, 0.301]
+    >>> [round(end, 3) for end in interval(0, 20)]
+    [0.0, 0.161]
+    """
+    share, z = missed / samples, deviations**2 / samples
+    middle = share + z / 2
+    spread = math.sqrt(z * (share * (1 - share) + z / 4))
+    low, high = ((middle + sign * spread) / (1 + z) for sign in (-1, 1))
+    return max(low, 0.0), min(high, 1.0)
+
+
 def name_of(key: str, labels: Mapping[str, str]) -> str:
     """The words for a kind, phase, use or resource."""
     return labels.get(key, key.replace("_", " "))

@@ -22,15 +22,18 @@ from eqchip.hw_reports.document import (
     mapping,
     neurobench,
     replayed,
+    sensitivity,
     time,
 )
 from eqchip.hw_reports.document import run as of_run
+from eqchip.hw_reports.document.headline import headline
 from eqchip.hw_reports.document.labels import labels
 from eqchip.hw_reports.document.notes import notes
 from eqchip.hw_reports.document.read import REPORT
 from eqchip.hw_reports.pricing import memory
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.epochs import epochs
+from eqchip.hw_reports.pricing.costs import costs
+from eqchip.hw_reports.pricing.sensitivity import Sensitivity
 
 STATEMENT = "modelled, not measured"
 FLOAT_BITS = 32
@@ -42,6 +45,7 @@ def report(
     run: RunDirectory,
     chip_file: str,
     provenance: dict[str, Any],
+    moved: Sensitivity | None = None,
 ) -> dict[str, Any]:
     """The whole document.
 
@@ -57,6 +61,8 @@ def report(
         As the user named it.
     provenance : dict
         Versions, machine and time, from :func:`eqchip.emulator.training.runs.provenance`.
+    moved : Sensitivity, optional
+        How far the totals move with the coefficients of the chip; without, nothing is said of it.
 
     Raises
     ------
@@ -68,15 +74,7 @@ def report(
     floating = replay.precision != "chip"
     state_bits = FLOAT_BITS if floating else replay.fixed.state_bits
     weight_bits = FLOAT_BITS if floating else replay.fixed.weight_bits
-    found = epochs(
-        told.rows,
-        accounts.entries,
-        accounts.seconds,
-        # Simulated time does not follow the spikes: a nominal period takes what it takes.
-        accounts.critical if accounts.simulated is None else None,
-        config.descent.minibatch,
-        accounts.learned,
-    )
+    found = costs(replay, accounts, told.rows)
     kept = memory.report(config, replay.network, replay.chip, mapped, state_bits, weight_bits)
     head = {
         "format": REPORT,
@@ -97,12 +95,15 @@ def report(
         "read_out": learning.read_out(accounts),
         "energy": energy.section(replay, accounts),
         "time": time.section(accounts),
-        "training_cost": cost.section(replay, accounts, found, kept, told.reached),
+        "training_cost": cost.section(replay, found, kept, told.reached),
         "memory": kept,
         "neurobench": neurobench.section(replay, weight_bits, state_bits),
-        "baselines": beside.floors(replay, sum(epoch.samples for epoch in found)),
+        "baselines": beside.floors(replay, sum(epoch.samples for epoch in found.epochs)),
         "anchors": beside.anchors(),
     }
     if accounts.simulated is not None:
         body["asynchronous"] = asynchronous.section(replay, accounts)
-    return {**head, "notes": notes({**head, **body}), **body}
+    if moved is not None:
+        body["sensitivity"] = sensitivity.section(replay.chip, moved)
+    whole = {**head, "notes": notes({**head, **body}), **body}
+    return {**whole, "headline": headline(whole)}

@@ -7,12 +7,14 @@ from typing import Any
 
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
+    accuracy,
     amount,
     count,
     digits,
     lacking,
     name_of,
     nominal,
+    per_sample,
     percent,
 )
 from eqchip.hw_reports.page.cells import (
@@ -28,6 +30,11 @@ from eqchip.hw_reports.page.cells import (
     total_cell,
 )
 from eqchip.hw_reports.plots.energy import is_unknown
+
+MEANS = {
+    "mean": "Training sample, mean over the training",
+    "last_epoch": "Training sample, last epoch",
+}
 
 
 def training_cost(document: Document) -> PageTable:
@@ -45,15 +52,21 @@ def training_cost(document: Document) -> PageTable:
         if whole:
             strong.append(len(rows))
         label = row["label"] if whole else name_of(row["phase"], labels)
+        under = "with the network as it is after training" if row["phase"] == "sample" else ""
         rows.append(
             [
-                Cell(capital(label)),
+                Cell(capital(label), under),
                 total_cell(row["energy"]),
                 total_cell(row["time"]),
                 number(NONE if share is None else percent(share)),
                 number(NONE) if row["memory"] is None and not whole else figure_cell(row["memory"]),
             ]
         )
+    for key, label in MEANS.items():
+        if key in cost:
+            cells = [total_cell(cost[key][what]) for what in ("energy", "time")]
+            rows.insert(strong[-1], [Cell(label), *cells, number(NONE), number(NONE)])
+            strong.append(strong[-1] + 1)
     seldom = cost.get("whole_minibatch")
     if seldom:
         label = Cell("Whole training, other writing", seldom["label"])
@@ -129,16 +142,14 @@ def energy_by_kind(document: Document) -> PageTable:
 
 def anchors(document: Document) -> PageTable:
     """The run beside processors and publications."""
-    run, cost = document["run"], document["training_cost"]
+    run, (energy, time, _) = document["run"], per_sample(document)
+    reached, _, numbers_of = accuracy(document).partition(" in ")
     mine = [
         Cell("This run", f"{document['chip']['name']}, {document['statement']}"),
         Cell(f"{run['dataset']} {layers_text(run)}"),
-        number(_accuracy(100.0 - cost["reached"]["error"])),
-        *(
-            total_cell(document[what][of])
-            for of in ("training", "inference")
-            for what in ("energy", "time")
-        ),
+        number(reached, f"in {numbers_of}" if numbers_of else ""),
+        *map(total_cell, (energy, time)),
+        *(total_cell(document[what]["inference"]) for what in ("energy", "time")),
         Cell("this report"),
     ]
     rows = [mine]

@@ -12,9 +12,13 @@ from eqchip.hw_reports.document.readable import (
     band,
     digits,
     lacking,
+    missed,
     nominal,
+    numbers,
+    per_sample,
     percent,
     total,
+    wrong,
 )
 from eqchip.hw_reports.page.cells import layers_text
 
@@ -59,15 +63,14 @@ def card(label: str, value: Mapping[str, Any] | None, note: str = "") -> Card:
 
 def sentence(document: Document) -> str:
     """What learning costs, in plain words."""
-    run, cost, chip = document["run"], document["training_cost"], document["chip"]
-    energy, time = document["energy"], document["time"]
-    whole, reached = cost["whole"], cost["reached"]
+    run, chip, whole = document["run"], document["chip"], document["training_cost"]["whole"]
+    energy, time, mean = per_sample(document)
     epochs = f"{whole['epochs']} epoch{'s' * (whole['epochs'] != 1)}"
     return (
         f"Priced with the coefficients of “{chip['title']}”, learning one {run['dataset']} sample "
-        f"costs the {layers_text(run)} network {_cost(energy['training'], time['training'])}. "
-        f"Training it to {reached['error']:.3g} % {reached['of']} error, in {epochs}, costs "
-        f"{_cost(whole['energy'], whole['time'])}."
+        f"costs the {layers_text(run)} network {_cost(energy, time)}"
+        f"{f', the mean over {epochs}' if mean else ''}. The whole training, of "
+        f"{'them' if mean else epochs}, costs {_cost(whole['energy'], whole['time'])}."
     )
 
 
@@ -84,38 +87,48 @@ def unbroken(text: str) -> str:
 
 def cards(document: Document) -> list[Card]:
     """The headline: energy, time and memory of a training sample, and the whole training."""
-    cost, memory = document["training_cost"], document["memory"]
-    whole, reached = cost["whole"], cost["reached"]
+    cost, memory, replay = document["training_cost"], document["memory"], document["replay"]
+    whole, (energy, time, mean) = cost["whole"], per_sample(document)
     share = document["energy"]["static_share"]
     static = f"{percent(share)} of it static power" if share else ""
-    against = ""
+    against, last, speed = "", "", ""
     if memory["ratio"]:
         against = (
             f"{amount(memory['ep_bytes'], 'B')} of it to learn; BPTT would keep "
             f"{digits(memory['ratio'])} times that"
         )
+    if mean:
+        last = f"mean over the training; {total(cost['last_epoch']['energy'])} in the last epoch"
+    if mean and cost["mean"]["power"] is not None:
+        speed = (
+            f"{digits(cost['mean']['samples_per_second'])} a second, at "
+            f"{amount(cost['mean']['power'], 'W')}; energy times delay "
+            f"{total(cost['mean']['energy_delay'])}"
+        )
     found = [
-        card("Energy per training sample", document["energy"]["training"], static),
-        card("Time per training sample", document["time"]["training"]),
+        card("Energy per training sample", energy, "; ".join(filter(None, (last, static)))),
+        card("Time per training sample", time, speed),
         card("Memory on the chip", memory["total"], against),
     ]
-    error = f"to {reached['error']:.3g} % {reached['of']} error, {whole['samples']:,} samples"
-    found.append(card(f"Whole training, {whole['epochs']} epochs", whole["energy"], error))
+    samples = f"{whole['samples']:,} samples"
+    found.append(card(f"Whole training, {whole['epochs']} epochs", whole["energy"], samples))
     found.append(card("Time of the whole training", whole["time"]))
-    return found
+    return [*found, _error(replay)]
+
+
+def _error(replay: Document) -> Card:
+    """How many samples the chip's numbers classified wrongly, of how many."""
+    value = f"{missed(replay):,} of {replay['inference_samples']:,}"
+    note = f"{replay['split']} samples, {replay['error']:.3g} %"
+    return Card(f"Wrong in {numbers(replay)}", value, note=note)
 
 
 def inference_cards(document: Document) -> list[Card]:
     """What classifying costs, and how well the chip's integers do it."""
-    replay = document["replay"]
-    note = (
-        f"of {replay['inference_samples']:,} {replay['split']} samples, in "
-        f"{'the integers of the chip' if replay['precision'] == 'chip' else replay['precision']}"
-    )
     return [
         card("Energy per inference", document["energy"]["inference"]),
         card("Time per inference", document["time"]["inference"]),
-        Card("Error", f"{replay['error']:.3g} %", note=note),
+        _error(document["replay"]),
     ]
 
 
@@ -123,17 +136,15 @@ def comparison_cards(document: Document) -> list[list[Card]]:
     """The same three cards of both reports."""
     return [
         [
-            card("Energy per training sample", report["energy"]["training"]),
-            card("Time per training sample", report["time"]["training"]),
-            card("Whole training", report["training_cost"]["whole"]["energy"], _reached(report)),
+            card("Energy per training sample", per_sample(report)[0]),
+            card("Time per training sample", per_sample(report)[1]),
+            card(
+                "Whole training", report["training_cost"]["whole"]["energy"],
+                wrong(report["replay"]),
+            ),
         ]
         for report in document["reports"]
-    ]
-
-
-def _reached(report: Document) -> str:
-    reached = report["training_cost"]["reached"]
-    return f"to {reached['error']:.3g} % {reached['of']} error"
+    ]  # fmt: skip
 
 
 def facts(document: Document) -> list[tuple[str, str]]:

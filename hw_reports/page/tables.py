@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eqchip.hw_reports.document.labels import of_count
+from eqchip.hw_reports.document.moves import LEAST, TOTALS, between
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
@@ -27,7 +28,7 @@ from eqchip.hw_reports.page.cells import (
     total_cell,
 )
 from eqchip.hw_reports.plots.time import DECIDERS
-from eqchip.mapping.chip_file.figures import STATUSES
+from eqchip.mapping.chip_file.figures import STATUSES, marks_in_words
 
 LARGE = 1000  # from here on, decimals of a metric tell nothing
 
@@ -194,13 +195,66 @@ def coefficients(document: Document) -> PageTable:
                 Cell(row["name"]),
                 number(f"{row['value']:g} {row['unit']}", "" if low == high else f"{low} – {high}"),
                 number(share, f"of {row['share_of']}" if row["share"] else ""),
-                Cell(row["status"], row["confidence"]), Cell(row["source"], row["note"]),
+                Cell(row["status"], marks_in_words(row["confidence"])),
+                Cell(row["source"], row["note"]),
             ]
         )  # fmt: skip
-    columns = [Cell("Coefficient"), *numbers("Value", "Decides"), Cell("Status"), Cell("Source")]
+    columns = [
+        Cell("Coefficient"), *numbers("Value", "Decides"), Cell("Status, and how we have it"),
+        Cell("Source"),
+    ]  # fmt: skip
     return PageTable(
         "coefficients", "Coefficients of the chip file, the weakest first", columns, rows
     )
+
+
+def sensitivity(document: Document) -> PageTable | None:
+    """The totals at both ends of every coefficient's band, and with all drawn."""
+    section = document.get("sensitivity")
+    if section is None:
+        return None
+    units, names = section["units"], list(TOTALS)
+    rows = [
+        [
+            Cell(row["name"], row["status"]),
+            number(f"{row['low']:g} – {row['high']:g} {row['unit']}"),
+            *(_ends(row, name, units[name]) for name in names),
+        ]
+        for row in section["coefficients"]
+    ]
+    drawn = [Cell("All together", section["distribution"]), number(NONE)]
+    for name in names:
+        one = section["together"].get(name)
+        drawn.append(
+            number(UNKNOWN)
+            if one is None
+            else number(
+                between(one["low"], one["high"], units[name]),
+                f"median {amount(one['median'], units[name])}",
+            )
+        )
+    heads = (f"{capital(TOTALS[name])}" for name in names)
+    quantiles = section["quantiles"]
+    notes = [
+        f"All together: the {100 * quantiles['low']:g} % and {100 * quantiles['high']:g} % "
+        f"quantiles of {section['draws']} draws (Latin hypercube, seed {section['seed']}). Where "
+        "the nominal value stands at one end of its band, the draws lie to one side of it."
+    ]
+    if section["without_band"]:
+        notes.append(
+            "No band is known, so nothing moves, of: " + ", ".join(section["without_band"]) + "."
+        )
+    return PageTable(
+        "sensitivity", "What the totals move with, over each coefficient's band",
+        [Cell("Coefficient"), *numbers("Band", *heads)], [*rows, drawn], notes, [len(rows)],
+    )  # fmt: skip
+
+
+def _ends(row: Mapping[str, Any], name: str, unit: str) -> Cell:
+    """A total at both ends of a band, if it moves."""
+    if row["swing"].get(name, 0.0) < LEAST:
+        return number(NONE)
+    return number(between(*row["totals"][name].values(), unit), f"{percent(row['swing'][name], 1)}")
 
 
 def _unit(resource: str) -> str:

@@ -63,7 +63,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
             costs.anchors(document), tables.time(document), tables.activity(document),
             tables.layers(document), tables.resources(document), tables.memory(document),
             tables.memory_terms(document), tables.neurobench(document),
-            tables.coefficients(document),
+            tables.coefficients(document), tables.sensitivity(document),
             *(asynchronous_tables.page_tables(document) if asynchronous else ()),
         )
         if table is not None
@@ -74,6 +74,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
         "cards": cards(document),
         "inference_cards": inference_cards(document),
         "facts": facts(document),
+        "headline": document.get("headline", ()),
     }
     plots = ASYNCHRONOUS_PLOTS if asynchronous else PLOTS
     return _write(document, directory, "report.html", plots, context)

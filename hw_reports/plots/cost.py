@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from eqchip.hw_reports.document.readable import per_sample
 from eqchip.hw_reports.plots.style import (
     BLUE,
     INK,
@@ -64,7 +65,8 @@ def time_beside_others(document: Mapping[str, Any]) -> Figure:
 
 def rows_of(document: Mapping[str, Any], what: Literal["energy", "time"]) -> list[Row]:
     """The run, then floors, then anchors from cheap to dear, the unknown last."""
-    mine = Row(f"this run on {document['chip']['name']}", document[what]["training"], "this run")
+    mean = per_sample(document)[0 if what == "energy" else 1]
+    mine = Row(f"this run on {document['chip']['name']}", mean, "this run")
     key = "training" if what == "energy" else "time"
     floors = [
         Row(base["title"], base[key], "floor")

@@ -12,6 +12,7 @@ from eqchip.hw_reports.plots.energy import energy_against_error, energy_by_kind_
 from eqchip.hw_reports.plots.memory import memory_by_use, memory_over_steps
 from eqchip.hw_reports.plots.mesh_maps import traffic_map, utilisation_map
 from eqchip.hw_reports.plots.raster import spike_raster
+from eqchip.hw_reports.plots.sensitivity import moves_of_energy, moves_of_time
 from eqchip.hw_reports.plots.style import figure_style
 from eqchip.hw_reports.plots.time import time_by_phase, time_of_steps
 
@@ -32,6 +33,11 @@ PLOTS = (
          "with whiskers from low to high", energy_by_kind_and_phase),
     Plot("error-against-energy", "Curves: training and validation error over the energy spent "
          "since the first sample, epoch by epoch", energy_against_error),
+    Plot("moves-energy", "Bars around the nominal energy of a training sample and of an inference: "
+         "the energy with each coefficient at the ends of its band, and with all drawn",
+         moves_of_energy),
+    Plot("moves-time", "Bars around the nominal time of a training sample and of an inference: the "
+         "time with each coefficient at the ends of its band, and with all drawn", moves_of_time),
     Plot("energy-beside-others", "Marks on a logarithmic axis: energy per training sample of this "
          "run, of processors, and of published chips that learn", energy_beside_others),
     Plot("time-beside-others", "Marks on a logarithmic axis: time per training sample of this run "

@@ -114,6 +114,20 @@ def si_axis(axis: Any, most: float, unit: str) -> str:
     return name
 
 
+def linear_si_axis(ax: Axes, unit: str) -> str:
+    """Round ticks in one fitting unit, on an axis that need not begin at 0; returns that unit."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+
+    low, high = ax.get_xlim()
+    size, name = scale(high, unit)
+    ticks = MaxNLocator(6).tick_values(low / size, high / size)
+    ax.xaxis.set_major_locator(
+        FixedLocator([size * tick for tick in ticks if low <= size * tick <= high])
+    )
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value / size, 9):,g}"))
+    return name
+
+
 def log_si_axis(axis: Any, unit: str) -> None:
     """Write a logarithmic axis of SI values with the unit at every decade."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter

@@ -41,8 +41,12 @@ def account(replay: Replay) -> Accounts:
 
 def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) -> Accounts:
     mode = replay.config.input
-    training = core_activity(mapped, replay.training.run, mode)
-    inference = core_activity(mapped, replay.inference.run, mode)
+    training, inference = replay.once(
+        "cores",
+        lambda: [
+            core_activity(mapped, one.run, mode) for one in (replay.training, replay.inference)
+        ],
+    )
     update = (
         update_on_chip(replay, mapped) if replay.written is None else learning_of(replay, mapped)
     )

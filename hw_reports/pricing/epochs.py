@@ -22,6 +22,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import metric
 from eqchip.hw_reports.pricing.entries import Entry
@@ -185,6 +187,28 @@ def epochs(
             )
         )
     return result
+
+
+def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All epochs of a run's metrics as one, of their mean sample.
+
+    Priced, it costs what the epochs cost together, since a cost is linear in what was counted.
+
+    Examples
+    --------
+    >>> counted = {"epoch": 1, "train_error": 9.0, "samples": 1, "spikes_per_sample": 4.0}
+    >>> mean_row([counted, {**counted, "samples": 3, "spikes_per_sample": 8.0}])
+    {'epoch': 1, 'train_error': 9.0, 'samples': 4, 'spikes_per_sample': 7.0}
+    """
+    trained = [row for row in rows if "train_error" in row]
+    samples = sum(row["samples"] for row in trained)
+
+    def mean(name: str) -> Any:
+        columns = np.array([np.multiply(row["samples"], row[name]) for row in trained])
+        return (columns.sum(axis=0) / samples).tolist()
+
+    counted = [name for name in trained[0] if name.endswith("_per_sample")]
+    return {**trained[0], "samples": samples, **{name: mean(name) for name in counted}}
 
 
 def _counted(found: Sequence[Entry]) -> dict[str, float]:

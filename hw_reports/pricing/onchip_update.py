@@ -49,14 +49,17 @@ class _Update(NamedTuple):
 
 def update_on_chip(replay: Replay, mapped: MappedNetwork) -> _Update:
     """Every synapse is written, in every copy."""
-    written = [weight_updates(mapped, changes) for changes in replay.changes]
-    updates = reduce(
-        lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written
-    )
-    attempted = updates.attempted / len(written)
+    updates, samples = replay.once("updates", lambda: _written(replay, mapped)), len(replay.changes)
+    attempted = updates.attempted / samples
     # All are written, so whatever the engine reads by, it reads them all.
-    counts = writes(attempted, attempted, updates.applied / len(written))
+    counts = writes(attempted, attempted, updates.applied / samples)
     return _Update(updates, counts, timing.update(counts, replay.chip, mapped.tiles))
+
+
+def _written(replay: Replay, mapped: MappedNetwork) -> WeightUpdates:
+    """What the updates of all training samples write, together."""
+    written = [weight_updates(mapped, changes) for changes in replay.changes]
+    return reduce(lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written)
 
 
 def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
@@ -70,9 +73,9 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     config, chip, tiles = replay.config, replay.chip, mapped.tiles
     assert config.on_chip is not None and replay.written is not None
     run, samples = replay.training.run, range(len(replay.training.indices))
-    known = [known_of(config, run, sample) for sample in samples]
-    attempted = _attempted(replay, mapped, known)
-    visited = _visited(replay, mapped, attempted)
+    known = replay.once("known", lambda: [known_of(config, run, sample) for sample in samples])
+    attempted = replay.once("attempted", lambda: _attempted(replay, mapped, known))
+    visited = replay.once("visited", lambda: _visited(replay, mapped, attempted))
     per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
     shares = replay.written
     each = [
@@ -171,7 +174,9 @@ def _exchanged(
     replay: Replay, mapped: MappedNetwork, known: Sequence[Known], share: float
 ) -> tuple[Counts, PhaseTime]:
     """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
-    sent = exchange(mapped, [messages_of(replay.config, one) for one in known])
+    sent = replay.once(
+        "exchange", lambda: exchange(mapped, [messages_of(replay.config, one) for one in known])
+    )
     steps = sent.steps
     at_once = steps._replace(
         messages_sent=steps.messages_sent / share,

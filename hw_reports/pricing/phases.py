@@ -17,8 +17,10 @@ from eqchip.mapping.placement.wiring import synapse_count
 
 def step_counts_of(replay: Replay, mapped: MappedNetwork) -> dict[str, StepCounts]:
     """Of the run that holds each phase but the update."""
-    training = step_counts(mapped, replay.training.run, replay.config.input)
-    inference = step_counts(mapped, replay.inference.run, replay.config.input)
+    mode, runs = replay.config.input, (replay.training.run, replay.inference.run)
+    training, inference = replay.once(
+        "steps", lambda: [step_counts(mapped, run, mode) for run in runs]
+    )
     return {FREE: training, NUDGED: training, INFERENCE: inference}
 
 

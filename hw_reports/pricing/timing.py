@@ -37,7 +37,7 @@ from eqchip.mapping.kinds import ON_CORES, counts_of
 from eqchip.mapping.placement.clocks import HOP_KINDS, busy, link_seconds, seconds_of
 from eqchip.mapping.placement.route import Routes
 
-NOMINAL = 1  # place of the nominal value in a Span
+LOW, NOMINAL, HIGH = range(3)  # places in a Span
 SECONDS = "s"
 BARRIER_TIME, TIME = "barrier time", "time"  # names of what is not known
 FLOOR = "step_floor"  # what the rest of a step is laid on that has less to do
@@ -124,10 +124,12 @@ def relaxation(
         lacks.append(BARRIER_TIME)
     core, mesh, step = np.zeros(3), np.zeros(3), np.zeros(3)
     least = floor_of(chip) if waits else NONE
-    for level in range(3):
-        working = busy(kinds, chip, level)
-        load = crossed * link_seconds(routes, chip, level)
-        slowest, heaviest = working.max(axis=-1), load.max(axis=-1, initial=0.0)
+    banded_times = any(one.low < one.high for one in chip.time.values())
+    for level in (NOMINAL, LOW, HIGH):
+        if level == NOMINAL or banded_times:  # without bands the nominal maxima are those of all
+            working = busy(kinds, chip, level)
+            load = crossed * link_seconds(routes, chip, level)
+            slowest, heaviest = working.max(axis=-1), load.max(axis=-1, initial=0.0)
         agreed = (barrier or NONE)[level]
         core[level] = slowest.sum() / samples
         mesh[level] = heaviest.sum() / samples

@@ -11,16 +11,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eqchip.emulator.description.timed import Messages
+from eqchip.mapping.chip_file.figures import marks_in_words
 from eqchip.mapping.chip_file.units import SI
 from eqchip.mapping.kinds import PHASES
 
 COLUMNS = (
     "quantity", "phase", "kind", "core", "layer", "count", "low", "value", "high", "unit",
-    "unknown",
+    "unknown", "status", "marks",
 )  # fmt: skip
 Document = Mapping[str, Any]
 Row = tuple[object, ...]
 LEVELS = ("low", "value", "high")
+PRICE_OF = {"static": "static_power.chip"}  # kinds priced by no energy of their own
 
 
 def csv_text(document: Document) -> str:
@@ -28,7 +30,8 @@ def csv_text(document: Document) -> str:
 
     ``core`` is empty where a quantity belongs to no core: for static power, barriers, the time
     of a phase, and on a chip without a model of its cores. A figure that is not known is left
-    empty, and ``unknown`` says why.
+    empty, and ``unknown`` says why. ``status`` and ``marks`` are those of the coefficient that
+    prices a row, the marks in words.
 
     Parameters
     ----------
@@ -39,16 +42,53 @@ def csv_text(document: Document) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
+    for row in _rows(document):
+        writer.writerow((*row, *[""] * (len(COLUMNS) - len(row))))
+    return text.getvalue()
+
+
+def _rows(document: Document) -> Iterator[Row]:
+    """All rows; those without a status and marks are shorter."""
     found = document["mapping"]
     layers = [] if found is None else [core["layer"] for core in found["cores"]]
-    writer.writerows(_energy(document, layers))
+    yield from _energy(document, layers)
     for phase in PHASES:
         time = document["time"]["by_phase"][phase]
-        writer.writerow(("time", phase, "", "", "", "", *_lasting(time)))
-    writer.writerows(_memory(document["memory"], layers))
+        yield ("time", phase, "", "", "", "", *_lasting(time))
+    yield from _memory(document["memory"], layers)
     if "asynchronous" in document:
-        writer.writerows(_asynchronous(document["asynchronous"]))
-    return text.getvalue()
+        yield from _asynchronous(document["asynchronous"])
+    yield from _of_training(document)
+    if "sensitivity" in document:
+        yield from _sensitivity(document["sensitivity"])
+
+
+def _of_training(document: Document) -> Iterator[Row]:
+    """A training sample, the mean over the training and of the last epoch; and the error."""
+    cost, replay = document["training_cost"], document["replay"]
+    for key in ("mean", "last_epoch"):
+        for what in ("energy", "time", "energy_delay") if key in cost else ():
+            one = cost[key][what]
+            unit = "" if one["figure"] is None else one["figure"]["unit"]
+            lacks = "; ".join(one["lacks"])
+            yield ("training sample", key, what, "", "", "", *_band(one["figure"]), unit, lacks)
+    yield (
+        "error", "inference", f"of samples of the {replay['split']} set, precision "
+        f"{replay['precision']}", "", "", replay["inference_samples"], "", replay["error"], "", "%",
+    )  # fmt: skip
+
+
+def _sensitivity(section: Document) -> Iterator[Row]:
+    """Totals at both ends of each coefficient's band, and quantiles with all of them drawn."""
+    units, nominal = section["units"], section["nominal"]
+    for row in section["coefficients"]:
+        origin = (row["status"], marks_in_words(row["confidence"]))
+        for name, ends in row["totals"].items():
+            band = (ends["low"], nominal[name], ends["high"])
+            yield ("sensitivity", name, row["name"], "", "", "", *band, units[name], "", *origin)
+    for name, one in section["together"].items():
+        quantiles = (one["low"], one["median"], one["high"])
+        yield ("sensitivity", name, "all, drawn", "", "", "", *quantiles, units[name])
 
 
 def _energy(document: Document, layers: list[int]) -> Iterator[Row]:
@@ -59,16 +99,21 @@ def _energy(document: Document, layers: list[int]) -> Iterator[Row]:
         name = ("energy", entry["phase"], entry["kind"])
         figure, address = entry["figure"], f"energy.{entry['kind']}"
         unknown = entry["unknown"] or "" if figure is None else "; ".join(entry["lacks"])
+        price = prices.get(address, prices.get(PRICE_OF.get(entry["kind"], "")))
+        origin: Row = (
+            () if price is None else (price["status"], marks_in_words(price["confidence"]))
+        )
         cores = counts.get(entry["phase"], {}).get(entry["kind"])
         if cores is None:
             count = "" if entry["count"] is None else entry["count"]
-            yield (*name, "", "", count, *_band(figure), "J", unknown)
+            yield (*name, "", "", count, *_band(figure), "J", unknown, *origin)
             continue
         one = _joules(prices.get(address))
         for core, count in enumerate(cores):
             levels: Row = ("", "", "") if one is None else tuple(level * count for level in one)
             levels = (0.0, 0.0, 0.0) if address in included or not count else levels
-            yield (*name, core, layers[core], count, *levels, "J", unknown if count else "")
+            said = unknown if count else ""
+            yield (*name, core, layers[core], count, *levels, "J", said, *origin)
 
 
 def _joules(price: Document | None) -> tuple[float, ...] | None:

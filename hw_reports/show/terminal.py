@@ -5,19 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.moves import LEAST, between, widest
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
+    accuracy,
     amount,
     band,
     digits,
     nominal,
+    per_sample,
     percent,
     short_total,
+    wrong,
 )
 from eqchip.hw_reports.show import asynchronous
 from eqchip.hw_reports.show.table import Table
+from eqchip.mapping.chip_file.figures import MARKS
 
 SHOWN_ANCHORS = 5
+SHOWN_MOVES = 8  # coefficients in the table of what moves the totals
+# The totals that it shows, and their heads; the page and the CSV have those of inference, too.
+SHORT = {"training_energy": "training energy", "training_time": "training time"}
 SHARE_SHOWN = 0.0005  # of the training energy: kinds below it and uncounted ones are left out
 
 
@@ -28,18 +36,25 @@ def tables(document: Mapping[str, Any]) -> list[Table]:
         found.append(time(document))
     if "asynchronous" in document:
         found += asynchronous.tables(document)
+    if "sensitivity" in document:
+        found.append(sensitivity(document))
     return [*found, memory(document), beside(document)]
 
 
 def training(document: Mapping[str, Any]) -> Table:
     """What a training sample and the whole training cost."""
     cost, run = document["training_cost"], document["run"]
-    whole, reached = cost["whole"], cost["reached"]
+    epochs = f"{cost['whole']['epochs']} epochs"
+    labels = {"sample": "sum, after training", "whole": f"whole training ({epochs})"}
     rows = []
+    for key, label in (
+        ("mean", f"training sample, mean over {epochs}"),
+        ("last_epoch", "  in the last epoch"),
+    ):
+        if key in cost:
+            rows.append(_cost_row(label, cost[key]["energy"], cost[key]["time"]))
     for row in cost["rows"]:
-        label = row["label"]
-        if row["phase"] == "whole":
-            label = f"whole training ({whole['epochs']} epochs)"
+        label = labels.get(row["phase"], row["label"])
         rows.append(_cost_row(label, row["energy"], row["time"]))
         if row["phase"] == "sample":
             dynamic = document["energy"]["dynamic"]["training"]
@@ -56,7 +71,7 @@ def training(document: Mapping[str, Any]) -> Table:
     rows.append(_cost_row("inference, one sample", *inference))
     return Table(
         f"Training cost of {document['title']}: {document['statement']}; "
-        f"{reached['of']} error {reached['error']:.2f} %",
+        f"{wrong(document['replay'])}",
         ("per sample", "energy", "low – high", "time", "low – high"),
         rows,
     )
@@ -129,6 +144,38 @@ def time(document: Mapping[str, Any]) -> Table:
     )
 
 
+def sensitivity(document: Mapping[str, Any]) -> Table:
+    """What a training sample costs over the band of each coefficient, and with all drawn."""
+    section = document["sensitivity"]
+    names, units = list(SHORT), section["units"]
+    chosen = {row["name"]: row for name in names for row in widest(section, name, SHOWN_MOVES)}
+    rows = [
+        [
+            row["name"],
+            f"{row['status']} ({row['confidence']})",
+            f"{row['low']:g} – {row['high']:g} {row['unit']}",
+            *(
+                between(*row["totals"][name].values(), units[name])
+                if row["swing"].get(name, 0.0) >= LEAST
+                else ""
+                for name in names
+            ),
+        ]
+        for row in list(chosen.values())[:SHOWN_MOVES]
+    ]
+    within = section["quantiles"]["high"] - section["quantiles"]["low"]
+    drawn = [f"all, in {100 * within:.0f} % of {section['draws']} draws", "", "all bands"]
+    for name in names:
+        one = section["together"].get(name)
+        drawn.append(UNKNOWN if one is None else between(one["low"], one["high"], units[name]))
+    return Table(
+        "What the totals move with: each coefficient over its band, the others nominal; then all "
+        f"drawn, {section['distribution']}",
+        ("coefficient", "status (mark)", "band", *SHORT.values()),
+        [*rows, drawn],
+    )
+
+
 def memory(document: Mapping[str, Any]) -> Table:
     """Bytes by use, and what BPTT would keep."""
     found, labels = document["memory"], document["labels"]
@@ -147,14 +194,13 @@ def memory(document: Mapping[str, Any]) -> Table:
 
 def beside(document: Mapping[str, Any]) -> Table:
     """The published costs of learning on chips, and the floors of processors."""
-    cost, run = document["training_cost"], document["run"]
-    accuracy = 100.0 - cost["reached"]["error"]
+    run = document["run"]
+    energy, time, _ = per_sample(document)
     rows = [
         [
             f"this run on {document['chip']['name']}", "modelled",
-            f"{run['dataset']} {'-'.join(map(str, run['layers']))}", f"{accuracy:.1f} %",
-            short_total(document["energy"]["training"]), short_total(document["time"]["training"]),
-            short_total(document["energy"]["inference"]),
+            f"{run['dataset']} {'-'.join(map(str, run['layers']))}", accuracy(document),
+            short_total(energy), short_total(time), short_total(document["energy"]["inference"]),
         ]
     ]  # fmt: skip
     for anchor in document["anchors"][:SHOWN_ANCHORS]:
@@ -187,14 +233,25 @@ def beside(document: Mapping[str, Any]) -> Table:
 def sentences(document: Mapping[str, Any]) -> list[str]:
     """What the tables leave out: notes, what is not known, the weakest coefficients."""
     lines = [*document["notes"], *document.get("asynchronous", {}).get("explanation", ())]
-    for row in document["chip"]["weakest"]:
-        lines.append(f"Weak: {row['name']}, {row['why']}.")
+    weakest = document["chip"]["weakest"]
+    for row in weakest:
+        lines.append(f"Weak: {row['name']} ({row['confidence']}), {row['why']}.")
+    if weakest:
+        lines.append(marks_of(document))
     happened = _lacking(document)
     for row in document["chip"]["unknown"]:
         table, _, name = row["name"].partition(".")
         if f"{name.replace('_', ' ')} {table}" in happened:
             lines.append(f"Unknown: {row['name']}: {row['why']}.")
     return lines
+
+
+def marks_of(document: Mapping[str, Any]) -> str:
+    """The marks of the chip's figures, each explained."""
+    marks = (row["confidence"].split(" + ") for row in document["chip"]["coefficients"])
+    used = {mark for found in marks for mark in found}
+    words = "; ".join(f"{mark} {text}" for mark, text in MARKS.items() if mark in used)
+    return f"Marks, of how we have a figure: {words}."
 
 
 def _lacking(document: Mapping[str, Any]) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eqchip.emulator.training.sweep import shown_value
-from eqchip.hw_reports.document.readable import amount, band, scale
+from eqchip.hw_reports.document.readable import amount, band
 from eqchip.hw_reports.plots.energy import error_axis
 from eqchip.hw_reports.plots.style import (
     BLUE,
@@ -20,6 +20,7 @@ from eqchip.hw_reports.plots.style import (
     SMALL,
     VERMILION,
     figure_style,
+    linear_si_axis,
     log_si_axis,
     new_figure,
     say,
@@ -187,7 +188,7 @@ def _axes(ax: Axes, rows: list[Any], cost: Cost) -> None:
     else:
         room = 0.08 * (high - low) or 0.05 * high or 1.0
         ax.set_xlim(max(low - room, 0.0), high + room)
-        ax.set_xlabel(f"{cost.label} ({_linear(ax, cost.unit)})")
+        ax.set_xlabel(f"{cost.label} ({linear_si_axis(ax, cost.unit)})")
     error_axis(ax, [row["error"] for row in rows])
     low, high = ax.get_ylim()
     ticks = [tick for tick in TICKS if low <= tick <= high]
@@ -198,20 +199,6 @@ def _axes(ax: Axes, rows: list[Any], cost: Cost) -> None:
         loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2, ncols=4, labelcolor=INK,
         handlelength=1.4, columnspacing=1.4,
     )  # fmt: skip
-
-
-def _linear(ax: Axes, unit: str) -> str:
-    """Round ticks in one fitting unit, on an axis that need not begin at 0; returns that unit."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
-
-    low, high = ax.get_xlim()
-    size, name = scale(high, unit)
-    ticks = MaxNLocator(6).tick_values(low / size, high / size)
-    ax.xaxis.set_major_locator(
-        FixedLocator([size * tick for tick in ticks if low <= size * tick <= high])
-    )
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(value / size, 9):,g}"))
-    return name
 
 
 def _key(

@@ -263,6 +263,29 @@ class Chip(Table):
             for name, limit in self.cores.limits().items():
                 yield f"cores.{name}", limit
 
+    def changed(self, change: Callable[[str, Coefficient], Coefficient]) -> Chip:
+        """The chip with other coefficients; limits, and all else, as they are.
+
+        Parameters
+        ----------
+        change : callable
+            From the address of a coefficient, as :meth:`figures` has it, and the coefficient to the
+            one in its place.
+
+        Returns
+        -------
+        Chip
+            Not checked anew: a figure may leave its band, a barrier fall with more tiles.
+
+        Examples
+        --------
+        >>> found = load_chip("loihi1-davies").changed(lambda address, one: one.at(2 * one.value))
+        >>> found.energy["message"].low, found.energy["message"].high
+        (3.4, 3.4)
+        """
+        found = {name: _changed(name, value, change) for name, value in self}
+        return self.model_copy(update=found)
+
     @property
     def shares_kernels(self) -> bool:
         """Whether a core keeps each weight of a kernel once, whatever the places it serves."""
@@ -306,6 +329,17 @@ class Chip(Table):
                 del document[later]
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _changed(address: str, value: Any, change: Callable[[str, Coefficient], Coefficient]) -> Any:
+    """A key of a chip file with the coefficients in it changed: one, a table or a list of them."""
+    if isinstance(value, Coefficient):
+        return change(address, value)
+    if isinstance(value, dict):
+        return {key: _changed(f"{address}.{key}", one, change) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(_changed(f"{address}.{one.active_tiles}", one, change) for one in value)
+    return value
 
 
 # What a chip cannot do without, by its model.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, NamedTuple, get_args
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -36,6 +36,20 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def marks_in_words(confidence: str) -> str:
+    """What the marks of a figure mean; one of another version stands as it is.
+
+    Examples
+    --------
+    >>> marks_in_words("R2 + D")
+    'R2: read in a text that cites the place in the original; D: derived by arithmetic'
+    """
+    return "; ".join(
+        f"{mark}: {MARKS[mark]}" if mark in MARKS else mark
+        for mark in confidence.split(" + ")
+    )
+
+
 class Span(NamedTuple):
     """A figure with its band, in SI units (J, s, W, Hz, m2)."""
 
@@ -61,6 +75,9 @@ class Sourced(Table):
         if unit not in SI[cls.quantity]:
             raise ValueError(f"expected {expected_units(cls.quantity)}")
         return unit
+
+
+Own = TypeVar("Own", bound="Coefficient")
 
 
 class Coefficient(Sourced):
@@ -100,6 +117,10 @@ class Coefficient(Sourced):
         """The figure in SI units: (low, value, high)."""
         size = SI[self.quantity][self.unit]
         return Span(self.low * size, self.value * size, self.high * size)
+
+    def at(self: Own, value: float) -> Own:
+        """The figure with this value in its own unit, and no band."""
+        return self.model_copy(update={"value": value, "low": value, "high": value})
 
 
 class Energy(Coefficient):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -112,6 +113,18 @@ class MappedNetwork:
 
     def __repr__(self) -> str:
         return f"MappedNetwork({self.network!r} on {len(self.parts)} cores of {self.chip.name})"
+
+    def priced_by(self, chip: Chip) -> MappedNetwork:
+        """The same placement, on the same chip with other prices; all that is known of it is kept.
+
+        Parameters
+        ----------
+        chip : Chip
+            With the limits and integers of this one (:meth:`Chip.changed`).
+        """
+        found = copy(self)
+        object.__setattr__(found, "chip", chip)
+        return found
 
     @property
     def chips(self) -> int:

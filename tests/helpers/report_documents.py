@@ -91,6 +91,9 @@ def report(**changed: Any) -> dict[str, Any]:
             "error": 12.5, "saturations": 0, "notes": ["A note of the replay."],
         },
         "notes": ["The host is not modelled."],
+        "headline": ["One of 8 test samples is wrong."],
+        "learning": None,
+        "sensitivity": _sensitivity(),
         "phases": [
             {"name": "free", "steps": 4, "of": "training"},
             {"name": "nudged", "steps": 1, "of": "training"},
@@ -158,6 +161,8 @@ def report(**changed: Any) -> dict[str, Any]:
         },
         "training_cost": {
             "rows": rows, "epochs": epochs, "whole": {**whole, "epochs": 2, "samples": 200},
+            "mean": _mean(9.5e-6, 95e-6), "last_epoch": _mean(9e-6, 90e-6),
+            "inference": _mean(5e-6, 50e-6),
             "reached": {"error": 11.25, "of": "test"},
             "whole_minibatch": {**whole, "label": "if written once per minibatch"},
             "explanation": ["How the epochs were priced."],
@@ -194,6 +199,39 @@ def report(**changed: Any) -> dict[str, Any]:
         ],
     }  # fmt: skip
     return document | changed
+
+
+def _mean(joules: float, seconds: float) -> dict[str, Any]:
+    """What a sample costs."""
+    return {
+        "energy": total(figure(joules), ["barrier energy"]), "time": total(figure(seconds, "s")),
+        "energy_delay": total(figure(joules * seconds, "J s", 0.25, 4.0), ["barrier energy"]),
+        "power": joules / seconds, "samples_per_second": 1 / seconds,
+    }  # fmt: skip
+
+
+def _sensitivity() -> dict[str, Any]:
+    """Two coefficients: the energy moves with one of them alone, and nothing is known of time."""
+    names = ("training_energy", "inference_energy")
+
+    def row(name: str, low: float, high: float) -> dict[str, Any]:
+        ends = {of: {"low": low * 1e-6, "high": high * 1e-6} for of in names}
+        return {
+            "name": name, "low": 1.0, "value": 2.0, "high": 4.0, "unit": "pJ",
+            "status": "assumed", "confidence": "C", "totals": ends,
+            "swing": dict.fromkeys(names, (high - low) / 9.5),
+        }  # fmt: skip
+
+    return {
+        "nominal": {**dict.fromkeys(names, 9.5e-6), "training_time": None, "inference_time": None},
+        "units": {"training_energy": "J", "training_time": "s", "inference_energy": "J",
+                  "inference_time": "s"},
+        "coefficients": [row("energy.weight_update", 8.0, 12.5), row("energy.spike", 9.5, 9.5)],
+        "without_band": ["time.weight_update"],
+        "together": {of: {"low": 8.5e-6, "median": 9.75e-6, "high": 11.5e-6} for of in names},
+        "distribution": "triangular", "draws": 200, "seed": 0,
+        "quantiles": {"low": 0.05, "median": 0.5, "high": 0.95},
+    }  # fmt: skip
 
 
 def comparison() -> dict[str, Any]:

@@ -26,7 +26,7 @@ from eqchip.hw_reports.plots.style import figure_style
 VOID = {"meta", "img", "link", "br", "hr", "input", "wbr"}
 SECTIONS = {
     "cost", "beside", "inference", "time", "mesh", "spikes", "memory", "neurobench",
-    "coefficients", "provenance",
+    "coefficients", "provenance", "sensitivity",
 }  # fmt: skip
 
 
@@ -90,8 +90,11 @@ def test_every_section_and_figure_is_there(page: Page) -> None:
 def test_headline_states_what_it_costs_and_that_it_is_modelled(page: Page) -> None:
     whole = " ".join(page.texts)
     assert "4-3-2 (toy) on paper-chip" in page.text
-    assert "at least 9.00\u00a0µJ and 90.0\u00a0µs" in whole
-    assert "≥ 9.00 µJ" in whole and "4.50 – 18.0\u00a0µJ" in whole
+    # The mean over the training, not the sample after it, which costs 9 µJ.
+    assert "at least 9.50\u00a0µJ and 95.0\u00a0µs" in whole
+    assert "≥ 9.50 µJ" in whole and "4.75 – 19.0\u00a0µJ" in whole
+    assert "at least 9.00 µJ in the last epoch" in whole and "1 of 8" in whole
+    assert "One of 8 test samples is wrong." in page.text
     assert "Modelled, not measured" in whole
     for fact in ("paper-chip (0123abcd)", "A chip on paper", "1 assumed", "eqchip 0.1.0", "Seed 7"):
         assert fact in page.text
@@ -186,6 +189,8 @@ def test_unknown_energy_is_unknown_everywhere(tmp_path: Path) -> None:
     ]
     cost = document["training_cost"]
     cost["whole"] |= {"energy": unknown, "time": unknown}
+    of_sample = {"energy": unknown, "energy_delay": unknown, "power": None}
+    cost |= {key: {**cost[key], **of_sample} for key in ("mean", "last_epoch")}
     cost["rows"] = [{**row, "energy": unknown} for row in cost["rows"]]
     cost["epochs"] = [{**row, "cumulative": unknown} for row in cost["epochs"]]
     assert "an unknown energy" in sentence(document)

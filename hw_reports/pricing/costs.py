@@ -1,0 +1,132 @@
+"""What learning from a sample costs: one meaning, for reports, sweeps and sensitivities alike.
+
+The cost of learning is the mean over a whole training, not that of its last sample, of which little
+may be left to learn::
+
+    mean = sum over epochs of (cost of the epoch) / sum over epochs of its samples
+
+Each epoch is priced by what it counted itself (:mod:`eqchip.hw_reports.pricing.epochs`), from a
+sample that is replayed with the network as it is after training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.pricing.account_types import Accounts
+from eqchip.hw_reports.pricing.entries import energy_of
+from eqchip.hw_reports.pricing.epochs import Epoch, epochs
+from eqchip.hw_reports.pricing.figure import Figure
+from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.mapping.kinds import INFERENCE
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The energy and the time of a sample, and what follows from both."""
+
+    energy: Sum
+    seconds: Sum
+
+    @property
+    def energy_delay(self) -> Sum:
+        """Energy times time, J s: low times low, high times high."""
+        joules, seconds = self.energy.figure, self.seconds.figure
+        lacks = tuple(dict.fromkeys((*self.energy.lacks, *self.seconds.lacks)))
+        if joules is None or seconds is None:
+            return Sum(None, lacks)
+        pairs = ((getattr(joules, x), getattr(seconds, x)) for x in ("low", "value", "high"))
+        return Sum(Figure(*(a * b for a, b in pairs), unit="J s"), lacks)
+
+    @property
+    def power(self) -> float | None:
+        """Nominal energy over nominal time, W; no band: what is dear is slow as well."""
+        joules, seconds = self.energy.figure, self.seconds.figure
+        return None if joules is None or not _lasts(seconds) else joules.value / seconds.value
+
+    @property
+    def samples_per_second(self) -> float | None:
+        """One after the other, nominal."""
+        return 1.0 / self.seconds.figure.value if _lasts(self.seconds.figure) else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "energy": self.energy.to_dict(),
+            "time": self.seconds.to_dict(),
+            "energy_delay": self.energy_delay.to_dict(),
+            "power": self.power,
+            "samples_per_second": self.samples_per_second,
+        }
+
+
+def _lasts(seconds: Figure | None) -> bool:
+    return seconds is not None and seconds.value > 0
+
+
+@dataclass(frozen=True, eq=False)
+class Costs:
+    """All that a run costs on a chip.
+
+    Attributes
+    ----------
+    accounts : Accounts
+        Of a replayed sample, and of an inference.
+    epochs : list of Epoch
+        Of the training.
+    """
+
+    accounts: Accounts
+    epochs: list[Epoch]
+
+    @property
+    def training(self) -> Cost:
+        """Of a training sample: the mean over the whole training."""
+        return _mean(self.epochs)
+
+    @property
+    def last(self) -> Cost:
+        """Of a training sample of the last epoch."""
+        return _mean(self.epochs[-1:])
+
+    @property
+    def inference(self) -> Cost:
+        """Of classifying a sample."""
+        found = self.accounts
+        return Cost(energy_of(found.entries, (INFERENCE,)), found.seconds[INFERENCE])
+
+
+def costs(replay: Replay, accounts: Accounts, rows: Sequence[Mapping[str, Any]]) -> Costs:
+    """Price a training by a replay.
+
+    Parameters
+    ----------
+    replay : Replay
+    accounts : Accounts
+        Of the replay.
+    rows : sequence of mapping
+        The lines of the run's metrics; at least one of an epoch.
+
+    Raises
+    ------
+    InputError
+        As :func:`eqchip.hw_reports.pricing.epochs.epochs`.
+    """
+    found = epochs(
+        rows,
+        accounts.entries,
+        accounts.seconds,
+        # Simulated time does not follow the spikes: a nominal period takes what it takes.
+        accounts.critical if accounts.simulated is None else None,
+        replay.config.descent.minibatch,
+        accounts.learned,
+    )
+    return Costs(accounts, found)
+
+
+def _mean(found: Sequence[Epoch]) -> Cost:
+    each = 1.0 / sum(epoch.samples for epoch in found)
+    return Cost(total(e.energy for e in found) * each, total(e.seconds for e in found) * each)
