@@ -16,7 +16,7 @@ from eqchip.hw_reports.pricing.sensitivity import (
     Totals,
 )
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.chip_file.figures import Coefficient
+from eqchip.mapping.chip_file.figures import Area, Limit
 
 UNITS = {"training_energy": "J", "training_time": "s", "inference_energy": "J",
          "inference_time": "s"}  # fmt: skip
@@ -42,7 +42,7 @@ def section(chip: Chip, found: Sensitivity) -> dict[str, Any]:
         "without_band": [
             name
             for name, one in chip.figures()
-            if isinstance(one, Coefficient) and one.low == one.high
+            if not isinstance(one, (Limit, Area)) and one.low == one.high
         ],
         "together": {name: one._asdict() for name, one in found.together.items()},
         "distribution": DISTRIBUTION,

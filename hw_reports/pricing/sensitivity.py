@@ -27,7 +27,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.chip_file.figures import Coefficient
+from eqchip.mapping.chip_file.figures import Area, Coefficient, Limit
 
 DRAWS, SEED = 200, 0
 QUANTILES = {"low": 0.05, "median": 0.5, "high": 0.95}
@@ -95,7 +95,7 @@ def sensitivity(chip: Chip, price: Price, draws: int = DRAWS, seed: int = SEED) 
     banded = {
         address: figure
         for address, figure in chip.figures()
-        if isinstance(figure, Coefficient) and figure.low < figure.high
+        if not isinstance(figure, (Limit, Area)) and figure.low < figure.high
     }
 
     def priced(values: Mapping[str, float]) -> Totals:

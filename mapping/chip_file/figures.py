@@ -45,8 +45,7 @@ def marks_in_words(confidence: str) -> str:
     'R2: read in a text that cites the place in the original; D: derived by arithmetic'
     """
     return "; ".join(
-        f"{mark}: {MARKS[mark]}" if mark in MARKS else mark
-        for mark in confidence.split(" + ")
+        f"{mark}: {MARKS[mark]}" if mark in MARKS else mark for mark in confidence.split(" + ")
     )
 
 
