@@ -74,7 +74,8 @@ def run(
         is mapped onto, or else ``FixedPoint()``.
     strict : bool, default False
         Whether a state that leaves the chip's range is an error; else it is clipped and
-        counted in ``run.saturations``.
+        counted in ``run.saturations``. In precision ``"chip"``, too, a connection more than half
+        of whose weights round to 0 or are clipped.
     backend : {"emulator", "reference", "brian2", "lava", "discrete"}
         The event-driven engine, the plain numpy reference, or another simulator: Brian2 in
         float64, Lava in float64 and in a chip's integers. Those two are installed with

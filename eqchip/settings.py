@@ -123,9 +123,9 @@ def _chip(on_chip: str | Path | None, given: Mapping[str, Any]) -> Chip | None:
 def _on_chip(chip: Chip, given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings of learning on a chip, in its integers."""
     assert chip.arithmetic is not None
-    settings = {"fixed": chip.arithmetic, **given}
+    settings = {"fixed": replace(chip.arithmetic, outliers=0.0), **given}
     if "weight_bits" in settings:
-        settings["fixed"] = replace(chip.arithmetic, weight_bits=settings.pop("weight_bits"))
+        settings["fixed"] = replace(settings["fixed"], weight_bits=settings.pop("weight_bits"))
     sees = settings.get("sees", OnChip.sees)
     if sees not in SIGHTS:
         raise InputError(f"train: unknown sees {sees!r}; expected one of {', '.join(SIGHTS)}")

@@ -7,13 +7,13 @@ all weights of a connection share. ``docs/fixed-point.md`` holds every rule.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.description.coding import FORBID_EXTRA, Polynomial
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError, check_number, check_whole
 
 # Kernels hold a state, the sum of two, a coefficient and its inverse in int32, products in int64.
 MOST_WEIGHT_BITS, MOST_STATE_BITS, MOST_COEFFICIENT_BITS = 8, 24, 15
@@ -40,6 +40,9 @@ class FixedPoint:
     lowest_exponent, highest_exponent : int, default -2 and 13
         The exponents that the weights of a connection may share: a weight is ``code *
         2**exponent``, counted in the last bit of a state.
+    outliers : float, default 0
+        Share of the weights of a connection, the largest, that have no say in its exponent: they
+        may be clipped, so that all others keep their bits. Below 1.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class FixedPoint:
     coefficient_bits: int = 12
     lowest_exponent: int = -2
     highest_exponent: int = 13
+    outliers: float = 0.0
 
     def __post_init__(self) -> None:
         check_whole("FixedPoint: weight_bits", self.weight_bits, 2, MOST_WEIGHT_BITS + 1)
@@ -77,6 +81,14 @@ class FixedPoint:
         lowest, highest = self.lowest_exponent, self.highest_exponent
         check_whole("FixedPoint: highest_exponent", highest, -MOST_EXPONENT, MOST_EXPONENT + 1)
         check_whole("FixedPoint: lowest_exponent", lowest, -MOST_EXPONENT, highest + 1)
+        check_number("FixedPoint: outliers", self.outliers)
+        if not 0.0 <= self.outliers < 1.0:
+            raise InputError(f"FixedPoint: outliers is {self.outliers!r}; expected one in [0, 1)")
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """All that an integer computes with, once weights are codes: all but `outliers`."""
+        return {key: value for key, value in asdict(self).items() if key != "outliers"}
 
     @property
     def one(self) -> int:
@@ -149,7 +161,8 @@ def quantize(weights: np.ndarray, fixed: FixedPoint) -> QuantizedWeights:
     A code is the weight over ``2**(exponent - fraction_bits)``, rounded to nearest (ties to
     even) and clipped. Of the exponents that the chip has, the one with the smallest sum of
     squared errors is taken, the largest of several equal ones: with few bits it pays to clip
-    the few largest weights.
+    the few largest weights. Errors of ``fixed.outliers``, the share of the largest weights, do not
+    count, rounded down to whole weights; of equal ones at the edge, all count.
 
     Parameters
     ----------
@@ -167,10 +180,12 @@ def quantize(weights: np.ndarray, fixed: FixedPoint) -> QuantizedWeights:
     ([[64, -32], [16, 0]], 5)
     """
     weights = np.asarray(weights, np.float64)
-    return min(
-        (_at_exponent(weights, exponent, fixed) for exponent in _exponents(weights, fixed)),
-        key=lambda found: (_squared_error(weights, found, fixed), -found.exponent),
+    heard = _heard(weights, fixed.outliers)
+    best = min(
+        (_at_exponent(heard, exponent, fixed) for exponent in _exponents(heard, fixed)),
+        key=lambda found: (_squared_error(heard, found, fixed), -found.exponent),
     )
+    return best if heard is weights else _at_exponent(weights, best.exponent, fixed)
 
 
 def quantize_at(weights: np.ndarray, exponent: int, fixed: FixedPoint) -> QuantizedWeights:
@@ -186,6 +201,15 @@ def quantize_at(weights: np.ndarray, exponent: int, fixed: FixedPoint) -> Quanti
 def real_weights(found: QuantizedWeights, fixed: FixedPoint) -> np.ndarray:
     """The real weights that codes stand for, exactly; float64."""
     return np.ldexp(found.codes.astype(np.float64), found.exponent - fixed.fraction_bits)
+
+
+def _heard(weights: np.ndarray, outliers: float) -> np.ndarray:
+    """The weights that have a say in the exponent: all but so large a share of the largest."""
+    left_out = int(outliers * weights.size)
+    if not left_out:
+        return weights
+    sizes = np.abs(weights).ravel()
+    return weights[np.abs(weights) <= np.partition(sizes, -left_out - 1)[-left_out - 1]]
 
 
 def _exponents(weights: np.ndarray, fixed: FixedPoint) -> range:

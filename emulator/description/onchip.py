@@ -112,6 +112,11 @@ class OnChip:
                 raise InputError(
                     f"OnChip: {name} is {value!r}; expected one in [{low:g}, {high:g})"
                 )
+        if self.fixed.outliers:
+            raise InputError(
+                f"OnChip: fixed has outliers {self.fixed.outliers!r}; expected 0: weights that are "
+                "learned keep the exponent that weight_range gives them"
+            )
         if self.shrinks and self.decay_rate * 2**TRACE_SHIFT < 1:
             raise InputError(
                 f"OnChip: decay_rate is {self.decay_rate!r}; "

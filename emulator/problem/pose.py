@@ -15,6 +15,7 @@ from eqchip.emulator.description.parts import Part, check_parts, whole_layers
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.description.timing_checks import check_timing
 from eqchip.emulator.description.units import Unit
+from eqchip.emulator.description.weight_losses import check_kept, losses
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.problem.problem import Problem, two_beta
 
@@ -231,6 +232,8 @@ def _check_precision(problem: Problem) -> None:
     """Refuse numbers that vanish or overflow in the precision of the run."""
     dtype = problem.dtype
     if problem.fixed is not None:
+        if problem.strict:
+            check_kept("run", losses(problem.network, problem.fixed))
         for k, phase in enumerate(problem.phases):
             if isinstance(phase, Nudged) and two_beta(phase, problem.fixed) == 0:
                 raise InputError(

@@ -14,8 +14,10 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.weight_losses import Lost, losses
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.runs import RunDirectory
@@ -37,6 +39,8 @@ class Evaluation:
         The chip's integers that it ran in, if it did.
     tally : Tally
         Samples, errors, and all that was counted.
+    lost : tuple of Lost
+        What rounding to these integers lost of the weights, by connection; empty in floats.
     """
 
     run: Path
@@ -44,6 +48,7 @@ class Evaluation:
     config: Config
     fixed: FixedPoint | None
     tally: Tally
+    lost: tuple[Lost, ...] = ()
 
     @property
     def error(self) -> float:
@@ -61,6 +66,7 @@ class Evaluation:
             "precision": "chip" if self.fixed else config.precision,
             "arithmetic": asdict(self.fixed) if self.fixed else None,
             "saturations": tally.saturations,
+            "weights_lost": [one._asdict() for one in self.lost],
             "samples": tally.samples,
             "error": tally.error,
             "free_steps": config.learning.free_steps,
@@ -82,6 +88,7 @@ def evaluate(
     weight_bits: int | None = None,
     state_bits: int | None = None,
     fraction_bits: int | None = None,
+    outliers: float | None = None,
     strict: bool = False,
     timing: Timing = None,
     threads: int | None = None,
@@ -105,8 +112,12 @@ def evaluate(
     weight_bits, state_bits, fraction_bits : int, optional
         With precision ``"chip"``: of a weight, of a state, and of those below the point. Default:
         as the chip learned, or 8, 24 and 12.
+    outliers : float, optional
+        With precision ``"chip"``: share of the largest weights of a connection that have no say in
+        its exponent. Default: 0.
     strict : bool
-        With precision ``"chip"``: refuse a state out of range.
+        With precision ``"chip"``: refuse a state out of range, and a connection most of whose
+        weights round to 0 or are clipped.
     timing : Asynchronous or "sync", optional
         Default: as in training.
     threads : int, optional
@@ -124,21 +135,25 @@ def evaluate(
     if precision is None and learned is not None:
         precision = "chip"  # as in training
     widths = {
-        "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits
+        "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
+        "outliers": outliers,
     }  # fmt: skip
     fixed = _arithmetic(config, precision, widths, strict)
     config = _asked(config, free_steps, real_valued, None if fixed else precision, timing)
     network = run.network()
     x, labels = _samples(run, split, data, progress is not None)
-    lowered = None
-    if fixed is not None and learned is not None:
-        lowered = lower_fixed(network, fixed, mirror=run.mirror())
+    lowered: Lowered | None = None
+    kept: tuple[Lost, ...] = ()
+    if fixed is not None:
+        lowered = lower_fixed(network, fixed, mirror=None if learned is None else run.mirror())
+        kept = losses(network, fixed, lowered.exponents.tolist())
     classifier = Classifier(config, network, threads, lowered, fixed, strict)
-    return Evaluation(run.path, split, config, fixed, classifier.classify(x, labels, progress))
+    tally = classifier.classify(x, labels, progress)
+    return Evaluation(run.path, split, config, fixed, tally, kept)
 
 
 def _arithmetic(
-    config: Config, precision: Precision | None, widths: dict[str, int | None], strict: bool
+    config: Config, precision: Precision | None, widths: dict[str, Any], strict: bool
 ) -> FixedPoint | None:
     """The integers to compute in; None: floats."""
     given = {name: bits for name, bits in widths.items() if bits is not None}

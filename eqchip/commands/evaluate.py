@@ -41,7 +41,16 @@ if TYPE_CHECKING:
     "--fraction-bits", type=int,
     help="With --precision chip: of a state below the point. Default: 12, or as the chip learned.",
 )  # fmt: skip
-@click.option("--strict", is_flag=True, help="With --precision chip: refuse a state out of range.")
+@click.option(
+    "--outliers", type=float, metavar="SHARE",
+    help="With --precision chip: so large a share of a connection's largest weights has no say in "
+    "its exponent, and may be clipped. Default: 0.",
+)  # fmt: skip
+@click.option(
+    "--strict", is_flag=True,
+    help="With --precision chip: refuse a state out of range, and a connection most of whose "
+    "weights round to 0 or are clipped.",
+)  # fmt: skip
 @timing_options(default=None)
 @shared("threads")
 @output_options
@@ -59,6 +68,7 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
 
 def _show(output: Output, found: Evaluation) -> None:
     from eqchip.emulator.description.asynchronous import describe
+    from eqchip.emulator.description.weight_losses import in_all, said
 
     config, tally = found.config, found.tally
     activity, n, steps = tally.activity, tally.samples, config.learning.free_steps
@@ -83,8 +93,10 @@ def _show(output: Output, found: Evaluation) -> None:
         output.text(
             f"In a chip's integers: weights of {fixed.weight_bits} bits, states of "
             f"{fixed.state_bits} with {fixed.fraction_bits} below the point; "
-            f"{tally.saturations:,} states clipped"
+            f"{tally.saturations:,} states clipped; {in_all(found.lost)}"
         )
+        for line in said(found.lost):
+            output.text(line)
     if config.coding.quantizer == "none":
         output.text(f"Exact messages: {tally.macs_per_sample:,.0f} multiply-accumulates a sample")
     output.text(f"Timing: {describe(config.timing)}")

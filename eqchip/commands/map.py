@@ -39,6 +39,10 @@ BITS_PER_KIB = 8 * 1024
     show_default=True, help="Naive: cores in the order of the layers.",
 )  # fmt: skip
 @shared("spread")
+@click.option(
+    "--strict", is_flag=True,
+    help="Refuse a network of which a connection loses most of its weights in the chip's integers.",
+)  # fmt: skip
 @shared("out", help="Picture of the mesh, a PNG.")
 @output_options
 def command(
@@ -128,6 +132,8 @@ def _network(
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     """The tables, the mesh, and what is tightest."""
+    from eqchip.emulator.description.weight_losses import said
+
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
     chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
@@ -147,6 +153,8 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
         ],
     )
     _show_copies(output, mapped)
+    for line in said(mapped.lost):
+        output.text(line)
     if not output.as_json:
         from eqchip.hw_reports.show.mesh_text import mesh_text
 
@@ -175,7 +183,7 @@ def _show_copies(output: Output, mapped: MappedNetwork) -> None:
     output.table(
         "Copies of the weights (the clamped input hears no feedback: no mirrored copy)",
         ("no.", "joins", "synapses", *(["weights"] if kernels else []), "forward on",
-         "mirrored on", "exponent", "clipped"),
+         "mirrored on", "exponent", "to 0", "clipped"),
         [
             (
                 k + 1,
@@ -185,10 +193,11 @@ def _show_copies(output: Output, mapped: MappedNetwork) -> None:
                 _ranges(copies.forward.tolist()),
                 _ranges(copies.mirrored.tolist()) or ("none"),
                 weights.exponent,
+                lost.vanished,
                 weights.saturated,
             )
-            for k, (connection, weights) in enumerate(
-                zip(mapped.network.connections, mapped.weights, strict=True)
+            for k, (connection, weights, lost) in enumerate(
+                zip(mapped.network.connections, mapped.weights, mapped.lost, strict=True)
             )
             for copies in [mapped.copies(k)]
         ],

@@ -19,6 +19,7 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.weight_losses import said
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.emulator.progress import Progress, Silent
@@ -191,6 +192,8 @@ def replay(
     if chip.model == "cores":
         mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)
     precision, notes = _numbers(config)
+    if mapped is not None and precision == "chip":
+        notes += tuple(f"{line}." for line in said(mapped.lost))
     chosen = choose(config, dataset, samples)
     timings = [None] if timing is None else [None, timing]
     found: Replay | None = None

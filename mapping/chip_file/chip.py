@@ -156,7 +156,7 @@ class Chip(Table):
     def _check_arithmetic(cls, table: Any) -> Any:
         # pydantic would take "8" and 8.0 for 8 here, and only here.
         for key, value in table.items() if isinstance(table, dict) else ():
-            if type(value) is not int:
+            if type(value) is not int and (key != "outliers" or type(value) is not float):
                 raise ValueError(f"{key} is {value!r}; expected a whole number")
         return table
 
@@ -324,6 +324,8 @@ class Chip(Table):
         document = self.model_dump(mode="json")
         if self.cores is not None and not self.shares_kernels:
             del document["cores"]["shared_kernels"]  # as before there was this key
+        if self.arithmetic is not None and not self.arithmetic.outliers:
+            del document["arithmetic"]["outliers"]
         for later in ("area", "capabilities", "learning_engine", "step_floor", "absent"):
             if not document[later]:
                 del document[later]

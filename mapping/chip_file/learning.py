@@ -30,7 +30,7 @@ def learning_chip(chip: Chip, onchip: OnChip) -> Chip:
     Raises
     ------
     InputError
-        If nothing is known to learn on the chip, or its traces are narrower.
+        If nothing is known to learn on the chip, or its weights, states or traces are narrower.
 
     Examples
     --------
@@ -41,6 +41,14 @@ def learning_chip(chip: Chip, onchip: OnChip) -> Chip:
     """
     check_learns(chip)
     assert chip.cores is not None
+    assert chip.arithmetic is not None
+    for name in ("weight_bits", "state_bits", "coefficient_bits"):
+        has, learned = getattr(chip.arithmetic, name), getattr(onchip.fixed, name)
+        if learned > has:
+            raise InputError(
+                f"{name} of what is learned is {learned}; expected at most the {has} that chip "
+                f"{chip.name} has"
+            )
     most = chip.cores.trace
     if most is not None and onchip.sight.counts_spikes and onchip.trace_bits > most.amount:
         raise InputError(

@@ -8,6 +8,7 @@ import numpy as np
 
 from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.errors import InputError, as_floats
 from eqchip.mapping.placement.wiring import outgoing
 
 
@@ -46,3 +47,15 @@ def bundles_of(network: Topology, parts: Sequence[Part]) -> tuple[tuple[Part, ..
         synapses[row : row + len(met), targets] = met
         row += len(met)
     return tuple(bundles), synapses
+
+
+def checked_rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
+    """Spikes per unit and time step, checked; float64, shape (layers,). None: 1 everywhere."""
+    if rates is None:
+        return np.ones(layers)
+    found = as_floats("map: rates", rates).astype(np.float64)
+    if found.shape != (layers,):
+        raise InputError(f"map: rates have shape {found.shape}; expected {(layers,)}, one a layer")
+    if not ((found >= 0) & np.isfinite(found)).all():
+        raise InputError(f"map: rates are {found.tolist()}; expected finite ones of at least 0")
+    return found

@@ -13,9 +13,9 @@ import numpy as np
 from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.errors import InputError, as_floats
+from eqchip.emulator.description.weight_losses import Lost, check_kept, losses
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.bundles import bundles_of
+from eqchip.mapping.placement.bundles import bundles_of, checked_rates
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.partition import (
     RESOURCES,
@@ -142,6 +142,12 @@ class MappedNetwork:
                 self.network.connections, self.network.weights, strict=True
             )
         )
+
+    @cached_property
+    def lost(self) -> tuple[Lost, ...]:
+        """Per connection: what its weights lost when they became codes."""
+        assert self.chip.arithmetic is not None
+        return losses(self.network, self.chip.arithmetic, [w.exponent for w in self.weights])
 
     @cached_property
     def tile(self) -> np.ndarray:
@@ -316,8 +322,10 @@ class MappedNetwork:
                     "copies": found.stored,
                     "exponent": weights.exponent,
                     "saturated": weights.saturated,
+                    "vanished": lost.vanished,
+                    "nonzero": lost.weights,
                 }
-                for found, weights in zip(copies, self.weights, strict=True)
+                for found, weights, lost in zip(copies, self.weights, self.lost, strict=True)
             ],
             "cores": cores,
         }
@@ -331,6 +339,7 @@ def map_network(
     rates: Sequence[float] | None = None,
     placement: Placement = "optimised",
     spread: int = 1,
+    strict: bool = False,
 ) -> MappedNetwork:
     """Partition, place and route a network; the codes of its weights are made when asked for.
 
@@ -346,15 +355,17 @@ def map_network(
     placement : {"optimised", "naive"}
         Naive: cores in the order of the parts, row by row of tiles.
     spread : int, default 1
-        Split every layer over so many times the fewest cores, as far as it has units: the
-        busiest core, which time follows, has less to do; there are more messages.
+        Split every layer over so many times the fewest cores, as far as it has units: the busiest
+        core, which time follows, has less to do; there are more messages.
+    strict : bool, default False
+        Refuse if more than half of a connection's weights get the code 0, or are clipped.
 
     Raises
     ------
     DoesNotFit
         An InputError that names every limit that is broken, and what would make it fit.
     InputError
-        If the chip has no cores, the network a maximum pooling, or an argument is wrong.
+        If the chip has no cores, the network a maximum pooling, an argument is wrong, or `strict`.
 
     Examples
     --------
@@ -365,7 +376,7 @@ def map_network(
     [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
     """
     cores = checked_cores(network, chip, chips, spread)
-    weighed = _rates(rates, len(network.layers))
+    weighed = checked_rates(rates, len(network.layers))
     parts = fitting_parts(network, chip, chips, spread)
     bundles, synapses = bundles_of(network, parts)
     spikes = np.array([bundle.units * weighed[bundle.layer] for bundle in bundles])
@@ -397,16 +408,7 @@ def map_network(
         total_hops(traffic, mesh, place(traffic, mesh, "naive")),
         lower_bound(traffic, mesh),
     )
-    return replace(unplaced, sites=sites, hops=found)
-
-
-def _rates(rates: Sequence[float] | None, layers: int) -> np.ndarray:
-    """The rates, checked; float64, shape (layers,)."""
-    if rates is None:
-        return np.ones(layers)
-    found = as_floats("map: rates", rates).astype(np.float64)
-    if found.shape != (layers,):
-        raise InputError(f"map: rates have shape {found.shape}; expected {(layers,)}, one a layer")
-    if not ((found >= 0) & np.isfinite(found)).all():
-        raise InputError(f"map: rates are {found.tolist()}; expected finite ones of at least 0")
-    return found
+    mapped = replace(unplaced, sites=sites, hops=found)
+    if strict:
+        check_kept("map", mapped.lost)
+    return mapped

@@ -272,7 +272,7 @@ def process_graph(problem: Problem) -> ProcessGraph:
         _tables(problem),
         problem.coding.quantizer,
         adaptive,
-        None if problem.fixed is None else asdict(problem.fixed),
+        None if problem.fixed is None else problem.fixed.widths,
         dense[0] if first else None,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import eqchip as eq
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize, quantize_at, real_weights
 from eqchip.emulator.description.parts import Part, check_parts, whole_layers
+from eqchip.emulator.description.weight_losses import in_all, losses, said
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
@@ -75,9 +77,91 @@ def test_weights_of_zero_and_beyond_every_exponent():
     assert (tiny.exponent, tiny.codes[0, 0]) == (-2, 0)
 
 
+def test_outliers_have_no_say_in_the_exponent():
+    """One of ten weights is 200; the others are as if it was not there, and it is clipped."""
+    weights = np.array([0.5, -0.25, 0.125, 0.3, -0.4, 0.1, 0.2, -0.3, 0.45, 200.0])
+    plain = quantize(weights, LOIHI)
+    assert plain.codes[:-1].tolist() == [0] * 9 and plain.saturated == 0
+    found = quantize(weights, FixedPoint(outliers=0.1))
+    alone = quantize(weights[:-1], LOIHI)
+    assert found.codes[:-1].tolist() == alone.codes.tolist() and found.exponent == alone.exponent
+    assert (found.codes[-1], found.saturated) == (127, 1 + alone.saturated)
+    assert quantize(weights, FixedPoint(outliers=0.09)).codes.tolist() == plain.codes.tolist()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    weights=hnp.arrays(np.float64, (3, 4), elements=st.floats(-3, 3)),
+    bits=st.integers(2, 8),
+    outliers=st.sampled_from([0.0, 0.1, 0.34, 0.99]),
+)
+def test_the_exponent_is_the_best_for_all_weights_but_the_outliers(weights, bits, outliers):
+    """By sorting, and trying every exponent there is."""
+    fixed = FixedPoint(weight_bits=bits, outliers=outliers)
+    largest = sorted(abs(weights).ravel())[len(weights.ravel()) - 1 - int(outliers * weights.size)]
+    heard = weights[abs(weights) <= largest]
+
+    def error(exponent: int) -> float:
+        codes = np.clip(np.rint(heard * 2.0 ** (12 - exponent)), -fixed.highest_code,
+                        fixed.highest_code)  # fmt: skip
+        return float(np.square(codes * 2.0 ** (exponent - 12) - heard).sum())
+
+    found = quantize(weights, fixed)
+    assert error(found.exponent) == min(map(error, range(-2, 14)))
+    assert (found.codes == quantize_at(weights, found.exponent, fixed).codes).all()
+
+
+def test_what_rounding_loses_is_counted_by_connection():
+    net = eq.Network.dense([2, 3, 1], weights=[[[200, 0.1, 0], [0.1, -0.1, 0.2]], [[0.5]] * 3])
+    first, second = losses(net, LOIHI)
+    assert first == (5, 4, 0, 200.0, 8) and first.most
+    assert second == (3, 0, 0, 0.5, 8) and not second.most
+    assert said([first, second]) == [
+        "connection 1: 4 of 5 weights round to 0 in 8 bits: the largest, of 200, sets the exponent"
+    ]
+    assert in_all([first, second]) == "4 of 8 weights round to 0, 0 are clipped"
+    huge = eq.Network.dense([2, 1], weights=[[[1e6], [-1e6]]])
+    assert losses(huge, LOIHI)[0] == (2, 0, 2, 1e6, 8)
+    assert said(losses(huge, LOIHI)) == [
+        "connection 1: 2 of 2 weights are clipped in 8 bits: the largest is 1e+06"
+    ]
+
+
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_a_usual_network_loses_less_than_half_in_any_number_of_bits(bits):
+    net = eq.Network.dense([40, 30, 10], seed=3)
+    assert said(losses(net, FixedPoint(weight_bits=bits))) == []
+
+
+@pytest.mark.parametrize("backend", ["emulator", "reference"])
+def test_one_large_weight_on_a_silent_input_is_refused_in_strict_mode(backend):
+    """It takes every other weight of its connection; left out of the choice, it takes none."""
+    weights = [np.array(w) for w in eq.Network.dense([6, 5, 3], seed=1).weights]
+    weights[0][0, 0] = 200.0
+    net = eq.Network.dense([6, 5, 3], weights=weights)
+    x = np.full((1, 6), 0.8)
+    x[0, 0] = 0.0
+
+    def run(**more: Any) -> eq.Run:
+        return eq.run(net, x, coding=eq.Coding(), phases=[eq.Free(40)], precision="chip",
+                      backend=backend, **more)  # fmt: skip
+
+    with pytest.raises(eq.InputError) as refused:
+        run(strict=True)
+    assert str(refused.value).startswith(
+        "run: connection 1: 29 of 30 weights round to 0 in 8 bits: the largest, of 200, sets the "
+        "exponent; expected at most half in strict mode"
+    )
+    assert run().activity.spikes[0, 1:].sum() == 0  # nothing but the input spikes
+    kept = run(fixed=FixedPoint(outliers=0.04), strict=True)
+    assert kept.activity.spikes[0, 1] > 0
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (lambda: FixedPoint(outliers=1.0), ("outliers", "1.0", "[0, 1)")),
+        (lambda: FixedPoint(outliers=float("nan")), ("outliers", "nan")),
         (lambda: FixedPoint(weight_bits=9), ("weight_bits", "9")),
         (lambda: FixedPoint(weight_bits=1), ("weight_bits", "1")),
         (lambda: FixedPoint(state_bits=25), ("state_bits", "25")),

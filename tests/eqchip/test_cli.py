@@ -162,6 +162,20 @@ def test_evaluate_finds_the_error_that_training_found(trained):
     assert shown.returncode == 0 and "layer 0 (input)" in shown.stdout
 
 
+def test_evaluate_counts_what_rounding_to_the_chip_loses(trained):
+    folder, _ = trained
+    chip = ["evaluate", "run", "--precision", "chip", "--weight-bits", "3", "-q"]
+    lost = json.loads(eqchip([*chip, "--json"], folder).stdout)["weights_lost"]
+    vanished, weights, clipped = (
+        sum(one[name] for one in lost) for name in ("vanished", "weights", "clipped")
+    )
+    assert 0 < vanished < weights and [one["bits"] for one in lost] == [3] * len(lost)
+    line = f"{vanished:,} of {weights:,} weights round to 0, {clipped:,} "
+    assert line in eqchip(chip, folder).stdout
+    fewer = json.loads(eqchip([*chip, "--outliers", "0.3", "--json"], folder).stdout)
+    assert sum(one["vanished"] for one in fewer["weights_lost"]) < vanished
+
+
 def test_evaluate_takes_exact_messages_in_place_of_bits(trained):
     folder, _ = trained
     found = eqchip(["evaluate", "run", "--real-valued", "--json", "-q"], folder)

@@ -342,6 +342,7 @@ def _fixed(source: Source) -> FixedPoint | None:
         coefficient_bits=source.integer(6, 15),
         lowest_exponent=source.choice([-2, -9, 0]),
         highest_exponent=source.choice([13, 3, 15]),
+        outliers=source.choice([0.0, 0.0, 0.1, 0.6]),
     )
 
 

@@ -549,6 +549,14 @@ def test_a_chip_with_one_copy_of_each_weight_is_refused(run, tmp_path):
         replay(run, chip, few_digits(), samples=1)
 
 
+def test_a_chip_of_fewer_bits_than_were_learned_is_refused(run, tmp_path):
+    """Eight bits were learned; a chip of four cannot hold them, nor cost what they cost."""
+    chip = toy_chip(tmp_path)
+    narrow = replace(chip.arithmetic, weight_bits=4)
+    with pytest.raises(InputError, match="weight_bits of what is learned is 8; expected at most"):
+        reported(run, chip.model_copy(update={"arithmetic": narrow}))
+
+
 def test_accumulators_that_do_not_fit_take_more_cores(tmp_path):
     chip = toy_chip(tmp_path, synapse_memory=1)
     network = on_chip().network()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -271,6 +272,37 @@ def test_a_chip_without_cores_is_refused():
         InputError, match=r"mesh-less: its file describes no cores \(model 'events'"
     ):
         map_network(dense(3, 2, 1), chip_of_events())
+
+
+def spoiled() -> Network:
+    """One weight of 200 in the first of two connections."""
+    network = dense(6, 5, 3)
+    weights = [np.array(w) for w in network.weights]
+    weights[0][0, 0] = 200.0
+    return Network.dense([6, 5, 3], weights=weights)
+
+
+def test_weights_that_become_0_are_counted_by_connection_and_refused_if_strict():
+    mapped = map_network(spoiled(), LOIHI)
+    first, second = mapped.to_dict()["connections"]
+    assert (first["vanished"], first["nonzero"], first["saturated"]) == (29, 30, 0)
+    assert second["vanished"] == int((mapped.weights[1].codes == 0).sum()) < 5
+    with pytest.raises(InputError, match="map: connection 1: 29 of 30 weights round to 0 in 8 bit"):
+        map_network(spoiled(), LOIHI, strict=True)
+    heard = replace(LOIHI.arithmetic, outliers=0.04)
+    chip = LOIHI.model_copy(update={"arithmetic": heard})
+    assert map_network(spoiled(), chip, strict=True).weights[0].saturated == 1
+    map_network(dense(6, 5, 3), LOIHI, strict=True)
+
+
+def test_map_says_which_connection_rounds_to_0(capsys, monkeypatch):
+    network = spoiled()
+    monkeypatch.setattr(Network, "chain", lambda *_, **__: network)
+    assert main(["map", "--network", "6-5-3"]) == 0
+    shown = capsys.readouterr().out
+    assert "connection 1: 29 of 30 weights round to 0 in 8 bits: the largest, of 200" in shown
+    assert main(["map", "--network", "6-5-3", "--strict"]) == 2
+    assert "map: connection 1: 29 of 30" in capsys.readouterr().err
 
 
 # --- pictures -----------------------------------------------------------------------------
