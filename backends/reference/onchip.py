@@ -11,6 +11,8 @@ codes and feedback over the other. Then it is known of every unit, in whole numb
                                               as many as a trace holds
     decaying      P = min(round((decay P + impulse q) / 2**12), most)   at each step with +beta,
                   M likewise with -beta
+    factor        F = clip(round(D mantissa / 2**shift), -most, most)      D in a few steps, by its
+                                              own rate: see `factor_rate`
 
 and the copies of a weight between `pre` and `post` are written by these products, in this order:
 
@@ -20,8 +22,13 @@ sees              copy                 products
 ``potentials``    both                 A_pre D_post, then D_pre A_post (the input has no D)
 ``traces``        forward              T_pre D_post
 ``traces``        mirror               D_pre T_post; of copies ``errors``, T_pre D_post
+``signed-spikes`` forward              T_pre F_post
+``signed-spikes`` mirror               F_pre T_post; of copies ``errors``, T_pre F_post
 ``loihi-engine``  both                 P_pre P_post, then -M_pre M_post
 ================  ===================  ==========================================================
+
+With ``change_bits``, F stands for D. With ``signed-spikes``, F is how often a unit fires after the
+phases, once in a learning epoch; each of these spikes writes T as it is, before the next does.
 
 ::
 
@@ -67,6 +74,7 @@ from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.description.sight import (
     ACTIVITY,
     CHANGE,
+    FACTOR,
     MINUS_TRACE,
     PLUS_TRACE,
     TRACE,
@@ -238,8 +246,18 @@ def longest_trace(onchip: OnChip, learning: Learning) -> int:
     return min(learning.nudged_steps, 2 ** (onchip.trace_bits - 1))
 
 
-def know(shown: Shown, onchip: OnChip, learning: Learning, seed: int, sample: int) -> Known:
-    """What is known of every unit after a sample, whose number `sample` is; seed: of rounding."""
+def know(
+    shown: Shown,
+    onchip: OnChip,
+    learning: Learning,
+    seed: int,
+    sample: int,
+    factor_rates: list[tuple[int, int]],
+) -> Known:
+    """What is known of every unit after a sample, whose number `sample` is; seed: of rounding.
+
+    factor_rates: of every connection, from `factor_rate`.
+    """
     average, most = learning.average_steps, 2**onchip.trace_bits - 1
     ends = list(zip(shown.ends(PLUS, average), shown.ends(MINUS, average), strict=True))
     least = int(onchip.threshold * onchip.fixed.one * average)
@@ -255,7 +273,26 @@ def know(shown: Shown, onchip: OnChip, learning: Learning, seed: int, sample: in
         start = stream(seed, sample, 0, OF_TRACES)
         known[PLUS_TRACE] = decaying_trace(shown.bits[PLUS], onchip, learning, start)
         known[MINUS_TRACE] = decaying_trace(shown.bits[MINUS], onchip, learning, mix(start))
+    if FACTOR in seen:
+        start = mix(mix(stream(seed, sample, 0, OF_TRACES)))
+        known[FACTOR] = factors(changes, onchip, factor_rates, start)
     return known
+
+
+def factors(
+    changes: list[np.ndarray],
+    onchip: OnChip,
+    rates: list[tuple[int, int]],
+    start: np.ndarray,
+) -> list[np.ndarray]:
+    """The changes of all layers in a few steps; the input never changes."""
+    most = onchip.change_spikes if onchip.sight.spikes else 2**onchip.change_bits - 1
+    places, _ = unit_places([len(change) for change in changes])
+    found = [np.zeros_like(changes[0])]
+    for change, place, (mantissa, shift) in zip(changes[1:], places[1:], rates, strict=True):
+        steps = round_at_random(change * mantissa, shift, start, place)
+        found.append(np.clip(steps, -most, most))
+    return found
 
 
 def decaying_trace(
@@ -307,7 +344,7 @@ def products(onchip: OnChip, k: int, which: int) -> list[Product]:
     alike = which == FORWARD or onchip.upkeep.tells_changes
     found = []
     for n, (pre, post, sign) in enumerate(onchip.sight.forward if alike else onchip.sight.mirror):
-        if pre == CHANGE and k == 0:  # the input has none
+        if pre in (CHANGE, FACTOR) and k == 0:  # the input has none
             continue
         found.append(Product(pre, post, own + n * SECOND, sign))
     return found
@@ -318,9 +355,11 @@ def unit_of(what: Source, onchip: OnChip, learning: Learning) -> float:
     potential = 1.0 / (onchip.fixed.one * learning.average_steps)
     spike = 1.0 / longest_trace(onchip, learning)
     full = 1.0 / (2**onchip.trace_bits - 1)
+    mantissa, shift = factor_in_bits(onchip, learning)
     return {
         ACTIVITY: potential / 2,
         CHANGE: potential,
+        FACTOR: potential * 2**shift / mantissa,
         TRACE: spike / 2,
         PLUS_TRACE: full,
         MINUS_TRACE: full,
@@ -333,6 +372,22 @@ def whole_rate(rate: float) -> tuple[int, int]:
         return 0, 0
     shift = min(max(7 - math.floor(math.log2(rate)), 0), 32)
     return round(math.ldexp(rate, shift)), shift
+
+
+def factor_in_bits(onchip: OnChip, learning: Learning) -> tuple[int, int]:
+    """What a change is multiplied by to be a whole number of 2**-change_bits."""
+    return whole_rate(2.0**onchip.change_bits / (onchip.fixed.one * learning.average_steps))
+
+
+def factor_rate(onchip: OnChip, learning: Learning, exponent: int, rate: float) -> tuple[int, int]:
+    """What a change of the units above a connection is multiplied by to be a factor.
+
+    Of spikes, the learning rate of one count and an exact change, in what is stored: the rate is
+    how often a unit fires, and what it writes then is whole.
+    """
+    if not onchip.sight.spikes:
+        return factor_in_bits(onchip, learning)
+    return weight_rate(Product(TRACE, CHANGE, FORWARD), onchip, learning, exponent, rate)
 
 
 def weight_rate(
@@ -385,9 +440,17 @@ def learn(
     for k, copies in enumerate(memory.stored):
         for which, stored in enumerate(copies):
             for product in products(onchip, k, which):
-                rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
                 start = stream(seed, memory.learned_from, k, product.stream)
                 pre, post = known[product.pre][k], known[product.post][k + 1]
+                if onchip.sight.spikes:
+                    for epoch in range(onchip.change_spikes):
+                        ends = (
+                            spikes_of(end, epoch) if what == FACTOR else end
+                            for what, end in ((product.pre, pre), (product.post, post))
+                        )
+                        writes[k, which] += write(stored, *ends, (1, 0), start, onchip)
+                    continue
+                rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
                 writes[k, which] += write(stored, pre, post, rate, start, onchip)
         change = known[CHANGE][k + 1]
         mantissa, shift = bias_rate(onchip, learning, rates[k])
@@ -396,6 +459,11 @@ def learn(
         total = memory.biases[k] + round_at_random(change * mantissa, shift, start, units)
         memory.biases[k] = np.clip(total, onchip.fixed.lowest_state, onchip.fixed.highest_state)
     return writes
+
+
+def spikes_of(factor: np.ndarray, epoch: int) -> np.ndarray:
+    """Who fires in a learning epoch, with the sign of its change."""
+    return np.where(abs(factor) > epoch, np.sign(factor), 0)
 
 
 def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarray:
@@ -513,14 +581,16 @@ class Learned:
 
     classes: (samples,), what the free phase ends with; writes: (connections, 2, 3), attempted,
     applied and saturated in both copies, upkeep included; changed, active: (layers,), units whose
-    potential differs between the nudged phases, and is not 0 at the end of either; spikes:
-    (phases, layers); saturations: states that were clipped.
+    potential differs between the nudged phases (as far as a factor tells), and is not 0 at the end
+    of either; told: (layers,), spikes that tell of changes; spikes: (phases, layers); saturations:
+    states that were clipped.
     """
 
     classes: np.ndarray
     writes: np.ndarray
     changed: np.ndarray
     active: np.ndarray
+    told: np.ndarray
     spikes: np.ndarray
     saturations: int
 
@@ -564,7 +634,7 @@ def learn_samples(
     onchip, learning = on_chip(config), config.learning
     connections = len(network.connections)
     classes, writes = [], np.zeros((connections, 2, 3), np.int64)
-    changed, active = np.zeros((2, connections + 1), np.int64)
+    changed, active, told = np.zeros((3, connections + 1), np.int64)
     spikes, saturations = np.zeros((3, connections + 1), np.int64), 0
     size = config.descent.minibatch
     of_a_sample = [rate / size for rate in rates]
@@ -589,7 +659,11 @@ def learn_samples(
             problem, codes, back, memory.exponents, memory.biases
         )
         shown = show(problem, integers)
-        known = know(shown, onchip, learning, config.seed, memory.learned_from)
+        factor_rates = [
+            factor_rate(onchip, learning, exponent, rate)
+            for exponent, rate in zip(memory.exponents, of_a_sample, strict=True)
+        ]
+        known = know(shown, onchip, learning, config.seed, memory.learned_from, factor_rates)
         classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
         written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
         if size > 1:
@@ -597,10 +671,12 @@ def learn_samples(
             if (b + 1) % size == 0 or b == len(x) - 1:
                 written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
         writes += written
-        changed += [np.count_nonzero(layer) for layer in known[CHANGE]]
+        changed += [np.count_nonzero(layer) for layer in known.get(FACTOR, known[CHANGE])]
+        if onchip.sight.spikes:
+            told += [abs(layer).sum() for layer in known[FACTOR]]
         active += [np.count_nonzero(layer) for layer in known[ACTIVITY]]
         spikes += [[int(layer.sum()) for layer in phase] for phase in shown.bits]
         saturations += shown.saturations
         memory.learned_from += 1
     writes += tend_copies(memory, config, rates)
-    return Learned(np.array(classes), writes, changed, active, spikes, saturations)
+    return Learned(np.array(classes), writes, changed, active, told, spikes, saturations)

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.sight import SIGHTS, Sight
+from eqchip.emulator.description.sight import CHANGE, SIGHTS, Sight
 from eqchip.emulator.description.upkeep import UPKEEPS, Shrink, Upkeep
 from eqchip.emulator.errors import InputError, check_number, check_whole
 
 MOST_ACCUMULATOR_BITS = 8  # beside a code of 8 in the 16 that kernels keep
 MOST_TRACE_BITS = 12
+MOST_CHANGE_BITS = 12
+MOST_CHANGE_SPIKES = 63  # a spike is a learning epoch of a step
 TRACE_SHIFT = 12  # bits below the point of a trace's decay
 
 
@@ -29,13 +31,22 @@ class OnChip:
     ----------
     fixed : FixedPoint
         The chip's integers; ``weight_bits`` are those of a weight as a spike reads it.
-    sees : {"traces", "potentials", "loihi-engine"}
+    sees : {"traces", "potentials", "signed-spikes", "loihi-engine"}
         What the core that holds a synapse knows of the unit at its other end. ``traces``: it
         counts that unit's spikes of the nudged phases, and knows the potentials of its own units.
-        ``potentials``: those are sent to it, as graded messages. ``loihi-engine``: of either end
-        only a trace that decays, and two products of them, one after each nudged phase.
+        ``potentials``: those are sent to it, as graded messages. ``signed-spikes``: it counts as
+        with ``traces``, and a unit tells its own synapses, and all others, how it changed by
+        spikes after the phases, first those of the units that rose, then of those that fell.
+        ``loihi-engine``: of either end only a trace that decays, and two products of them, one
+        after each nudged phase.
     trace_bits : int, default 7
         Bits of a trace. A larger count stays at the largest.
+    change_bits : int, default 0
+        Bits of a unit's change as it reaches a synapse, beside its sign: a whole number of
+        2**-change_bits, rounded at random, and no more than these bits hold. 0: exact, as the unit
+        itself has it.
+    change_spikes : int, default 3
+        With ``signed-spikes``, the most spikes that a unit tells its change by.
     accumulator_bits : int, default 0
         Bits that a weight is remembered with below those that a spike reads.
     copies : {"errors", "periodic", "same-noise", "decay", "independent", "weight-mirror", ...}
@@ -92,6 +103,8 @@ class OnChip:
     fixed: FixedPoint = field(default_factory=FixedPoint)
     sees: str = "traces"
     trace_bits: int = 7
+    change_bits: int = 0
+    change_spikes: int = 3
     accumulator_bits: int = 0
     copies: str = "errors"
     weight_range: tuple[float, ...] = (0.5,)
@@ -104,6 +117,8 @@ class OnChip:
         _check_choice("copies", self.copies, tuple(UPKEEPS))
         check_whole("OnChip: trace_bits", self.trace_bits, 1, MOST_TRACE_BITS + 1)
         check_whole("OnChip: accumulator_bits", self.accumulator_bits, 0, MOST_ACCUMULATOR_BITS + 1)
+        check_whole("OnChip: change_bits", self.change_bits, 0, MOST_CHANGE_BITS + 1)
+        check_whole("OnChip: change_spikes", self.change_spikes, 1, MOST_CHANGE_SPIKES + 1)
         check_whole("OnChip: every", self.every, 1, 2**31)
         for name, low, high in (("threshold", 0.0, 1.0), ("decay_rate", 0.0, 1.0)):
             value = getattr(self, name)
@@ -136,10 +151,24 @@ class OnChip:
                 f"change; expected {able}, or other copies"
             )
 
+        if self.change_bits and CHANGE not in SIGHTS[self.sees].sources:
+            raise InputError(
+                f"OnChip: change_bits is {self.change_bits} with sees {self.sees!r}, where no "
+                "synapse is handed a change as a number; expected 0, or another sees"
+            )
+
     @property
     def sight(self) -> Sight:
         """What `sees` stands for."""
-        return SIGHTS[self.sees]
+        found = SIGHTS[self.sees]
+        return found.in_steps() if self.change_bits else found
+
+    @property
+    def largest_factor(self) -> int:
+        """The most steps that a change comes in; 0: it comes exact."""
+        if not self.sight.hands_factors:
+            return 0
+        return self.change_spikes if self.sight.spikes else (1 << self.change_bits) - 1
 
     @property
     def upkeep(self) -> Upkeep:

@@ -8,7 +8,7 @@ arithmetic: :mod:`eqchip.emulator.kernels.onchip`, and :mod:`eqchip.backends.ref
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -22,18 +22,24 @@ class Source:
     is_trace : bool
         Whether a core keeps it of spikes while they arrive, in ``OnChip.trace_bits``; else it is a
         potential or a change, which comes whole at the end of a sample.
+    is_change : bool
+        Whether it is how the unit changed between the nudged phases, which the clamped input never
+        does.
     """
 
     name: str
     is_trace: bool = False
+    is_change: bool = False
 
 
 ACTIVITY = Source("activity")  # s+ + s-
-CHANGE = Source("change")  # s+ - s-; of the clamped input always 0
+CHANGE = Source("change", is_change=True)  # s+ - s-; of the clamped input always 0
 TRACE = Source("trace", is_trace=True)  # spikes of both nudged phases
 PLUS_TRACE = Source("plus trace", is_trace=True)  # decaying, of the phase with +beta
 MINUS_TRACE = Source("minus trace", is_trace=True)  # and with -beta
-SOURCES = (ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE)  # a source's place is its kernel row
+FACTOR = Source("factor", is_change=True)  # s+ - s- in a few steps, as a synapse is handed it
+# A source's place is its kernel row.
+SOURCES = (ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE, FACTOR)
 
 
 class Written(NamedTuple):
@@ -57,6 +63,9 @@ class Sight:
         Whether potentials travel between cores, as graded messages.
     decays : bool
         Whether traces decay, one after the other phase; else they count.
+    spikes : bool
+        Whether a unit tells how it changed by spikes after the phases, each of which is a write:
+        its own synapses see that it fired, those of its axons that a spike arrives.
     upkeep : str
         What keeps copies alike unless something else is asked for.
     """
@@ -65,6 +74,7 @@ class Sight:
     mirror: tuple[Written, ...]
     graded: bool = False
     decays: bool = False
+    spikes: bool = False
     upkeep: str = "errors"
 
     @property
@@ -81,7 +91,29 @@ class Sight:
     @property
     def knows_changes(self) -> bool:
         """Whether a core is told how a unit changed, or finds out."""
-        return CHANGE in self.sources
+        return any(source.is_change for source in self.sources)
+
+    @property
+    def hands_factors(self) -> bool:
+        """Whether a change comes to a synapse in a few steps."""
+        return FACTOR in self.sources
+
+    def in_steps(self) -> Sight:
+        """The same with changes that come in a few steps.
+
+        Examples
+        --------
+        >>> SIGHTS["traces"].in_steps().forward[0].above.name
+        'factor'
+        """
+
+        def handed(products: tuple[Written, ...]) -> tuple[Written, ...]:
+            return tuple(
+                Written(*(FACTOR if end.is_change else end for end in (below, above)), sign)
+                for below, above, sign in products
+            )
+
+        return replace(self, forward=handed(self.forward), mirror=handed(self.mirror))
 
 
 _GRADED = (Written(ACTIVITY, CHANGE), Written(CHANGE, ACTIVITY))
@@ -92,5 +124,6 @@ _DECAYING = (Written(PLUS_TRACE, PLUS_TRACE), Written(MINUS_TRACE, MINUS_TRACE, 
 SIGHTS: dict[str, Sight] = {
     "potentials": Sight(_GRADED, _GRADED, graded=True),
     "traces": Sight((Written(TRACE, CHANGE),), (Written(CHANGE, TRACE),)),
+    "signed-spikes": Sight((Written(TRACE, FACTOR),), (Written(FACTOR, TRACE),), spikes=True),
     "loihi-engine": Sight(_DECAYING, _DECAYING, decays=True, upkeep="same-noise"),
 }

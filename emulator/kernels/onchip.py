@@ -30,8 +30,8 @@ from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
 
 # What a core can know of a unit, as whole numbers: rows of `Learner.known`, as in `SOURCES`.
-ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE = range(5)
-SOURCES = 5
+ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE, FACTOR = range(6)
+SOURCES = 6
 ATTEMPTED, APPLIED, SATURATED = range(3)
 
 
@@ -60,7 +60,9 @@ class Learner(NamedTuple):
     (connections,) int64; window: steps at the end of a nudged phase whose spikes a trace counts;
     most: the largest trace; decay: what an exponential trace keeps of itself at a step, and
     impulse: what a spike adds, over 2**TRACE_SHIFT; threshold: changes of at most so much are
-    none; exponential: whether traces are; seed: (1,) uint64.
+    none; exponential: whether traces are; seed: (1,) uint64. factor_mantissa, factor_shift:
+    (connections,) int64, what a change of the layer above is multiplied by to be a factor;
+    largest_factor: 0: there are none; spikes: whether a factor is written spike by spike.
 
     known: (SOURCES, j) int32; pre_rows, post_rows: (j,) int32 and pre_values, post_values: (j,)
     int32, scratch.
@@ -79,6 +81,10 @@ class Learner(NamedTuple):
     impulse: int
     threshold: int
     seed: np.ndarray
+    factor_mantissa: np.ndarray
+    factor_shift: np.ndarray
+    largest_factor: int
+    spikes: bool
     known: np.ndarray
     pre_rows: np.ndarray
     post_rows: np.ndarray
@@ -91,13 +97,15 @@ class Written(NamedTuple):
 
     classes: (b,), the class that the free phase ends with; writes: (b, connection, copy, 3),
     attempted, applied and saturated; changed: (b, l), units whose potential differs between the
-    nudged phases; sent: (b, l), units whose potential is not 0 at the end of a nudged phase.
+    nudged phases, by as much as a factor can say where there are any; sent: (b, l), units whose
+    potential is not 0 at the end of a nudged phase; spikes: (b, l), those that tell of changes.
     """
 
     classes: np.ndarray
     writes: np.ndarray
     changed: np.ndarray
     sent: np.ndarray
+    spikes: np.ndarray
 
 
 class Copy(NamedTuple):
@@ -258,6 +266,41 @@ def know_traces(net, rules, learner, bits, plus, minus, sample):
 
 
 @inlined
+def know_factors(net, learner, written, b, sample):
+    """FACTOR = CHANGE mantissa / 2**shift, rounded at random and at most the largest."""
+    key = mix(mix(stream_key(learner.seed[0], sample, 0, TRACE_STREAM)))
+    known, most = learner.known, np.int64(learner.largest_factor)
+    for layer in range(1, len(net.sizes)):
+        first, mantissa = net.offsets[layer], learner.factor_mantissa[layer - 1]
+        shift, changed, spikes = learner.factor_shift[layer - 1], np.int64(0), np.int64(0)
+        for j in range(first, first + net.sizes[layer]):
+            factor, change = np.int64(0), np.int64(known[CHANGE, j])
+            if change != 0:
+                factor = round_at_random(change * mantissa, shift, key, j)
+                factor = min(max(factor, -most), most)
+            known[FACTOR, j] = np.int32(factor)
+            changed += np.int64(factor != 0)
+            spikes += abs(factor)
+        written.changed[b, layer] = changed
+        written.spikes[b, layer] = spikes if learner.spikes else np.int64(0)
+
+
+@inlined
+def _gather_known(learner, rows, values, what, epoch, first, n):
+    """The units of a layer that are not 0; of factors in spikes, those that fire in this epoch."""
+    count = gather_values(rows, values, 0, learner.known[what], first, n)
+    if not learner.spikes or what != FACTOR:
+        return count
+    fire = np.int64(0)
+    for a in range(count):
+        factor = np.int64(values[a])
+        rows[fire] = rows[a]
+        values[fire] = np.int32(1) if factor > 0 else np.int32(-1)
+        fire += np.int64(abs(factor) > epoch)
+    return fire
+
+
+@inlined
 def _learn_biases(net, rules, learner, k, sample):
     """biases += CHANGE mantissa / 2**shift, in the range of a state: a core knows its own units."""
     first, n = net.offsets[k + 1], net.sizes[k + 1]
@@ -272,37 +315,46 @@ def _learn_biases(net, rules, learner, k, sample):
 
 
 @inlined
+def _write_term(net, learner, terms, written, b, sample, follows, term, epoch):
+    """Write a product into its copy: of a learning epoch, where spikes tell of changes."""
+    k, copy = terms.connection[term], terms.copy[term]
+    n_pre, n_post = net.sizes[k], net.sizes[k + 1]
+    pre_count = _gather_known(
+        learner, learner.pre_rows, learner.pre_values, terms.pre[term], epoch, net.offsets[k], n_pre
+    )
+    post_count = _gather_known(
+        learner, learner.post_rows, learner.post_values, terms.post[term], epoch,
+        net.offsets[k + 1], n_post,
+    )  # fmt: skip
+    key = stream_key(learner.seed[0], sample, k, terms.stream[term])
+    rate = Rate(terms.mantissa[term], terms.shift[term], key)
+    below = Factor(learner.pre_rows, learner.pre_values, pre_count, n_post)
+    above = Factor(learner.post_rows, learner.post_values, post_count, 1)
+    if copy == FORWARD:
+        forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
+        write_outer(
+            forward, below, above, rate, learner.accumulator_bits, learner.highest, follows,
+            written.writes[b, k, copy],
+        )  # fmt: skip
+    else:
+        mirror = Copy(
+            learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
+        )
+        write_outer(
+            mirror, above, below, rate, learner.accumulator_bits, learner.highest, follows,
+            written.writes[b, k, copy],
+        )  # fmt: skip
+
+
+@inlined
 def _learn(net, rules, learner, terms, written, b, sample, follows):
     """Write every copy of every connection, term by term, and the biases."""
-    known = learner.known
     for term in range(len(terms.connection)):
-        k, copy = terms.connection[term], terms.copy[term]
-        n_pre, n_post = net.sizes[k], net.sizes[k + 1]
-        pre_count = gather_values(
-            learner.pre_rows, learner.pre_values, 0, known[terms.pre[term]], net.offsets[k], n_pre
-        )
-        post_count = gather_values(
-            learner.post_rows, learner.post_values, 0, known[terms.post[term]],
-            net.offsets[k + 1], n_post,
-        )  # fmt: skip
-        key = stream_key(learner.seed[0], sample, k, terms.stream[term])
-        rate = Rate(terms.mantissa[term], terms.shift[term], key)
-        below = Factor(learner.pre_rows, learner.pre_values, pre_count, n_post)
-        above = Factor(learner.post_rows, learner.post_values, post_count, 1)
-        if copy == FORWARD:
-            forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
-            write_outer(
-                forward, below, above, rate, learner.accumulator_bits, learner.highest, follows,
-                written.writes[b, k, copy],
-            )  # fmt: skip
+        if learner.spikes:
+            for epoch in range(learner.largest_factor):
+                _write_term(net, learner, terms, written, b, sample, follows, term, epoch)
         else:
-            mirror = Copy(
-                learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
-            )
-            write_outer(
-                mirror, above, below, rate, learner.accumulator_bits, learner.highest, follows,
-                written.writes[b, k, copy],
-            )  # fmt: skip
+            _write_term(net, learner, terms, written, b, sample, follows, term, 0)
     for k in range(len(net.sizes) - 1):
         _learn_biases(net, rules, learner, k, sample)
 
@@ -365,6 +417,8 @@ def learn_online(
         know_potentials(net, learner, record.ends, plus, minus, written, b)
         if len(record.bits) > 0:
             know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
+        if learner.largest_factor > 0:
+            know_factors(net, learner, written, b, first_number + b)
         _learn(net, rules, learner, terms, written, b, first_number + b, minibatch == 1)
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
             _follow_all(net, learner, written, b)
@@ -392,3 +446,5 @@ def know_sample(
     know_potentials(net, learner, ends, plus, minus, written, 0)
     if len(bits) > 0:
         know_traces(net, rules, learner, bits, plus, minus, number)
+    if learner.largest_factor > 0:
+        know_factors(net, learner, written, 0, number)

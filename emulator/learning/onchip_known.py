@@ -10,16 +10,19 @@ as :func:`signals_of` says, whatever the sample.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
+from eqchip.emulator.description.sight import Source
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels.lowered import unit_offsets
 from eqchip.emulator.kernels.onchip import Layers, Steps, know_sample
-from eqchip.emulator.learning.onchip_lowering import ROW_OF, terms_of, window
+from eqchip.emulator.learning.onchip_lowering import ROW_OF, lower_factors, terms_of, window
 from eqchip.emulator.problem.run import Run
 
 Known = list[list[np.ndarray]]  # by source and layer
@@ -39,7 +42,13 @@ def onchip_of(config: Config) -> OnChip:
     return config.on_chip
 
 
-def known_of(config: Config, run: Run, sample: int, number: int | None = None) -> Known:
+def known_of(
+    config: Config,
+    run: Run,
+    sample: int,
+    number: int | None = None,
+    rates: Sequence[float] | None = None,
+) -> Known:
     """What cores can know of every unit when a sample's phases are over.
 
     Parameters
@@ -52,8 +61,10 @@ def known_of(config: Config, run: Run, sample: int, number: int | None = None) -
     sample : int
         Which sample of the run.
     number : int, optional
-        How many samples were learned from before, by which exponential traces round at random.
-        Default: `sample`.
+        How many samples were learned from before, by which exponential traces and factors round
+        at random. Default: `sample`.
+    rates : sequence of float, optional
+        Learning rates, one per connection, by which spikes tell of changes. Default: the highest.
 
     Returns
     -------
@@ -85,13 +96,12 @@ def known_of(config: Config, run: Run, sample: int, number: int | None = None) -
             ends[phase, 0, at] = _whole(of_layers[layer][sample].reshape(-1), scale)
         if onchip.records_spikes and run.bits is not None:
             bits[:, 0, at] = run.bits[layer][:, sample].reshape(steps, -1)
-    learner = _learner(config, onchip, int(offsets[-1]))
+    learner = _learner(config, onchip, int(offsets[-1]), rates or config.descent.lr)
     connections, layers = len(sizes) - 1, len(sizes)
     written = kernels.Written(
         np.zeros(1, np.int64),
         np.zeros((1, connections, 2, 3), np.int64),
-        np.zeros((1, layers), np.int64),
-        np.zeros((1, layers), np.int64),
+        *(np.zeros((1, layers), np.int64) for _ in range(3)),
     )
     minus, plus = rule_of(learning.rule).contrasted(run.phases, learning.beta, "on-chip learning")
     # Random numbers are taken modulo 2**64, of which plain Python would warn.
@@ -131,17 +141,27 @@ def writes_of(config: Config, known: Known) -> dict[tuple[int, int], np.ndarray]
         ``copy``: FORWARD or MIRROR of `kernels.onchip`; the input's connection has no mirror.
     """
     found: dict[tuple[int, int], np.ndarray] = {}
-    for term in terms_of(onchip_of(config), len(config.sizes) - 1):
+    onchip = onchip_of(config)
+    for term in terms_of(onchip, len(config.sizes) - 1):
         k = term.connection
         below, above = known[ROW_OF[term.pre]][k], known[ROW_OF[term.post]][k + 1]
-        there = np.outer(below != 0, above != 0).astype(np.int64)
+        there = np.outer(_times(onchip, term.pre, below), _times(onchip, term.post, above))
         place = (k, term.copy)
         found[place] = found[place] + there if place in found else there
     return found
 
 
-def _learner(config: Config, onchip: OnChip, units: int) -> kernels.Learner:
+def _times(onchip: OnChip, source: Source, known: np.ndarray) -> np.ndarray:
+    """How often a unit is written for what is known of it: a factor in spikes, once for each."""
+    if onchip.sight.spikes and source.is_change:
+        return np.abs(known).astype(np.int64)
+    return (known != 0).astype(np.int64)
+
+
+def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float]) -> kernels.Learner:
     """A learner that knows, and has nothing to write."""
+    exponents = onchip.exponents(len(rates))
+    of_a_sample = [rate / config.descent.minibatch for rate in rates]
     decay, impulse = onchip.trace_gains(config.learning.nudged_steps)
     one = onchip.fixed.one * config.learning.average_steps
     none, no_units = np.zeros(0, np.int64), np.zeros(0, np.int32)
@@ -159,6 +179,9 @@ def _learner(config: Config, onchip: OnChip, units: int) -> kernels.Learner:
         impulse,
         int(onchip.threshold * one),
         np.array([config.seed], np.uint64),
+        *lower_factors(onchip, config.learning, exponents, of_a_sample),
+        onchip.largest_factor,
+        onchip.sight.spikes,
         np.zeros((kernels.SOURCES, units), np.int32),
         no_units,
         no_units,

@@ -13,6 +13,7 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import (
     ACTIVITY,
     CHANGE,
+    FACTOR,
     MINUS_TRACE,
     PLUS_TRACE,
     SOURCES,
@@ -47,13 +48,21 @@ def units(onchip: OnChip, learning: Learning) -> dict[Source, float]:
     state = 1.0 / (onchip.fixed.one * learning.average_steps)
     spike = 1.0 / window(onchip, learning)
     largest = 1.0 / ((1 << onchip.trace_bits) - 1)
+    mantissa, shift = _factor_in_bits(onchip, learning)
     return {
         ACTIVITY: state / 2,
         CHANGE: state,
+        FACTOR: math.ldexp(state, shift) / mantissa,
         TRACE: spike / 2,
         PLUS_TRACE: largest,
         MINUS_TRACE: largest,
     }
+
+
+def _factor_in_bits(onchip: OnChip, learning: Learning) -> tuple[int, int]:
+    """What a change is multiplied by to be a factor of `change_bits`, as mantissa / 2**shift."""
+    state = 1.0 / (onchip.fixed.one * learning.average_steps)
+    return integer_rate(math.ldexp(state, onchip.change_bits))
 
 
 class Term(NamedTuple):
@@ -80,7 +89,7 @@ def terms_of(onchip: OnChip, connections: int) -> list[Term]:
             mirrored = copy == MIRROR and not upkeep.tells_changes
             first = FORWARD if upkeep.one_noise else copy
             for number, product in enumerate(sight.mirror if mirrored else sight.forward):
-                if k > 0 or product.below != CHANGE:
+                if k > 0 or not product.below.is_change:
                     stream = first + SECOND_STREAM * number
                     found.append(Term(k, copy, product.below, product.above, stream, product.sign))
     return found
@@ -105,9 +114,12 @@ def lower_terms(
     table = np.zeros((len(kernels.Terms._fields), len(terms)), np.int64)
     for n, term in enumerate(terms):
         k = term.connection
-        mantissa, shift = integer_rate(
-            _rate_of_product(term, onchip, learning, exponents[k], rates[k])
-        )
+        if onchip.sight.spikes:  # a spike writes a count as it is: the rate is the unit's
+            mantissa, shift = 1, 0
+        else:
+            mantissa, shift = integer_rate(
+                _rate_of_product(term, onchip, learning, exponents[k], rates[k])
+            )
         table[:, n] = (
             k, term.copy, ROW_OF[term.pre], ROW_OF[term.post], term.sign * mantissa, shift,
             term.stream,
@@ -118,10 +130,38 @@ def lower_terms(
 def _rate_of_product(
     term: Term, onchip: OnChip, learning: Learning, exponent: int, rate: float
 ) -> float:
-    """What is added to a stored number where the product is 1."""
+    """What is added to a stored number where the product is 1; of spikes, of an exact change."""
     one = units(onchip, learning)
+    if onchip.sight.spikes:
+        one[FACTOR] = one[CHANGE]
     step = math.ldexp(1.0, exponent - onchip.fixed.fraction_bits - onchip.accumulator_bits)
     return rate / (2 * learning.beta) * one[term.pre] * one[term.post] / step
+
+
+def lower_factors(
+    onchip: OnChip, learning: Learning, exponents: Sequence[int], rates: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """By connection, what a change of the layer above is multiplied by to be a factor; int64.
+
+    Mantissas and shifts. Of spikes, that is the learning rate: a unit fires so often that what its
+    synapses write of whole counts is, in the mean, what they should change by.
+    """
+    connections = len(rates)
+    if not onchip.sight.spikes:
+        pairs = [_factor_in_bits(onchip, learning)] * connections
+    else:
+        pairs = [
+            integer_rate(_rate_of_product(term, onchip, learning, exponents[k], rates[k]))
+            for k, term in enumerate(_first_terms(onchip, connections))
+        ]
+    mantissas, shifts = np.array(pairs, np.int64).T
+    return mantissas.copy(), shifts.copy()
+
+
+def _first_terms(onchip: OnChip, connections: int) -> list[Term]:
+    """Of every connection, what the forward copy is written by first."""
+    found = {term.connection: term for term in reversed(terms_of(onchip, connections))}
+    return [found[k] for k in range(connections)]
 
 
 def initial_store(
@@ -169,9 +209,10 @@ def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> N
     exponents = onchip.exponents(len(rates))
     terms = terms_of(onchip, len(rates))
     lowered = lower_terms(terms, onchip, learning, exponents, rates)
+    factors, _ = lower_factors(onchip, learning, exponents, rates)
     for term, mantissa in zip(terms, lowered.mantissa, strict=True):
         k = term.connection
-        if mantissa == 0 and rates[k] > 0:
+        if (mantissa == 0 or factors[k] == 0) and rates[k] > 0:
             of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
             least = _above(2.0 ** -(ROUNDING_BITS + 1) / of_one)
             raise InputError(

@@ -10,9 +10,10 @@ import numpy as np
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.description.sight import ACTIVITY, CHANGE, FACTOR
 from eqchip.emulator.description.upkeep import FIRING_BITS, PRESENTATIONS, MirrorMode, Send
-from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.learning.onchip_known import Known, onchip_of
+from eqchip.emulator.learning.onchip_lowering import ROW_OF
 
 POTENTIALS_SENT = 2  # a unit's potentials at the end of both nudged phases
 
@@ -101,16 +102,21 @@ def reach_of(config: Config) -> tuple[str | None, list[tuple[int, int, int]]]:
 
     Returns
     -------
-    source : {"changed", "active", None}
-        Units that send: those whose potential changed, those whose potential is not 0, or none.
+    source : {"changed", "active", "spikes", None}
+        Units that send: those whose potential changed, those whose potential is not 0, those that
+        fire to tell how they changed, a message a spike, or none.
     ways : list of (sender, receiver, messages)
         Of a unit of the layer `sender` that sends, to each core of the layer `receiver`.
 
     Notes
     -----
     Where potentials travel everyone knows how both ends changed, and no change is told beside.
+    A spike takes all ways of its unit, whether or not there is a copy to be written at their end.
     """
     onchip, layers = onchip_of(config), len(config.sizes)
+    if onchip.sight.spikes:
+        down = [(k + 1, k, 1) for k in range(1, layers - 1)]
+        return "spikes", [(k, k + 1, 1) for k in range(1, layers - 1)] + down
     if onchip.sight.graded:
         up = [(k, k + 1, POTENTIALS_SENT if k else 1) for k in range(layers - 1)]
         down = [(k + 1, k, POTENTIALS_SENT) for k in range(1, layers - 1)]
@@ -125,10 +131,22 @@ def sends_copies(onchip: OnChip) -> bool:
     return isinstance(onchip.upkeep.tending, Send)
 
 
+def window_steps(config: Config) -> int:
+    """The time steps in which spikes tell of changes, each a learning epoch of its own; or 0.
+
+    Layer by layer from the last to the first hidden one, so that no core counts a spike of these
+    in a trace that is still to be written with: so many steps as a unit may fire in, for those that
+    rose and for those that fell.
+    """
+    onchip = onchip_of(config)
+    return 2 * onchip.change_spikes * (len(config.sizes) - 1) if onchip.sight.spikes else 0
+
+
 def messages_of(config: Config, known: Known) -> list[Messages]:
-    """The graded messages that learning from a sample takes, beside spikes.
+    """The messages that learning from a sample takes, beside the spikes of its phases.
 
     ``copies`` "errors": a unit above the first layer that changed tells every core below.
+    ``sees`` "signed-spikes": it fires instead, to all cores of both neighbouring layers.
     ``sees`` "potentials": a unit that is not at 0 sends its two potentials to every core of both
     neighbouring layers; of the clamped input, which never changes, one, upward. ``copies``
     "periodic": every weight of a connection is sent by its forward copy once in `every` samples,
@@ -142,13 +160,26 @@ def messages_of(config: Config, known: Known) -> list[Messages]:
     known : list of list of ndarray
         From :func:`~eqchip.emulator.learning.onchip_known.known_of`.
     """
+    return told_by(config, known) + copies_sent(config)
+
+
+def told_by(config: Config, known: Known) -> list[Messages]:
+    """Of these messages, those that units send."""
     onchip, (source, ways) = onchip_of(config), reach_of(config)
-    found = []
-    if source is not None:
-        row = known[kernels.CHANGE if source == "changed" else kernels.ACTIVITY]
-        for sender, receiver, messages in ways:
-            each = np.where(row[sender] != 0, float(messages), 0.0)
-            found.append(Messages(sender, receiver, each))
+    if source is None:
+        return []
+    change = FACTOR if onchip.sight.hands_factors else CHANGE
+    row = known[ROW_OF[ACTIVITY if source == "active" else change]]
+    sent = [np.abs(of) if source == "spikes" else of != 0 for of in row]
+    return [
+        Messages(sender, receiver, sent[sender] * float(messages))
+        for sender, receiver, messages in ways
+    ]
+
+
+def copies_sent(config: Config) -> list[Messages]:
+    """Of these messages, those that hold the codes of a copy."""
+    onchip, found = onchip_of(config), []
     if sends_copies(onchip):
         for k in range(1, len(config.sizes) - 1):
             each = np.full(config.sizes[k + 1], 1.0 / onchip.every)
@@ -160,7 +191,8 @@ def signals_of(config: Config) -> dict[str, float]:
     """How many signals a sample takes to every core, by the phase that they start.
 
     One at the start of each phase, which tells the sign of its nudge, one to write, and once in
-    `every` samples the rates, with which cores are told to tend their copies where they do.
+    `every` samples the rates, with which cores are told to tend their copies where they do. Where
+    spikes tell of changes, one for each window of spikes in place of the one to write.
 
     Returns
     -------
@@ -177,5 +209,5 @@ def signals_of(config: Config) -> dict[str, float]:
     return {
         "free": float(len(phases) - nudged),
         "nudged": float(nudged),
-        "update": 1.0 + 1.0 / onchip.every,
+        "update": float(window_steps(config) // onchip.change_spikes or 1) + 1.0 / onchip.every,
     }

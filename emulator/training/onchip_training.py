@@ -38,6 +38,7 @@ from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
     lower_bias_rates,
+    lower_factors,
     lower_mirror_rate,
     lower_terms,
     terms_of,
@@ -80,6 +81,8 @@ class OnChipTrainer(Trainer):
     told : ndarray of int64, shape (2, layers)
         Of this epoch, how many units changed between the nudged phases, and how many were active:
         what graded messages would be sent for.
+    spikes_told : ndarray of int64, shape (layers,)
+        Of this epoch, the spikes that told of changes.
     """
 
     @property
@@ -106,6 +109,7 @@ class OnChipTrainer(Trainer):
         self._template = self._pose(precision="chip", fixed=onchip.fixed)
         self.written = np.zeros((connections, 2, len(WRITES)), np.int64)
         self.told = np.zeros((2, connections + 1), np.int64)
+        self.spikes_told = np.zeros(connections + 1, np.int64)
         self.learned_from = np.zeros(1, np.int64)  # samples, over all epochs
         self._learner = self._new_learner()
         self._read_codes()
@@ -125,6 +129,7 @@ class OnChipTrainer(Trainer):
                 mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
         rates = self._of_a_sample(self.config.descent.lr)
         mantissas, shifts = lower_bias_rates(onchip, learning, rates)
+        factor_mantissas, factor_shifts = lower_factors(onchip, learning, self.exponents, rates)
         decay, impulse = onchip.trace_gains(learning.nudged_steps)
         return kernels.Learner(
             stored,
@@ -140,6 +145,10 @@ class OnChipTrainer(Trainer):
             impulse,
             int(onchip.threshold * onchip.fixed.one * learning.average_steps),
             np.array([self.config.seed], np.uint64),
+            factor_mantissas,
+            factor_shifts,
+            onchip.largest_factor,
+            onchip.sight.spikes,
             np.zeros((kernels.SOURCES, units), np.int32),
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
@@ -188,12 +197,18 @@ class OnChipTrainer(Trainer):
             **{f"weights_{n}_per_sample": x for n, x in zip(WRITES, per_sample, strict=True)},
             "units_changed_per_sample": (self.told[0] / samples).tolist(),
             "units_active_per_sample": (self.told[1] / samples).tolist(),
+            **(
+                {"change_spikes_per_sample": (self.spikes_told / samples).tolist()}
+                if self.onchip.sight.spikes
+                else {}
+            ),
         }
 
     def end_epoch(self) -> Tally:
         """Close the epoch: returns its tally and begins the next."""
         self.written[...] = 0
         self.told[...] = 0
+        self.spikes_told[...] = 0
         return super().end_epoch()
 
     def _learned(self) -> dict[str, np.ndarray]:
@@ -203,6 +218,7 @@ class OnChipTrainer(Trainer):
             "chip_biases": self.lowered.biases,
             "written": self.written,
             "told": self.told,
+            **({"spikes_told": self.spikes_told} if self.onchip.sight.spikes else {}),
             "learned_from": self.learned_from,
         }
 
@@ -239,13 +255,15 @@ class OnChipTrainer(Trainer):
         mantissas, shifts = lower_bias_rates(onchip, config.learning, per_sample)
         self._learner.bias_mantissa[...] = mantissas
         self._learner.bias_shift[...] = shifts
+        mantissas, shifts = lower_factors(onchip, config.learning, self.exponents, per_sample)
+        self._learner.factor_mantissa[...] = mantissas
+        self._learner.factor_shift[...] = shifts
         terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
         samples, connections = len(indices), len(lowered.sizes) - 1
         written = kernels.Written(
             np.zeros(samples, np.int64),
             np.zeros((samples, connections, 2, len(WRITES)), np.int64),
-            np.zeros((samples, connections + 1), np.int64),
-            np.zeros((samples, connections + 1), np.int64),
+            *(np.zeros((samples, connections + 1), np.int64) for _ in range(3)),
         )
         rule = rule_of(config.learning.rule)
         minus, plus = rule.contrasted(phases, config.learning.beta, "on_chip", "a sample")
@@ -273,6 +291,7 @@ class OnChipTrainer(Trainer):
             self.learned_from += samples
             self.written += written.writes.sum(0)
             self.told += np.stack([written.changed.sum(0), written.sent.sum(0)])
+            self.spikes_told += written.spikes.sum(0)
             self._tend_copies(rates)
             self.position += 1
             wrong = int((written.classes != self.dataset.train_y[indices]).sum())

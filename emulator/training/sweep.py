@@ -34,7 +34,7 @@ FORMAT = "eqchip-sweep 1"
 AXES = (
     "weight_bits", "trace_bits", "copies", "accumulator_bits", "quantizer", "free_steps",
     "nudged_steps", "sees", "seed", "lr_scale", "beta", "average_steps", "threshold",
-    "weight_range",
+    "weight_range", "change_bits", "change_spikes",
 )  # fmt: skip
 PLAIN = ("dataset", "layers", "epochs", "samples")
 # Where an axis belongs, and the type of its values, are those of the descriptions.

@@ -23,12 +23,21 @@ def onchip_options(command: Any) -> Any:
         click.option(
             "--sees", type=click.Choice(tuple(SIGHTS)),
             help="With --on-chip, what a core knows of the units of others: counts of their spikes "
-            "[default], their potentials as graded messages, or traces as Loihi's engine has.",
+            "[default], their potentials as graded messages, counts beside spikes that tell of "
+            "changes, or traces as Loihi's engine has.",
         ),
         click.option(
             "--weight-bits", type=int, help="Of a weight as spikes read it.  [the chip's]"
         ),
         click.option("--trace-bits", type=int, help="Of a trace.  [7]"),
+        click.option(
+            "--change-bits", type=int,
+            help="Of a unit's change as its synapses are handed it, beside the sign.  [0: exact]",
+        ),
+        click.option(
+            "--change-spikes", type=int,
+            help="With --sees signed-spikes, the most that a unit tells its change by.  [3]",
+        ),
         click.option(
             "--accumulator-bits", type=int, help="Of a weight below those that spikes read.  [0]"
         ),

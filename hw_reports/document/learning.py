@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from eqchip.emulator.learning.onchip_traffic import mirror_modes
+from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_steps
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.phases import copies_written
@@ -25,6 +25,7 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any] | None:
         "applied": replay.written.applied,
         "saturated": replay.written.saturated,
         "messages": learned.messages,
+        "window_steps": window_steps(replay.config),
         "signals": {"messages": told.messages, "hops": told.hops, "rounds": told.rounds},
         "mirror_modes": None if modes is None else {"presentations": modes.presentations},
         "forward_copy_alone": not replay.both_copies and not onchip.upkeep.keeps_equal,

@@ -83,8 +83,7 @@ def learning(document: Document) -> Notes:
         f"copies of all weights are {found['all_copies']:,}; in the last epoch of training, "
         f"{percent(found['applied'], 2)} of those attempted changed their stored code of {bits} "
         "bits.",
-        f"Learning sends {found['messages']:,.0f} graded messages for a sample, each priced as a "
-        "spike's. Not priced: biases, and keeping traces while spikes arrive.",
+        _told(found) + " Not priced: biases, and keeping traces while spikes arrive.",
         f"Phase signals: a processor at tile (0, 0) tells each of {told['messages']:,.0f} cores "
         f"when a phase starts and when to write, and once in {found['every']:,} samples its "
         f"rates: {sum(told['rounds'].values()):.4g} messages a core and training sample. To tell "
@@ -104,6 +103,23 @@ def learning(document: Document) -> Notes:
             "directions: an older version trained the run, which kept only that of the two."
         )
     return lines
+
+
+def _told(found: Document) -> str:
+    """What is sent that a synapse may learn."""
+    steps = found.get("window_steps", 0)  # reports of older versions have none
+    if not steps:
+        return (
+            f"Learning sends {found['messages']:,.0f} graded messages for a sample, each priced as "
+            "a spike's."
+        )
+    return (
+        f"Units tell how they changed by spikes, at the learning rates of the start of training, "
+        f"in {steps} time steps of their own: {found['messages']:,.0f} messages for a sample. "
+        "Every step has its barrier and updates all units, and a spike is an event at every "
+        "synapse that it arrives at, whether or not that learns by it; an epoch is charged the "
+        "spikes that it counted."
+    )
 
 
 def read_out(document: Document) -> Notes:

@@ -30,7 +30,17 @@ from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total
 from eqchip.mapping.chip_file.figures import Visits
-from eqchip.mapping.kinds import EVENTS, MESSAGES, TRAINING, UPDATE, WRITES, event, names_of
+from eqchip.mapping.kinds import (
+    EVENTS,
+    MESSAGES,
+    SPIKES,
+    SYNAPSES,
+    TRAINING,
+    UPDATE,
+    WRITES,
+    event,
+    names_of,
+)
 
 EXPLANATION = (
     "The spikes and synaptic events of each epoch are those counted while it trained; messages "
@@ -48,6 +58,14 @@ EXPLANATION_ON_CHIP = (
 )
 
 
+# What messages of learning follow -> its line in the metrics.
+FOLLOWED = {
+    "changed": "units_changed_per_sample",
+    "active": "units_active_per_sample",
+    "spikes": "change_spikes_per_sample",
+}
+
+
 @dataclass(frozen=True)
 class Learned:
     """What learning on the chip does after a sample, for pricing epochs that counted their own.
@@ -59,11 +77,11 @@ class Learned:
     one_write : Sum
         The energy of one.
     messages : float
-        Graded messages that a sample of the replay sent.
+        Messages that a sample of the replay sent beside the spikes of its phases.
     always : float
         Those of them that do not depend on the sample.
-    source : {"changed", "active", None}
-        Which units of the metrics the others follow.
+    source : {"changed", "active", "spikes", None}
+        Which units, or spikes, of the metrics the others follow.
     reach : tuple of float
         Messages that such a unit of each layer sends.
     visits : {"lists", "axons", "sweep", None}
@@ -82,15 +100,16 @@ class Learned:
         """By kind, how many times the replay's update an epoch's was; `spiked`: its spikes."""
         sent = self.always
         if self.source is not None:
-            units = _units(row, f"units_{self.source}_per_sample", len(self.reach))
+            units = _units(row, FOLLOWED[self.source], len(self.reach))
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
         visited = {"axons": spiked, "sweep": 1.0}.get(self.visits or "lists", writes)
+        told = MESSAGES if self.source != "spikes" else (*MESSAGES, SPIKES, SYNAPSES)
         return {
             **dict.fromkeys(names_of(WRITES), writes),
             "synapse_visit": visited,
-            **dict.fromkeys(names_of(*MESSAGES), messages),
+            **dict.fromkeys(names_of(*told), messages),
         }
 
 

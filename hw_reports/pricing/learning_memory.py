@@ -164,10 +164,27 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
         Term("ep", "traces of input axons from above", mirrored.axon, above, False,
              "the copy that feedback crosses is written from the spikes above"),
         Term("ep", "traces of own units", *own, False, "a product takes the spikes of both ends"),
+        *change_terms(onchip, upper_units),
         Term("ep", "accumulators", onchip.accumulator_bits, synapses, False,
              "bits of every copy of a weight below those that a spike reads"),
     ]  # fmt: skip
     return [term for term in found if term.total_bits]
+
+
+def change_terms(onchip: OnChip, units: int) -> list[Term]:
+    """What a unit keeps of its change for its synapses, where it is not handed exact."""
+    bits = onchip.largest_factor.bit_length()
+    if not bits:
+        return []
+    if onchip.sight.spikes:
+        return [
+            Term("ep", "spikes left to tell a change by", bits + 1, units, False,
+                 "a unit fires so often after the phases, in the window of its sign")
+        ]  # fmt: skip
+    return [
+        Term("ep", "changes as synapses are handed them", bits + 1, units, False,
+             "a third factor of so many bits and a sign, one for all synapses of a unit")
+    ]  # fmt: skip
 
 
 class _Traces(NamedTuple):

@@ -8,15 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.sight import FACTOR
 from eqchip.emulator.description.upkeep import FORWARD
 from eqchip.emulator.learning.onchip_known import Known, known_of, writes_of
+from eqchip.emulator.learning.onchip_lowering import ROW_OF
 from eqchip.emulator.learning.onchip_traffic import (
     MirrorModes,
+    copies_sent,
     messages_of,
     mirror_modes,
     reach_of,
     sends_copies,
+    told_by,
     upkeep_of,
+    window_steps,
 )
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import timing
@@ -66,9 +71,9 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     """What learning on the chip writes and sends.
 
     Messages are exchanged first, as in a step of their own with its barrier; then every core
-    writes, its synapses one by one; of mirror modes, see `_mirror_modes`. Left out: the biases, and
-    whatever it takes a core to keep its traces. Signals are counted apart (`signals`), since they
-    are part of every phase.
+    writes, its synapses one by one; of mirror modes, see `_mirror_modes`, and of spikes that tell
+    of changes `_windows`. Left out: the biases, and whatever it takes a core to keep its traces.
+    Signals are counted apart (`signals`), since they are part of every phase.
     """
     config, chip, tiles = replay.config, replay.chip, mapped.tiles
     assert config.on_chip is not None and replay.written is not None
@@ -87,12 +92,16 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
-    exchanges = copying if source is None else 1.0
+    exchanges = copying if source in (None, "spikes") else 1.0
     if exchanges:
         sent, exchanging = _exchanged(replay, mapped, known, exchanges)
         counts |= sent
         time = _together([time, exchanging], 1.0)
-    barriers, mirroring = exchanges, 0.0
+    barriers, mirroring = exchanges + window_steps(config), 0.0
+    if source == "spikes":
+        found, lasting = _windows(replay, mapped, known)
+        counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
+        time = _together([time, lasting], 1.0)
     modes = mirror_modes(config)
     if modes is not None:
         found, lasting = _mirror_modes(modes, replay, mapped)
@@ -174,8 +183,13 @@ def _exchanged(
     replay: Replay, mapped: MappedNetwork, known: Sequence[Known], share: float
 ) -> tuple[Counts, PhaseTime]:
     """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
+    config = replay.config
+    alone = window_steps(config) > 0  # spikes that tell of changes have steps of their own
     sent = replay.once(
-        "exchange", lambda: exchange(mapped, [messages_of(replay.config, one) for one in known])
+        "exchange",
+        lambda: exchange(
+            mapped, [copies_sent(config) if alone else messages_of(config, one) for one in known]
+        ),
     )
     steps = sent.steps
     at_once = steps._replace(
@@ -214,10 +228,52 @@ def _mirror_modes(
         if modes.returns:
             events += modes.told[k] * synapse_writes(mapped, k, False, synapses)
     steps = STEPS_OF_PRESENTATION * modes.presentations
+    return _spiked(replay, mapped, sent, steps, *(n[None] for n in (spikes, updates, events)))
+
+
+def _windows(
+    replay: Replay, mapped: MappedNetwork, known: Sequence[Known]
+) -> tuple[Counts, PhaseTime]:
+    """Spikes that tell of changes, with all that a spike takes, and their time.
+
+    Every unit is updated in every step, and a spike arrives over all synapses of its unit, whether
+    or not they learn by it. The steps are taken to be alike: if all fire in one, it takes longer.
+    """
+    config, layer = replay.config, mapped.layer_of
+    steps = window_steps(config)
+    sent = exchange(mapped, [told_by(config, one) for one in known])
+    spikes, events = np.zeros((2, len(known), len(mapped.parts)))
+    for sample, one in enumerate(known):
+        factors = [np.abs(of).astype(np.int64) for of in one[ROW_OF[FACTOR]]]
+        for core, part in enumerate(mapped.parts):
+            spikes[sample, core] = factors[part.layer][part.first : part.first + part.units].sum()
+        for k in range(1, len(factors) - 1):
+            below, above = factors[k][:, None], factors[k + 1][None]
+            shape = mapped.weights[k].codes.shape
+            for forward, firing in ((True, below), (False, above)):
+                arriving = np.broadcast_to(firing, shape)
+                events[sample] += synapse_writes(mapped, k, forward, arriving)
+    updates = np.tile(np.where(layer > 0, steps * mapped.units, 0.0), (len(known), 1))
+    return _spiked(replay, mapped, sent, float(steps), spikes, updates, events)
+
+
+def _spiked(
+    replay: Replay,
+    mapped: MappedNetwork,
+    sent: Exchange,
+    steps: float,
+    spikes: np.ndarray,
+    updates: np.ndarray,
+    events: np.ndarray,
+) -> tuple[Counts, PhaseTime]:
+    """Counts of a sample, and the time of so many steps alike.
+
+    spikes, updates, events: of all of the steps, shape (samples, cores).
+    """
     of_step = StepCounts(
         sent.steps.phase,
         *(
-            count.reshape(1, 1, -1) / steps
+            count.reshape(1, len(spikes), -1) / steps
             for count in (
                 spikes,
                 updates - spikes,
@@ -231,10 +287,10 @@ def _mirror_modes(
     tiles = mapped.tiles
     time = timing.relaxation(of_step, sent.routes, replay.chip, tiles, np.ones(1, bool))
     counts = {
-        "synaptic_event": events,
-        "update_active": spikes,
-        "update_inactive": updates - spikes,
-        "spike": spikes,
+        "synaptic_event": events.mean(axis=0),
+        "update_active": spikes.mean(axis=0),
+        "update_inactive": (updates - spikes).mean(axis=0),
+        "spike": spikes.mean(axis=0),
         **_message_counts(sent),
     }
     return counts, _together([time], steps)

@@ -33,7 +33,7 @@ from eqchip.emulator.training.sweep_points import (
 from eqchip.emulator.training.sweep_workers import train_points
 from eqchip.hw_reports.document.readable import amount
 from eqchip.hw_reports.pricing.figure import price
-from eqchip.hw_reports.pricing.learning_memory import states_of_unit
+from eqchip.hw_reports.pricing.learning_memory import change_terms, states_of_unit
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
 from eqchip.hw_reports.studies.sweep_plot import COSTS, pareto, save
 from eqchip.mapping.chip_file.chip import USUAL as USUAL_CHIP
@@ -182,7 +182,8 @@ def memory_of(settings: Settings) -> int:
 
     Weights with their accumulators in every copy (the input's connection has one); where
     synapses count spikes, a trace for each presynaptic unit of each copy; and for every unit but
-    the input's what it carries from step to step and its potentials at the end of two phases.
+    the input's what it carries from step to step, its potentials at the end of two phases, and its
+    change as synapses are handed it, where that is in a few bits.
     """
     config = config_of(settings)
     onchip, sizes = config.on_chip, config.sizes
@@ -196,6 +197,7 @@ def memory_of(settings: Settings) -> int:
             bits += below * above * weight + above * trace
     states = sum(states_of_unit(config.coding).values()) + END_STATES
     bits += sum(sizes[1:]) * states * onchip.fixed.state_bits
+    bits += sum(term.total_bits for term in change_terms(onchip, sum(sizes[1:])))
     return -(-bits // 8)
 
 

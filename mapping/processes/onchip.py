@@ -78,8 +78,9 @@ def with_on_chip_learning(
     Raises
     ------
     InputError
-        For what the processes do not do: sees ``"loihi-engine"``, copies that need spikes beside
-        those of samples, an injected current. And for rates that would never change a weight.
+        For what the processes do not do: sees ``"loihi-engine"`` or ``"signed-spikes"``, changes
+        in few bits, copies that need spikes beside those of samples, an injected current. And for
+        rates that would never change a weight.
     """
     _check(graph, onchip)
     check_rates(onchip, learning, rates)
@@ -147,11 +148,16 @@ def _usual_first(names: Iterable[str], usual: str) -> list[str]:
 
 
 def _check(graph: ProcessGraph, onchip: OnChip) -> None:
+    if onchip.change_bits:
+        raise InputError(
+            f"process graph: change_bits is {onchip.change_bits}; expected 0: "
+            "its processes hand on every change exact"
+        )
     if not knows(onchip.sight):
         able = [repr(name) for name in _usual_first(SIGHTS, OnChip.sees) if knows(SIGHTS[name])]
         raise InputError(
             f"process graph: sees {onchip.sees!r}; expected {' or '.join(able)}: "
-            "its processes keep no traces that decay"
+            "its processes keep no traces that decay, and tell of no change by spikes"
         )
     if not tends(onchip.upkeep):
         able = [name for name in _usual_first(UPKEEPS, OnChip.copies) if tends(UPKEEPS[name])]

@@ -13,22 +13,22 @@ from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
-from eqchip.emulator.description.upkeep import (
-    UPKEEPS,
-)
+from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import random_rounding
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     integer_rate,
     lower_bias_rates,
+    lower_factors,
     lower_terms,
     terms_of,
 )
 
 LEVELS = [
     (sees, copies)
-    for sees in ("traces", "potentials", "loihi-engine")
+    for sees in SIGHTS
     for copies in UPKEEPS
     if (sees, copies) != ("loihi-engine", "errors")
 ]
@@ -131,6 +131,20 @@ def test_products_get_the_rates_worked_out_by_hand():
     # A bias is a state: lr / (2 beta) of a change.
     mantissas, shifts = lower_bias_rates(onchip, learning, [0.5])
     assert (mantissas.tolist(), shifts.tolist()) == ([128], [8])
+
+
+def test_changes_get_the_rates_worked_out_by_hand():
+    # A change of 1 is 2**-12 of a potential: of 7 bits, 2**-5 of a step.
+    found = lower_factors(OnChip(change_bits=7), Learning(), [5], [0.5])
+    assert [numbers.tolist() for numbers in found] == [[128], [12]]
+    # In spikes the unit has the rate of a count and an exact change, that of the test above, and a
+    # spike writes the count as it is.
+    onchip = OnChip(sees="signed-spikes", accumulator_bits=2)
+    learning = Learning(nudged_steps=4, beta=0.5)
+    found = lower_factors(onchip, learning, [5], [0.5])
+    assert [numbers.tolist() for numbers in found] == [[128], [14]]
+    lowered = lower_terms(terms_of(onchip, 1), onchip, learning, [5], [0.5])
+    assert (lowered.mantissa.tolist(), lowered.shift.tolist()) == ([1], [0])
 
 
 @levels

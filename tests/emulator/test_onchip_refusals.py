@@ -16,7 +16,7 @@ from eqchip.emulator.training.onchip_training import OnChipTrainer
 
 # settings of OnChip, and what the refusal says
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
-    ({"sees": "all"}, ["sees is 'all'", "expected one of potentials, traces, loihi-engine"]),
+    ({"sees": "all"}, ["sees is 'all'", "expected one of potentials, traces, signed-spikes"]),
     ({"copies": "one"}, ["copies is 'one'", "expected one of independent, same-noise, decay"]),
     ({"trace_bits": 0}, ["trace_bits is 0", "whole number of at least 1, below 13"]),
     ({"trace_bits": 13}, ["trace_bits is 13", "whole number of at least 1, below 13"]),
@@ -34,6 +34,17 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"copies": "errors", "sees": "loihi-engine"},
         ["copies 'errors' with sees 'loihi-engine'", "expected 'traces' or 'potentials'"],
+    ),
+    ({"change_bits": -1}, ["change_bits is -1", "at least 0, below 13"]),
+    ({"change_bits": 13}, ["change_bits is 13", "at least 0, below 13"]),
+    ({"change_spikes": 0}, ["change_spikes is 0", "at least 1, below 2**6"]),
+    (
+        {"change_bits": 7, "sees": "loihi-engine", "copies": "same-noise"},
+        ["change_bits is 7 with sees 'loihi-engine'", "expected 0, or another sees"],
+    ),
+    (
+        {"change_bits": 7, "sees": "signed-spikes"},
+        ["change_bits is 7 with sees 'signed-spikes'", "expected 0, or another sees"],
     ),
 ]
 

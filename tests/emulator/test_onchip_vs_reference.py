@@ -20,6 +20,7 @@ from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.sight import (
     ACTIVITY,
     CHANGE,
+    FACTOR,
     SIGHTS,
     SOURCES,
     TRACE,
@@ -39,7 +40,7 @@ SIGMA_DELTA = Coding()
 BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
 LEVELS = [
     (sees, copies)
-    for sees in ("traces", "potentials", "loihi-engine")
+    for sees in SIGHTS
     for copies in UPKEEPS
     if (sees, copies) != ("loihi-engine", "errors")
 ]
@@ -59,7 +60,7 @@ class Twinned(OnChipTrainer):
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
     ) -> None:
         x = self._inputs(indices)
-        before = self.written.copy(), self.told.copy(), self.tally
+        before = self.written.copy(), self.told.copy(), self.tally, self.spikes_told.copy()
         with wrapping():
             super()._train_minibatch(indices, sign, rates, seed)
         learned = reference.learn_samples(
@@ -69,6 +70,7 @@ class Twinned(OnChipTrainer):
         self.assert_equal()
         np.testing.assert_array_equal(self.written - before[0], learned.writes)
         np.testing.assert_array_equal(self.told - before[1], [learned.changed, learned.active])
+        np.testing.assert_array_equal(self.spikes_told - before[3], learned.told)
         wrong = np.count_nonzero(learned.classes != self.dataset.train_y[indices])
         assert self.tally.errors - before[2].errors == wrong
         assert self.tally.saturations - before[2].saturations == learned.saturations
@@ -157,6 +159,38 @@ def test_spikes_read_the_same_codes_until_a_minibatch_is_over():
     assert (seen[0][0] != trainer.copy(0, kernels.FORWARD)[0]).any()
 
 
+@pytest.mark.parametrize("sees", ["traces", "potentials"])
+@pytest.mark.parametrize("change_bits", [1, 3, 12])
+def test_changes_in_few_bits_equal_the_reference(sees, change_bits):
+    config = small(
+        (6, 5, 4, 3),
+        onchip={"sees": sees, "change_bits": change_bits, "threshold": 0.01},
+        learning={"average_steps": 3},
+    )
+    twinned = Twinned(config, made_up(6, 3, 9))
+    train(twinned)
+    assert twinned.all_written[..., kernels.APPLIED].any()
+
+
+@pytest.mark.parametrize("copies", ["errors", "independent"])
+def test_more_spikes_than_one_write_one_after_the_other(copies):
+    """Ten weights written by at most one spike and by up to four; of each a write is counted."""
+    written = []
+    for change_spikes in (1, 4):
+        config = small(
+            (6, 5, 4, 3),
+            onchip={"sees": "signed-spikes", "copies": copies, "trace_bits": 1,
+                    "accumulator_bits": 2, "change_spikes": change_spikes},
+            descent={"lr": (5.0,) * 3},
+        )  # fmt: skip
+        twinned = Twinned(config, made_up(6, 3, 9))
+        train(twinned)
+        written.append(twinned.all_written[..., kernels.ATTEMPTED].sum())
+        if copies == "errors":  # and nothing was sent for it
+            assert twinned.drift() == [0.0, 0.0]
+    assert 0 < 2 * written[0] < written[1]
+
+
 @pytest.mark.parametrize("nudged_steps", [1, 2, 3])
 def test_a_decaying_trace_of_a_short_phase_forgets(nudged_steps):
     config = small(
@@ -197,6 +231,10 @@ def trainings(draw: Any) -> Config:
                 "sees": sees,
                 "copies": copies,
                 "trace_bits": draw(st.integers(1, 12)),
+                "change_bits": draw(st.sampled_from([0, 0, 1, 7, 12]))
+                if SIGHTS[sees].knows_changes and not SIGHTS[sees].spikes
+                else 0,
+                "change_spikes": draw(st.integers(1, 4)),
                 "accumulator_bits": accumulator_bits,
                 "weight_range": tuple(draw(ranges) for _ in range(connections)),
                 "threshold": draw(st.sampled_from([0.0, 0.01, 0.2])),
@@ -245,6 +283,8 @@ BY_HAND = {
     ("traces", "independent", MIRROR): ["change trace 1"],
     ("traces", "same-noise", MIRROR): ["change trace 0"],
     ("traces", "errors", MIRROR): ["trace change 0"],
+    ("signed-spikes", "errors", MIRROR): ["trace factor 0"],
+    ("signed-spikes", "independent", MIRROR): ["factor trace 1"],
     ("loihi-engine", "decay", FORWARD): ["plus trace plus trace 0", "minus trace minus trace 4 -"],
     ("loihi-engine", "decay", MIRROR): ["plus trace plus trace 1", "minus trace minus trace 5 -"],
 }
@@ -262,12 +302,22 @@ def test_a_copy_is_written_by_the_products_written_down(case):
         assert words == BY_HAND[case]
 
 
+def test_a_change_in_few_bits_stands_where_an_exact_one_does():
+    for sees in ("traces", "potentials"):
+        exact, few = (OnChip(sees=sees, change_bits=bits) for bits in (0, 7))
+        for k in (0, 1):
+            places = [t._replace(pre=CHANGE if t.pre == FACTOR else t.pre,
+                                 post=CHANGE if t.post == FACTOR else t.post)
+                      for t in terms_of(few, 2) if t.connection == k]  # fmt: skip
+            assert places == [t for t in terms_of(exact, 2) if t.connection == k]
+
+
 def test_the_input_has_one_copy_and_no_change():
     for sees in SIGHTS:
         onchip = OnChip(sees=sees, copies="independent")
         found = [t for t in terms_of(onchip, 3) if t.connection == 0]
         assert {t.copy for t in found} == {FORWARD}
-        assert CHANGE not in {t.pre for t in found}
+        assert not any(t.pre.is_change for t in found)
 
 
 def test_kernels_number_what_is_known_as_the_description_does():

@@ -17,6 +17,8 @@ from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import real_weights
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.parts import whole_layers
+from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.upkeep import UPKEEPS, MirrorMode
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import solve
@@ -29,6 +31,7 @@ from eqchip.emulator.learning.onchip_traffic import (
     mirror_modes,
     signals_of,
     upkeep_of,
+    window_steps,
 )
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
@@ -54,12 +57,14 @@ from eqchip.mapping.placement.route import Link, route
 PJ, NS = 1e-12, 1e-9
 ALLOWED = [
     (sees, copies)
-    for sees in ("traces", "potentials", "loihi-engine")
+    for sees in SIGHTS
     for copies in UPKEEPS
     if (sees, copies) != ("loihi-engine", "errors")
 ]
 
 
+# Where an exact change is written, a rate of 0 writes all the same, and changes nothing.
+WHATEVER_THE_RATE = [one for one in ALLOWED if not SIGHTS[one[0]].spikes]
 MIRRORED = [name for name, one in UPKEEPS.items() if isinstance(one.tending, MirrorMode)]
 
 
@@ -89,9 +94,10 @@ def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: 
 
 @pytest.mark.parametrize(
     ("sees", "copies", "average"),
-    [(*one, average) for one in ALLOWED for average in (1, 3) if one[0] != "loihi-engine"]
-    + [(*one, 1) for one in ALLOWED if one[0] == "loihi-engine"],  # it sees no averages
-)
+    [(*one, average) for one in WHATEVER_THE_RATE for average in (1, 3)
+     if one[0] != "loihi-engine"]
+    + [(*one, 1) for one in WHATEVER_THE_RATE if one[0] == "loihi-engine"],  # it sees no averages
+)  # fmt: skip
 def test_the_writes_of_all_samples_are_those_that_the_trainer_attempts(sees, copies, average):
     settings: dict[str, Any] = {"sees": sees, "copies": copies, "trace_bits": 4}
     # With a rate of 0 no weight moves before copies decay: one run shows the phases of all.
@@ -120,6 +126,27 @@ def test_the_writes_of_all_samples_are_those_that_the_trainer_attempts(sees, cop
     np.testing.assert_array_equal(found, trainer.written[..., 0])
 
 
+@pytest.mark.parametrize("copies", ["errors", "independent"])
+def test_the_spikes_of_a_sample_are_those_that_the_trainer_wrote_by(copies):
+    config = on_chip((64, 9, 7, 10), 2.0, sees="signed-spikes", copies=copies, trace_bits=4)
+    steady = config.descent.model_copy(update={"schedule": "constant"})
+    config = config.model_copy(update={"descent": steady})
+    data = few_digits()
+    trainer = OnChipTrainer(config, data, 1)
+    order = np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
+    network, trainer.train_indices, trainer.minibatches = trainer.network, order[:1], 1
+    for _ in trainer.train_epoch():
+        pass
+    run = run_of(config, network, data.train_x[order[:1]], data.train_y[order[:1]])
+    found = np.zeros_like(trainer.written[..., 0])
+    for place, counts in written_in(config, run, 0).items():
+        found[place] += counts.sum()
+    np.testing.assert_array_equal(found, trainer.written[..., 0])
+    spikes = {one.sender: one.each.sum() for one in sent_in(config, run, 0)}
+    assert trainer.spikes_told.tolist() == [0, *(spikes[layer] for layer in (1, 2, 3))]
+    assert trainer.spikes_told.sum() > trainer.told[0].sum() > 0  # some fire more than once
+
+
 def run_of(config: Config, network: Any, x: np.ndarray, labels: np.ndarray) -> Run:
     """The phases of training in the integers that learn."""
     exponents = config.on_chip.exponents(len(config.layers) - 1)
@@ -136,12 +163,12 @@ def run_of(config: Config, network: Any, x: np.ndarray, labels: np.ndarray) -> R
 # --- by hand ------------------------------------------------------------------------------
 
 
-def by_hand(sees: str, copies: str) -> tuple[Config, Run]:
+def by_hand(sees: str, copies: str, lr: float = 0.1) -> tuple[Config, Run]:
     """A network of 2-2-2 whose phases end as written here: hidden 1 and output 0 change."""
     config = make_config(
         layers=(2, 2, 2),
         learning={"rule": "symmetric", "beta": 1.0, "free_steps": 4, "nudged_steps": 2},
-        descent={"lr": (0.1, 0.1), "minibatch": 1},
+        descent={"lr": (lr, lr), "minibatch": 1},
         on_chip=OnChip(sees=sees, copies=copies, every=4),
     )
     run = run_of(config, config.network(), np.zeros((1, 2)), np.zeros(1, np.int64))
@@ -184,6 +211,23 @@ def test_writes_by_hand_where_potentials_are_sent():
     assert found[0, FORWARD].tolist() == [[0, 0], [0, 1]]
     # s_pre D_post: both hidden with output 0; D_pre s_post: hidden 1 with output 0.
     assert found[1, FORWARD].tolist() == found[1, MIRROR].tolist() == [[1, 0], [2, 0]]
+
+
+def test_writes_and_spikes_by_hand_where_these_tell_of_changes():
+    # A count of 1 is 1/4, a code 2**-7: with the rate 1/4 a change of 1/2 is
+    # 1/4 / 2 1/4 1/2 2**7 = 2 spikes, of hidden 1 and of output 0.
+    config, run = by_hand("signed-spikes", "errors", 0.25)
+    found = {place: n.tolist() for place, n in written_in(config, run, 0).items()}
+    assert found == {
+        (0, FORWARD): [[0, 0], [0, 2]],
+        (1, FORWARD): [[2, 0], [2, 0]],
+        (1, MIRROR): [[2, 0], [2, 0]],
+    }
+    spikes = [(one.sender, one.receiver, one.each.tolist()) for one in sent_in(config, run, 0)]
+    assert spikes == [(1, 2, [0, 2]), (2, 1, [2, 0])]  # whether or not a synapse there learns by it
+    # Three spikes at most, of either sign, of two layers.
+    assert window_steps(config) == 12
+    assert signals_of(config)["update"] == pytest.approx(4 + 1 / 4)
 
 
 def told(sees: str, copies: str) -> list[tuple[int, int, list[float], bool]]:
@@ -289,6 +333,43 @@ def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
     times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
     assert accounts.learned.factors(row, 1.0)["message"] == pytest.approx(1.0)
     assert epochs([row], *times)[0].energy.figure.value > 0
+
+
+def test_spikes_that_tell_of_changes_are_priced_by_hand(tmp_path):
+    run = trained(tmp_path / "run", sees="signed-spikes", change_spikes=2)
+    found, accounts, document = reported(run, toy_chip(tmp_path))
+    assert [part.layer for part in found.mapped.parts] == [0, 1, 2]
+    sent = [sent_in(run.config, found.training.run, sample) for sample in range(4)]
+    hidden, output = (np.mean([each[n].each.sum() for each in sent]) for n in (0, 1))
+    assert hidden > 0 and output > 0
+    update = {e.kind: e for e in accounts.entries if e.phase == "update"}
+    steps = 2 * 2 * 2
+    counts = {
+        "synaptic_event": hidden * 10 + output * 7,
+        "spike": hidden + output,
+        "update_active": hidden + output,
+        "update_inactive": steps * 17 - hidden - output,
+        "message": hidden + output,
+        "message_in": hidden + output,
+        "barrier": 1 + steps,
+    }
+    for kind, count in counts.items():
+        assert update[kind].count == pytest.approx(count), kind
+    assert update["synaptic_event"].cores == pytest.approx([0, output * 7, hidden * 10])
+    assert any("in 8 time steps of their own" in note for note in document["notes"])
+    assert document["learning"]["window_steps"] == 8
+    # An epoch that fired twice as often, and wrote as much, pays for the spikes.
+    (row,) = (r for r in run.metrics() if "train_error" in r)
+    name = "change_spikes_per_sample"
+    times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
+    energies = []
+    for factor in (1, 2, 3):
+        (one,) = epochs([{**row, name: [factor * n for n in row[name]]}], *times)
+        energies.append(one.energy.figure.value)
+    assert energies[2] - energies[1] == pytest.approx(energies[1] - energies[0])
+    assert energies[1] > energies[0]
+    with pytest.raises(InputError, match=r"change_spikes_per_sample is .*; expected 3 numbers"):
+        epochs([{**row, name: [1.0]}], *times)
 
 
 def test_a_run_that_cannot_tell_is_refused():
@@ -511,15 +592,17 @@ def test_every_way_to_learn_is_reported(sees, copies, tmp_path):
     found, accounts, document = reported(path, load_chip("loihi1-davies"), 2)
     dense = copies_written(found.network, found.chip)
     assert 0 < document["activity"]["weight_updates"]["attempted"] < 2 * dense
-    sends = sees == "potentials" or copies in ("errors", "periodic", *MIRRORED)
+    spikes = SIGHTS[sees].spikes
+    sends = spikes or sees == "potentials" or copies in ("errors", "periodic", *MIRRORED)
     update = {e.kind: e.count for e in accounts.entries if e.phase == "update"}
     assert ("message" in update) == sends
     if sends:
         assert update["message"] == pytest.approx(update["message_in"])
-        after_all = sees == "potentials" or copies == "errors"
+        after_all = sees == "potentials" or (copies == "errors" and not spikes)
         modes = 3 * 128 / 20 if copies in MIRRORED else 0.0  # three steps for each of 128 patterns
         each = 1.0 if after_all else 1 / 20 if copies == "periodic" else 0.0
-        assert update["barrier"] == pytest.approx(1 + each + modes)
+        windows = 2 * 3 * 2 if spikes else 0
+        assert update["barrier"] == pytest.approx(1 + each + modes + windows)
     assert tables(document)
 
 
@@ -577,6 +660,8 @@ def test_accumulators_that_do_not_fit_take_more_cores(tmp_path):
         # Hidden core: 64 axons from below; its own 7 units. Output core: 7 axons from below.
         ("traces", "errors", (64 + 7) * 5 + 7 * 5),
         ("traces", "independent", (64 + 7) * 5 + 10 * 5),
+        # And up to three spikes left, with a sign, of each unit.
+        ("signed-spikes", "errors", (64 + 7) * 5 + 7 * 5 + 3 * (7 + 10)),
         ("loihi-engine", "same-noise", (64 + 7 + 10) * 5 + (7 + 10) * 5),
     ],
 )
@@ -599,6 +684,16 @@ def test_traces_and_accumulators_are_remembered_by_hand(sees, copies, traces, tm
     for use, figure in told["by_use"].items():
         by_core = sum(row[use] for row in told["by_core"])
         assert by_core == pytest.approx(figure["value"], abs=1)
+
+
+def test_a_change_in_few_bits_is_remembered_once_a_unit():
+    exact, few = (
+        {t.name: t for t in learningmemory.on_chip_terms(config, whole_layers(config.sizes))}
+        for config in (on_chip(), on_chip(change_bits=7))
+    )
+    term = few.pop("changes as synapses are handed them")
+    assert (term.bits, term.units) == (7 + 1, 7 + 10)
+    assert few == exact
 
 
 def test_a_unit_is_traced_once_on_every_core_that_it_reaches():
