@@ -137,6 +137,11 @@ def _on_chip(chip: Chip, given: Mapping[str, Any]) -> dict[str, Any]:
             f"--trace-bits is given with --sees {sees}, which counts no spikes; expected no such "
             "flag, or another --sees"
         )
+    if "change_spikes" in given and not SIGHTS[sees].spikes:
+        raise InputError(
+            f"--change-spikes is given with --sees {sees}, where no spike tells of a change; "
+            "expected no such flag, or --sees signed-spikes"
+        )
     if "decay_rate" in given and upkeep is not None and not isinstance(upkeep.tending, Shrink):
         raise InputError(
             f"--decay-rate is given with --copies {copies}, which does not shrink them; "

@@ -154,7 +154,7 @@ def train_on_chip(
     ------
     InputError
         As for :func:`solve`; for a configuration that does not learn on a chip, and for
-        minibatches, sees ``"loihi-engine"``, copies and inputs that the processes know nothing of.
+        minibatches, and for what a core sees, copies and inputs that the processes do not know.
     """
     LAVA.require()
     problem, graph = on_chip_graph(

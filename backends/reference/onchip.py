@@ -444,11 +444,9 @@ def learn(
                 pre, post = known[product.pre][k], known[product.post][k + 1]
                 if onchip.sight.spikes:
                     for epoch in range(onchip.change_spikes):
-                        ends = (
-                            spikes_of(end, epoch) if what == FACTOR else end
-                            for what, end in ((product.pre, pre), (product.post, post))
-                        )
-                        writes[k, which] += write(stored, *ends, (1, 0), start, onchip)
+                        below = spikes_of(pre, epoch) if product.pre == FACTOR else pre
+                        above = spikes_of(post, epoch) if product.post == FACTOR else post
+                        writes[k, which] += write(stored, below, above, (1, 0), start, onchip)
                     continue
                 rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
                 writes[k, which] += write(stored, pre, post, rate, start, onchip)

@@ -50,6 +50,10 @@ class Written(NamedTuple):
     sign: int = 1
 
 
+def _few(source: Source) -> Source:
+    return FACTOR if source.is_change else source
+
+
 @dataclass(frozen=True)
 class Sight:
     """What a core sees of each end, and so what it writes its copy by.
@@ -108,10 +112,7 @@ class Sight:
         """
 
         def handed(products: tuple[Written, ...]) -> tuple[Written, ...]:
-            return tuple(
-                Written(*(FACTOR if end.is_change else end for end in (below, above)), sign)
-                for below, above, sign in products
-            )
+            return tuple(Written(_few(below), _few(above), sign) for below, above, sign in products)
 
         return replace(self, forward=handed(self.forward), mirror=handed(self.mirror))
 

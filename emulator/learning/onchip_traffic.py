@@ -142,6 +142,34 @@ def window_steps(config: Config) -> int:
     return 2 * onchip.change_spikes * (len(config.sizes) - 1) if onchip.sight.spikes else 0
 
 
+def window_activity(config: Config, spikes: Sequence[float]) -> dict[str, float]:
+    """What a sample's windows do, over all units and synapses.
+
+    Parameters
+    ----------
+    config : Config
+    spikes : sequence of float
+        That tell of changes in a sample, by layer.
+
+    Returns
+    -------
+    dict
+        spikes, synaptic_events, updates_active and _inactive.
+    """
+    sizes = config.sizes
+    reached = [
+        0,
+        *(sizes[k - 1] * (k > 1) + sum(sizes[k + 1 : k + 2]) for k in range(1, len(sizes))),
+    ]
+    told = float(sum(spikes))
+    return {
+        "spikes": told,
+        "synaptic_events": float(sum(n * to for n, to in zip(spikes, reached, strict=True))),
+        "updates_active": told,
+        "updates_inactive": window_steps(config) * sum(sizes[1:]) - told,
+    }
+
+
 def messages_of(config: Config, known: Known) -> list[Messages]:
     """The messages that learning from a sample takes, beside the spikes of its phases.
 

@@ -72,17 +72,21 @@ def preset(
     base = known[dataset]
     conv = base.pop("conv")
     online = base.pop("on-chip")
+    asked = settings.get("on_chip")
+    sees = asked.get("sees") if isinstance(asked, dict) else getattr(asked, "sees", None)
+    by_sight = online.pop("sees", {})
     if layers == "conv" or any(isinstance(entry, str) for entry in layers or ()):
         base = conv
     elif settings.get("on_chip") is not None:
-        base = {**base, **online}
+        base = {**base, **online, **by_sight.get(sees, {})}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
         base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
     rates = _rates(base, len(entries) - 1)
     if isinstance(settings.get("on_chip"), dict) and "ranges" in base:
         ranges = _from_both_ends(base["ranges"], len(entries) - 1)
-        settings["on_chip"] = {"weight_range": ranges, **settings["on_chip"]}
+        kept = {"trace_bits": base["trace_bits"]} if "trace_bits" in base else {}
+        settings["on_chip"] = {"weight_range": ranges, **kept, **settings["on_chip"]}
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     if "gains" in base:
         plain["initial_gain"] = _from_both_ends(base["gains"], len(entries) - 1)

@@ -45,6 +45,8 @@ _USUAL: dict[str, Any] = {
     for description in (FixedPoint(), OnChip(), Learning(), Coding())
     for name in setting_names(type(description))
 } | {"seed": 0, "lr_scale": 1.0}
+# Axes that sweeps of earlier versions did not have.
+LATER: dict[str, Any] = {name: _USUAL[name] for name in ("change_bits", "change_spikes")}
 WHOLE, NUMBERS, WORDS = (
     tuple(name for name in AXES if type(_USUAL[name]) is of) for of in (int, float, str)
 )

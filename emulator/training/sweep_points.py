@@ -21,13 +21,21 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, is_amount
 from eqchip.emulator.files import read_bytes
 from eqchip.emulator.learning.onchip_lowering import check_rates
-from eqchip.emulator.learning.onchip_traffic import mirror_modes
+from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_activity, window_steps
 from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Tally
 from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
-from eqchip.emulator.training.sweep import LEARNING, ON_CHIP, Settings, Sweep, key_of, name_of_point
+from eqchip.emulator.training.sweep import (
+    LATER,
+    LEARNING,
+    ON_CHIP,
+    Settings,
+    Sweep,
+    key_of,
+    name_of_point,
+)
 from eqchip.emulator.training.trainer import Trainer
 
 POINT_FORMAT = "eqchip-sweep-point 1"
@@ -113,7 +121,8 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
         ``settings``; ``train_error`` of the last epoch and ``validation_error`` after it, in
         percent; ``samples`` trained; per training sample over all epochs ``spikes``,
         ``synaptic_events``, ``updates_active``, ``updates_inactive``, ``weights_attempted``,
-        ``weights_applied`` and ``weights_saturated``, those of mirror modes included; per sample
+        ``weights_applied`` and ``weights_saturated``, those of mirror modes and of spikes that
+        tell of changes included; per sample
         and layer ``units_changed``; ``drift`` at the end, per connection that has two copies;
         ``seconds``, without those of compiling.
 
@@ -127,6 +136,7 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
     _shorten(trainer, settings["samples"])
     tallies: list[Tally] = []
     written: dict[str, float] = {}
+    told = np.zeros(len(config.layers))
     changed = np.zeros(len(config.layers))
     while not trainer.done:
         for _ in trainer.train_epoch():
@@ -136,6 +146,7 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
             share = measures[f"weights_{name}_per_sample"] / config.descent.epochs
             written[f"weights_{name}"] = written.get(f"weights_{name}", 0.0) + share
         changed += np.array(measures["units_changed_per_sample"]) / config.descent.epochs
+        told += np.array(measures.get("change_spikes_per_sample", 0.0)) / config.descent.epochs
         tallies.append(trainer.end_epoch())
     whole = reduce(lambda a, b: a + b, tallies)
     counts = whole.activity
@@ -148,6 +159,8 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
     modes = mirror_modes(config)
     if modes is not None:
         done = {name: n + modes.activity(config.sizes)[name] for name, n in done.items()}
+    if window_steps(config):
+        done = {name: n + window_activity(config, told.tolist())[name] for name, n in done.items()}
     return {
         "settings": settings,
         "train_error": tallies[-1].error,
@@ -228,7 +241,7 @@ class Points:
             wrong = _wrong_fact(row)
             if wrong:
                 raise InputError(f"{self.path}, line {number}: {wrong} is missing or no fit value")
-            rows.append(row)
+            rows.append({**row, "settings": {**LATER, **row["settings"]}})
         if len(whole) < len(text):  # what is appended must begin a line of its own
             os.truncate(self.path, len(whole))
         return rows

@@ -9,6 +9,7 @@ import pytest
 from small_runs import few_digits, small_config
 
 from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training import classifier, trainer
@@ -47,6 +48,17 @@ def test_two_hidden_layers_learn_the_digits():
     assert error < 15.0
 
 
+def test_what_a_core_sees_has_settings_of_its_own():
+    usual, spikes = (
+        preset("mnist", on_chip={"sees": sees}).on_chip for sees in ("traces", "signed-spikes")
+    )
+    assert (usual.trace_bits, spikes.trace_bits) == (7, 1)
+    assert spikes.weight_range < usual.weight_range
+    given = {"sees": "signed-spikes", "trace_bits": 4, "weight_range": (0.5,)}
+    assert preset("mnist", on_chip=given).on_chip == OnChip(**given)
+    assert preset("mnist", on_chip=OnChip(sees="signed-spikes")).on_chip.trace_bits == 7
+
+
 def test_an_unknown_data_set_is_refused():
     with pytest.raises(InputError, match="'deep' is unknown; expected one of digits"):
         preset("deep")
@@ -65,6 +77,10 @@ def test_a_setting_that_another_leaves_without_effect_is_refused():
             {"sees": "potentials", "trace_bits": 5},
             "--trace-bits is given with --sees potentials, which counts no spikes",
         ),
+        (
+            {"sees": "potentials", "change_spikes": 2},
+            "--change-spikes is given with --sees potentials, where no spike tells of a change",
+        ),
         ({"decay_rate": 0.1}, "--decay-rate is given with --copies errors"),
         (
             {"sees": "loihi-engine", "decay_rate": 0.1},
@@ -75,7 +91,8 @@ def test_a_setting_that_another_leaves_without_effect_is_refused():
 def test_a_flag_of_learning_on_a_chip_without_effect_is_refused(given, words):
     with pytest.raises(InputError, match=re.escape(words)):
         configuration("digits", on_chip="loihi1-davies", settings=given)
-    effective = {**given, "sees": "traces", "copies": "decay"}
+    sees = "signed-spikes" if "change_spikes" in given else "traces"
+    effective = {**given, "sees": sees, "copies": "decay"}
     assert configuration("digits", on_chip="loihi1-davies", settings=effective).on_chip
 
 

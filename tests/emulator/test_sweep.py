@@ -251,6 +251,16 @@ def test_a_line_cut_short_is_dropped_and_its_point_missing(tmp_path):
         assert points.path.read_bytes() == text
 
 
+def test_points_of_an_earlier_version_are_taken_up(tmp_path):
+    """They lack the axes that came later, which had one value only."""
+    sweep = make_sweep({**TINY, "axes": {"seed": [0, 1]}})
+    points = Points(tmp_path / "points.jsonl")
+    point = dict(sweep.points[0])
+    assert point.pop("change_bits") == 0 and point.pop("change_spikes") == 3
+    points.append(fake(point))
+    assert missing(sweep, points.read()) == sweep.points[1:]
+
+
 @pytest.mark.parametrize(
     "line",
     ["x", "[]", "{}", '{"format": "eqchip-sweep-point 1"}', '{"format": "eqchip-sweep-point 2"}'],

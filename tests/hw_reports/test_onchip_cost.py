@@ -31,6 +31,7 @@ from eqchip.emulator.learning.onchip_traffic import (
     mirror_modes,
     signals_of,
     upkeep_of,
+    window_activity,
     window_steps,
 )
 from eqchip.emulator.problem.pose import pose
@@ -228,6 +229,12 @@ def test_writes_and_spikes_by_hand_where_these_tell_of_changes():
     # Three spikes at most, of either sign, of two layers.
     assert window_steps(config) == 12
     assert signals_of(config)["update"] == pytest.approx(4 + 1 / 4)
+    assert window_activity(config, [0, 2, 2]) == {
+        "spikes": 4,
+        "synaptic_events": 2 * 2 + 2 * 2,  # of both layers, at two synapses each
+        "updates_active": 4,
+        "updates_inactive": 12 * 4 - 4,
+    }
 
 
 def told(sees: str, copies: str) -> list[tuple[int, int, list[float], bool]]:

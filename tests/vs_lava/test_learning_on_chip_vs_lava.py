@@ -323,6 +323,12 @@ def test_each_copy_is_told_what_its_core_can_know_and_nothing_else():
             "sees 'loihi-engine'; expected 'traces' or 'potentials'",
         ),
         (
+            {"onchip": {"sees": "signed-spikes"}},
+            {},
+            "sees 'signed-spikes'; expected 'traces' or 'potentials'",
+        ),
+        ({"onchip": {"change_bits": 7}}, {}, "change_bits is 7; expected 0"),
+        (
             {"onchip": {"sees": "potentials"}, "input": "current"},
             {},
             "input 'current'; expected 'spikes'",
