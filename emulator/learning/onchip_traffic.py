@@ -142,6 +142,11 @@ def window_steps(config: Config) -> int:
     return 2 * onchip.change_spikes * (len(config.sizes) - 1) if onchip.sight.spikes else 0
 
 
+def learning_epochs(config: Config) -> float:
+    """How often the learning engine runs for a sample: once, or in every step of the windows."""
+    return float(window_steps(config) or 1)
+
+
 def window_activity(config: Config, spikes: Sequence[float]) -> dict[str, float]:
     """What a sample's windows do, over all units and synapses.
 

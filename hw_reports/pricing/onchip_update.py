@@ -15,6 +15,7 @@ from eqchip.emulator.learning.onchip_lowering import ROW_OF
 from eqchip.emulator.learning.onchip_traffic import (
     MirrorModes,
     copies_sent,
+    learning_epochs,
     messages_of,
     mirror_modes,
     reach_of,
@@ -110,8 +111,8 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         mirroring = float(found["message"].sum())
         barriers += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
-    for sender, receiver, each in ways:
-        reach[sender] += each * len(mapped.cores_of(receiver))
+    for sender, receiver, messages in ways:
+        reach[sender] += messages * len(mapped.cores_of(receiver))
     learned = Learned(
         attempted=float(per_sample.sum()),
         one_write=priced({"weight_update": 1.0}, chip),
@@ -151,7 +152,8 @@ def writes(visited: np.ndarray, attempted: np.ndarray, changed: np.ndarray) -> C
 def _visited(replay: Replay, mapped: MappedNetwork, attempted: np.ndarray) -> np.ndarray:
     """Synapses that the learning engine of each core reads after each sample, as `attempted`.
 
-    Unless it has lists, or nobody knows: those of axons that spiked, or all.
+    Unless it has lists, or nobody knows: those of axons that spiked, or all, once in every
+    learning epoch.
     """
     engine = replay.chip.learning_engine
     found = np.zeros(attempted.shape)
@@ -169,7 +171,7 @@ def _visited(replay: Replay, mapped: MappedNetwork, attempted: np.ndarray) -> np
                 found[sample] += synapse_writes(
                     mapped, k, forward, np.broadcast_to(ends, shape).astype(np.int64)
                 )
-    return found
+    return found * learning_epochs(replay.config)
 
 
 def _spiked(replay: Replay, layer: int, sample: int) -> np.ndarray:
@@ -228,7 +230,7 @@ def _mirror_modes(
         if modes.returns:
             events += modes.told[k] * synapse_writes(mapped, k, False, synapses)
     steps = STEPS_OF_PRESENTATION * modes.presentations
-    return _spiked(replay, mapped, sent, steps, *(n[None] for n in (spikes, updates, events)))
+    return _alike(replay, mapped, sent, steps, *(n[None] for n in (spikes, updates, events)))
 
 
 def _windows(
@@ -254,10 +256,10 @@ def _windows(
                 arriving = np.broadcast_to(firing, shape)
                 events[sample] += synapse_writes(mapped, k, forward, arriving)
     updates = np.tile(np.where(layer > 0, steps * mapped.units, 0.0), (len(known), 1))
-    return _spiked(replay, mapped, sent, float(steps), spikes, updates, events)
+    return _alike(replay, mapped, sent, float(steps), spikes, updates, events)
 
 
-def _spiked(
+def _alike(
     replay: Replay,
     mapped: MappedNetwork,
     sent: Exchange,

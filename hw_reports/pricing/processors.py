@@ -3,7 +3,8 @@
 ::
 
     steps managed       of every step that a barrier ends, one
-    learning epochs     one for every update: the engine runs once, over all that it visits
+    learning epochs     one for every update: the engine runs once, over all that it visits; where
+                        spikes tell of changes, one in every step of theirs
     coefficients        of every step, core and schedule that changes with the step (the step size,
                         the decay of the decoder): cores do not know which step it is
     states copied       of every unit, each number that it carries from one step to the next: saved
@@ -25,6 +26,7 @@ import numpy as np
 
 from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.learning.onchip_traffic import learning_epochs
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.hw_reports.pricing.learning_memory import states_of_unit
@@ -41,7 +43,7 @@ def beside(replay: Replay, mapped: MappedNetwork, phase: str, steps: np.ndarray)
     found = {"management": float(steps.sum())}
     found["schedule_write"] = changing * len(mapped.parts) * float(steps.sum())
     if phase == UPDATE:
-        found["learning_epoch"] = 1.0
+        found["learning_epoch"] = 1.0 if config.on_chip is None else learning_epochs(config)
     if phase == NUDGED:
         found["state_copy"] = float(copied_states(config))
     values = values_moved(config, phase)

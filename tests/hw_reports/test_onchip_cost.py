@@ -359,6 +359,7 @@ def test_spikes_that_tell_of_changes_are_priced_by_hand(tmp_path):
         "message": hidden + output,
         "message_in": hidden + output,
         "barrier": 1 + steps,
+        "learning_epoch": steps,
     }
     for kind, count in counts.items():
         assert update[kind].count == pytest.approx(count), kind
