@@ -241,9 +241,17 @@ def _windows(
     Every unit is updated in every step, and a spike arrives over all synapses of its unit, whether
     or not they learn by it. The steps are taken to be alike: if all fire in one, it takes longer.
     """
-    config, layer = replay.config, mapped.layer_of
-    steps = window_steps(config)
-    sent = exchange(mapped, [told_by(config, one) for one in known])
+    steps, layer = window_steps(replay.config), mapped.layer_of
+    sent, spikes, events = replay.once("windows", lambda: _told_by_spikes(replay, mapped, known))
+    updates = np.tile(np.where(layer > 0, steps * mapped.units, 0.0), (len(known), 1))
+    return _alike(replay, mapped, sent, float(steps), spikes, updates, events)
+
+
+def _told_by_spikes(
+    replay: Replay, mapped: MappedNetwork, known: Sequence[Known]
+) -> tuple[Exchange, np.ndarray, np.ndarray]:
+    """Messages of spikes that tell of changes; these, and their events, (samples, cores)."""
+    sent = exchange(mapped, [told_by(replay.config, one) for one in known])
     spikes, events = np.zeros((2, len(known), len(mapped.parts)))
     for sample, one in enumerate(known):
         factors = [np.abs(of).astype(np.int64) for of in one[ROW_OF[FACTOR]]]
@@ -255,8 +263,7 @@ def _windows(
             for forward, firing in ((True, below), (False, above)):
                 arriving = np.broadcast_to(firing, shape)
                 events[sample] += synapse_writes(mapped, k, forward, arriving)
-    updates = np.tile(np.where(layer > 0, steps * mapped.units, 0.0), (len(known), 1))
-    return _alike(replay, mapped, sent, float(steps), spikes, updates, events)
+    return sent, spikes, events
 
 
 def _alike(
