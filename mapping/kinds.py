@@ -24,13 +24,14 @@ PHASES = (*TRAINING, INFERENCE)
 # Groups: events of one group are alike to whoever asks what keeps a core busy, loads a link, or
 # makes a sum. They are named as their sum is.
 SPIKES, SYNAPSES, UPDATES = "spikes", "synaptic events", "neuron updates"
+SUMS = "partial sums"
 SENT, RECEIVED, HOPS, CROSSINGS = "messages sent", "messages received", "hops", "chip crossings"
 WRITES, SIGNALS, READ_OUT = "weight updates", "phase signals", "read-out"
 PROCESSORS, HOST = "embedded processors", "host"
 STEPS, OPERATIONS, MEMORY, POWER = "steps", "operations", "memory accesses", "power"
 # In the order in which a report lists what was counted.
 GROUPS = (
-    SPIKES, SYNAPSES, UPDATES, SENT, RECEIVED, HOPS, CROSSINGS, WRITES, SIGNALS, READ_OUT,
+    SPIKES, SYNAPSES, UPDATES, SUMS, SENT, RECEIVED, HOPS, CROSSINGS, WRITES, SIGNALS, READ_OUT,
     PROCESSORS, HOST, STEPS, OPERATIONS, MEMORY, POWER,
 )  # fmt: skip
 # What a core does one after the other, in the order of a step; and what takes the mesh its time.
@@ -102,6 +103,9 @@ _ROWS = (
     Event("update_inactive", "neuron updates, inactive", UPDATES, "updates_inactive",
           shown="updates_inactive", follows="inactive", colour="#bfe3f7"),
     Event("spike", "spikes", SPIKES, "spikes", shown="spikes", follows="spikes", colour="#b8a200"),
+    # A message, the active update that sends it, a synapse that it meets: priced among those.
+    Event("partial_sum", "partial sums", SUMS, "partial_sums", shown="partial_sums",
+          follows="spikes", prices=()),
     Event("message", "messages", SENT, "messages_sent", shown="messages", follows="spikes",
           colour="#009E73"),
     Event("message_in", "messages received", RECEIVED, "messages_received", follows="spikes"),

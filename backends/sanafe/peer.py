@@ -24,7 +24,7 @@ from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.figures import Coefficient
 from eqchip.mapping.kinds import event
-from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
 
 Timing = Literal["simple", "detailed"]
 
@@ -200,6 +200,7 @@ def problem_of(
     weights : bool
         Hand over the weights of the network; else all are 0 there (the traffic is the same).
     """
+    check_whole_fan_in(mapped, "sanafe")
     groups = [
         {
             "units": part.units,
@@ -228,7 +229,7 @@ def chip_of(mapped: MappedNetwork) -> dict[str, Any]:
     barriers = [chip.barrier_seconds(tiles) for tiles in range(1, mesh.tiles + 1)]
     return {
         "tiles_x": mesh.width,
-        "tiles_y": mesh.tiles_y,
+        "tiles_y": mesh.height,
         "cores_per_tile": mesh.cores_per_tile,
         "units": chip.cores.units.value,
         "buffer": LINK_BUFFER,

@@ -155,7 +155,7 @@ def chip_speed(
             told = {"version": peer.version, "load_seconds": peer.load_seconds, **plain(peer.first)}
         timings = measure(contestants, setting.rounds, setting.seconds, progress)
     return ChipSpeed(
-        len(mapped.parts),
+        mapped.cores,
         events[MAPPED] / (real.steps * len(x)),
         timings,
         {

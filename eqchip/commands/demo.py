@@ -75,14 +75,14 @@ def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict
     output.table(*tables.training(document))
     tight = mapped.tightest
     output.text(
-        f"{len(mapped.parts)} of {mapped.mesh.sites} cores of {CHIP} (tightest: "
+        f"{mapped.cores} of {mapped.mesh.sites} cores of {CHIP} (tightest: "
         f"{tight.resource.replace('_', ' ')}, {100 * tight.used / tight.limit:.0f} %); test error "
         f"in its integers: {tally.error:.2f} %, {tally.saturations:,} states clipped"
     )
     output.text(f"Report: {page}")
     return {
         "chip": CHIP,
-        "cores": len(mapped.parts),
+        "cores": mapped.cores,
         "test_error": tally.error,
         "saturations": tally.saturations,
         "report": str(page),

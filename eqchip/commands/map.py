@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.network import Network, Topology
     from eqchip.emulator.description.notation import Entry
     from eqchip.mapping.placement.mapped import MappedNetwork
+    from eqchip.mapping.placement.partition import Partition
 
 DOES_NOT_FIT = 1  # exit status: the check failed
 HEADINGS = {
@@ -73,8 +74,8 @@ def command(
     found = load_chip(chip)
     fits = partial(check_fits, chip=found, chips=settings["chips"], spread=settings["spread"])
     try:
-        described, rates = _network(output, run, network, fits)
-        mapped = map_network(described, found, rates=rates, **settings)
+        described, rates, fitted = _network(output, run, network, fits)
+        mapped = map_network(described, found, rates=rates, fitted=fitted, **settings)
     except DoesNotFit as error:
         click.echo(f"eqchip: error: {error}", err=True)
         broken = [vars(one) for one in error.broken]
@@ -108,11 +109,11 @@ def _check_network(run: Path | None, network: tuple[Entry, ...] | str | None) ->
 
 
 def _network(
-    output: Output, run: Path | None, network: Any, fits: Callable[[Topology], None]
-) -> tuple[Network, list[float] | None]:
-    """The network to map, and the rates that a run counted, if it counted any.
+    output: Output, run: Path | None, network: Any, fits: Callable[[Topology], Partition]
+) -> tuple[Network, list[float] | None, Partition | None]:
+    """The network to map, the rates that a run counted, if it counted any, and its partition.
 
-    `fits` refuses one that does not fit before its weights are drawn.
+    `fits` refuses one that does not fit before its weights are drawn, and finds its partition.
     """
     from eqchip.emulator.description.network import Network, Topology
     from eqchip.emulator.description.notation import connections
@@ -120,14 +121,14 @@ def _network(
 
     if run is None:
         joined = connections(network)
-        fits(Topology.of(joined))
-        return Network.chain(joined), None
+        fitted = fits(Topology.of(joined))
+        return Network.chain(joined), None, fitted
     directory = RunDirectory(run)
     found, rates = directory.network(), directory.firing_rates()
     if any(rates):
-        return found, rates
+        return found, rates, None
     output.message(f"{run} counted no spikes: the traffic of all units counts the same")
-    return found, None
+    return found, None, None
 
 
 def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
@@ -137,13 +138,15 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     mesh, hops = mapped.mesh, mapped.hops
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
     chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
+    if mesh.across < mapped.chips:
+        chips += f" in rows of {mesh.across}"
     limits = [mapped.limits[name] or 0 for name in named]
     cores = [1 if name.startswith("fan") else mesh.sites for name in named]
     totals = [mapped.totals[name] for name in named]
     in_all = [limit * many for limit, many in zip(limits, cores, strict=True)]
     output.table(
         f"{mapped.network!r} on {mapped.chip.name}: "
-        f"{len(mapped.parts):,} of {mesh.sites:,} cores, {chips}",
+        f"{mapped.cores:,} of {mesh.sites:,} cores, {chips}",
         ("cores", "layer", *(HEADINGS[name] for name in named)),
         [
             *_core_rows(mapped, named, limits),
@@ -163,8 +166,10 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     output.text(
         f"Tightest: {HEADINGS[tight.resource]}, {_share(tight.resource, tight.used, tight.limit)} "
         f"of {_amount(tight.resource, tight.limit)} on core {tight.core} "
-        f"(layer {mapped.parts[tight.core].layer})"
+        f"(layer {mapped.layer_of[tight.core]})"
     )
+    if mapped.gatherers:
+        output.text(_slices(mapped))
     rates = "at the rates of the run" if counted else "if every unit spikes"
     text = f"Hops per step {rates}: {hops.placed:,.0f}; naive placement {hops.naive:,.0f}"
     output.text(f"{text}; no placement has fewer than {hops.bound:,.0f}")
@@ -209,10 +214,24 @@ def _core_rows(
 ) -> Iterator[tuple[object, ...]]:
     """One row for the cores of a layer that use the same."""
     groups: dict[tuple[int, ...], list[int]] = {}
-    for core, (part, use) in enumerate(zip(mapped.parts, mapped.use, strict=True)):
-        groups.setdefault((part.layer, *(use[name] for name in named)), []).append(core)
-    for (layer, *amounts), cores in groups.items():
-        yield _ranges(cores), layer, *map(_share, named, amounts, limits)
+    for core, use in enumerate(mapped.use):
+        layer = int(mapped.layer_of[core])
+        kind = (layer, int(mapped.gathers[core]), *(use[name] for name in named))
+        groups.setdefault(kind, []).append(core)
+    for (layer, gathers, *amounts), cores in groups.items():
+        label = f"{layer} (sums)" if gathers else layer
+        yield _ranges(cores), label, *map(_share, named, amounts, limits)
+
+
+def _slices(mapped: MappedNetwork) -> str:
+    """What the cores that gather are for, and what is assumed of them."""
+    sums = float(mapped.spikes[len(mapped.bundles) :].sum())
+    layers = ", ".join(str(layer) for layer in sorted(mapped.partition.first_slices))
+    return (
+        f"Fan-in of layers {layers} in slices: {len(mapped.gatherers):,} cores sum for others and "
+        f"send {sums:,.0f} partial sums a step; each step is two of the chip, so that they arrive "
+        "within it"
+    )
 
 
 def _amount(name: str, amount: int) -> str:

@@ -36,7 +36,7 @@ from eqchip.hw_reports.counting.samples import (
 )
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.learning import learning_chip
-from eqchip.mapping.placement.mapped import MappedNetwork, map_network
+from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in, map_network
 from eqchip.mapping.placement.wiring import check_kinds
 
 Counted = TypeVar("Counted")
@@ -191,9 +191,14 @@ def replay(
     mapped = None
     if chip.model == "cores":
         mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)
+        if config.on_chip is not None or config.learning.readout == "cross-entropy":
+            check_whole_fan_in(mapped, "report: a run that learned on the chip or reads out "
+                               "by cross-entropy")  # fmt: skip
     precision, notes = _numbers(config)
     if mapped is not None and precision == "chip":
         notes += tuple(f"{line}." for line in said(mapped.lost))
+    if mapped is not None and mapped.gatherers:
+        notes += (_told_of_slices(mapped),)
     chosen = choose(config, dataset, samples)
     timings = [None] if timing is None else [None, timing]
     found: Replay | None = None
@@ -229,6 +234,17 @@ def replay(
             )
     assert found is not None
     return found
+
+
+def _told_of_slices(mapped: MappedNetwork) -> str:
+    """What a network whose fan-in is cut assumes of its chip."""
+    layers = ", ".join(str(k) for k in sorted(mapped.partition.first_slices))
+    return (
+        f"The fan-in of layers {layers} is beyond a core: {len(mapped.gatherers)} further cores "
+        "sum slices of it. A time step is taken to be two of the chip's, so that the partial sums "
+        "arrive within it and the arithmetic stays exact; what tells these cores the changes of "
+        "the units for a weight update is not counted."
+    )
 
 
 def _numbers(config: Config) -> tuple[Precision, tuple[str, ...]]:

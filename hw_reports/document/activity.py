@@ -16,6 +16,7 @@ from eqchip.mapping.kinds import (
     SENT,
     SIGNALS,
     SPIKES,
+    SUMS,
     SYNAPSES,
     of_groups,
 )
@@ -27,7 +28,11 @@ RASTER_UNITS = 100  # of a layer in a raster, evenly spaced
 def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """What was counted, per sample."""
     cores, written = accounts.cores, None
-    absent = {SIGNALS: accounts.signals is None, READ_OUT: not accounts.readout}
+    absent = {
+        SIGNALS: accounts.signals is None,
+        READ_OUT: not accounts.readout,
+        SUMS: replay.mapped is None or not replay.mapped.gatherers,
+    }
     shown = {
         row.shown: row.name
         for row in of_groups(*GROUPS)

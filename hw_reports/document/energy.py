@@ -27,7 +27,7 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     """Joules per sample: in all, by phase, kind and core."""
     found = accounts.entries
     groups = {name: energy_of(found, phases) for name, phases in SUMS}
-    cores = len(replay.mapped.parts) if replay.mapped is not None else 0
+    cores = replay.mapped.cores if replay.mapped is not None else 0
     whole = groups["training"].figure
     static = energy_of(found, TRAINING, STATIC).figure
     return {
@@ -76,7 +76,7 @@ def _static_of_cores(replay: Replay, accounts: Accounts) -> dict[str, Any] | Non
     power = replay.chip.static_power.get("core")
     if power is None or replay.mapped is None:
         return None
-    cores = len(replay.mapped.parts)
+    cores = replay.mapped.cores
     found: dict[str, Any] = {
         name: drawn(
             total(accounts.seconds[phase] for phase in phases), Figure.of(power.si, "W") * cores

@@ -30,6 +30,7 @@ _MEMORY = {
     "routing": "routing",
     "biases": "biases",
     "state": "state",
+    "partial_sums": "partial sums",
     "learning": "learning",
 }
 _TIME = {

@@ -90,7 +90,7 @@ def report(
         "phases": replayed.phases(replay),
         "mapping": None if mapped is None else mapping.section(mapped, accounts),
         "activity": activity.section(replay, accounts),
-        "counts": None if mapped is None else energy.counts(accounts, len(mapped.parts)),
+        "counts": None if mapped is None else energy.counts(accounts, mapped.cores),
         "learning": learning.section(replay, accounts),
         "read_out": learning.read_out(accounts),
         "energy": energy.section(replay, accounts),

@@ -26,6 +26,7 @@ WIDEST, THINNEST = 5.0, 0.8  # links, in points
 KEY_COLUMNS = 3
 PNG = b"\x89PNG\r\n\x1a\n"  # how such files begin
 NARROWEST_PICTURE, WIDEST_PICTURE = 5.0, 18.0  # of the mesh, in inches
+SUM = "\u03a3"  # beside the layer of a core that sums for another
 MOST_LABELLED = 300  # cores on the picture, used or not, up to which layers are written
 
 
@@ -98,7 +99,7 @@ def _frame(mapped: MappedNetwork) -> tuple[float, float, float, float]:
     several = mesh.chips > 1
     margin = 0.55 if several else 0.42
     top = -0.8 if several else -margin
-    return -margin, mesh.width - 1 + margin, top, mesh.tiles_y - 1 + margin
+    return -margin, mesh.width - 1 + margin, top, mesh.height - 1 + margin
 
 
 def _colour_map(name: str, colours: np.ndarray) -> Any:
@@ -131,7 +132,7 @@ def _draw_tiles(ax: Axes, mapped: MappedNetwork, load: np.ndarray, colours: Any)
     free = [Rectangle(corner(site), *size) for site in set(range(mesh.sites)) - set(mapped.sites)]
     ax.add_collection(PatchCollection(free, facecolor="white", edgecolor="#dcdcd8", lw=0.6))
     face = colours.to_rgba(load)
-    layers = [LAYER_COLOURS[part.layer % len(LAYER_COLOURS)] for part in mapped.parts]
+    layers = [LAYER_COLOURS[layer % len(LAYER_COLOURS)] for layer in mapped.layer_of]
     taken = [Rectangle(corner(site), *size) for site in mapped.sites]
     edge = 1.6 if mesh.sites <= MOST_LABELLED else 0.8
     ax.add_collection(PatchCollection(taken, facecolor=face, edgecolor=layers, lw=edge, zorder=2))
@@ -141,7 +142,8 @@ def _draw_tiles(ax: Axes, mapped: MappedNetwork, load: np.ndarray, colours: Any)
         left, top = corner(site)
         dark = face[core, :3] @ (0.3, 0.59, 0.11) < 0.5
         ax.text(
-            left + size[0] / 2, top + size[1] / 2, str(mapped.parts[core].layer),
+            left + size[0] / 2, top + size[1] / 2,
+            f"{mapped.layer_of[core]}{SUM * int(mapped.gathers[core])}",
             ha="center", va="center_baseline", fontsize=8, color="white" if dark else "#222222",
             zorder=3,
         )  # fmt: skip
@@ -154,13 +156,16 @@ def _draw_chips(ax: Axes, mapped: MappedNetwork) -> None:
     if mesh.chips == 1:
         return
     for chip in range(mesh.chips):
-        left = chip * mesh.tiles_x - 0.47
+        column, row = mesh.corner(chip)
+        left, top = column - 0.47, row - 0.47
         box = Rectangle(
-            (left, -0.5), mesh.tiles_x - 0.06, mesh.tiles_y, fill=False, ec="#8a8a85", lw=1.0,
-            ls=(0, (4, 3)),
+            (left, top), mesh.tiles_x - 0.06, mesh.tiles_y - 0.06, fill=False, ec="#8a8a85",
+            lw=1.0, ls=(0, (4, 3)),
         )  # fmt: skip
         ax.add_patch(box)
-        ax.text(left, -0.58, f"chip {chip}", fontsize=8, color="#555555", va="bottom")
+        # Above the first row of chips; below it between the links that lead from tile to tile.
+        place = {"va": "bottom"} if row == 0 else {"va": "center"}
+        ax.text(left, top - 0.11 * (row == 0), f"chip {chip}", fontsize=8, color="#555555", **place)
 
 
 def _draw_links(ax: Axes, mapped: MappedNetwork, traffic: np.ndarray, colours: Any) -> None:
@@ -206,9 +211,10 @@ def _layer_key(figure: Figure, mapped: MappedNetwork) -> None:
         Patch(
             facecolor="white", edgecolor=LAYER_COLOURS[layer % len(LAYER_COLOURS)], lw=1.8,
             label=f"{layer}{role.get(layer, '')}: {units:,} units on "
-            f"{len(mapped.cores_of(layer))} core{'s' * (len(mapped.cores_of(layer)) > 1)}",
+            f"{cores} core{'s' * (cores > 1)}",
         )
         for layer, units in enumerate(sizes)
+        for cores in [np.count_nonzero(mapped.layer_of == layer)]
     ]  # fmt: skip
     figure.legend(
         handles=handles, loc="outside lower center", ncols=KEY_COLUMNS, frameon=False,
@@ -253,7 +259,7 @@ def mesh_picture(mapped: MappedNetwork, path: Path) -> None:
     _layer_key(figure, mapped)
     hops, tight = mapped.hops, mapped.tightest
     figure.suptitle(
-        f"{mapped.network!r} on {mapped.chip.name}: {len(mapped.parts)} of {mapped.mesh.sites} "
+        f"{mapped.network!r} on {mapped.chip.name}: {mapped.cores} of {mapped.mesh.sites} "
         f"cores\n{hops.placed:,.0f} hops per step (naive {hops.naive:,.0f}, at least "
         f"{hops.bound:,.0f}); tightest: {tight.resource.replace('_', ' ')}, "
         f"{100 * tight.used / tight.limit:.0f} %",

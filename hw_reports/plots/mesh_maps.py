@@ -38,7 +38,9 @@ class DocumentedMapping:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._mapping = document["mapping"]
         self.network = SimpleNamespace(sizes=document["run"]["units"])
-        self.parts = [SimpleNamespace(layer=core["layer"]) for core in self._mapping["cores"]]
+        cores = self._mapping["cores"]
+        self.layer_of = [core["layer"] for core in cores]
+        self.gathers = np.array([core.get("home", k) != k for k, core in enumerate(cores)], bool)
         ends = [
             Link(link["from"][0], link["from"][1], link["direction"])
             for link in self._mapping["links"]
@@ -51,7 +53,7 @@ class DocumentedMapping:
         found = self._mapping
         return Mesh(
             found["chips"], found["tiles_x"], found["tiles_y"], found["cores_per_tile"],
-            found["cores_available"] // found["chips"],
+            found["cores_available"] // found["chips"], found.get("chips_x", found["chips"]),
         )  # fmt: skip
 
     @cached_property
@@ -61,7 +63,8 @@ class DocumentedMapping:
         return np.array(
             [
                 core["chip"] * mesh.cores_per_chip
-                + (core["y"] * mesh.tiles_x + core["x"] % mesh.tiles_x) * mesh.cores_per_tile
+                + (core["y"] % mesh.tiles_y * mesh.tiles_x + core["x"] % mesh.tiles_x)
+                * mesh.cores_per_tile
                 + core["slot"]
                 for core in self._mapping["cores"]
             ],
@@ -78,8 +81,8 @@ class DocumentedMapping:
         return np.array([link["load"][of] for link in self._mapping["links"]], dtype=float)
 
     def cores_of(self, layer: int) -> np.ndarray:
-        """The cores of a layer, int64."""
-        return np.flatnonzero([part.layer == layer for part in self.parts])
+        """The cores of a layer, int64, gatherers among them."""
+        return np.flatnonzero([of_core == layer for of_core in self.layer_of])
 
     @property
     def tiles_used(self) -> tuple[int, int, int, int]:
@@ -113,7 +116,7 @@ def traffic_map(document: Mapping[str, Any]) -> Figure:
     work = (document["activity"]["by_core"] or {}).get("synaptic_events")
 
     def draw(figure: Figure, ax: Axes, mapped: DocumentedMapping) -> None:
-        load = busy or work or [0.0] * len(mapped.parts)
+        load = busy or work or [0.0] * len(mapped.layer_of)
         size, unit = scale(max(load), "s") if busy else (1.0, "")
         label = f"busy time ({unit})" if busy else "synaptic events"
         drawn = draw_mesh(
@@ -159,8 +162,8 @@ def _window(mapped: DocumentedMapping) -> tuple[float, float, float, float]:
     mesh = mapped.mesh
     margin = 0.55 if mesh.chips > 1 else 0.42
     above = 0.8 if mesh.chips > 1 else margin
-    left, right, top, bottom = 0, mesh.width - 1, 0, mesh.tiles_y - 1
-    if mesh.width * TILE_INCHES > WIDEST or mesh.tiles_y * TILE_INCHES > WIDEST:
+    left, right, top, bottom = 0, mesh.width - 1, 0, mesh.height - 1
+    if mesh.width * TILE_INCHES > WIDEST or mesh.height * TILE_INCHES > WIDEST:
         first_x, last_x, first_y, last_y = mapped.tiles_used
         left, right = max(first_x - 1, 0), min(last_x + 1, right)
         top, bottom = max(first_y - 1, 0), min(last_y + 1, bottom)

@@ -24,7 +24,7 @@ from eqchip.hw_reports.pricing.signals import SIGNAL, Signals, signals
 from eqchip.hw_reports.pricing.simulated import Work
 from eqchip.hw_reports.pricing.timing import PhaseTime
 from eqchip.hw_reports.pricing.without_cores import by_events, of_arithmetic
-from eqchip.mapping.activity.cores import core_activity
+from eqchip.mapping.activity.cores import CoreActivity, core_activity
 from eqchip.mapping.kinds import FREE, INFERENCE, NUDGED, UPDATE
 from eqchip.mapping.placement.mapped import MappedNetwork
 
@@ -50,7 +50,7 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
     update = (
         update_on_chip(replay, mapped) if replay.written is None else learning_of(replay, mapped)
     )
-    cores, barriers = len(mapped.parts), barriers_of(replay)
+    cores, barriers = mapped.cores, barriers_of(replay)
     counts: dict[str, Counts] = {
         FREE: core_counts(training, FREE),
         NUDGED: core_counts(training, NUDGED),
@@ -74,6 +74,8 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
     found = None if replay.written is None else signals(replay.config, mapped)
     asides = _asides(found, exchanged)
     settled = settle(counts, times, replay.chip, mapped.chips, asides)
+    if mapped.gatherers:
+        _count_sums(counts, training, inference)
     return Accounts(
         counts,
         settled.entries,
@@ -85,6 +87,17 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
         found,
         exchanged,
     )
+
+
+def _count_sums(counts: dict[str, Counts], training: CoreActivity, inference: CoreActivity) -> None:
+    """Add the partial sums: priced among messages, updates and synaptic events."""
+    phases = np.array(training.phases)
+    for phase, found, rows in (
+        (FREE, training, phases == FREE),
+        (NUDGED, training, phases == NUDGED),
+        (INFERENCE, inference, np.ones(len(inference.phases), bool)),
+    ):
+        counts[phase]["partial_sum"] = found.partial_sums[rows].sum(axis=0) / found.samples
 
 
 def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[Aside]:

@@ -66,11 +66,12 @@ def core_counts(activity: CoreActivity, name: str | None = None) -> Counts:
     """What every core did in the phases of one name, per sample: kind -> count per core.
 
     ``name`` None: in all phases. A message and its hops belong to the core that sends it.
-    Crossings to another chip are not counted per core: theirs is an array of length 1.
+    Crossings to another chip are not counted per core: theirs is an array of length 1. Kinds that
+    are made of others (partial sums) are left out.
     """
     rows = _rows(activity.phases, name)
     found = counts_of(activity, per=lambda n: n[rows].sum(axis=0) / activity.samples)
-    return {kind: np.atleast_1d(count) for kind, count in found.items()}
+    return {kind: np.atleast_1d(count) for kind, count in found.items() if kinds.event(kind).prices}
 
 
 def layer_counts(activity: Activity, name: str | None = None) -> Counts:

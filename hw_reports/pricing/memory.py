@@ -18,8 +18,8 @@ from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import synapse_count
 
 BYTES = "B"
-WEIGHTS, MIRRORED, ROUTING, BIASES, STATE, LEARNING = USES = (
-    "weights", "mirrored_weights", "routing", "biases", "state", "learning",
+WEIGHTS, MIRRORED, ROUTING, BIASES, STATE, LEARNING, PARTIAL_SUMS = USES = (
+    "weights", "mirrored_weights", "routing", "biases", "state", "learning", "partial_sums",
 )  # fmt: skip
 FORWARD_COPY, MIRRORED_COPY = 0, 1  # columns of MappedNetwork.synapse_bits
 
@@ -40,12 +40,15 @@ def core_bits(
                         decoder, statistics)
     learning            what Equilibrium Propagation keeps beside it, see
                         :mod:`eqchip.hw_reports.pricing.learning_memory`
+    partial_sums        where fan-in is cut in slices: a payload for every unit of a
+                        gatherer, and the synapses over which the sums reach their home
     ==================  ==============================================================
 
     Accumulators of a network that learned on the chip lie in synapse memory; they are told as
     learning, and no part of the weights here.
     """
     parts = whole_layers(network.sizes) if mapped is None else mapped.parts
+    gathering = 0 if mapped is None else len(mapped.gatherers)  # cores, after those of the parts
     units = np.array([part.units for part in parts], np.int64)
     hidden = np.array([part.layer > 0 for part in parts])
     learning = [
@@ -58,15 +61,22 @@ def core_bits(
     )
     if mapped is not None:
         of_forward, of_mirrored = _accumulators(config, mapped)
-        forward, mirrored = forward - of_forward, mirrored - of_mirrored
-    return {
-        WEIGHTS: forward,
-        MIRRORED: mirrored,
-        ROUTING: None if mapped is None else _routing_bits(mapped),
+        forward = forward - np.pad(of_forward, (0, gathering))
+        mirrored = mirrored - np.pad(of_mirrored, (0, gathering))
+    of_units = {
         BIASES: units * hidden * state_bits,
         STATE: units * [_states(config, part) * state_bits for part in parts],
         LEARNING: np.array(learning, np.int64),
     }
+    found: dict[str, np.ndarray | None] = {
+        WEIGHTS: forward,
+        MIRRORED: mirrored,
+        ROUTING: None if mapped is None else _routing_bits(mapped),
+        **{use: np.pad(bits, (0, gathering)) for use, bits in of_units.items()},
+    }
+    if mapped is not None and gathering:
+        found[PARTIAL_SUMS] = mapped.sum_bits
+    return found
 
 
 def report(
@@ -80,7 +90,7 @@ def report(
     return {
         "by_use": {use: figure_dict(figure) for use, figure in figures.items()},
         "total": Sum(plus(figures.values()), lacks).to_dict(),
-        "by_core": None if mapped is None else _rows(bits, len(mapped.parts)),
+        "by_core": None if mapped is None else _rows(bits, mapped.cores),
         **compared(config, state_bits, None if mapped is None else mapped.parts),
     }
 

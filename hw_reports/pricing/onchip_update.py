@@ -133,7 +133,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
 
 def _attempted(replay: Replay, mapped: MappedNetwork, known: Sequence[Known]) -> np.ndarray:
     """Synapses that each core writes after each sample, float64, shape (samples, cores)."""
-    upkeep = np.zeros(len(mapped.parts))
+    upkeep = np.zeros(mapped.cores)
     for (k, copy), share in upkeep_of(replay.config).items():
         everything = np.ones(mapped.weights[k].codes.shape, np.int64)
         upkeep += share * synapse_writes(mapped, k, copy == FORWARD, everything)
@@ -223,7 +223,7 @@ def _mirror_modes(
     fires = (layer > 0) & (layer < len(sizes) - 1)
     spikes = np.where(fires, modes.firings * mapped.units, 0.0)
     updates = np.where(layer > 0, 2 * modes.presentations * mapped.units, 0.0)
-    events = np.zeros(len(mapped.parts))
+    events = np.zeros(mapped.cores)
     for k in range(1, len(sizes) - 1):
         synapses = np.ones(mapped.weights[k].codes.shape, np.int64)
         events += modes.firings * synapse_writes(mapped, k, True, synapses)

@@ -64,4 +64,6 @@ def periods_of(replay: Replay) -> dict[str, float]:
 def barriers_of(replay: Replay) -> dict[str, int]:
     """Barriers of each phase; without a global clock there is only that of the update."""
     steps = steps_of(replay)
+    if replay.mapped is not None and replay.mapped.gatherers:  # each step is two of the chip
+        return {phase: n if phase == UPDATE else 2 * n for phase, n in steps.items()}
     return steps if replay.timing is None else {phase: int(phase == UPDATE) for phase in steps}

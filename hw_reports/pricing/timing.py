@@ -107,12 +107,15 @@ def relaxation(
     chip : Chip
     tiles : int
         Tiles with at least one core in use; the barrier waits for them all.
-    rows : ndarray of bool, shape (steps,)
+    rows : ndarray of bool, shape (time steps,)
+        A time step may be several of the chip's (``counts.substeps``): each has its barrier.
     waits : bool, default True
         Whether a barrier ends each step; without, another's does.
     """
-    kinds = {kind: count[rows] for kind, count in core_counts(counts).items()}
-    crossed = counts.links[rows]
+    substeps = counts.substeps
+    of_chip = np.repeat(rows, substeps)
+    kinds = {kind: count[of_chip] for kind, count in core_counts(counts).items()}
+    crossed = counts.links[of_chip]
     hop_kinds = [HOP_KINDS[link.direction] for link in routes.links]
     samples, used = crossed.shape[1], crossed.any(axis=(0, 1))
     happened = [kind for kind, count in kinds.items() if count.any()]
@@ -142,9 +145,9 @@ def relaxation(
             critical |= {FLOOR: rest} if rest else {}
             cores = working.sum(axis=(0, 1)) / samples
             steps = {
-                "core": slowest.mean(axis=1),
-                "mesh": heaviest.mean(axis=1),
-                "barrier": np.full(len(slowest), agreed),
+                "core": slowest.mean(axis=1).reshape(-1, substeps).sum(axis=1),
+                "mesh": heaviest.mean(axis=1).reshape(-1, substeps).sum(axis=1),
+                "barrier": np.full(len(slowest) // substeps, substeps * agreed),
             }
     count = len(crossed)
     known = any(kind in chip.time for kind in (*kinds, *HOP_KINDS.values()))

@@ -44,11 +44,12 @@ def mesh_text(mapped: MappedNetwork) -> Text:
         if mesh.chips > 1:
             drawn.append(f"chip {chip}\n", "bold")
         drawn.append(rule("┌", "┬", "┐"), "dim")
-        for y in range(mesh.tiles_y):
-            if y:
+        left, top = mesh.corner(chip)
+        for y in range(top, top + mesh.tiles_y):
+            if y > top:
                 drawn.append(rule("├", "┼", "┤"), "dim")
             for row in range(down):
-                for x in range(chip * mesh.tiles_x, (chip + 1) * mesh.tiles_x):
+                for x in range(left, left + mesh.tiles_x):
                     drawn.append("│", "dim")
                     for slot in range(row * across, (row + 1) * across):
                         site = site_at.get((x, y, slot))
@@ -68,7 +69,7 @@ def _draw_core(drawn: Text, mapped: MappedNetwork, exists: bool, core: int | Non
     if core is None:
         drawn.append("· " if exists else "  ", "dim")
         return
-    layer = mapped.parts[core].layer
+    layer = int(mapped.layer_of[core])
     quarter = int(np.ceil(len(SHADES) * mapped.utilisation[core])) - 1
     symbol = SYMBOLS[layer] if layer < len(SYMBOLS) else "+"
     shade = SHADES[min(max(quarter, 0), len(SHADES) - 1)]

@@ -4,6 +4,12 @@ All spikes of a bundle (:class:`eqchip.mapping.placement.mapped.MappedNetwork`) 
 cores and meet as many synapses there, so a count of spikes says all; places of a convolution differ
 in that.
 
+Where fan-in is cut in slices (:mod:`eqchip.mapping.placement.slices`), a time step of the network
+takes two of the chip. In the first the spikes arrive, and gatherers sum and send; in the second
+the sums arrive, and the units that wait for them are updated. So all arrive within the time step of
+the network, and its arithmetic is that of a network whose fan-in is whole. A partial sum is a
+message, with its links, and meets one synapse; the update that sends it is an active one.
+
 A spike of one time step is read by other cores in the next. What it causes is counted there,
 in the step and phase in which it **arrives**: its messages, the links that they cross and the
 synaptic events, as in :class:`eqchip.emulator.activity.Activity`. So in every step and phase
@@ -33,13 +39,14 @@ from eqchip.mapping.activity.steps import (
     arriving_at,
     bundle_spikes,
     delivered_to,
+    partial_sums,
     phase_of_steps,
     product_of,
     synapses_met,
     updates_per_step,
 )
 from eqchip.mapping.activity.writes import WeightUpdates
-from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
 from eqchip.mapping.placement.route import DIRECTIONS, Link
 
 
@@ -58,17 +65,19 @@ class CoreActivity:
     updates_active, updates_inactive : ndarray of int64, shape (phases, cores)
         Neuron updates with and without a spike. An input injected as a current has none.
     synaptic_events : ndarray of int64, shape (phases, cores)
-        Spikes arriving over the synapses stored on the core.
+        Spikes, and partial sums, arriving over the synapses stored on the core.
+    partial_sums : ndarray of int64, shape (phases, cores)
+        Of the messages sent, those that are no spikes but sums of a gatherer.
     messages_sent, messages_received : ndarray of int64, shape (phases, cores)
-        One for every spike and destination core. As many are received as are sent, but in an
-        asynchronous run.
+        One for every spike or partial sum and destination core. As many are received as are
+        sent, but in an asynchronous run.
     core_hops : ndarray of int64, shape (phases, cores, 4)
         Links crossed by the messages of each sender, in each of DIRECTIONS. A link to another
         chip is a hop as well.
     links : ndarray of int64, shape (phases, links)
         Messages over each directed link of `link_table`.
-    chip_crossings : ndarray of int64, shape (phases,)
-        Links to another chip crossed by messages.
+    crossings : ndarray of int64, shape (phases, 4)
+        Links to another chip crossed by messages, in each of DIRECTIONS.
     updates : int or None
         Updates of all weights counted in the next three; None: none were, as of a run, which
         relaxes and writes nothing (see :meth:`with_updates`).
@@ -84,11 +93,12 @@ class CoreActivity:
     updates_active: np.ndarray
     updates_inactive: np.ndarray
     synaptic_events: np.ndarray
+    partial_sums: np.ndarray
     messages_sent: np.ndarray
     messages_received: np.ndarray
     core_hops: np.ndarray
     links: np.ndarray
-    chip_crossings: np.ndarray
+    crossings: np.ndarray
     updates: int | None = field(default=None, kw_only=True)
     weight_updates_attempted: np.ndarray | None = field(default=None, kw_only=True)
     weight_updates_applied: np.ndarray | None = field(default=None, kw_only=True)
@@ -99,6 +109,11 @@ class CoreActivity:
     def hops(self) -> np.ndarray:
         """Hops in each of DIRECTIONS, int64, shape (phases, 4)."""
         return self.core_hops.sum(axis=1)
+
+    @property
+    def chip_crossings(self) -> np.ndarray:
+        """Crossings in all directions, int64, shape (phases,)."""
+        return self.crossings.sum(axis=-1)
 
     def with_updates(self, found: WeightUpdates) -> CoreActivity:
         """The same, and one more update of all weights."""
@@ -143,6 +158,7 @@ class CoreActivity:
             phases=list(self.phases),
             steps=list(self.steps),
             hops=self.hops.tolist(),
+            chip_crossings=self.chip_crossings.tolist(),
             directions=list(DIRECTIONS),
             link_table=[link._asdict() for link in self.link_table],
         )
@@ -181,30 +197,36 @@ def core_activity(
         return np.add.reduceat(counts.sum(axis=1, dtype=np.int64), starts, axis=0)
 
     emitting = by_phase(emitted)
-    spikes = mapped.by_core(emitting)
     samples, routes = emitted.shape[1], mapped.routes
+    nothing = np.zeros((len(emitting), len(mapped.gatherers)), np.int64)
+    spikes = mapped.by_core(np.append(emitting, nothing, axis=1))
     if (timed := run.timed) is None:
-        sent = by_phase(arriving_at(emitted, run.phases))
+        arriving = arriving_at(emitted, run.phases)
+        sums = by_phase(partial_sums(mapped, arriving))
+        sent = np.append(by_phase(arriving), sums, axis=1)
         received, events = sent @ (mapped.synapses > 0), sent @ mapped.synapses
         updates = updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None] * samples
     else:
-        sent, received = emitting, by_phase(delivered_to(emitted, timed))
+        check_whole_fan_in(mapped, "core_activity")
+        sums, sent, received = nothing, emitting, by_phase(delivered_to(emitted, timed))
         events = received * synapses_met(mapped)
         updates = by_phase(timed.updates)
+    summed = mapped.by_core(np.append(np.zeros_like(emitting), sums, axis=1))
     links = sent @ routes.crossed
     return CoreActivity(
         phases=run.activity.phases,
         samples=samples,
         steps=tuple(np.bincount(phase).tolist()),
         spikes=spikes,
-        updates_active=spikes,
-        updates_inactive=updates - spikes,
+        updates_active=spikes + summed,
+        updates_inactive=updates - spikes - summed,
         synaptic_events=events,
+        partial_sums=summed,
         messages_sent=mapped.by_core(sent * mapped.destinations),
         messages_received=received,
         core_hops=mapped.by_core(sent[:, :, None] * mapped.hops_per_spike, axis=1),
         links=links,
-        chip_crossings=links @ routes.crossing,
+        crossings=links @ routes.crossings,
         link_table=routes.links,
     )
 
@@ -212,19 +234,22 @@ def core_activity(
 def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes") -> StepCounts:
     """As :func:`core_activity`, step by step and sample by sample.
 
-    A step of an asynchronous run is a nominal period.
+    A step of an asynchronous run is a nominal period. With gatherers, each step is two rows.
     """
     emitted = bundle_spikes(mapped, run, "step_counts")
-    spikes = mapped.by_core(emitted)
+    none = np.zeros((*emitted.shape[:2], len(mapped.gatherers)), np.int64)
+    spikes = mapped.by_core(np.append(emitted, none, axis=2))
     if (timed := run.timed) is None:
-        sent = arriving_at(emitted, run.phases)
+        arriving = arriving_at(emitted, run.phases)
+        sent = np.append(arriving, none, axis=2)
         received, events = product_of(sent, mapped.synapses > 0), product_of(sent, mapped.synapses)
-        updates = updates_per_step(mapped, input_mode)
+        updates = np.broadcast_to(updates_per_step(mapped, input_mode), spikes.shape)
     else:
+        check_whole_fan_in(mapped, "step_counts")
         sent, received = emitted, delivered_to(emitted, timed)
         events = received * synapses_met(mapped)
         updates = timed.updates.astype(np.int64)
-    return StepCounts(
+    found = StepCounts(
         phase_of_steps(run.phases)[: len(emitted)],
         spikes,
         updates - spikes,
@@ -233,3 +258,32 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
         received,
         product_of(sent, mapped.routes.crossed),
     )
+    return found if not mapped.gatherers else _in_two(mapped, found, arriving)
+
+
+def _in_two(mapped: MappedNetwork, first: StepCounts, arriving: np.ndarray) -> StepCounts:
+    """The two steps of the chip in each: spikes arrive and are summed; sums arrive, units update.
+
+    `first` holds what spikes do, and all updates.
+    """
+    sums = partial_sums(mapped, arriving)
+    sent = np.append(np.zeros_like(arriving), sums, axis=2)
+    summed = mapped.by_core(sent)
+    waits = np.isin(np.arange(mapped.cores), mapped.home[mapped.gathers])  # homes with gatherers
+    second = first._replace(
+        updates_active=first.updates_active * waits,
+        updates_inactive=first.updates_inactive * waits,
+        synaptic_events=product_of(sent, mapped.synapses),
+        messages_sent=mapped.by_core(sent * mapped.destinations),
+        messages_received=product_of(sent, mapped.synapses > 0),
+        links=product_of(sent, mapped.routes.crossed),
+    )
+    first = first._replace(
+        updates_active=first.updates_active * ~waits + summed,
+        updates_inactive=first.updates_inactive * ~waits - summed,
+    )
+    rows = [
+        np.stack([one, other], axis=1).reshape(-1, *one.shape[1:])
+        for one, other in zip(first[:-1], second[:-1], strict=True)
+    ]
+    return StepCounts(*rows, substeps=2)

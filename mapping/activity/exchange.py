@@ -10,6 +10,7 @@ import numpy as np
 from eqchip.emulator.learning.onchip_traffic import Messages
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.route import Routes, hops, routes
 
 
@@ -56,7 +57,7 @@ def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> E
     messages : sequence of sequence of Messages
         Of each sample.
     """
-    cores = len(mapped.parts)
+    cores = mapped.cores
     between = np.zeros((len(messages), cores, cores))
     for sample, found in enumerate(messages):
         for one in found:
@@ -65,7 +66,7 @@ def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> E
             sent = np.add.reduceat(of_units, [mapped.parts[core].first for core in senders])
             heard = mapped.units[receivers] if one.per_unit else np.ones(len(receivers))
             between[sample][np.ix_(senders, receivers)] += np.outer(sent, heard)
-    return _exchanged(between, mapped.x, mapped.y, mapped.mesh.tiles_x)
+    return _exchanged(between, mapped.x, mapped.y, mapped.mesh)
 
 
 def broadcast(mapped: MappedNetwork) -> Exchange:
@@ -80,7 +81,7 @@ def broadcast(mapped: MappedNetwork) -> Exchange:
     Exchange
         Of one sample; the last of its "cores" is the processor.
     """
-    return from_corner(mapped, np.ones((1, len(mapped.parts))))
+    return from_corner(mapped, np.ones((1, mapped.cores)))
 
 
 def from_corner(mapped: MappedNetwork, messages: np.ndarray) -> Exchange:
@@ -103,16 +104,16 @@ def to_corner(mapped: MappedNetwork, messages: np.ndarray) -> Exchange:
 
 
 def _with_corner(mapped: MappedNetwork, between: np.ndarray) -> Exchange:
-    return _exchanged(between, np.append(mapped.x, 0), np.append(mapped.y, 0), mapped.mesh.tiles_x)
+    return _exchanged(between, np.append(mapped.x, 0), np.append(mapped.y, 0), mapped.mesh)
 
 
-def _exchanged(between: np.ndarray, x: np.ndarray, y: np.ndarray, tiles_x: int) -> Exchange:
+def _exchanged(between: np.ndarray, x: np.ndarray, y: np.ndarray, mesh: Mesh) -> Exchange:
     """Messages (samples, senders, receivers) between cores on tiles x, y, shape (cores,)."""
     samples, cores = between.shape[:2]
     # A sender of its own for each pair of cores: who hears how many differs.
     source, destination = np.nonzero(between.any(axis=0))
     sends = destination[:, None] == np.arange(cores)
-    ways = routes(x, y, sends, source, tiles_x)
+    ways = routes(x, y, sends, source, mesh)
     links = between[:, source, destination] @ ways.crossed
     nothing = np.zeros((1, samples, cores))
     return Exchange(

@@ -18,7 +18,8 @@ class StepCounts(NamedTuple):
     """What every core and link did in every step, for every sample: what time is made of.
 
     Shapes (steps, batch, cores), int64, and of ``links`` (steps, batch, links). ``phase``:
-    int64, shape (steps,), the phase of each step.
+    int64, shape (steps,), the phase of each step. ``substeps``: how many steps of the chip a time
+    step of the network takes; then there are so many rows for each, one after the other.
     """
 
     phase: np.ndarray
@@ -28,6 +29,7 @@ class StepCounts(NamedTuple):
     messages_sent: np.ndarray
     messages_received: np.ndarray
     links: np.ndarray
+    substeps: int = 1
 
     @property
     def spikes(self) -> np.ndarray:
@@ -55,6 +57,22 @@ def arriving_at(emitted: np.ndarray, phases: tuple[Phase, ...]) -> np.ndarray:
     """Spikes of each bundle that arrive in each step, (steps, batch, bundles)."""
     source = sources(phases)
     return np.where(source[:, None, None] >= 0, emitted[source], 0)
+
+
+def partial_sums(mapped: MappedNetwork, arriving: np.ndarray) -> np.ndarray:
+    """Partial sums that each gatherer sends in each step, int64, (steps, batch, gatherers).
+
+    One for each unit that it sums for, in every step in which any spike arrives at it: which units
+    a spike reaches, it does not tell apart.
+
+    Parameters
+    ----------
+    mapped : MappedNetwork
+    arriving : ndarray of int64, shape (steps, batch, bundles)
+        From :func:`arriving_at`.
+    """
+    at_gatherers = mapped.synapses[: len(mapped.bundles), mapped.gathers] > 0
+    return (product_of(arriving, at_gatherers) > 0) * mapped.units[mapped.gathers]
 
 
 def product_of(counts: np.ndarray, matrix: np.ndarray) -> np.ndarray:

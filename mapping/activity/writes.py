@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.fixedpoint import quantize_at
+from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.mapping.placement.mapped import MappedNetwork
@@ -52,7 +53,7 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
             f"weight_updates: changes of {len(changes.weights)} connections; "
             f"expected {len(mapped.weights)}"
         )
-    counts = np.zeros((3, len(mapped.parts)), np.int64)
+    counts = np.zeros((3, mapped.cores), np.int64)
     for k, change in enumerate(changes.weights):
         weights, stored = mapped.network.weights[k], mapped.weights[k]
         if np.shape(change) != weights.shape:
@@ -65,12 +66,8 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
         codes = quantize_at(wanted, stored.exponent, fixed).codes
         unclipped = np.rint(np.ldexp(wanted, fixed.fraction_bits - stored.exponent))
         written = np.stack([np.ones(codes.shape, bool), codes != stored.codes, codes != unclipped])
-        copies = mapped.copies(k)
-        for cores, forward in ((copies.forward, FORWARD), (copies.mirrored, FEEDBACK)):
-            wires = wiring(mapped.network, k, forward)
-            if len(cores) and wires is not None:
-                parts = [mapped.parts[core] for core in cores]
-                counts[:, cores] += wires.stored(written, parts, mapped.chip.shares_kernels)
+        for forward in (FORWARD, FEEDBACK):
+            counts += _stored(mapped, k, forward, written)
     return WeightUpdates(*counts)
 
 
@@ -86,13 +83,24 @@ def synapse_writes(mapped: MappedNetwork, k: int, forward: bool, counts: np.ndar
     counts : ndarray of int
         How often each synapse is written, in the shape of the synapse weights.
     """
-    found = np.zeros(len(mapped.parts), np.int64)
-    copies, wires = mapped.copies(k), wiring(mapped.network, k, forward)
-    cores = copies.forward if forward else copies.mirrored
-    if len(cores) == 0 or wires is None:
-        return found
-    parts = [mapped.parts[core] for core in cores]
+    found = np.zeros(mapped.cores, np.int64)
     for times in range(int(counts.max(initial=0))):
-        flags = (counts > times)[None]
-        found[cores] += wires.stored(flags, parts, mapped.chip.shares_kernels)[0]
+        found += _stored(mapped, k, forward, (counts > times)[None])[0]
+    return found
+
+
+def _stored(mapped: MappedNetwork, k: int, forward: bool, flags: np.ndarray) -> np.ndarray:
+    """Flagged synapses of a copy on each core, int64, (n, cores); flags: (n, *synapse weights)."""
+    found = np.zeros((len(flags), mapped.cores), np.int64)
+    wires = wiring(mapped.network, k, forward)
+    if wires is None or not (forward or mapped.chip.copies == 2):
+        return found
+    layer = mapped.cores_of(k + 1 if forward else k)  # its parts, all of them, in order
+    parts = [mapped.parts[core] for core in layer]
+    by_slice: dict[Part | None, list[int]] = {}
+    for core in mapped.holders(k, forward).tolist():
+        by_slice.setdefault(mapped.partition.senders[core], []).append(core)
+    for senders, cores in by_slice.items():
+        kept = flags if senders is None else wires.only(flags, senders)
+        found[:, cores] = wires.stored(kept, parts, mapped.chip.shares_kernels)
     return found

@@ -322,8 +322,9 @@ class Chip(Table):
     def digest(self) -> str:
         """A short fingerprint of all that the file says."""
         document = self.model_dump(mode="json")
-        if self.cores is not None and not self.shares_kernels:
-            del document["cores"]["shared_kernels"]  # as before there was this key
+        for later in ("shared_kernels", "chips_x") if self.cores is not None else ():
+            if document["cores"][later] is None:
+                del document["cores"][later]  # as before there was this key
         if self.arithmetic is not None and not self.arithmetic.outliers:
             del document["arithmetic"]["outliers"]
         for later in ("area", "capabilities", "learning_engine", "step_floor", "absent"):

@@ -83,6 +83,9 @@ class Cores(Table):
         Cores on a chip.
     tiles_x, tiles_y, cores_per_tile : Limit
         The mesh: columns, rows, cores that share a router.
+    chips_x : Limit, optional
+        The most chips that stand in a row where several are used, further rows below it. Not
+        given: all of them stand in one row.
     units, synapse_memory : Limit
         Of a core.
     input_axons, output_axons : Limit, optional
@@ -104,6 +107,7 @@ class Cores(Table):
     tiles_x: Limit
     tiles_y: Limit
     cores_per_tile: Limit
+    chips_x: Limit | None = None
     units: Limit
     synapse_memory: Limit
     input_axons: Limit | None = None

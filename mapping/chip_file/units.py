@@ -18,7 +18,7 @@ SI: dict[Quantity, dict[str, float]] = {
     # What a limit counts; memory is counted in bits.
     "amount": {
         "bits": 1.0, "bytes": 8.0, "KiB": 8.0 * 1024, "MiB": 8.0 * 1024**2,
-        "units": 1.0, "cores": 1.0, "tiles": 1.0, "axons": 1.0, "synapses": 1.0,
+        "units": 1.0, "cores": 1.0, "tiles": 1.0, "chips": 1.0, "axons": 1.0, "synapses": 1.0,
     },
 }  # fmt: skip
 

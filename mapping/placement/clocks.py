@@ -28,7 +28,7 @@ from eqchip.emulator.errors import InputError, check_number
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
 from eqchip.mapping.kinds import ON_CORES, counts_of
-from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
 from eqchip.mapping.placement.route import EAST, WEST, Direction, Routes
 
 LEVELS = range(3)  # low, nominal, high of a Span
@@ -96,6 +96,7 @@ def events_in_a_period(mapped: MappedNetwork, input: InputMode = "spikes") -> di
     At the rates that the placement was given (:func:`eqchip.map_network`; 1 by default: every
     unit spikes at every tick). Units whose spikes go nowhere count as if they had none.
     """
+    check_whole_fan_in(mapped, "nominal period")
     spikes = _spikes_sent(mapped, input)
     messages = spikes[:, None] * (mapped.synapses > 0)
     sent = mapped.by_core(spikes)

@@ -1,4 +1,7 @@
-"""A network on a chip: weights as codes, units on cores, cores on the mesh."""
+"""A network on a chip: weights as codes, units on cores, cores on the mesh.
+
+Longer than others: what is known of a mapping core by core is asked of one class.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,17 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.weight_losses import Lost, check_kept, losses
+from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.bundles import bundles_of, checked_rates
+from eqchip.mapping.placement.bundles import bundles_of, checked_rates, sent
 from eqchip.mapping.placement.mesh import Mesh
-from eqchip.mapping.placement.partition import (
-    RESOURCES,
-    checked_cores,
-    chips_needed,
-    fitting_parts,
-    limits,
-    synapse_bits,
-    used,
-)
+from eqchip.mapping.placement.partition import checked_cores, chips_needed, fitting_parts
 from eqchip.mapping.placement.place import Placement, lower_bound, place, total_hops
 from eqchip.mapping.placement.route import Routes, hops, routes
-from eqchip.mapping.placement.wiring import synapse_count
-
-MAPPING_FORMAT = "eqchip-mapping 1"
+from eqchip.mapping.placement.slices import Gatherer, Partition, payload_bits
+from eqchip.mapping.placement.told import told
+from eqchip.mapping.placement.use import RESOURCES, limits, use_of_cores
+from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, synapse_count
 
 
 class Copies(NamedTuple):
@@ -78,8 +75,8 @@ class MappedNetwork:
     ----------
     network : Network
     chip : Chip
-    parts : tuple of Part
-        Part p stands alone on core p.
+    partition : Partition
+        Part p stands alone on core p; gatherers follow on cores of their own.
     bundles : tuple of Part
         The parts once more, cut where units next to each other differ in the cores that they
         reach, or in the synapses that they meet there: the spikes of a bundle all cost the same.
@@ -88,10 +85,11 @@ class MappedNetwork:
         Of all chips used.
     sites : ndarray of int64, shape (cores,)
         Where on the mesh each core stands.
-    synapses : ndarray of int64, shape (bundles, cores)
-        ``[b, c]``: synapses that one spike of bundle b meets on core c; 0: no message.
-    spikes : ndarray of float64, shape (bundles,)
-        Spikes per time step at the rates that the placement was given.
+    synapses : ndarray of int64, shape (senders, cores)
+        ``[b, c]``: synapses that one spike of bundle b meets on core c; 0: no message. After the
+        bundles come the gatherers, whose partial sums each meet one synapse at their home.
+    spikes : ndarray of float64, shape (senders,)
+        Spikes per time step at the rates that the placement was given, and partial sums.
     hops : Hops
     use : list of dict
         Per core: resource -> used (see :mod:`eqchip.mapping.placement.partition`).
@@ -101,7 +99,7 @@ class MappedNetwork:
 
     network: Network
     chip: Chip
-    parts: tuple[Part, ...]
+    partition: Partition
     bundles: tuple[Part, ...]
     mesh: Mesh
     sites: np.ndarray
@@ -112,7 +110,27 @@ class MappedNetwork:
     synapse_bits: np.ndarray
 
     def __repr__(self) -> str:
-        return f"MappedNetwork({self.network!r} on {len(self.parts)} cores of {self.chip.name})"
+        return f"MappedNetwork({self.network!r} on {self.cores} cores of {self.chip.name})"
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Part p stands alone on core p."""
+        return self.partition.parts
+
+    @property
+    def gatherers(self) -> tuple[Gatherer, ...]:
+        """What sums slices of fan-in, on the cores after those of the parts."""
+        return self.partition.gatherers
+
+    @property
+    def cores(self) -> int:
+        """Cores in use."""
+        return self.partition.cores
+
+    @cached_property
+    def home(self) -> np.ndarray:
+        """The core of the units that each core serves, int64: itself, but for gatherers."""
+        return np.array(self.partition.homes, np.int64)
 
     def priced_by(self, chip: Chip) -> MappedNetwork:
         """The same placement, on the same chip with other prices; all that is known of it is kept.
@@ -181,45 +199,52 @@ class MappedNetwork:
 
     @cached_property
     def layer_of(self) -> np.ndarray:
-        """The layer of each core, int64."""
-        return np.array([part.layer for part in self.parts])
+        """The layer of the units of each core, int64; of a gatherer, of those of its home."""
+        return np.array([part.layer for part in self.parts])[self.home]
 
     @cached_property
     def units(self) -> np.ndarray:
-        """The units of each core, int64."""
-        return np.array([part.units for part in self.parts])
+        """The units of each core, int64; of a gatherer, those whose sums it makes."""
+        return np.array([part.units for part in self.parts])[self.home]
 
     @cached_property
-    def first_bundle(self) -> np.ndarray:
-        """The first bundle of each core, int64; the bundles of a core follow one another."""
+    def gathers(self) -> np.ndarray:
+        """Whether each core is a gatherer, bool."""
+        return np.arange(self.cores) >= len(self.parts)
+
+    @cached_property
+    def first_sender(self) -> np.ndarray:
+        """The first sender of each core, int64: bundles follow one another, then gatherers."""
         ends = np.cumsum([bundle.units for bundle in self.bundles])
-        return np.concatenate([[0], np.searchsorted(ends, np.cumsum(self.units))[:-1] + 1])
+        of_parts = np.cumsum([part.units for part in self.parts])
+        starts = np.concatenate([[0], np.searchsorted(ends, of_parts)[:-1] + 1])
+        return np.concatenate([starts, len(self.bundles) + np.arange(len(self.gatherers))])
 
     @cached_property
     def core_of(self) -> np.ndarray:
-        """The core of each bundle, int64."""
-        counts = np.diff(self.first_bundle, append=len(self.bundles))
-        return np.repeat(np.arange(len(self.parts)), counts)
+        """The core of each sender, int64."""
+        counts = np.diff(self.first_sender, append=len(self.synapses))
+        return np.repeat(np.arange(self.cores), counts)
 
-    def by_core(self, of_bundles: np.ndarray, axis: int = -1) -> np.ndarray:
-        """Sums over the bundles of each core."""
+    def by_core(self, of_senders: np.ndarray, axis: int = -1) -> np.ndarray:
+        """Sums over the senders of each core."""
         if len(self.bundles) == len(self.parts):
-            return of_bundles
-        return np.add.reduceat(of_bundles, self.first_bundle, axis=axis)
+            return of_senders
+        return np.add.reduceat(of_senders, self.first_sender, axis=axis)
 
     @cached_property
     def destinations(self) -> np.ndarray:
-        """Messages that one spike of each bundle sends: its destination cores, int64."""
+        """Messages that one spike of each sender sends: its destination cores, int64."""
         return np.count_nonzero(self.synapses, axis=1)
 
     @cached_property
     def routes(self) -> Routes:
-        """The links that the messages of one spike of each bundle cross."""
-        return routes(self.x, self.y, self.synapses > 0, self.core_of, self.mesh.tiles_x)
+        """The links that the messages of one spike of each sender cross."""
+        return routes(self.x, self.y, self.synapses > 0, self.core_of, self.mesh)
 
     @cached_property
     def hops_per_spike(self) -> np.ndarray:
-        """Hops of all messages of one spike, in each of DIRECTIONS, int64, (bundles, 4)."""
+        """Hops of all messages of one spike, in each of DIRECTIONS, int64, (senders, 4)."""
         between = hops(self.x, self.y)[self.core_of]
         return (between * (self.synapses > 0)[..., None]).sum(axis=1)
 
@@ -249,6 +274,15 @@ class MappedNetwork:
             [max(use[name] / limit for name, limit in allowed.items()) for use in self.use]
         )
 
+    @cached_property
+    def sum_bits(self) -> np.ndarray:
+        """Bits that sums take, int64, (cores,): payloads on gatherers, synapses at homes."""
+        cores, arithmetic = self.chip.cores, self.chip.arithmetic
+        assert cores is not None and arithmetic is not None
+        a_synapse = cores.packing.axon_bits(1, arithmetic.weight_bits, False)
+        sums = (self.synapses[len(self.bundles) :] > 0).sum(axis=0)  # that reach each unit
+        return self.units * (self.gathers * payload_bits(self.chip) + sums * a_synapse)
+
     @property
     def limits(self) -> dict[str, int | None]:
         """What one core allows of each resource; None: no limit, or none published."""
@@ -274,61 +308,28 @@ class MappedNetwork:
         return max(found, key=lambda one: one.used / one.limit)
 
     def cores_of(self, layer: int) -> np.ndarray:
-        """The cores of a layer, int64."""
-        return np.flatnonzero(self.layer_of == layer)
+        """The cores where the units of a layer stand, int64."""
+        return np.flatnonzero((self.layer_of == layer) & ~self.gathers)
+
+    def holders(self, k: int, forward: bool) -> np.ndarray:
+        """The cores where spikes arrive over connection k, forward or as feedback, int64."""
+        below, above = (k, k + 1) if forward else (k + 1, k)
+        hears = [one is None or one.layer == below for one in self.partition.senders]
+        return np.flatnonzero((self.layer_of == above) & np.array(hears))
 
     def copies(self, k: int) -> Copies:
         """Where the copies of connection k are stored."""
         mirrored = k > 0 and self.chip.copies == 2
         return Copies(
-            self.cores_of(k + 1),
-            self.cores_of(k) if mirrored else np.zeros(0, np.int64),
+            self.holders(k, FORWARD),
+            self.holders(k, FEEDBACK) if mirrored else np.zeros(0, np.int64),
             synapse_count(self.network.connections[k]),
             int(self.weights[k].codes.size),
         )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""
-        cores = [
-            {
-                "core": core, "layer": part.layer, "first": part.first, "units": part.units,
-                "chip": int(self.chip_of[core]), "x": int(self.x[core]), "y": int(self.y[core]),
-                "slot": int(self.slot[core]), "use": self.use[core],
-                "synapse_bits": {
-                    "forward": int(self.synapse_bits[core, 0]),
-                    "mirrored": int(self.synapse_bits[core, 1]),
-                },
-            }
-            for core, part in enumerate(self.parts)
-        ]  # fmt: skip
-        copies = [self.copies(k) for k in range(len(self.weights))]
-        return {
-            "format": MAPPING_FORMAT,
-            "chip": self.chip.name,
-            "layers": list(self.network.sizes),
-            "chips": self.chips,
-            "cores_used": len(self.parts),
-            "cores_available": self.mesh.sites,
-            "limits": self.limits,
-            "totals": self.totals,
-            "tightest": self.tightest._asdict(),
-            "hops": self.hops._asdict(),
-            "connections": [
-                {
-                    "forward_cores": found.forward.tolist(),
-                    "mirrored_cores": found.mirrored.tolist(),
-                    "synapses": found.synapses,
-                    "weights": found.weights,
-                    "copies": found.stored,
-                    "exponent": weights.exponent,
-                    "saturated": weights.saturated,
-                    "vanished": lost.vanished,
-                    "nonzero": lost.weights,
-                }
-                for found, weights, lost in zip(copies, self.weights, self.lost, strict=True)
-            ],
-            "cores": cores,
-        }
+        return told(self)
 
 
 def map_network(
@@ -340,6 +341,7 @@ def map_network(
     placement: Placement = "optimised",
     spread: int = 1,
     strict: bool = False,
+    fitted: Partition | None = None,
 ) -> MappedNetwork:
     """Partition, place and route a network; the codes of its weights are made when asked for.
 
@@ -359,6 +361,8 @@ def map_network(
         core, which time follows, has less to do; there are more messages.
     strict : bool, default False
         Refuse if more than half of a connection's weights get the code 0, or are clipped.
+    fitted : Partition, optional
+        What ``check_fits`` found for the same layers, chip, chips and spread.
 
     Raises
     ------
@@ -377,38 +381,54 @@ def map_network(
     """
     cores = checked_cores(network, chip, chips, spread)
     weighed = checked_rates(rates, len(network.layers))
-    parts = fitting_parts(network, chip, chips, spread)
-    bundles, synapses = bundles_of(network, parts)
-    spikes = np.array([bundle.units * weighed[bundle.layer] for bundle in bundles])
-    mesh = Mesh(
-        chips_needed(chip, parts),
-        cores.tiles_x.amount,
-        cores.tiles_y.amount,
-        cores.cores_per_tile.amount,
-        cores.per_chip.amount,
-    )
-    split = [[p for p in parts if p.layer == layer] for layer in range(len(network.layers))]
+    found = fitted or fitting_parts(network, chip, chips, spread)
+    bundles, synapses = bundles_of(network, found)
+    use, bits = use_of_cores(network, chip, found)
     unplaced = MappedNetwork(
         network,
         chip,
-        parts,
+        found,
         bundles,
-        mesh,
-        np.arange(len(parts)),
+        Mesh.of(cores, chips_needed(chip, found.cores)),
+        np.arange(found.cores),
         synapses,
-        spikes,
+        sent(bundles, synapses, found, weighed),
         Hops(0.0, 0.0, 0.0),
-        [used(network, chip, part, split) for part in parts],
-        np.array([synapse_bits(network, chip, part) for part in parts], np.int64),
+        use,
+        bits,
     )
-    traffic = unplaced.traffic
-    sites = place(traffic, mesh, placement)
-    found = Hops(
-        total_hops(traffic, mesh, sites),
-        total_hops(traffic, mesh, place(traffic, mesh, "naive")),
-        lower_bound(traffic, mesh),
-    )
-    mapped = replace(unplaced, sites=sites, hops=found)
+    mapped = _placed(unplaced, placement)
     if strict:
         check_kept("map", mapped.lost)
     return mapped
+
+
+def _placed(unplaced: MappedNetwork, placement: Placement) -> MappedNetwork:
+    """The same, on the best sites that are found."""
+    order, mesh, traffic = unplaced.partition.in_order, unplaced.mesh, unplaced.traffic
+    if unplaced.gatherers:
+        traffic = traffic[np.ix_(order, order)]
+    sites = np.empty(len(order), np.int64)
+    sites[order] = found = place(traffic, mesh, placement)
+    hops = Hops(
+        total_hops(traffic, mesh, found),
+        total_hops(traffic, mesh, place(traffic, mesh, "naive")),
+        lower_bound(traffic, mesh),
+    )
+    return replace(unplaced, sites=sites, hops=hops)
+
+
+def check_whole_fan_in(mapped: MappedNetwork, who: str) -> None:
+    """Refuse a network whose fan-in is cut in slices, for whoever knows of no partial sums.
+
+    Raises
+    ------
+    InputError
+        Naming the layers.
+    """
+    if mapped.gatherers:
+        layers = ", ".join(str(k) for k in sorted(mapped.partition.first_slices))
+        raise InputError(
+            f"{who}: on {mapped.chip.name} the fan-in of layers {layers} is cut in slices whose "
+            "partial sums this does not know; expected a chip whose cores take it whole"
+        )

@@ -1,22 +1,14 @@
 """Partition: every layer split into the fewest near-equal parts that keep the chip's limits.
 
 A layer of height x width places is cut between places, so that the channels of a place stand
-together, as long as it has a place for every part. A part stands alone on its core. What it uses
-there (`docs/mapping.md` has the formulas):
-
-===================  ============================================================
-``units``            its units
-``synapse_memory``   bits: for every input axon, its synapses in blocks; of kernels
-                     that the chip shares, each weight once
-``input_axons``      one for every unit of a neighbouring layer that reaches it
-``output_axons``     one for every unit of its own and core that this unit reaches
-``fan_in``           the most synapses onto one of its units
-``fan_out``          the most synapses that one spike of its units meets
-===================  ============================================================
+together, as long as it has a place for every part. A part stands alone on its core; what it uses
+there is in :mod:`eqchip.mapping.placement.use`.
 
 Output axons depend on how many parts the neighbouring layers have, so the split is repeated
 until nothing changes. Numbers of parts only grow, and none exceeds the units of its layer: it
-ends, and with the smallest numbers that keep every limit.
+ends, and with the smallest numbers that keep every limit. Where what reaches a single unit is too
+much for a core, and the chip adds partial sums, the fan-in of its layer is cut as well, in the
+fewest slices with which one unit fits (:mod:`eqchip.mapping.placement.slices`).
 """
 
 from __future__ import annotations
@@ -25,16 +17,22 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.cores import Cores
+from eqchip.mapping.placement.slices import (
+    SLICED,
+    Partition,
+    can_slice,
+    gatherers_of,
+    most_gathered,
+    slices_of,
+)
+from eqchip.mapping.placement.use import RESOURCES, fan_in, fan_out, limits, used, uses_of
 from eqchip.mapping.placement.wiring import check_kinds, incoming, outgoing
 
-RESOURCES = ("units", "synapse_memory", "input_axons", "output_axons", "fan_in", "fan_out")
 WORDS = {
     "units": "units",
     "synapse_memory": "bits of synapse memory",
@@ -44,7 +42,8 @@ WORDS = {
     "fan_out": "synapses from a unit",
     "cores": "cores",
 }
-FORWARD_COPY, MIRRORED_COPY = 0, 1
+
+MORE = 4  # numbers of slices that are compared
 
 
 @dataclass(frozen=True)
@@ -86,15 +85,7 @@ class DoesNotFit(InputError):
         self.broken = tuple(broken)
 
 
-def limits(chip: Chip) -> dict[str, int | None]:
-    """What a core allows of every resource; None where there is no limit, or none is known."""
-    found = {name: getattr(chip.cores, name) for name in RESOURCES}
-    return {name: None if limit is None else limit.amount for name, limit in found.items()}
-
-
-def partition(
-    network: Topology, chip: Chip, spread: int = 1
-) -> tuple[tuple[Part, ...], list[Broken]]:
+def partition(network: Topology, chip: Chip, spread: int = 1) -> tuple[Partition, list[Broken]]:
     """Split the layers of a network.
 
     Parameters
@@ -108,25 +99,31 @@ def partition(
 
     Returns
     -------
-    parts : tuple of Part
-        Layer by layer, the units of each layer in order.
+    found : Partition
     broken : list of Broken
         Limits that a core breaks even with a single unit on it; the parts keep all others.
     """
-    split = [[Part(layer, 0, units)] for layer, units in enumerate(network.sizes)]
-    hopeless: list[tuple[int, str]] = []
-    _split_until_kept(network, chip, split, hopeless)
+    split = _Split(network, chip)
+    split.until_kept()
     if spread > 1:
         for layer, (shape, units) in enumerate(zip(network.layers, network.sizes, strict=True)):
-            split[layer] = split_layer(layer, shape, min(spread * len(split[layer]), units))
-        _split_until_kept(network, chip, split, hopeless)
-    parts = tuple(part for parts in split for part in parts)
-    return parts, [_explain(network, chip, split, *one) for one in sorted(hopeless)]
+            parts = min(spread * len(split.parts[layer]), units)
+            split.parts[layer] = split_layer(layer, shape, parts)
+        split.until_kept()
+    parts = tuple(part for parts in split.parts for part in parts)
+    found = Partition(
+        parts,
+        gatherers_of(network, parts, split.slices),
+        {
+            layer: slices_of(network, layer, count)[0]
+            for layer, count in enumerate(split.slices)
+            if count > 1
+        },
+    )
+    return found, [_explain(network, chip, split.parts, *one) for one in sorted(split.hopeless)]
 
 
-def fitting_parts(
-    network: Topology, chip: Chip, chips: int | None, spread: int
-) -> tuple[Part, ...]:
+def fitting_parts(network: Topology, chip: Chip, chips: int | None, spread: int) -> Partition:
     """The parts of a network that fits on so many chips; None: on as many as are needed.
 
     Raises
@@ -134,14 +131,14 @@ def fitting_parts(
     DoesNotFit
         Naming every limit that is broken.
     """
-    parts, broken = partition(network, chip, spread)
-    needed = chips_needed(chip, parts)
+    found, broken = partition(network, chip, spread)
+    needed = chips_needed(chip, found.cores)
     if chips is not None and needed > chips:
         broken.append(
             Broken(
                 "cores",
                 f"the network on {chips} chip{'s' * (chips > 1)}",
-                len(parts),
+                found.cores,
                 chips * cores_per_chip(chip),
                 f"--chips {needed}" + (" or a smaller --spread" if spread > 1 else ""),
             )
@@ -149,11 +146,18 @@ def fitting_parts(
     if broken:
         reasons = "; ".join(str(one) for one in broken)
         raise DoesNotFit(f"{network!r} does not fit on {chip.name}: {reasons}", broken)
-    return parts
+    return found
 
 
-def check_fits(network: Topology, chip: Chip, *, chips: int | None = 1, spread: int = 1) -> None:
+def check_fits(
+    network: Topology, chip: Chip, *, chips: int | None = 1, spread: int = 1
+) -> Partition:
     """Refuse what does not fit, as :func:`eqchip.map_network`, from layers and connections alone.
+
+    Returns
+    -------
+    Partition
+        What :func:`eqchip.map_network` takes as `fitted`, so as not to find it once more.
 
     Raises
     ------
@@ -161,7 +165,7 @@ def check_fits(network: Topology, chip: Chip, *, chips: int | None = 1, spread: 
         As :func:`eqchip.map_network`.
     """
     checked_cores(network, chip, chips, spread)
-    fitting_parts(network, chip, chips, spread)
+    return fitting_parts(network, chip, chips, spread)
 
 
 def checked_cores(network: Topology, chip: Chip, chips: int | None, spread: int) -> Cores:
@@ -178,9 +182,9 @@ def checked_cores(network: Topology, chip: Chip, chips: int | None, spread: int)
     return chip.cores
 
 
-def chips_needed(chip: Chip, parts: Sequence[Part]) -> int:
-    """Chips with a core for every part."""
-    return -(-len(parts) // cores_per_chip(chip))
+def chips_needed(chip: Chip, cores: int) -> int:
+    """Chips with so many cores."""
+    return -(-cores // cores_per_chip(chip))
 
 
 def cores_per_chip(chip: Chip) -> int:
@@ -189,21 +193,94 @@ def cores_per_chip(chip: Chip) -> int:
     return int(chip.cores.per_chip.amount)
 
 
-def _split_until_kept(
-    network: Topology, chip: Chip, split: list[list[Part]], hopeless: list[tuple[int, str]]
-) -> None:
-    """Split further until every limit is kept, but those that no split keeps: `hopeless`."""
-    changed = True
-    while changed:
-        changed = False
-        for layer, shape in enumerate(network.layers):
-            while over := _exceeded(network, chip, split, layer, hopeless):
-                found, part = over
-                worse = [(layer, name) for name in _hopeless(network, chip, split, found, part)]
-                hopeless += worse
-                if not worse:
-                    split[layer] = split_layer(layer, shape, _next_count(shape, split[layer]))
-                    changed = True
+class _Split:
+    """Layers on their way to a partition: their parts, their slices, and limits given up."""
+
+    def __init__(self, network: Topology, chip: Chip) -> None:
+        self.network, self.chip, self.limits = network, chip, limits(chip)
+        self.parts = [[Part(layer, 0, units)] for layer, units in enumerate(network.sizes)]
+        self.slices = [1] * len(network.sizes)
+        self.hopeless: list[tuple[int, str]] = []
+
+    def until_kept(self) -> None:
+        """Split further until every limit is kept, but those that no split keeps: `hopeless`."""
+        changed = True
+        while changed:
+            changed = False
+            for layer, shape in enumerate(self.network.layers):
+                while over := self._exceeded(layer):
+                    worse = self._worse(*over)
+                    if set(worse) & set(SLICED) and self._slice_more(layer):
+                        changed = True
+                        continue
+                    self.hopeless += [(layer, name) for name in worse]
+                    if not worse:
+                        count = _next_count(shape, self.parts[layer])
+                        self.parts[layer] = split_layer(layer, shape, count)
+                        changed = True
+
+    def _slice_more(self, layer: int) -> bool:
+        """Cut what reaches a layer in slices, or in more of them; false: it is no use.
+
+        Of the numbers with which a unit fits, among the first MORE, the one for the fewest cores:
+        a slice that fills a core leaves no room for the sums of the others.
+        """
+        if not can_slice(self.network, self.chip, layer):
+            return False
+        most, axons = most_gathered(self.chip), self.limits["input_axons"]
+        senders = sum(self.network.sizes[sender] for sender in incoming(self.network, layer))
+        before, found = self.slices[layer], {}
+        # Beyond the root of the senders, sums grow by more than slices shrink.
+        last = max(math.isqrt(senders) + 2, -(-senders // most) + 2)
+        for count in range(before + 1, min(last, senders, axons or senders) + 1):
+            cut = slices_of(self.network, layer, count)
+            if len(cut) <= max(before, *found, 1) or any(one.units > most for one in cut[1:]):
+                continue
+            self.slices[layer] = len(cut)
+            cores = self._cores_for(layer)
+            if cores is not None:
+                found[len(cut)] = cores
+            if len(found) == MORE:
+                break
+        self.slices[layer] = min(found, key=lambda count: (found[count], count), default=before)
+        return bool(found)
+
+    def _cores_for(self, layer: int) -> int | None:
+        """Cores that a layer takes by itself with its slices; None: a unit breaks a limit."""
+        shape, names = self.network.layers[layer], set(SLICED) & set(self.limits)
+        parts = [Part(layer, 0, self.network.sizes[layer])]
+        alone = [Part(layer, unit, 1) for unit in _busiest_units(self.network, parts[0])]
+        if any(names & set(self._over(one)) for one in alone):
+            return None
+        while names & set(self._over(parts[0])) and parts[0].units > 1:
+            parts = split_layer(layer, shape, _next_count(shape, parts))
+        return len(parts) * self.slices[layer]
+
+    def _exceeded(self, layer: int) -> tuple[list[str], Part] | None:
+        """The first part of a layer to break limits, and which, but those given up."""
+        for part in self.parts[layer]:
+            names = [name for name in self._over(part) if (layer, name) not in self.hopeless]
+            if names:
+                return names, part
+        return None
+
+    def _over(self, part: Part) -> dict[str, int]:
+        """What a part uses of every resource of which it uses too much, on any of its cores."""
+        uses = uses_of(self.network, self.chip, part, self.parts, self.slices[part.layer])
+        most = {name: max(use[name] for use in uses) for name in RESOURCES}
+        return {
+            name: most[name]
+            for name, limit in self.limits.items()
+            if limit is not None and most[name] > limit
+        }
+
+    def _worse(self, names: list[str], part: Part) -> list[str]:
+        """Those of the limits that a part breaks which one of its units breaks by itself."""
+        if part.units == 1:
+            return names
+        alone = [Part(part.layer, unit, 1) for unit in _busiest_units(self.network, part)]
+        worse = set().union(*(self._over(one) for one in alone))
+        return [name for name in names if name in worse]
 
 
 def split_layer(layer: int, shape: tuple[int, ...], count: int) -> list[Part]:
@@ -233,96 +310,9 @@ def _together(shape: tuple[int, ...], count: int) -> int:
     return channels if count * channels <= math.prod(shape) else 1
 
 
-def used(
-    network: Topology, chip: Chip, part: Part, split: Sequence[Sequence[Part]]
-) -> dict[str, int]:
-    """What a part uses on its core, by resource; `split` holds the parts of every layer."""
-    received = incoming(network, part.layer)
-    sent = outgoing(network, part.layer)
-    return {
-        "units": part.units,
-        "synapse_memory": sum(synapse_bits(network, chip, part)),
-        "input_axons": sum(axons for wires in received.values() for _, axons in wires.axons(part)),
-        "output_axons": sum(wires.messages(part, split[to]) for to, wires in sent.items()),
-        "fan_in": int(_fan_in(network, part).max()),
-        "fan_out": int(_fan_out(network, part).max()),
-    }
-
-
-def _fan_in(network: Topology, part: Part) -> np.ndarray:
-    """Synapses onto each unit of a part, int64."""
-    found = np.zeros(part.units, np.int64)
-    for wires in incoming(network, part.layer).values():
-        found += wires.fan_in(part)
-    return found
-
-
-def _fan_out(network: Topology, part: Part) -> np.ndarray:
-    """Synapses from each unit of a part, int64."""
-    found = np.zeros(part.units, np.int64)
-    for wires in outgoing(network, part.layer).values():
-        found += wires.fan_out(part)
-    return found
-
-
-def synapse_bits(network: Topology, chip: Chip, part: Part) -> tuple[int, int]:
-    """Bits of synapse memory that a part uses: (forward copies, mirrored copies)."""
-    cores, arithmetic = chip.cores, chip.arithmetic
-    assert cores is not None and arithmetic is not None
-    bits = [0, 0]
-    for sender, wires in incoming(network, part.layer).items():
-        if not wires.forward and chip.copies == 1:
-            continue  # feedback reads the forward copy
-        stored = sum(
-            rows * cores.packing.axon_bits(synapses, arithmetic.weight_bits, wires.neighbours)
-            for synapses, rows in wires.rows(part, chip.shares_kernels)
-        )
-        bits[FORWARD_COPY if sender < part.layer else MIRRORED_COPY] += stored
-    return bits[FORWARD_COPY], bits[MIRRORED_COPY]
-
-
-def _over(
-    network: Topology, chip: Chip, split: Sequence[Sequence[Part]], part: Part
-) -> dict[str, int]:
-    """What a part uses of every resource of which it uses too much."""
-    allowed = limits(chip)
-    use = used(network, chip, part, split)
-    return {
-        name: use[name]
-        for name, limit in allowed.items()
-        if limit is not None and use[name] > limit
-    }
-
-
-def _exceeded(
-    network: Topology,
-    chip: Chip,
-    split: Sequence[Sequence[Part]],
-    layer: int,
-    hopeless: Sequence[tuple[int, str]],
-) -> tuple[list[str], Part] | None:
-    """The first part of a layer to break limits, and which, but those given up."""
-    for part in split[layer]:
-        names = [n for n in _over(network, chip, split, part) if (layer, n) not in hopeless]
-        if names:
-            return names, part
-    return None
-
-
-def _hopeless(
-    network: Topology, chip: Chip, split: Sequence[Sequence[Part]], names: list[str], part: Part
-) -> list[str]:
-    """Those of the limits that a part breaks which one of its units breaks by itself."""
-    if part.units == 1:
-        return names
-    alone = [Part(part.layer, unit, 1) for unit in _busiest_units(network, part)]
-    worse = set().union(*(_over(network, chip, split, one) for one in alone))
-    return [name for name in names if name in worse]
-
-
 def _busiest_units(network: Topology, part: Part) -> set[int]:
     """The units of a part that the most synapses lead to, and from: near a border are fewer."""
-    both = _fan_in(network, part), _fan_out(network, part)
+    both = fan_in(network, part), fan_out(network, part)
     return {part.first + int(fan.argmax()) for fan in both}
 
 
@@ -362,4 +352,6 @@ def _explain(
     most = allowed * count // needed
     together = " together" if len(neighbours) > 1 else ""
     remedy = f"at most {most:,} {what} in {verb} {names}{together}"
+    if name in SLICED and not most_gathered(chip):
+        remedy += ", or on a chip that adds partial sums: its messages have a payload"
     return Broken(name, where, needed, allowed, remedy, layer)

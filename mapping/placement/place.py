@@ -53,7 +53,7 @@ def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -
         return naive
     flows, straight = _whole_flows(traffic), mesh.tile_of_site[naive]
     if len(traffic) > LARGE:
-        improved, starts = _improved_by_chips, [straight, _columns(len(traffic), mesh)]
+        improved, starts = _improved_by_chips, [straight, *_chains(len(traffic), mesh)]
     else:
         improved = _improved
         starts = [straight, _greedy(flows, mesh), *_random(len(traffic), mesh)]
@@ -156,10 +156,19 @@ def _random(parts: int, mesh: Mesh) -> Iterator[np.ndarray]:
         yield mesh.tile_of_site[sites[:parts]]
 
 
-def _columns(parts: int, mesh: Mesh) -> np.ndarray:
-    """Tiles column by column over all chips: layers that follow one another stand side by side."""
+def _chains(parts: int, mesh: Mesh) -> Iterator[np.ndarray]:
+    """Tiles in orders in which layers that follow one another stand side by side.
+
+    Column by column over all chips; and, where chips stand in several rows, to and fro: chip
+    after chip, every other row of chips backwards, the tiles of a chip column by column.
+    """
     tiles = mesh.tile_of_site
-    return tiles[np.lexsort((mesh.tile_y[tiles], mesh.tile_x[tiles]))][:parts]
+    x, y = mesh.tile_x[tiles], mesh.tile_y[tiles]
+    yield tiles[np.lexsort((y, x))][:parts]
+    row = mesh.chip_of_site // mesh.across
+    if row.any():
+        forth = np.where(row % 2, mesh.width - 1 - x, x)
+        yield tiles[np.lexsort((y, forth, row))][:parts]
 
 
 def _improved(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
@@ -172,11 +181,11 @@ def _improved_by_chips(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.n
 
     The parts on all other chips stay where they are, and pull.
     """
-    before, tiles_of_chip = None, mesh.tiles_x * mesh.tiles_y
+    before, of_chip = None, np.arange(mesh.tiles_x * mesh.tiles_y)
     while before is None or (tiles != before).any():
         before = tiles
-        for chip in range(mesh.chips - 1):
-            ground = np.arange(chip * tiles_of_chip, (chip + 2) * tiles_of_chip)
+        for pair in mesh.neighbours:
+            ground = np.concatenate([chip * len(of_chip) + of_chip for chip in pair])
             tiles = _settled(tiles, flows, mesh, ground)
     return tiles
 

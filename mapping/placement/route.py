@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from eqchip.mapping.placement.mesh import Mesh
+
 Direction = Literal["east", "west", "north", "south"]
 DIRECTIONS: tuple[Direction, ...] = ("east", "west", "north", "south")
 EAST, WEST, NORTH, SOUTH = range(4)
@@ -29,9 +31,10 @@ class Link(NamedTuple):
         dx, dy = STEP[self.direction]
         return self.x + dx, self.y + dy
 
-    def crosses(self, tiles_x: int) -> bool:
-        """Whether it leads from one chip to the next, for chips of tiles_x columns."""
-        return self.x // tiles_x != self.end[0] // tiles_x
+    def crosses(self, tiles_x: int, tiles_y: int) -> bool:
+        """Whether it leads from one chip to the next, for chips of so many columns and rows."""
+        x, y = self.end
+        return (self.x // tiles_x, self.y // tiles_y) != (x // tiles_x, y // tiles_y)
 
 
 def route(source: tuple[int, int], destination: tuple[int, int]) -> list[Link]:
@@ -77,22 +80,28 @@ class Routes(NamedTuple):
     crossed: np.ndarray
     crossing: np.ndarray
 
+    @property
+    def crossings(self) -> np.ndarray:
+        """Of each link, 1 in its direction if it leads to another chip, int64, (links, 4)."""
+        way = np.array([DIRECTIONS.index(link.direction) for link in self.links], np.int64)
+        return (way[:, None] == np.arange(len(DIRECTIONS))) * self.crossing[:, None].astype(int)
+
 
 def routes(
-    x: np.ndarray, y: np.ndarray, sends: np.ndarray, on_core: np.ndarray, tiles_x: int
+    x: np.ndarray, y: np.ndarray, sends: np.ndarray, on_core: np.ndarray, mesh: Mesh
 ) -> Routes:
     """The links that the messages of one spike cross, for everyone who may send it.
 
     Parameters
     ----------
     x, y : ndarray of int, shape (cores,)
-        The tile of each core, columns counted over all chips.
+        The tile of each core, columns and rows counted over all chips.
     sends : ndarray of bool, shape (senders, cores)
         ``[p, c]``: whether a spike of sender p goes to core c.
     on_core : ndarray of int, shape (senders,)
         The core of each sender.
-    tiles_x : int
-        Columns of one chip.
+    mesh : Mesh
+        Of the chips: where one ends and the next begins.
     """
     width, height = int(x.max()) + 1, int(y.max()) + 1
     senders, from_x, from_y = np.arange(len(sends)), x[on_core], y[on_core]
@@ -117,7 +126,7 @@ def routes(
     links = tuple(
         Link(int(i), int(j), DIRECTIONS[d]) for d, j, i in zip(direction, row, column, strict=True)
     )
-    crossing = np.array([link.crosses(tiles_x) for link in links], bool)
+    crossing = np.array([link.crosses(mesh.tiles_x, mesh.tiles_y) for link in links], bool)
     return Routes(links, load[:, direction, row, column], crossing)
 
 

@@ -2,7 +2,8 @@
 
 A connection joins a layer below (presynaptic) to a layer above (postsynaptic). Its spikes go
 forward, from below, and, as feedback over the same weights, from above. The mapping asks only
-what stands here, so a new kind of connection is one more :class:`Wiring`.
+what stands here, so a new kind of connection is one more :class:`Wiring`. Longer than others: the
+kinds answer the same questions, and are read side by side.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Wiring(ABC, Generic[C]):
     receivers: int  # units that it leads to
     neighbours: bool  # whether the synapses of an axon are with units that follow one another
     fewer: str = ""  # what would need fewer synapses, where it does not follow the layers' units
+    sliceable: bool = False  # whether `only` tells the synapses of some senders from the others
 
     def __init__(self, connection: C, forward: bool) -> None:
         self.connection, self.forward = connection, forward
@@ -75,6 +77,10 @@ class Wiring(ABC, Generic[C]):
         flags: bool, shape (n, *synapse weights), n sets of flags. `shared` as for :meth:`rows`.
         """
 
+    def only(self, flags: np.ndarray, senders: Part) -> np.ndarray:
+        """The flags of synapses from some of the units that send; of a `sliceable` kind."""
+        raise NotImplementedError(f"{kind_of(self.connection)} is not sliceable")
+
     @abstractmethod
     def fans(self, flags: np.ndarray) -> np.ndarray:
         """Synapses from each unit that sends whose weight is flagged, int64, shape (units,).
@@ -86,6 +92,12 @@ class Wiring(ABC, Generic[C]):
         """The units that reach a part: pairs (synapses of each on the part, how many such)."""
         met, places = np.unique(self.reach([target])[0], return_counts=True)
         return [(int(m), int(n) * self.channels) for m, n in zip(met, places, strict=True) if m > 0]
+
+    def axons_from(self, senders: Part, target: Part) -> list[tuple[int, int]]:
+        """As :meth:`axons`, of some of the units that send."""
+        met = self.of_units(self.reach([target])[0], senders)
+        found, axons = np.unique(met[met > 0], return_counts=True)
+        return list(zip(found.tolist(), axons.tolist(), strict=True))
 
     def messages(self, source: Part, targets: Sequence[Part]) -> int:
         """Pairs of a unit of `source` and a part that it reaches: messages if all spike."""
@@ -108,6 +120,7 @@ class DenseWiring(Wiring[Dense]):
     """Every unit of one side reaches every unit of the other."""
 
     neighbours = True
+    sliceable = True
 
     def __init__(self, connection: Dense, forward: bool) -> None:
         super().__init__(connection, forward)
@@ -121,6 +134,10 @@ class DenseWiring(Wiring[Dense]):
     def axons(self, target: Part) -> list[tuple[int, int]]:
         """Every unit that sends, with all units of the part."""
         return [(target.units, self.channels)]
+
+    def axons_from(self, senders: Part, target: Part) -> list[tuple[int, int]]:
+        """Every one of them, with all units of the part."""
+        return [(target.units, senders.units)]
 
     def messages(self, source: Part, targets: Sequence[Part]) -> int:
         """From every unit to every part."""
@@ -138,6 +155,14 @@ class DenseWiring(Wiring[Dense]):
         """Each weight on the one part that holds its target; the targets are a whole layer."""
         of_units = np.count_nonzero(flags, axis=1 if self.forward else 2)
         return np.add.reduceat(of_units, [target.first for target in targets], axis=1)
+
+    def only(self, flags: np.ndarray, senders: Part) -> np.ndarray:
+        """The rows, or the columns, of the units that send."""
+        found = np.zeros_like(flags)
+        of_senders = slice(senders.first, senders.end)
+        rows = (slice(None), of_senders) if self.forward else (slice(None), slice(None), of_senders)
+        found[rows] = flags[rows]
+        return found
 
     def fans(self, flags: np.ndarray) -> np.ndarray:
         """A sum over the other side."""
@@ -247,6 +272,7 @@ class SparseWiring(Wiring[Sparse]):
     channels = 1
     neighbours = False
     fewer = "fewer synapses"
+    sliceable = True
 
     def __init__(self, connection: Sparse, forward: bool) -> None:
         super().__init__(connection, forward)
@@ -273,6 +299,14 @@ class SparseWiring(Wiring[Sparse]):
         """Each weight on the one part that holds its target."""
         onto = [self.by_receiver.synapse[self._onto(target)] for target in targets]
         return np.stack([np.count_nonzero(flags[:, held], axis=1) for held in onto], axis=1)
+
+    def only(self, flags: np.ndarray, senders: Part) -> np.ndarray:
+        """Those that the list by the unit that sends has between two of its starts."""
+        start = self.by_sender.start
+        kept = self.by_sender.synapse[start[senders.first] : start[senders.end]]
+        found = np.zeros_like(flags)
+        found[:, kept] = flags[:, kept]
+        return found
 
     def fans(self, flags: np.ndarray) -> np.ndarray:
         """The flagged synapses of each unit that sends."""

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.description.network import Network
+from eqchip.mapping.chip_file.capabilities import Capability
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 BITS = {"synapse_memory"}  # the resources that are counted in bits
 
 
-def small_chip(*, copies: int = 2, **limits: int | None) -> Chip:
+def small_chip(*, copies: int = 2, payload: int | None = None, **limits: int | None) -> Chip:
     """Loihi with other limits: ``units=5``, ``synapse_memory`` in bits, ``tiles_x=2``.
 
-    Cores per chip follow from the mesh unless they are given.
+    Cores per chip follow from the mesh unless they are given; chips stand in a row unless
+    ``chips_x`` is. With a ``payload`` of so many bits the chip adds partial sums.
     """
     chip = load_chip("loihi1-davies")
     assert chip.cores is not None
+    limits.setdefault("chips_x", None)
     mesh = [limits.get(name) for name in ("tiles_x", "tiles_y", "cores_per_tile")]
     if all(mesh):
         limits.setdefault("per_chip", int(np.prod(mesh)))
@@ -33,7 +36,12 @@ def small_chip(*, copies: int = 2, **limits: int | None) -> Chip:
         unit = "bits" if name in BITS else "axons"
         changed[name] = limit.model_copy(update={"value": value, "unit": unit})
     cores = chip.cores.model_copy(update=changed)
-    return chip.model_copy(update={"name": "small", "cores": cores, "copies": copies})
+    can = dict(chip.capabilities)
+    if payload is not None:
+        told = {"source": "a test", "status": "assumed", "confidence": "D"}
+        can["graded_payload"] = Capability(value=payload, **told)
+    update = {"name": "small", "cores": cores, "copies": copies, "capabilities": can}
+    return chip.model_copy(update=update)
 
 
 def chip_of_events() -> Chip:

@@ -193,7 +193,7 @@ def test_what_is_sent_is_received_and_every_hop_is_on_a_link(problem, chip):
     for way in range(len(DIRECTIONS)):
         over_links = found.links[:, ways == way].sum(1)
         np.testing.assert_array_equal(over_links, found.hops[:, way])
-    crossing = [link.crosses(mapped.mesh.tiles_x) for link in found.link_table]
+    crossing = [link.crosses(mapped.mesh.tiles_x, mapped.mesh.tiles_y) for link in found.link_table]
     np.testing.assert_array_equal(found.links @ np.array(crossing, bool), found.chip_crossings)
     assert found.chip_crossings.any() <= (mapped.chips > 1)
 

@@ -24,14 +24,8 @@ from eqchip.hw_reports.plots.mesh import draw_mesh, mesh_picture
 from eqchip.hw_reports.show.mesh_text import mesh_text
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.mapped import map_network
-from eqchip.mapping.placement.partition import (
-    RESOURCES,
-    DoesNotFit,
-    check_fits,
-    limits,
-    split_layer,
-    used,
-)
+from eqchip.mapping.placement.partition import DoesNotFit, check_fits, split_layer
+from eqchip.mapping.placement.use import RESOURCES, limits, used
 
 KIB = 8 * 1024
 LOIHI = load_chip("loihi1-davies")

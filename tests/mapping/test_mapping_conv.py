@@ -31,7 +31,8 @@ from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.cores import Sharing
 from eqchip.mapping.placement.mapped import map_network
-from eqchip.mapping.placement.partition import DoesNotFit, limits, split_layer
+from eqchip.mapping.placement.partition import DoesNotFit, split_layer
+from eqchip.mapping.placement.use import limits
 
 LOIHI = load_chip("loihi1-davies")
 LAYERS = ("8x8", "8c3p2", 10)  # 64 units, 3 x 3 places of 8 channels, 10 units

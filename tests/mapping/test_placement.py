@@ -37,16 +37,17 @@ def test_a_route_goes_along_x_then_along_y():
     assert route((1, 2), (3, 1)) == [Link(1, 2, "east"), Link(2, 2, "east"), Link(3, 2, "north")]
     assert route((2, 0), (1, 2)) == [Link(2, 0, "west"), Link(1, 0, "south"), Link(1, 1, "south")]
     assert route((1, 1), (1, 1)) == []
-    assert Link(3, 0, "east").crosses(4) and Link(4, 0, "west").crosses(4)
-    assert not Link(2, 0, "east").crosses(4) and not Link(4, 0, "east").crosses(4)
-    assert not Link(3, 0, "south").crosses(4)
+    assert Link(3, 0, "east").crosses(4, 2) and Link(4, 0, "west").crosses(4, 2)
+    assert not Link(2, 0, "east").crosses(4, 2) and not Link(4, 0, "east").crosses(4, 2)
+    assert not Link(3, 0, "south").crosses(4, 2) and Link(3, 1, "south").crosses(4, 2)
+    assert Link(3, 2, "north").crosses(4, 2) and not Link(3, 1, "north").crosses(4, 2)
 
 
 TILES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=7)
 
 
-@given(TILES, st.integers(0, 2**32 - 1), st.integers(1, 3))
-def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x):
+@given(TILES, st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(1, 4))
+def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x, tiles_y):
     x, y = np.array(tiles).T
     sends = np.random.default_rng(seed).random((len(tiles), len(tiles))) < 0.5
     np.fill_diagonal(sends, False)
@@ -61,12 +62,15 @@ def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x)
         assert [(link.x, link.y) for link in path] == ends[:-1] and ends[-1] == tiles[c]
         for link in path if sends[p, c] else []:
             loads[p, link] = loads.get((p, link), 0) + 1
-    found = routes(x, y, sends, np.arange(len(x)), tiles_x)
+    found = routes(x, y, sends, np.arange(len(x)), Mesh(1, tiles_x, tiles_y, 1, 1))
     assert len(set(found.links)) == len(found.links)
     assert set(found.links) == {link for _, link in loads}
     for k, link in enumerate(found.links):
         assert found.crossed[:, k].tolist() == [loads.get((p, link), 0) for p in range(len(x))]
-        assert found.crossing[k] == (link.x // tiles_x != link.end[0] // tiles_x)
+        chips = [(x // tiles_x, y // tiles_y) for x, y in ((link.x, link.y), link.end)]
+        assert found.crossing[k] == (chips[0] != chips[1])
+        by_way = [int(found.crossing[k] and way == link.direction) for way in DIRECTIONS]
+        assert found.crossings[k].tolist() == by_way
 
 
 # --- placement ----------------------------------------------------------------------------
