@@ -13,6 +13,11 @@ from eqchip.emulator.problem.pose import pose
 
 def ends_on_two_threads() -> list[bytes]:
     """The potentials at the end of a small problem, to the bit."""
+    return ends(2)
+
+
+def ends(threads: int) -> list[bytes]:
+    """The same, on so many threads."""
     problem = pose(
         Network.dense((6, 5, 3), seed=1),
         np.linspace(0, 1, 24).reshape(4, 6),
@@ -20,4 +25,4 @@ def ends_on_two_threads() -> list[bytes]:
         phases=[Free(4)],
         precision="float32",
     )
-    return [layer.tobytes() for layer in synchronous.solve(problem, threads=2).ends[0]]
+    return [layer.tobytes() for layer in synchronous.solve(problem, threads=threads).ends[0]]
