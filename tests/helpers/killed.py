@@ -74,7 +74,7 @@ class Watched:
 
     def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in FILES and arguments and isinstance(arguments[0], (str, os.PathLike)):
-            if os.fspath(arguments[0]).startswith(self.folder):
+            if self._mine(arguments[0]):
                 self.step()
         elif event == "fcntl.flock":
             self.step()
@@ -90,8 +90,11 @@ class Watched:
 
     def _open(self, path: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
         file = self.open(path, mode, *rest, **more)
-        mine = isinstance(path, os.PathLike) and os.fspath(path).startswith(self.folder)
-        return Torn(file, self.step) if mine and "a" in mode else file
+        appends = isinstance(path, os.PathLike) and "a" in mode and self._mine(path)
+        return Torn(file, self.step) if appends else file
+
+    def _mine(self, path: str | os.PathLike[str]) -> bool:
+        return Path(self.folder) in (Path(path), *Path(path).parents)
 
 
 def in_a_child(

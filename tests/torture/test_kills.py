@@ -254,8 +254,7 @@ def _command(path: Path) -> Callable[[], int]:
 
     def work() -> int:
         with open(path.with_suffix(".err"), "w") as err, open(os.devnull, "w") as out:
-            os.dup2(err.fileno(), 2)
-            os.dup2(out.fileno(), 1)
+            sys.stdout, sys.stderr = out, err
             begun = (path / "config.toml").exists()
             of = ["--resume", str(path), "-q"] if begun else [*QUICK, "--out", str(path)]
             return main(["train", *of, "--checkpoint-minutes", "0"])
