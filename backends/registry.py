@@ -14,6 +14,7 @@ from eqchip.backends import packages
 from eqchip.backends.packages import Package
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.graph import GraphProblem, GraphRun
 from eqchip.emulator.problem.needs import Feature, Need, check_needs, check_precision, of_problem
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
@@ -37,6 +38,9 @@ class Backend:
         What it knows beyond networks with average pooling, full feedback and spikes.
     package : Package, optional
         That has to be installed.
+    graphs : str, optional
+        A module with a function ``solve(problem)`` of graphs; with the feature "threads",
+        ``solve(problem, threads=...)``.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Backend:
     tolerances: Mapping[Precision, float]
     features: Sequence[Feature] = ("global clock",)
     package: Package | None = None
+    graphs: str | None = None
 
     def check(self, problem: Problem) -> None:
         """Refuse a problem that the backend cannot compute.
@@ -82,6 +87,22 @@ class Backend:
         solve: Callable[..., Run] = import_module(self.module).solve
         return solve(problem) if threads is None else solve(problem, threads=threads)
 
+    def solve_graph(self, problem: GraphProblem, threads: int | None = None) -> GraphRun:
+        """Run a graph.
+
+        Raises
+        ------
+        InputError
+            If the backend knows no graphs, or not this one.
+        """
+        if self.graphs is None:
+            has = ", ".join(repr(name) for name, one in BACKENDS.items() if one.graphs is not None)
+            raise InputError(f"run: backend {self.name!r} runs no graphs; expected one of {has}")
+        if threads is not None:
+            self._check([Need("threads", f"threads is {threads!r}", "None")])
+        solve: Callable[..., GraphRun] = import_module(self.graphs).solve
+        return solve(problem) if threads is None else solve(problem, threads=threads)
+
     def _check(self, needs: Iterable[Need]) -> None:
         others = {name: one.features for name, one in BACKENDS.items()}
         check_needs(f"run: backend {self.name!r}", needs, self.features, others)
@@ -105,6 +126,7 @@ BACKENDS = {
                 "spikes per core",
                 "threads",
             ),
+            graphs="eqchip.emulator.engine.graph",
         ),
         Backend(
             "reference",
@@ -118,6 +140,7 @@ BACKENDS = {
                 "read-out outside the dynamics",
                 "spikes per core",
             ),
+            graphs="eqchip.backends.reference.graph",
         ),
         Backend(
             "brian2",

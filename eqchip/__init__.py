@@ -35,8 +35,26 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.connections import Conv2d as Conv2d
     from eqchip.emulator.description.connections import Dense as Dense
     from eqchip.emulator.description.connections import MaxPool2d as MaxPool2d
+    from eqchip.emulator.description.connections import OneToOne as OneToOne
     from eqchip.emulator.description.connections import Sparse as Sparse
+    from eqchip.emulator.description.connections import SumPool2d as SumPool2d
     from eqchip.emulator.description.fixedpoint import FixedPoint as FixedPoint
+    from eqchip.emulator.description.graph.events import Events as Events
+    from eqchip.emulator.description.graph.graph import Graph as Graph
+    from eqchip.emulator.description.graph.graph import Population as Population
+    from eqchip.emulator.description.graph.graph import Projection as Projection
+    from eqchip.emulator.description.graph.loihi import loihi_projection as loihi_projection
+    from eqchip.emulator.description.graph.loihi import loihi_unit as loihi_unit
+    from eqchip.emulator.description.graph.parameters import decay as decay
+    from eqchip.emulator.description.graph.quantize import Quantized as Quantized
+    from eqchip.emulator.description.graph.quantize import quantize as quantize
+    from eqchip.emulator.description.graph.units import IF as IF
+    from eqchip.emulator.description.graph.units import LI as LI
+    from eqchip.emulator.description.graph.units import LIF as LIF
+    from eqchip.emulator.description.graph.units import AdaptiveLIF as AdaptiveLIF
+    from eqchip.emulator.description.graph.units import CubaLI as CubaLI
+    from eqchip.emulator.description.graph.units import CubaLIF as CubaLIF
+    from eqchip.emulator.description.graph.units import Input as Input
     from eqchip.emulator.description.learning import Learning as Learning
     from eqchip.emulator.description.network import Network as Network
     from eqchip.emulator.description.phases import Free as Free
@@ -44,6 +62,8 @@ if TYPE_CHECKING:
     from eqchip.emulator.errors import InputError as InputError
     from eqchip.emulator.learning.contrast import Changes as Changes
     from eqchip.emulator.learning.contrast import contrast as contrast
+    from eqchip.emulator.problem.graph import GraphActivity as GraphActivity
+    from eqchip.emulator.problem.graph import GraphRun as GraphRun
     from eqchip.emulator.problem.run import Run as Run
     from eqchip.emulator.training.evaluate import evaluate as evaluate
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
@@ -75,14 +95,23 @@ _PUBLIC = {
     ),
     "eqchip.emulator.description.coding": ("Coding", "OptimalStepSize", "Polynomial"),
     "eqchip.emulator.description.connections": (
-        *("AvgPool2d", "Conv2d", "Dense", "MaxPool2d", "Sparse"),
+        *("AvgPool2d", "Conv2d", "Dense", "MaxPool2d", "OneToOne", "Sparse", "SumPool2d"),
     ),
     "eqchip.emulator.description.fixedpoint": ("FixedPoint",),
+    "eqchip.emulator.description.graph.events": ("Events",),
+    "eqchip.emulator.description.graph.graph": ("Graph", "Population", "Projection"),
+    "eqchip.emulator.description.graph.loihi": ("loihi_projection", "loihi_unit"),
+    "eqchip.emulator.description.graph.parameters": ("decay",),
+    "eqchip.emulator.description.graph.quantize": ("Quantized", "quantize"),
+    "eqchip.emulator.description.graph.units": (
+        *("IF", "LI", "LIF", "AdaptiveLIF", "CubaLI", "CubaLIF", "Input"),
+    ),
     "eqchip.emulator.description.learning": ("Learning",),
     "eqchip.emulator.description.network": ("Network",),
     "eqchip.emulator.description.phases": ("Free", "Nudged"),
     "eqchip.emulator.errors": ("InputError",),
     "eqchip.emulator.learning.contrast": ("Changes", "contrast"),
+    "eqchip.emulator.problem.graph": ("GraphActivity", "GraphRun"),
     "eqchip.emulator.problem.run": ("Run",),
     "eqchip.emulator.training.evaluate": ("evaluate",),
     "eqchip.emulator.training.runs": ("RunDirectory",),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from eqchip.backends import registry
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.graph import GraphRun, pose_graph
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity
@@ -21,6 +23,7 @@ from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.paths import paths
 
 
+@overload
 def run(
     network: Network | MappedNetwork,
     x: Any,
@@ -39,29 +42,71 @@ def run(
     timing: Asynchronous | None = None,
     readout: Readout = "squared-error",
     threads: int | None = None,
-) -> Run:
-    """Run a network through phases of relaxation.
+) -> Run: ...
+
+
+@overload
+def run(
+    network: Graph,
+    x: Any,
+    *,
+    steps: int | None = None,
+    precision: Precision = "float32",
+    record: Collection[str] = (),
+    backend: str = "emulator",
+    threads: int | None = None,
+) -> GraphRun: ...
+
+
+def run(
+    network: Network | MappedNetwork | Graph,
+    x: Any,
+    *,
+    coding: Unit | None = None,
+    phases: Sequence[Phase] = (),
+    steps: int | None = None,
+    input: InputMode = "spikes",
+    precision: Precision = "float32",
+    record: Collection[Any] = (),
+    uniforms: Sequence[Any] | None = None,
+    seed: int = 0,
+    samples: Any = None,
+    fixed: FixedPoint | None = None,
+    strict: bool = False,
+    backend: str = "emulator",
+    timing: Asynchronous | None = None,
+    readout: Readout = "squared-error",
+    threads: int | None = None,
+) -> Run | GraphRun:
+    """Run a network through phases of relaxation, or a graph of spiking units for some steps.
 
     Parameters
     ----------
-    network : Network or MappedNetwork
+    network : Network, MappedNetwork or Graph
         A mapped network (see :func:`eqchip.map_network`) also counts what every core did:
-        ``run.cores``.
+        ``run.cores``. A graph takes x, steps, precision, record, backend and threads; see
+        docs/networks.md.
     x : array_like, shape (batch, n_in)
-        The clamped input, each value in [0, 1].
+        The clamped input, each value in [0, 1]. Of a graph, a dictionary by population, or what its
+        only input is given: of an input, its spikes, of another population, a current into it. Each
+        is an array (steps, batch, *units), or (batch, *units) for all steps, or, of an input,
+        :class:`eqchip.Events`.
     coding : Unit
         What every unit computes: :class:`eqchip.Coding`, the EP unit, or the description of another
         kind.
     phases : sequence of Free and Nudged
         In their order; t, and with it every schedule, runs on from phase to phase.
+    steps : int, optional
+        Of a graph, where no array of x says how many.
     input : {"spikes", "current"}
         Whether the input is encoded into spikes like every other layer, or injected
         into the first hidden layer as a constant current from step 1 on.
     precision : {"float32", "float64", "chip"}
-        ``"chip"``: the integers of a chip, see `fixed`.
+        ``"chip"``: the integers of a chip, see `fixed`. Of a graph, those of Loihi's neuron, which
+        it must hold already: see :func:`eqchip.quantize`.
     record : collection of {"bits", "potentials", "events"}
         What to keep of every step. Memory then grows with the number of steps. Events: every
-        tick and every message of an asynchronous run.
+        tick and every message of an asynchronous run. Of a graph: "spikes", "potentials".
     uniforms : sequence of array_like, optional
         For Bernoulli codings: the uniform numbers in [0, 1] by hand, one array per
         layer (the input first) of shape (steps, batch, *units), a row per step run.
@@ -97,7 +142,7 @@ def run(
 
     Returns
     -------
-    Run
+    Run, or GraphRun of a graph
 
     Raises
     ------
@@ -114,6 +159,18 @@ def run(
     [[0.75]]
     """
     chosen = registry.backend(backend)
+    if isinstance(network, Graph):
+        _refuse_phases(
+            coding, phases, input, uniforms, seed, samples, fixed, strict, timing, readout
+        )
+        question = pose_graph(network, x, steps=steps, precision=precision, record=record)
+        return chosen.solve_graph(question, threads)
+    if steps is not None:
+        raise InputError(
+            f"run: steps is {steps!r}, which graphs have; expected phases, e.g. [Free({steps})]"
+        )
+    if coding is None:
+        raise InputError("run: no coding; expected what every unit computes, e.g. Coding()")
     mapped: MappedNetwork | None = None
     if isinstance(network, MappedNetwork):
         mapped, network = network, network.network
@@ -144,3 +201,28 @@ def run(
     )
     found = chosen.solve(problem, threads)
     return found if mapped is None else replace(found, cores=core_activity(mapped, found, input))
+
+
+# What relaxations have and graphs have not, as `run` takes it, with what it is if nothing is said.
+_OF_PHASES = {
+    "coding": None,
+    "phases": (),
+    "input": "spikes",
+    "uniforms": None,
+    "seed": 0,
+    "samples": None,
+    "fixed": None,
+    "strict": False,
+    "timing": None,
+    "readout": "squared-error",
+}
+
+
+def _refuse_phases(*given: Any) -> None:
+    """Refuse what says how a network relaxes, given with a graph."""
+    for (name, default), value in zip(_OF_PHASES.items(), given, strict=True):
+        if type(value) is not type(default) or value != default:
+            raise InputError(
+                f"run: {name} is given with a graph, whose units say what they compute; expected "
+                "x, steps, precision, record, backend and threads"
+            )

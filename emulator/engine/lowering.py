@@ -203,10 +203,10 @@ def _allocate(
     sizes = np.array(network.sizes, np.int64)
     offsets = unit_offsets(network.sizes, dtype.itemsize)
     laid = [_rows_of(connection) for connection in network.connections]
-    starts, strides, total = _lay_out([forward for forward, _ in laid], dtype)
+    starts, strides, total = lay_out([forward for forward, _ in laid], dtype)
     # The clamped input hears no feedback.
     back_rows = [rows_of_places(0, 0, []), *(back for _, back in laid[1:])]
-    mirror_starts, mirror_strides, mirror_total = _lay_out(back_rows, dtype)
+    mirror_starts, mirror_strides, mirror_total = lay_out(back_rows, dtype)
     return Lowered(
         sizes,
         offsets,
@@ -216,8 +216,8 @@ def _allocate(
         aligned_zeros(mirror_total, dtype),
         mirror_starts,
         mirror_strides,
-        _fan([forward for forward, _ in laid], min(line, MOST_LANES)),
-        _fan(back_rows, min(line, MOST_LANES)),
+        fan_of([forward for forward, _ in laid], min(line, MOST_LANES)),
+        fan_of(back_rows, min(line, MOST_LANES)),
         np.array([_pool(connection) for connection in network.connections], np.int64),
         aligned_zeros(int(offsets[-1]), state_dtype),
         np.zeros(len(sizes) - 1, np.int64),
@@ -226,14 +226,15 @@ def _allocate(
     )
 
 
-def _lay_out(rows: Sequence[Rows], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, int]:
+def lay_out(rows: Sequence[Rows], dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, int]:
     """Where the rows of each connection start, how far apart they are, and what all take."""
     strides = np.array([row_stride(r.columns, dtype) for r in rows], np.int64)
     ends = np.cumsum([r.channels * stride for r, stride in zip(rows, strides, strict=True)])
     return np.concatenate([[0], ends[:-1]]).astype(np.int64), strides, int(ends[-1])
 
 
-def _fan(rows: Sequence[Rows], lanes: int) -> Fan:
+def fan_of(rows: Sequence[Rows], lanes: int) -> Fan:
+    """Where the rows of each connection go; lanes: numbers of a vector, of rows added whole."""
     places = np.cumsum([0, *(len(r.first) for r in rows)])[:-1]
     begun = np.cumsum([0, *(len(r.segments) for r in rows)])[:-1]
     reach, segments = [], []
@@ -373,11 +374,11 @@ def _pool(connection: Connection) -> tuple[int, ...]:
 
 
 def _sparse_rows(connection: Sparse) -> tuple[Rows, Rows]:
-    forward, back = (_one_row(connection.rows(forward)) for forward in (True, False))
+    forward, back = (one_row(connection.rows(forward)) for forward in (True, False))
     return forward, back
 
 
-def _one_row(synapses: CompressedRows) -> Rows:
+def one_row(synapses: CompressedRows) -> Rows:
     """All synapses in one row, by the unit that sends, each a segment."""
     count = len(synapses.other)
     segments = np.stack([synapses.other, np.arange(count), np.ones(count, np.int64)], axis=1)

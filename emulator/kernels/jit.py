@@ -31,6 +31,7 @@ import numba
 import numba.core.caching
 import numba.core.event
 import numba.extending
+import numpy as np
 
 from eqchip.emulator.compiling import compiling_begins, compiling_ends
 from eqchip.emulator.errors import InputError
@@ -80,6 +81,19 @@ def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callab
     return _chosen(floating, of_values, of_types)
 
 
+def by_first(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:
+    """As `by_number`, chosen by the first argument: a number, or an array of them."""
+
+    def of_values(*arguments: Any) -> Any:
+        return fixed if np.asarray(arguments[0]).dtype.kind == "i" else floating
+
+    def of_types(*arguments: Any) -> Any:
+        number = getattr(arguments[0], "dtype", arguments[0])
+        return floating if isinstance(number, numba.types.Float) else fixed
+
+    return _chosen(floating, of_values, of_types)
+
+
 HOMES = {
     "unit": "eqchip.emulator.kernels.kinds",
     "plasticity": "eqchip.emulator.kernels.plastic",
@@ -117,6 +131,41 @@ def by_type(table: Mapping[type, Any], name: str, field: str) -> Callable[..., A
         return of_kind(rules.types[rules.fields.index(field)].instance_class)
 
     return _chosen(first, of_values, of_types)
+
+
+def over_groups(table: Mapping[type, Any], name: str) -> Callable[..., None]:
+    """The functions `name` of the rows of all groups of units, called one after the other.
+
+    groups, kept: tuples, the rules of each group, by whose type its row of `table` is found, and
+    what it keeps. A kernel that calls it is compiled with the functions of the kinds that are
+    there, and with no others.
+    """
+
+    def function_of(kind: type) -> Any:
+        return getattr(table[kind], name)
+
+    def each(groups: Any, kept: Any, net: Any, state: Any) -> None:
+        for rules, unit in zip(groups, kept, strict=True):
+            function_of(type(rules))(rules, unit, net, state)
+
+    if JIT_DISABLED:
+        return each
+
+    def typed(groups: Any, kept: Any, net: Any, state: Any) -> Any:
+        call = function_of(groups.types[0].instance_class)
+        if len(groups) == 1:
+            return lambda groups, kept, net, state: call(groups[0], kept[0], net, state)
+
+        def one_after_the_other(groups, kept, net, state):  # type: ignore[no-untyped-def]
+            call(groups[0], kept[0], net, state)
+            each(groups[1:], kept[1:], net, state)
+
+        return one_after_the_other
+
+    bare = inspect.signature(lambda groups, kept, net, state: None)  # numba compares it
+    typed.__signature__ = bare  # type: ignore[attr-defined]
+    numba.extending.overload(each, jit_options=INLINED)(typed)
+    return each
 
 
 def _place(function: Callable[..., Any], argument: str) -> int:

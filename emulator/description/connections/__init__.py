@@ -3,6 +3,7 @@
 from eqchip.emulator.description.connections.convolution import AvgPool2d, Conv2d, MaxPool2d
 from eqchip.emulator.description.connections.dense import Dense
 from eqchip.emulator.description.connections.kind import Connection, kind_of, row_of
+from eqchip.emulator.description.connections.one_to_one import OneToOne, SumPool2d
 from eqchip.emulator.description.connections.sparse import Sparse
 
 __all__ = [
@@ -11,7 +12,9 @@ __all__ = [
     "Conv2d",
     "Dense",
     "MaxPool2d",
+    "OneToOne",
     "Sparse",
+    "SumPool2d",
     "kind_of",
     "row_of",
 ]

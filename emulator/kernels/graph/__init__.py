@@ -1,0 +1,1 @@
+"""Graphs of spiking populations as kernels run them."""
