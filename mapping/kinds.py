@@ -37,6 +37,15 @@ GROUPS = (
 # What a core does one after the other, in the order of a step; and what takes the mesh its time.
 ON_CORES = (UPDATES, SYNAPSES, SPIKES, SENT, RECEIVED)
 ON_LINKS = (HOPS, CROSSINGS)
+# What a core does side by side where it has a pipeline: units update and spike, synapses are read,
+# messages leave and arrive. Groups that are not here are a stage of their own.
+STAGES = {
+    UPDATES: "units",
+    SPIKES: "units",
+    SYNAPSES: "synapses",
+    SENT: "sent",
+    RECEIVED: "received",
+}
 MESSAGES = (SENT, RECEIVED, *ON_LINKS)  # what a message takes from core to core
 
 EAST_WEST, NORTH_SOUTH = slice(0, 2), slice(2, 4)  # of placement.route.DIRECTIONS

@@ -36,7 +36,15 @@ from eqchip.hw_reports.pricing.timing import (
 from eqchip.hw_reports.pricing.totals import Sum, banded
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.clocks import HOP_KINDS, LEVELS, busy, link_seconds, seconds_of
+from eqchip.mapping.placement.clocks import (
+    HOP_KINDS,
+    LEVELS,
+    busy,
+    by_stage,
+    link_seconds,
+    seconds_of,
+    stage_of,
+)
 from eqchip.mapping.placement.route import Routes
 
 PERIOD_TIME = "nominal period time"  # the name of what is not known
@@ -105,7 +113,13 @@ def work(counts: StepCounts, routes: Routes, chip: Chip, rows: np.ndarray) -> Wo
         core[level], link[level] = by_core.max(), by_link.max(initial=0.0)
         if level == NOMINAL:
             cores, first = by_core, int(by_core.argmax())
-            spent = {kind: n[first] * seconds_of(chip, kind).value for kind, n in kinds.items()}
+            stages = by_stage(kinds, chip, level)
+            longest = max(stages, key=lambda stage: stages[stage][first])
+            spent = {
+                kind: n[first] * seconds_of(chip, kind).value
+                for kind, n in kinds.items()
+                if stage_of(chip, kind) == longest
+            }
             if link[level] > core[level]:
                 spent = {hop_kinds[int(by_link.argmax())]: float(link[level])}
     happened = [kind for kind, count in kinds.items() if count.any()]

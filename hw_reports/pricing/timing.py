@@ -5,6 +5,7 @@ messages load the links of the mesh; and the step ends when all tiles have agree
 over::
 
     core(c)  = sum over kinds of count(c) x time of one         (updates, events, spikes, messages)
+               or, of cores with a pipeline, the longest of its stages, each such a sum
     link(l)  = messages over the link x time of one hop in its direction (and of a crossing, if
                it leads to another chip)
     step     = max(busiest core, busiest link) + barrier, but no less than the chip's step floor
@@ -34,7 +35,14 @@ from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
 from eqchip.mapping.kinds import ON_CORES, counts_of
-from eqchip.mapping.placement.clocks import HOP_KINDS, busy, link_seconds, seconds_of
+from eqchip.mapping.placement.clocks import (
+    HOP_KINDS,
+    busy,
+    by_stage,
+    link_seconds,
+    seconds_of,
+    stage_of,
+)
 from eqchip.mapping.placement.route import Routes
 
 LOW, NOMINAL, HIGH = range(3)  # places in a Span
@@ -280,8 +288,13 @@ def _critical(
         by_core = working.max(axis=-1) >= heaviest
         for name in sorted(set(hop_kinds)):
             found[name] = float(heaviest[~by_core & (chosen == name)].sum()) / samples
-    for kind, count in kinds.items():
-        there = np.take_along_axis(count, core, axis=-1)[..., 0]
-        found[kind] = float(there[by_core].sum()) * seconds_of(chip, kind).value / samples
+    there = {
+        kind: np.take_along_axis(count, core, axis=-1)[..., 0] for kind, count in kinds.items()
+    }
+    stages = by_stage(there, chip, NOMINAL)
+    longest = np.stack([*stages.values()]).argmax(axis=0)
+    for kind, count in there.items():
+        decides = by_core & (longest == [*stages].index(stage_of(chip, kind)))
+        found[kind] = float(count[decides].sum()) * seconds_of(chip, kind).value / samples
     found["barrier"] = barrier * steps
     return {kind: seconds for kind, seconds in found.items() if seconds}

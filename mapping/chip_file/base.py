@@ -14,6 +14,9 @@ REASONS = ("unknown", "included", "absent")  # tables of why there is no figure 
 PLAIN = ("arithmetic", *REASONS)  # tables whose entries are no figures
 WITHOUT_BAND = ("cores", "capabilities")  # tables whose figures have none
 NUMBERS = ("value", "low", "high")
+# Keys that came after files had digests: of a document, and of its tables.
+LATER = ("area", "capabilities", "learning_engine", "step_floor", "absent")
+LATER_IN = {"cores": ("shared_kernels", "chips_x", "pipeline"), "arithmetic": ("outliers",)}
 NO_BAND = "one figure; no band is known"
 
 Document = dict[str, Any]
@@ -72,6 +75,20 @@ def without_nothing(table: dict[str, Any]) -> dict[str, Any]:
         for key, value in sorted(table.items(), key=lambda entry: entry[0] not in NUMBERS)
     }
     return {key: value for key, value in found.items() if value not in ("", {}, [])}
+
+
+def without_later(document: Document) -> Document:
+    """A whole document as it was before there were keys that say nothing in it.
+
+    So that what a file says has one digest in every version.
+    """
+    found = {key: value for key, value in document.items() if value or key not in LATER}
+    for table, keys in LATER_IN.items():
+        if found.get(table) is not None:
+            found[table] = {
+                key: value for key, value in found[table].items() if value or key not in keys
+            }
+    return found
 
 
 def _table(key: str, old: Any, new: Any, origin: Document) -> Any:

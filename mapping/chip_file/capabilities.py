@@ -36,6 +36,7 @@ ABILITIES: dict[str, Ability] = {
     "step_schedule": Ability("coefficients that change from step to step"),
     "state_restore": Ability("a way to keep the state of its units and to set it again"),
     "graded_payload": Ability("numbers that a spike carries", "bits"),
+    # Bits beside the sign.
     "third_factor": Ability("a signed number of each receiving unit that learning reads", "bits"),
     "synapse_tag": Ability("a second number beside each weight that learning writes", "bits"),
     "stochastic_rounding": Ability("rounding at random of what learning writes"),

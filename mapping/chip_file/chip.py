@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import decoded, read_bytes
-from eqchip.mapping import kinds
-from eqchip.mapping.chip_file.base import derived, without_nothing
+from eqchip.mapping.chip_file.addresses import (
+    NEEDED,
+    AreaPart,
+    EnergyKind,
+    StaticPart,
+    TimeKind,
+    addresses,
+)
+from eqchip.mapping.chip_file.base import derived, without_later, without_nothing
 from eqchip.mapping.chip_file.capabilities import Capability
 from eqchip.mapping.chip_file.capabilities import Name as Ability
 from eqchip.mapping.chip_file.chip_errors import one_line
@@ -45,6 +50,7 @@ from eqchip.mapping.chip_file.figures import (
     Status,
     Table,
     Text,
+    barrier_of,
 )
 
 if sys.version_info >= (3, 11):
@@ -56,29 +62,6 @@ FORMAT = "eqchip-chip 1"
 USUAL = "loihi1-davies"  # the chip that is taken where none is named
 
 Model = Literal["cores", "events", "arithmetic"]
-
-
-def _known(table: kinds.Table) -> Callable[[str], str]:
-    def check(kind: str) -> str:
-        names = kinds.priced(table)
-        if kind not in names:
-            wanted = [repr(name) for name in names]
-            raise PydanticCustomError(
-                "literal_error",
-                "no event kind",
-                {"expected": f"{', '.join(wanted[:-1])} or {wanted[-1]}"},
-            )
-        return kind
-
-    return check
-
-
-# Of an event that has a price in that table.
-EnergyKind = Annotated[str, AfterValidator(_known("energy"))]
-TimeKind = Annotated[str, AfterValidator(_known("time"))]
-
-StaticPart = Literal["chip", "core", "management"]
-AreaPart = Literal["chip", "core"]
 DEEPEST = 8  # files that stand on one another
 
 Name = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9][a-z0-9._-]*$")]
@@ -182,7 +165,7 @@ class Chip(Table):
 
     @model_validator(mode="after")
     def _check_whole(self) -> Chip:
-        for needed in _NEEDED[self.model]:
+        for needed in NEEDED[self.model]:
             table, _, key = needed.partition(".")
             found = getattr(self, table)
             if needed not in self.unknown and (found is None or (key and key not in found)):
@@ -195,7 +178,7 @@ class Chip(Table):
         for table in ("unknown", "included", "absent"):
             entries = getattr(self, table)
             for address in entries:
-                if address not in _addresses():
+                if address not in addresses():
                     raise ValueError(
                         f"{table}.{address!r} is no figure of a chip; "
                         "expected an address such as energy.barrier, time.reset, static_power.chip"
@@ -208,47 +191,15 @@ class Chip(Table):
         return self
 
     def barrier_seconds(self, active_tiles: int) -> Span | None:
-        """The barrier at the end of a step, in seconds; None if it is not known.
-
-        Between two entries of the table the value is interpolated in the logarithm of the
-        number of tiles, since a barrier is a tree of tiles. Its band reaches from the low of
-        the entry below to the high of the entry above: a barrier does not get shorter with
-        more tiles, and nothing more is published. Outside the table it is not known.
-
-        Parameters
-        ----------
-        active_tiles : int
-            Tiles with at least one core in use, over all chips; at least 1.
-
-        Returns
-        -------
-        Span or None
-
-        Raises
-        ------
-        InputError
-            If `active_tiles` is no whole number of at least 1.
-        """
-        check_whole("active tiles", active_tiles, 1)
-        below = [row for row in self.barrier if row.active_tiles <= active_tiles]
-        above = [row for row in self.barrier if row.active_tiles >= active_tiles]
-        if not below or not above:
-            return None
-        first, last = below[-1], above[0]
-        if first is last:
-            return first.si
-        share = math.log(active_tiles / first.active_tiles) / math.log(
-            last.active_tiles / first.active_tiles
-        )
-        value = first.si.value + share * (last.si.value - first.si.value)
-        return Span(first.si.low, value, last.si.high)
+        """The barrier of so many tiles, see :func:`eqchip.mapping.chip_file.figures.barrier_of`."""
+        return barrier_of(self.barrier, active_tiles)
 
     def figures(self) -> Iterator[tuple[str, Coefficient | Limit]]:
         """Every figure with its address, e.g. ("energy.message", Energy(...))."""
         for part, area in self.area.items():
             yield f"area.{part}", area
-        for part, power in self.static_power.items():
-            yield f"static_power.{part}", power
+        for place, power in self.static_power.items():
+            yield f"static_power.{place}", power
         if self.clock is not None:
             yield "clock", self.clock
         for kind, energy in self.energy.items():
@@ -321,15 +272,7 @@ class Chip(Table):
 
     def digest(self) -> str:
         """A short fingerprint of all that the file says."""
-        document = self.model_dump(mode="json")
-        for later in ("shared_kernels", "chips_x") if self.cores is not None else ():
-            if document["cores"][later] is None:
-                del document["cores"][later]  # as before there was this key
-        if self.arithmetic is not None and not self.arithmetic.outliers:
-            del document["arithmetic"]["outliers"]
-        for later in ("area", "capabilities", "learning_engine", "step_floor", "absent"):
-            if not document[later]:
-                del document[later]
+        document = without_later(self.model_dump(mode="json"))
         text = json.dumps(document, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -343,34 +286,6 @@ def _changed(address: str, value: Any, change: Callable[[str, Coefficient], Coef
     if isinstance(value, tuple):
         return tuple(_changed(f"{address}.{one.active_tiles}", one, change) for one in value)
     return value
-
-
-# What a chip cannot do without, by its model.
-_NEEDED: Mapping[str, tuple[str, ...]] = {
-    "cores": ("cores", "arithmetic", "energy.synaptic_event"),
-    "events": ("energy.synaptic_event",),
-    "arithmetic": ("energy.mac",),
-}
-
-
-_TABLES: tuple[kinds.Table, ...] = ("energy", "time")
-
-
-def _addresses() -> frozenset[str]:
-    """What a chip file may say that it does not know, or has in another figure."""
-    return frozenset(
-        [
-            *(f"{table}.{kind}" for table in _TABLES for kind in kinds.priced(table)),
-            *(f"static_power.{part}" for part in get_args(StaticPart)),
-            *(f"area.{part}" for part in get_args(AreaPart)),
-            *(f"cores.{name}" for name in Cores.model_fields),
-            "cores",
-            "arithmetic",
-            "clock",
-            "learning_engine",
-            "step_floor",
-        ]
-    )
 
 
 def chip_names() -> list[str]:

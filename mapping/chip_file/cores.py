@@ -65,8 +65,8 @@ class Packing(Table):
         return -(-(synapses * each + self.header_bits) // self.word_bits) * self.word_bits
 
 
-class Sharing(Table):
-    """That a core keeps a kernel once, for all places that it serves, and can learn it there."""
+class Feature(Table):
+    """Something that a core does, and who says so."""
 
     source: Text
     status: Status
@@ -99,8 +99,12 @@ class Cores(Table):
     trace : Limit, optional
         Bits of a trace of its learning engine, where published.
     packing : Packing
-    shared_kernels : Sharing, optional
-        Given if a convolution's weights stand once on a core; else every synapse has its own.
+    shared_kernels : Feature, optional
+        Given if a convolution's weights stand once on a core, for all places that it serves, and
+        can learn there; else every synapse has its own.
+    pipeline : Feature, optional
+        Given if the stages of a core work side by side, so that a step takes as long as the
+        longest of them (:data:`eqchip.mapping.kinds.STAGES`); else one works after the other.
     """
 
     per_chip: Limit
@@ -119,7 +123,8 @@ class Cores(Table):
     state_per_unit: Limit | None = None
     trace: Limit | None = None
     packing: Packing
-    shared_kernels: Sharing | None = None
+    shared_kernels: Feature | None = None
+    pipeline: Feature | None = None
 
     @model_validator(mode="after")
     def _check_mesh(self) -> Cores:

@@ -132,21 +132,23 @@ def _needs(config: Config) -> Iterator[Need]:
         yield Need("state_restore", 1, "a second phase starts from the end of the free one")
     yield Need("learning", 1, "weights are written on the chip")
     fixed = FixedPoint() if onchip is None else onchip.fixed
-    exact = fixed.fraction_bits + 1  # of a potential, or a change of one, with its sign
+    exact = fixed.fraction_bits  # of a potential, or, beside its sign, of a change of one
     if onchip is None:
         yield Need("graded_payload", exact, "a synapse reads the potential at its other end")
         yield Need("third_factor", exact, "a synapse reads how its unit changed")
         return
     sight, upkeep = onchip.sight, onchip.upkeep
+    change = onchip.change_bits or exact
     if sight.graded:
         yield Need("graded_payload", exact, "potentials are sent to the cores that write")
-    elif upkeep.tells_changes:
-        yield Need("graded_payload", exact, "changes are sent to the cores below")
-    if sight.knows_changes:
-        yield Need("third_factor", exact, "a synapse reads how its unit changed")
+    elif upkeep.tells_changes and not sight.spikes:
+        yield Need("graded_payload", change, "changes are sent to the cores below")
+    if sight.knows_changes and not sight.spikes:
+        yield Need("third_factor", change, "a synapse reads how its unit changed")
     if onchip.accumulator_bits:
         yield Need("synapse_tag", onchip.accumulator_bits, "weights are remembered more finely")
-    yield Need("stochastic_rounding", 1, "writes are rounded at random")
+    if not sight.spikes:  # which writes whole counts
+        yield Need("stochastic_rounding", 1, "writes are rounded at random")
 
 
 def _falls(schedule: Any) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal, NamedTuple, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from eqchip.emulator.errors import check_whole
 from eqchip.mapping.chip_file.units import SI, Quantity, expected_units
 
 Status = Literal["measured", "published", "fitted", "simulated", "inherited", "assumed"]
@@ -201,3 +204,38 @@ def marks_in(*confidences: str) -> dict[str, str]:
     """
     used = {mark for text in confidences for mark in text.split(" + ")}
     return {mark: words for mark, words in MARKS.items() if mark in used}
+
+
+def barrier_of(rows: Sequence[Barrier], active_tiles: int) -> Span | None:
+    """The barrier at the end of a step, in seconds; None if it is not known.
+
+    Between two entries of the table the value is interpolated in the logarithm of the number of
+    tiles, since a barrier is a tree of tiles. Its band reaches from the low of the entry below to
+    the high of the entry above: a barrier does not get shorter with more tiles, and nothing more is
+    published. Outside the table it is not known.
+
+    Parameters
+    ----------
+    rows : sequence of Barrier
+        By rising number of tiles.
+    active_tiles : int
+        Tiles with at least one core in use, over all chips; at least 1.
+
+    Raises
+    ------
+    InputError
+        If `active_tiles` is no whole number of at least 1.
+    """
+    check_whole("active tiles", active_tiles, 1)
+    below = [row for row in rows if row.active_tiles <= active_tiles]
+    above = [row for row in rows if row.active_tiles >= active_tiles]
+    if not below or not above:
+        return None
+    first, last = below[-1], above[0]
+    if first is last:
+        return first.si
+    share = math.log(active_tiles / first.active_tiles) / math.log(
+        last.active_tiles / first.active_tiles
+    )
+    value = first.si.value + share * (last.si.value - first.si.value)
+    return Span(first.si.low, value, last.si.high)

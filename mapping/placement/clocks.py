@@ -4,7 +4,8 @@ A chip file gives seconds, an asynchronous run counts nominal periods. What join
 nominal period in seconds. A chip that is built around it chooses it; where nobody says,
 :func:`nominal_period` takes the shortest one that the busiest core can keep::
 
-    core(c) = sum over kinds of events in a period x time of one      (as in a step of hw_reports)
+    core(c) = sum over kinds of events in a period x time of one      (as in a step of hw_reports,
+              or the longest stage of a pipeline)
     link(l) = messages over the link in a period x time of a hop
     period  = max(busiest core, busiest link)
 
@@ -27,7 +28,7 @@ from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.errors import InputError, check_number
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
-from eqchip.mapping.kinds import ON_CORES, counts_of
+from eqchip.mapping.kinds import ON_CORES, STAGES, counts_of, event
 from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
 from eqchip.mapping.placement.route import EAST, WEST, Direction, Routes
 
@@ -48,14 +49,29 @@ def seconds_of(chip: Chip, kind: str) -> Span:
 
 
 def busy(counts: Mapping[str, np.ndarray], chip: Chip, level: int) -> np.ndarray:
-    """Seconds that counted events keep a core busy, one after the other, in their shape.
+    """Seconds that counted events keep a core busy, in their shape.
 
+    One after the other, or, where the chip's cores have a pipeline, the longest of its stages.
     ``level``: 0 with the low times, 1 with the nominal ones, 2 with the high ones.
     """
-    total = np.zeros(next(iter(counts.values())).shape)
+    return np.maximum.reduce([*by_stage(counts, chip, level).values()])
+
+
+def by_stage(counts: Mapping[str, np.ndarray], chip: Chip, level: int) -> dict[str, np.ndarray]:
+    """Seconds of each stage of a core, in the shape of the counts; without a pipeline, of one."""
+    found: dict[str, np.ndarray] = {}
     for kind, count in counts.items():
+        total = found.setdefault(stage_of(chip, kind), np.zeros(count.shape))
         total += count * seconds_of(chip, kind)[level]
-    return total
+    return found
+
+
+def stage_of(chip: Chip, kind: str) -> str:
+    """The stage of a core that a kind of event keeps busy."""
+    if chip.cores is None or chip.cores.pipeline is None:
+        return "core"
+    group = event(kind).group
+    return STAGES.get(group, group)
 
 
 def link_seconds(routes: Routes, chip: Chip, level: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from eqchip.commands.chips import command
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
 from eqchip.mapping.chip_file.anchors import load_anchors
@@ -27,6 +28,8 @@ from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip, parse_chi
 from eqchip.mapping.chip_file.executable import executable
 from eqchip.mapping.chip_file.figures import MARKS, STATUSES, Coefficient, Energy, Limit
 from eqchip.mapping.chip_file.units import SI
+from eqchip.mapping.placement.mapped import map_network
+from eqchip.mapping.placement.partition import DoesNotFit
 
 BUILT_IN = {
     "loihi1-davies",
@@ -160,11 +163,24 @@ def test_the_two_sets_for_loihi_lie_in_each_others_bands():
 
 
 def test_nothing_of_loihi_2_passes_for_its_energy():
+    """But its static power and the least time of a step, which were measured."""
     chip, first = load_chip("loihi2"), load_chip("loihi1-davies")
     for kind, energy in chip.energy.items():
         assert energy.status == "inherited", kind
         assert "no" in energy.note and energy.si == first.energy[kind].si
-    assert "static_power.chip" in chip.unknown and not chip.static_power
+    assert chip.static_power["chip"].si == (0.45, 0.47, 0.5)
+    assert chip.static_power["chip"].status == chip.step_floor.status == "measured"
+    assert chip.step_floor.si.low > 1.77e-6  # of neurons in fixed logic, which ours is not
+    assert chip.cores.per_chip.amount == 152
+
+
+def test_an_axon_limit_that_nobody_published_is_not_checked():
+    """3,072 units reach each core of the layer above, more than Loihi 1 has axons for."""
+    network = Network.dense([3072, 2000, 2000, 10])
+    mapped = map_network(network, load_chip("loihi2"))
+    assert mapped.limits["input_axons"] is None and mapped.chips == 1
+    with pytest.raises(DoesNotFit, match="input axons"):
+        map_network(network, load_chip("loihi1-davies"), chips=None)
 
 
 def test_figures_that_nobody_published_are_unknown_everywhere():
@@ -647,7 +663,7 @@ def test_all_chips_are_listed_as_json():
     listed = {chip["name"]: chip for chip in json.loads(done.stdout)["chips"]}
     assert set(listed) == BUILT_IN
     chip = listed["loihi2"]
-    assert (chip["cores"], chip["units_per_core"], chip["learning"]) == (128, 8192, True)
+    assert (chip["cores"], chip["units_per_core"], chip["learning"]) == (152, 8192, True)
     assert chip["weakest_status"] == "assumed" and chip["model"] == "cores"
     assert listed["odin"]["cores"] is None
     assert done.stderr == ""
@@ -833,14 +849,14 @@ def test_whether_a_chip_can_run_a_rule_is_read_off_its_file():
     config = Config()
     everything = {
         "neuron_program": True, "step_schedule": True, "state_restore": True,
-        "graded_payload": 24, "third_factor": 13,
+        "graded_payload": 24, "third_factor": 12,
     }  # fmt: skip
     yes = executable(parse({**able(**everything), "learning": True}), config)
     assert yes.can is True and str(yes).startswith("small can run this rule: it has units that")
     no = executable(parse({**able(**{**everything, "third_factor": 7}), "learning": True}), config)
     assert no.can is False
     assert no.lacks == (
-        "7 bits, not 13, of a signed number of each receiving unit that learning reads "
+        "7 bits, not 12, of a signed number of each receiving unit that learning reads "
         "(a synapse reads how its unit changed)",
     )
     del everything["step_schedule"]
@@ -861,6 +877,8 @@ def test_traces_need_no_number_of_the_receiving_unit():
 
     assert "third_factor" not in names(sees="loihi-engine", copies="same-noise")
     assert {"third_factor", "graded_payload"} <= names(sees="potentials")
+    told = names(sees="signed-spikes", change_spikes=3, accumulator_bits=7)
+    assert not {"third_factor", "graded_payload"} & told
     assert "synapse_tag" in names(accumulator_bits=4)
 
 
@@ -868,6 +886,8 @@ def test_traces_need_no_number_of_the_receiving_unit():
 def test_no_chip_of_loihi_can_run_the_rule_with_exact_changes(name):
     verdict = executable(load_chip(name), on_chip_config())
     assert verdict.can is False and not verdict.unstated
+    few = executable(load_chip(name), on_chip_config(change_bits=7))
+    assert few.can == (name == "loihi2")  # whose third factor has 7 bits
     program = load_chip(name).capabilities["neuron_program"].value
     assert program == (name == "loihi2")
     assert any("units that run a program" in lack for lack in verdict.lacks) != program

@@ -29,7 +29,7 @@ from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity, step_counts
 from eqchip.mapping.activity.steps import sources
 from eqchip.mapping.activity.writes import WeightUpdates, weight_updates
-from eqchip.mapping.chip_file.cores import Sharing
+from eqchip.mapping.chip_file.cores import Feature
 from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 from eqchip.mapping.placement.partition import DoesNotFit
 from eqchip.mapping.placement.route import DIRECTIONS, Link
@@ -250,7 +250,7 @@ def kernel_network() -> Network:
 def test_a_change_of_a_kernel_is_written_wherever_it_is_stored(shared):
     chip = small_chip(units=8)
     if shared:
-        note = Sharing(source="a test", status="assumed", confidence="D")
+        note = Feature(source="a test", status="assumed", confidence="D")
         cores = chip.cores.model_copy(update={"shared_kernels": note})
         chip = chip.model_copy(update={"cores": cores})
     mapped = map_network(kernel_network(), chip)

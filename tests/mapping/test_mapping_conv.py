@@ -29,7 +29,7 @@ from eqchip.hw_reports.pricing.baselines import dense_counts
 from eqchip.hw_reports.pricing.learning_memory import ep_bytes, terms
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.chip_file.chip import Chip, load_chip
-from eqchip.mapping.chip_file.cores import Sharing
+from eqchip.mapping.chip_file.cores import Feature
 from eqchip.mapping.placement.mapped import map_network
 from eqchip.mapping.placement.partition import DoesNotFit, split_layer
 from eqchip.mapping.placement.use import limits
@@ -40,7 +40,7 @@ LAYERS = ("8x8", "8c3p2", 10)  # 64 units, 3 x 3 places of 8 channels, 10 units
 
 def sharing(chip: Chip) -> Chip:
     """The chip, were it to keep kernels once."""
-    shared = Sharing(source="a test", status="assumed", confidence="D")
+    shared = Feature(source="a test", status="assumed", confidence="D")
     cores = chip.cores.model_copy(update={"shared_kernels": shared})
     return chip.model_copy(update={"name": "sharing", "cores": cores})
 

@@ -10,6 +10,7 @@ from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.settle import settle
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.chip_file.chip import load_chip
+from eqchip.mapping.chip_file.cores import Feature
 from eqchip.mapping.placement.route import Link, Routes
 
 NS = 1e-9
@@ -54,6 +55,24 @@ def test_the_busiest_core_decides_and_the_barrier_comes_after(chip):
     assert found.decided == {"core": 0.5, "mesh": 0.0, "barrier": 0.5}
     expected = {"synaptic_event": 40, "message_in": 16, "update_inactive": 2, "barrier": 40}
     assert found.critical == pytest.approx({kind: ns * NS for kind, ns in expected.items()})
+
+
+def test_the_longest_stage_of_a_pipeline_decides(chip):
+    """The same events as one after the other would take 58 ns: units, synapses and messages."""
+    does = Feature(source="a test", status="assumed", confidence="D")
+    cores = chip.cores.model_copy(update={"pipeline": does})
+    piped = chip.model_copy(update={"cores": cores})
+    did = counts()
+    did.updates_active[0, 0, 0], did.updates_inactive[0, 0, 0] = 1, 2  # units: 4 + 2 * 2 = 8
+    did.messages_sent[0, 0, 0] = 2  # sent: 16
+    did.synaptic_events[0, 0, 1], did.messages_received[0, 0, 1] = 40, 1  # synapses 40, received 16
+    did.updates_inactive[1, 0, 1] = 1  # units 2
+    found = timing.relaxation(did, routes("east"), piped, 1, ALL)
+    assert found.core.value == pytest.approx((40 + 2) * NS)
+    assert found.cores == pytest.approx(np.array([16, 42]) * NS)
+    expected = {"synaptic_event": 40, "update_inactive": 2, "barrier": 40}
+    assert found.critical == pytest.approx({kind: ns * NS for kind, ns in expected.items()})
+    assert sum(found.critical.values()) == pytest.approx(found.total.figure.value)
 
 
 def test_the_busiest_link_decides_when_it_takes_longer(chip):
