@@ -22,7 +22,7 @@ FIGURES = ("accuracy-energy", "accuracy-memory")
 KEPT = (
     "train_error", "validation_error", "samples", "spikes", "synaptic_events",
     "weights_attempted", "weights_applied", "weights_saturated", "units_changed", "drift",
-    "seconds", "energy", "memory_bytes",
+    "seconds", "energy", "time", "memory_bytes",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
+from eqchip.hw_reports.counting.samples import SAMPLES
 from eqchip.hw_reports.document.compare import compare
 from eqchip.hw_reports.document.report import report as report_document
 from eqchip.hw_reports.document.run import epochs_of
@@ -53,7 +54,7 @@ class Request:
     chip: str = USUAL
     chips: int | None = 1
     spread: int = 1
-    samples: int = 20
+    samples: int = SAMPLES
     data: str | Path | None = None
     threads: int | None = None
     timing: Asynchronous | None = None
@@ -75,7 +76,7 @@ def report(
     chip: str = USUAL,
     chips: int | None = 1,
     spread: int = 1,
-    samples: int = 20,
+    samples: int = SAMPLES,
     data: str | Path | None = None,
     out: str | Path | None = None,
     threads: int | None = None,
@@ -152,6 +153,7 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
 
 def moved_with(replayed: Replay, rows: Sequence[Mapping[str, Any]]) -> Sensitivity:
     """How far the costs of a replay move with the coefficients of its chip; `rows`: its metrics."""
+    costs(replayed, account(replayed), rows)  # refuses metrics that tell too little
     mean = [mean_row(rows)]
 
     def priced(chip: Chip) -> Totals:

@@ -158,9 +158,34 @@ def _close_epoch(
     validation: Tally | None,
     speed: float,
 ) -> dict[str, Any]:
+    tally, row = end_epoch(trainer, validation, speed, clock.seconds)
+    # In this order a kill between any two of them loses nothing: the line of an epoch
+    # that no checkpoint holds is dropped when the run is resumed.
+    run.append_metrics(row)
+    run.save_network(trainer.network, mirror_of(trainer))
+    run.save_activity(tally.activity)
+    run.save_checkpoint(trainer.state(), clock.seconds)
+    return row
+
+
+def end_epoch(
+    trainer: Trainer, validation: Tally | None, speed: float, seconds: float
+) -> tuple[Tally, dict[str, Any]]:
+    """End an epoch whose samples are trained: what it counted, and its line of metrics.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    validation : Tally or None
+        After the epoch, if validation samples were set aside.
+    speed : float
+        Samples a second.
+    seconds : float
+        In training so far.
+    """
     measures = trainer.measures()
     tally = trainer.end_epoch()
-    row = {
+    return tally, {
         "epoch": trainer.epoch,
         "train_error": tally.error,
         "validation_error": validation.error if validation else None,
@@ -169,19 +194,12 @@ def _close_epoch(
         "synaptic_events_per_sample": tally.events_per_sample,
         "macs_per_sample": tally.macs_per_sample,
         "samples_per_second": speed,
-        "seconds": clock.seconds,
+        "seconds": seconds,
         **measures,
     }
-    # In this order a kill between any two of them loses nothing: the line of an epoch
-    # that no checkpoint holds is dropped when the run is resumed.
-    run.append_metrics(row)
-    run.save_network(trainer.network, _mirror(trainer))
-    run.save_activity(tally.activity)
-    run.save_checkpoint(trainer.state(), clock.seconds)
-    return row
 
 
-def _mirror(trainer: Trainer) -> tuple[np.ndarray, ...]:
+def mirror_of(trainer: Trainer) -> tuple[np.ndarray, ...]:
     """The weights that feedback spikes read, where they are copies of their own."""
     if not isinstance(trainer, OnChipTrainer):
         return ()

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError, is_amount
 from eqchip.emulator.files import read_bytes
@@ -25,8 +28,10 @@ from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_activit
 from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Tally
+from eqchip.emulator.training.fit import end_epoch, mirror_of
 from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import (
     LATER,
     LEARNING,
@@ -105,7 +110,40 @@ def check_data(sweep: Sweep, data: str | None = None) -> None:
     _shorten(make_trainer(config, _dataset(config.dataset, data), 1), settings["samples"])
 
 
-def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
+class Trained(NamedTuple):
+    """A point that was trained: its facts, and what its run directory is made of.
+
+    Attributes
+    ----------
+    row : dict
+        For JSON; see :func:`run_point`.
+    epochs : list of dict
+        A line of metrics for each.
+    activity : Activity
+        Of the last epoch.
+    network : Network
+        After training.
+    mirror : tuple of ndarray
+        The weights that feedback spikes read.
+    """
+
+    row: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    activity: Activity
+    network: Network
+    mirror: tuple[np.ndarray, ...]
+
+    def keep(self, folder: Path, command: str) -> None:
+        """Write its run directory, in place of one that a kill may have left half done."""
+        shutil.rmtree(folder, ignore_errors=True)
+        run = RunDirectory.create(folder, config_of(self.row["settings"]), command)
+        for row in self.epochs:
+            run.append_metrics(row)
+        run.save_network(self.network, self.mirror)
+        run.save_activity(self.activity)
+
+
+def run_point(settings: Settings, data: str | None = None) -> Trained:
     """Train and validate one point, on one thread. The test set is not read.
 
     Parameters
@@ -117,9 +155,9 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
 
     Returns
     -------
-    dict
-        ``settings``; ``train_error`` of the last epoch and ``validation_error`` after it, in
-        percent; ``samples`` trained; per training sample over all epochs ``spikes``,
+    Trained
+        Its row: ``settings``; ``train_error`` of the last epoch and ``validation_error`` after it,
+        in percent; ``samples`` trained; per training sample over all epochs ``spikes``,
         ``synaptic_events``, ``updates_active``, ``updates_inactive``, ``weights_attempted``,
         ``weights_applied`` and ``weights_saturated``, those of mirror modes and of spikes that
         tell of changes included; per sample
@@ -138,16 +176,21 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
     written: dict[str, float] = {}
     told = np.zeros(len(config.layers))
     changed = np.zeros(len(config.layers))
+    epochs: list[dict[str, Any]] = []
     while not trainer.done:
         for _ in trainer.train_epoch():
             pass
-        measures = trainer.measures()  # of this epoch alone; epochs are equally long
+        seconds = running_clock() - began
+        speed = trainer.tally.samples * (len(tallies) + 1) / max(seconds, 1e-9)
+        tally, measures = end_epoch(trainer, None, speed, seconds)
+        tallies.append(tally)
+        epochs.append(measures)  # of this epoch alone; epochs are equally long
         for name in ("attempted", "applied", "saturated"):
             share = measures[f"weights_{name}_per_sample"] / config.descent.epochs
             written[f"weights_{name}"] = written.get(f"weights_{name}", 0.0) + share
         changed += np.array(measures["units_changed_per_sample"]) / config.descent.epochs
         told += np.array(measures.get("change_spikes_per_sample", 0.0)) / config.descent.epochs
-        tallies.append(trainer.end_epoch())
+    epochs[-1]["validation_error"] = trainer.validate().error
     whole = reduce(lambda a, b: a + b, tallies)
     counts = whole.activity
     done = {
@@ -161,10 +204,10 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
         done = {name: n + modes.activity(config.sizes)[name] for name, n in done.items()}
     if window_steps(config):
         done = {name: n + window_activity(config, told.tolist())[name] for name, n in done.items()}
-    return {
+    row = {
         "settings": settings,
         "train_error": tallies[-1].error,
-        "validation_error": trainer.validate().error,
+        "validation_error": epochs[-1]["validation_error"],
         "samples": whole.samples,
         **done,
         **written,
@@ -172,6 +215,8 @@ def run_point(settings: Settings, data: str | None = None) -> dict[str, Any]:
         "drift": measures["drift"],
         "seconds": running_clock() - began,
     }
+    activity = tallies[-1].activity
+    return Trained(row, epochs, activity, trainer.network, mirror_of(trainer))
 
 
 @lru_cache(maxsize=1)

@@ -11,14 +11,13 @@ from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Any
 
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.sweep import Settings
-from eqchip.emulator.training.sweep_points import run_point
+from eqchip.emulator.training.sweep_points import Trained, run_point
 
 
 def train_points(
@@ -27,8 +26,8 @@ def train_points(
     workers: int | None,
     dask: str | None,
     progress: Progress,
-) -> Generator[dict[str, Any], None, None]:
-    """The rows of all points, as they come; closed early, the training of the others is ended.
+) -> Generator[Trained, None, None]:
+    """All points, trained, as they come; closed early, the training of the others is ended.
 
     Parameters
     ----------
@@ -122,10 +121,8 @@ def _cluster(address: str) -> Iterator[Executor]:
         yield client.get_executor(pure=False)
 
 
-def _run(
-    executor: Executor, points: Sequence[Settings], data: str | None
-) -> Iterator[dict[str, Any]]:
-    """The rows of all points, as they come."""
+def _run(executor: Executor, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
+    """All points, trained, as they come."""
     with _unheard():
         futures = [executor.submit(run_point, settings, data) for settings in points]
     try:

@@ -92,7 +92,7 @@ def _show(output: Output, document: Mapping[str, Any], out: Path) -> None:
     )
     lacks = dict.fromkeys(kind for row in document["rows"] for kind in row["energy_lacks"])
     if lacks:
-        output.text(f"The chip file has no energy of: {', '.join(lacks)}; the energy lacks it.")
+        output.text(f"Unknown, so that energies are lower bounds: {', '.join(lacks)}.")
     output.text(
         f"Figures: {out / 'accuracy-energy.png'}, accuracy-memory.png  Data: {out / 'points.jsonl'}"
     )

@@ -28,6 +28,7 @@ from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.paths import paths
 
+SAMPLES = 20  # training samples that are replayed where nobody says how many
 Split = Literal["validation", "test"]
 
 

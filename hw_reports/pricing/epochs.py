@@ -64,6 +64,11 @@ FOLLOWED = {
     "active": "units_active_per_sample",
     "spikes": "change_spikes_per_sample",
 }
+# What an epoch's metrics counted that a price follows.
+PER_SAMPLE = (
+    "spikes_per_sample", "synaptic_events_per_sample", "weights_attempted_per_sample",
+    *FOLLOWED.values(),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,7 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         columns = np.array([np.multiply(row["samples"], row[name]) for row in trained])
         return (columns.sum(axis=0) / samples).tolist()
 
-    counted = [name for name in trained[0] if name.endswith("_per_sample")]
+    counted = [name for name in PER_SAMPLE if name in trained[0]]
     return {**trained[0], "samples": samples, **{name: mean(name) for name in counted}}
 
 

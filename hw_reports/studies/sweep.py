@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.runs import command_line, provenance
+from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.emulator.training.sweep import (
     USUAL,
     Settings,
@@ -23,7 +27,6 @@ from eqchip.emulator.training.sweep import (
     to_toml,
 )
 from eqchip.emulator.training.sweep_points import (
-    COUNTS,
     Points,
     check_data,
     check_points,
@@ -31,15 +34,22 @@ from eqchip.emulator.training.sweep_points import (
     missing,
 )
 from eqchip.emulator.training.sweep_workers import train_points
+from eqchip.hw_reports.counting.replay import replay
+from eqchip.hw_reports.counting.samples import SAMPLES
 from eqchip.hw_reports.document.readable import amount
-from eqchip.hw_reports.pricing.figure import price
+from eqchip.hw_reports.pricing.accounts import account
+from eqchip.hw_reports.pricing.costs import Cost, costs
 from eqchip.hw_reports.pricing.learning_memory import change_terms, states_of_unit
-from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, total
+from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict
 from eqchip.hw_reports.studies.sweep_plot import COSTS, pareto, save
 from eqchip.mapping.chip_file.chip import USUAL as USUAL_CHIP
 from eqchip.mapping.chip_file.chip import Chip, load_chip
-from eqchip.mapping.kinds import EVENTS
+from eqchip.mapping.chip_file.learning import learning_chip
+from eqchip.mapping.placement.mapped import map_network
 
+# What a line of a point holds of the chip that priced it.
+MODELLED = ("chip", "chip_digest", "energy", "time", "memory_bytes")
+NOT_KEPT = Sum(None, ("all: the run of the point was not kept",))
 END_STATES = 2  # that a unit keeps to learn from: s+ and s-
 
 
@@ -95,13 +105,14 @@ def sweep(
             raise InputError(
                 "--workers is given with --dask, whose cluster has its own; expected one"
             )
-    priced = load_chip(chip)
-    if not priced.learning:
+    read = load_chip(chip)
+    if not read.learning:
         raise InputError(f"--chip {chip}: it does not learn on the chip; expected one that does")
     folder = Path(out)
     kept, points = folder / "sweep.toml", Points(folder / "points.jsonl")
     asked = _asked(file, axes, kept)
     check_points(asked)
+    _check_fits(asked, read)
     _check_kept(kept, asked)
     made = provenance(command_line())
     place = None if data is None else str(data)
@@ -114,12 +125,25 @@ def sweep(
         if not kept.exists():
             write_text(kept, to_toml(asked, made))
         rows = points.read()
-        _train(asked, points, rows, priced, place, workers, dask, progress)
-        document = _document(asked, rows, priced, made)
+        pricing = Pricing(folder, read, place)
+        _train(asked, points, rows, pricing, workers, dask, progress)
+        document = _document(asked, rows, pricing, made)
         for cost in COSTS:
             with replacing(folder / f"accuracy-{cost}.png") as image:
                 save(document, cost, image)
     return {**document, "points": rows}
+
+
+def _check_fits(asked: Sweep, chip: Chip) -> None:
+    """Refuse a chip that some network of the grid does not fit, before any is trained."""
+    seen = set()
+    for settings in asked.points:
+        config = config_of(settings)
+        assert config.on_chip is not None
+        found = learning_chip(chip, config.on_chip)
+        if found.digest() not in seen:
+            map_network(config.network(), found)
+            seen.add(found.digest())
 
 
 def _check_kept(kept: Path, asked: Sweep) -> None:
@@ -142,8 +166,7 @@ def _train(
     asked: Sweep,
     points: Points,
     rows: list[dict[str, Any]],
-    chip: Chip,
-    data: str | None,
+    pricing: Pricing,
     workers: int | None,
     dask: str | None,
     progress: Progress,
@@ -155,10 +178,14 @@ def _train(
         progress.message(f"Going on: {count - len(left)} of {count} points are done")
     with (
         progress.bar("Training points", count, count - len(left)) as bar,
-        closing(train_points(left, data, workers, dask, progress)) as trained,  # its processes, too
+        # Its processes are closed, too.
+        closing(train_points(left, pricing.data, workers, dask, progress)) as trained,
     ):
-        for row in trained:
-            row = {**row, **_modelled(row, chip)}
+        for point in trained:
+            run = f"points/{sha256(key_of(point.row['settings']).encode()).hexdigest()[:12]}"
+            point.keep(pricing.folder / run, command_line())
+            row = {**point.row, "run": run}
+            row |= pricing.of(row)
             points.append(row)
             rows.append(row)
             name = name_of_point(row["settings"], asked.varied) or "the only point"
@@ -168,13 +195,6 @@ def _train(
                 f"{amount(energy and energy['value'], 'J')}, {row['seconds']:.1f} s"
             )
             bar.advance()
-
-
-def energy_of(row: Mapping[str, Any], chip: Chip) -> Sum:
-    """The marginal energy of a training sample: its events, neuron updates and writes."""
-    counts = {one.name: row[one.field] for one in EVENTS.values() if one.field in COUNTS}
-    found = price(counts, chip)
-    return total(Sum(figure, () if figure else (kind,)) for kind, figure in found.items())
 
 
 def memory_of(settings: Settings) -> int:
@@ -201,17 +221,43 @@ def memory_of(settings: Settings) -> int:
     return -(-bits // 8)
 
 
-def _modelled(row: Mapping[str, Any], chip: Chip) -> dict[str, Any]:
-    """What a point's line holds of a chip."""
-    return {
-        "chip": chip.name,
-        "energy": energy_of(row, chip).to_dict(),
-        "memory_bytes": memory_of(row["settings"]),
-    }
+@dataclass(frozen=True, eq=False)
+class Pricing:
+    """By what points are priced: the sweep's directory, the chip, and where the data set lies."""
+
+    folder: Path
+    chip: Chip
+    data: str | None
+
+    def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What a point's line holds of a chip; as it stands there if it is this chip's already."""
+        digest, run = self.chip.digest(), row.get("run")
+        if row.get("chip_digest") == digest:
+            return {name: row[name] for name in MODELLED}
+        found = Cost(NOT_KEPT, NOT_KEPT)
+        if run is not None and (self.folder / run / "config.toml").exists():
+            found = self.cost_of(RunDirectory(self.folder / run))
+        return {
+            "chip": self.chip.name,
+            "chip_digest": digest,
+            "energy": found.energy.to_dict(),
+            "time": found.seconds.to_dict(),
+            "memory_bytes": memory_of(row["settings"]),
+        }
+
+    def cost_of(self, run: RunDirectory) -> Cost:
+        """What a training sample of a point costs, as ``eqchip report`` of its run says."""
+        replayed = replay(run, self.chip, self._dataset, samples=SAMPLES, threads=1)
+        return costs(replayed, account(replayed), run.metrics()).training
+
+    @cached_property
+    def _dataset(self) -> Dataset:
+        name = read_sweep(self.folder / "sweep.toml").plain["dataset"]
+        return load(name, self.data, progress=False)
 
 
 def _document(
-    sweep: Sweep, rows: list[dict[str, Any]], chip: Chip, provenance: Mapping[str, Any]
+    sweep: Sweep, rows: list[dict[str, Any]], pricing: Pricing, provenance: Mapping[str, Any]
 ) -> dict[str, Any]:
     """All that figures show: points that differ in the seed alone are averaged."""
     by_key = {key_of(row["settings"]): row for row in rows}
@@ -220,7 +266,7 @@ def _document(
         row = by_key[key_of(settings)]
         rest = {name: value for name, value in settings.items() if name != "seed"}
         # Priced anew: the chip may be another one than when the point was trained.
-        groups.setdefault(key_of(rest), []).append({**row, **_modelled(row, chip)})
+        groups.setdefault(key_of(rest), []).append({**row, **pricing.of(row)})
     found = [_averaged(group) for group in groups.values()]
     fronts = {}
     for cost in ("energy", "memory"):
@@ -231,7 +277,7 @@ def _document(
     return {
         "subject": f"{network} on {sweep.plain['dataset']}",
         "statement": COSTS["energy"].foot,
-        "chip": {"name": chip.name, "digest": chip.digest()},
+        "chip": {"name": pricing.chip.name, "digest": pricing.chip.digest()},
         "settings": sweep.plain,
         "axes": sweep.axes,
         "varied": [name for name in sweep.varied if name != "seed"],
@@ -244,22 +290,23 @@ def _document(
 def _averaged(group: list[dict[str, Any]]) -> dict[str, Any]:
     """A row of the figures, from points that differ in the seed alone."""
     errors = [row["validation_error"] for row in group]
-    figures = [row["energy"]["figure"] for row in group]
-    mean = None
-    if all(figures):
-        mean = {
-            **{
-                key: sum(figure[key] for figure in figures) / len(figures)
-                for key in ("low", "value", "high")
-            },
-            "unit": "J",
-        }
     return {
         "settings": {name: value for name, value in group[0]["settings"].items() if name != "seed"},
         "seeds": [row["settings"]["seed"] for row in group],
         "error": sum(errors) / len(errors),
         "errors": errors,
-        "energy": mean,
+        "energy": _mean([row["energy"]["figure"] for row in group]),
+        "time": _mean([row["time"]["figure"] for row in group]),
         "energy_lacks": group[0]["energy"]["lacks"],
         "memory": figure_dict(exactly(group[0]["memory_bytes"], "B")),
     }
+
+
+def _mean(figures: Sequence[Mapping[str, Any] | None]) -> dict[str, Any] | None:
+    """The mean of figures, level by level; None if one is unknown."""
+    known = [figure for figure in figures if figure is not None]
+    if len(known) < len(figures):
+        return None
+    levels = ("low", "value", "high")
+    means = {key: sum(figure[key] for figure in known) / len(known) for key in levels}
+    return {**means, "unit": known[0]["unit"]}

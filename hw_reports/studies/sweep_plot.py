@@ -62,7 +62,7 @@ class Cost(NamedTuple):
 COSTS = {
     "energy": Cost(
         "energy", "J", "Validation error against energy", "energy per training sample, modelled",
-        "modelled: events, updates and writes; without static power, messages and hops",
+        "modelled: mean over the training, static power included",
     ),
     "memory": Cost(
         "memory", "B", "Validation error against memory", "memory of weights, traces and states",

@@ -9,6 +9,7 @@ import optional_packages
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_chip import toy_text
 
 from eqchip.__main__ import main
 from eqchip.emulator import compiling
@@ -32,9 +33,9 @@ from eqchip.emulator.training.sweep_points import (
     missing,
     run_point,
 )
-from eqchip.hw_reports.studies.sweep import energy_of, memory_of
+from eqchip.hw_reports.make import report
+from eqchip.hw_reports.studies.sweep import memory_of
 from eqchip.hw_reports.studies.sweep_plot import COSTS, figure, pareto
-from eqchip.mapping.chip_file.chip import load_chip
 
 TINY = {
     "dataset": "digits", "layers": [64, 16, 10], "epochs": 1, "samples": 200,
@@ -292,15 +293,15 @@ def test_two_processes_do_not_run_one_sweep(tmp_path):
 @pytest.fixture(scope="module")
 def trained():
     point = make_sweep({**TINY, "axes": {}}).points[0]
-    return point, run_point(point)
+    return point, run_point(point).row
 
 
 def test_a_point_is_a_function_of_its_settings(trained):
     point, row = trained
-    again = run_point(dict(point))
+    again = run_point(dict(point)).row
     assert {**again, "seconds": 0} == {**row, "seconds": 0}
     assert json.loads(json.dumps(row)) == row
-    other = run_point({**point, "seed": 1})
+    other = run_point({**point, "seed": 1}).row
     assert other["spikes"] != row["spikes"]
 
 
@@ -310,9 +311,9 @@ def test_a_point_learns_on_its_samples_and_counts_them(trained):
     assert row["weights_attempted"] >= row["weights_applied"]
     clamped, hidden, outputs = row["units_changed"]
     assert clamped == 0 and 0 < hidden <= 16 and 0 < outputs <= 10
-    deaf = run_point({**point, "threshold": 0.1})["units_changed"]
+    deaf = run_point({**point, "threshold": 0.1}).row["units_changed"]
     assert 0 < deaf[1] < hidden and 0 < deaf[2] < outputs
-    longer = run_point({**point, "epochs": 3})
+    longer = run_point({**point, "epochs": 3}).row
     assert longer["samples"] == 600
     assert longer["validation_error"] < 60  # of chance, 90
     # Units of all layers compute every step: 8 free and twice 4 nudged ones.
@@ -328,7 +329,7 @@ def test_the_test_set_is_not_read(trained, monkeypatch):
     point, row = trained
     dataset = sweep_points._dataset("digits", None)
     monkeypatch.setattr(sweep_points, "_dataset", lambda *_: _without_test(dataset))
-    assert run_point(point)["validation_error"] == row["validation_error"]
+    assert run_point(point).row["validation_error"] == row["validation_error"]
 
 
 def _without_test(dataset):
@@ -350,25 +351,6 @@ def test_a_network_that_does_not_fit_is_refused_before_anything_runs():
 
 
 # --- cost ---------------------------------------------------------------------------------
-
-
-def test_energy_is_counts_times_coefficients():
-    chip = load_chip("loihi1-davies")
-    row = {
-        "synaptic_events": 1000.0, "updates_active": 10.0, "updates_inactive": 20.0,
-        "spikes": 10.0, "weights_attempted": 3.0,
-    }  # fmt: skip
-    found = energy_of(row, chip)
-    by_hand = sum(
-        count * chip.energy[kind].si.value
-        for kind, count in (
-            ("synaptic_event", 1000), ("update_active", 10), ("update_inactive", 20),
-            ("weight_update", 3),
-        )
-    )  # fmt: skip
-    assert found.figure.value == pytest.approx(by_hand) and found.lacks == ()
-    assert found.figure.low < found.figure.value < found.figure.high
-    assert energy_of(row, load_chip("loihi1-sanafe")).lacks == ("weight_update",)
 
 
 @pytest.mark.parametrize(
@@ -478,13 +460,19 @@ def test_the_command_end_to_end_and_on_after_a_kill(tmp_path, capsys):
     assert shown.err == ""
     names = {path.name for path in out.iterdir()}
     pictures = {"accuracy-energy.png", "accuracy-memory.png"}
-    assert names == {"sweep.toml", "points.jsonl", ".lock", *pictures}
+    assert names == {"sweep.toml", "points.jsonl", "points", ".lock", *pictures}
     for name in ("accuracy-energy.png", "accuracy-memory.png"):
         assert (out / name).read_bytes().startswith(b"\x89PNG")
     assert len(document["rows"]) == len(document["points"]) == 4
     assert document["varied"] == ["weight_bits", "copies"]
     lines = (out / "points.jsonl").read_text().splitlines(keepends=True)
     assert len(lines) == 4
+
+    # A point is a run, and costs what a report of it says.
+    for row in document["points"]:
+        told = report(out / row["run"], threads=1)["training_cost"]["mean"]
+        assert (row["energy"], row["time"]) == (told["energy"], told["time"])
+        assert row["energy"]["figure"]["value"] > 1e-6  # of static power, most of it
 
     # The third point was being written when the sweep was killed, the fourth not begun.
     (out / "points.jsonl").write_text("".join(lines[:2]) + lines[2][:50])
@@ -507,6 +495,30 @@ def test_the_command_end_to_end_and_on_after_a_kill(tmp_path, capsys):
     priced = json.loads(capsys.readouterr().out)
     assert priced["chip"]["name"] == "loihi2"
     assert (out / "points.jsonl").read_text().splitlines(keepends=True) == kept
+    values = [row["energy"]["value"] for row in priced["rows"]]
+    assert values != [row["energy"]["value"] for row in document["rows"]]
+
+
+def test_a_point_of_an_older_version_has_no_network_and_so_no_price(tmp_path, capsys):
+    sweep = make_sweep({**TINY, "axes": {}})
+    (tmp_path / "sweep.toml").write_text(to_toml(sweep, {}))
+    energy = {"figure": {"low": 1.0, "value": 1.0, "high": 1.0, "unit": "J"}, "lacks": []}
+    row = {**fake(sweep.points[0]), "chip": "loihi1-davies", "energy": energy, "memory_bytes": 1}
+    Points(tmp_path / "points.jsonl").append(row)
+    assert main(["sweep", "--out", str(tmp_path), "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["rows"]
+    assert found["energy"] is None
+    assert found["energy_lacks"] == ["all: the run of the point was not kept"]
+
+
+def test_a_chip_that_the_network_does_not_fit_is_refused_before_anything_is_trained(
+    tmp_path, capsys
+):
+    chip = tmp_path / "small.toml"
+    chip.write_text(toy_text(units=16, per_chip=1))
+    call = ["sweep", "--axis", "seed=0", "--chip", str(chip), "--out", str(tmp_path / "out")]
+    assert main(call) == 2
+    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_seeds_are_averaged(tmp_path, capsys, monkeypatch):
