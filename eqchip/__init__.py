@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from eqchip.api import run as run
     from eqchip.backends.crosscheck_run import crosscheck as crosscheck
     from eqchip.backends.export import export as export
+    from eqchip.backends.nir.read import Imported as Imported
+    from eqchip.backends.nir.read import read_nir as read_nir
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.datasets import Dataset as Dataset
     from eqchip.emulator.data.datasets import load as load
@@ -88,6 +90,7 @@ _PUBLIC = {
     "eqchip.api": ("run",),
     "eqchip.backends.crosscheck_run": ("crosscheck",),
     "eqchip.backends.export": ("export",),
+    "eqchip.backends.nir.read": ("Imported", "read_nir"),
     "eqchip.emulator.activity": ("Activity",),
     "eqchip.emulator.data.datasets": ("Dataset", "load"),
     "eqchip.emulator.description.asynchronous": (

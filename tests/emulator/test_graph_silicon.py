@@ -9,7 +9,7 @@ import pytest
 
 import eqchip as eq
 
-TRACES = Path(__file__).parents[1] / "golden" / "silicon"
+TRACES = Path(__file__).parents[1] / "golden" / "nir"
 FIRES = [461, 511, 711, 761]
 
 
