@@ -54,7 +54,7 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
         "weakest": _weakest(coefficients),
         "shares_kernels": chip.shares_kernels,
         "area": {part: area.model_dump(mode="json") for part, area in chip.area.items()},
-        "rule": None if chip.cores is None else executable(chip, replay.config).to_dict(),
+        "rule": _rule(replay),
     }
 
 
@@ -69,6 +69,14 @@ def _of_barrier(chip: Chip, tiles: int) -> dict[str, float]:
         assert others is not None and whole is not None
         found[f"barrier.{row.active_tiles}"] = others.value / whole.value
     return found
+
+
+def _rule(replay: Replay) -> dict[str, Any] | None:
+    """Whether the chip can run the rule of the run; None of one that nobody would run it on."""
+    chip = replay.chip
+    if chip.cores is None and not chip.capabilities:
+        return None
+    return executable(chip, replay.config).to_dict()
 
 
 def _coefficients(

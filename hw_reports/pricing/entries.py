@@ -24,7 +24,8 @@ from eqchip.hw_reports.pricing.timing import TIME
 from eqchip.hw_reports.pricing.totals import Sum, banded, lacking, total
 from eqchip.mapping import kinds
 from eqchip.mapping.activity.cores import CoreActivity
-from eqchip.mapping.chip_file.chip import Chip, StaticPart
+from eqchip.mapping.chip_file.addresses import StaticPart
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import INFERENCE, PHASES, TRAINING, counts_of
 
 STATIC, MANAGEMENT_POWER = "static", "management_power"  # powers, and no events

@@ -13,7 +13,8 @@ from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.mapping import kinds
-from eqchip.mapping.chip_file.chip import Chip, StaticPart
+from eqchip.mapping.chip_file.addresses import StaticPart
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
 
 JOULE, WATT = "J", "W"

@@ -34,11 +34,11 @@ class Ability:
 ABILITIES: dict[str, Ability] = {
     "neuron_program": Ability("units that run a program of the user's"),
     "step_schedule": Ability("coefficients that change from step to step"),
-    "state_restore": Ability("a way to keep the state of its units and to set it again"),
+    "state_restore": Ability("ways to keep the states of its units and to set them again"),
     "graded_payload": Ability("numbers that a spike carries", "bits"),
     # Bits beside the sign.
-    "third_factor": Ability("a signed number of each receiving unit that learning reads", "bits"),
-    "synapse_tag": Ability("a second number beside each weight that learning writes", "bits"),
+    "third_factor": Ability("signed numbers of receiving units that learning reads", "bits"),
+    "synapse_tag": Ability("second numbers beside weights that learning writes", "bits"),
     "stochastic_rounding": Ability("rounding at random of what learning writes"),
     "weight_exponents": Ability("exponents that weights on a core may have", "exponents"),
 }

@@ -70,7 +70,7 @@ class Verdict:
                 f"whether {self.chip} can run this rule is not known: its file does not speak of "
                 f"{on}"
             )
-        return f"{self.chip} can run this rule: it has {_all_of(self.needs)}"
+        return f"{self.chip} can run this rule: it has what its unit, phases and writes need"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -130,7 +130,7 @@ def _needs(config: Config) -> Iterator[Need]:
     phases = rule_of(learning.rule).phases(1, 1, None, 1.0, learning.split_stream)
     if any(phase.from_free for phase in phases):
         yield Need("state_restore", 1, "a second phase starts from the end of the free one")
-    yield Need("learning", 1, "weights are written on the chip")
+    yield Need("learning", 1, "weights are written there")
     fixed = FixedPoint() if onchip is None else onchip.fixed
     exact = fixed.fraction_bits  # of a potential, or, beside its sign, of a change of one
     if onchip is None:
@@ -164,8 +164,4 @@ def _has(chip: Chip, name: str) -> int | None:
 
 
 def _words(name: str) -> str:
-    return "learning engine" if name == "learning" else ABILITIES[name].has
-
-
-def _all_of(needs: tuple[Need, ...]) -> str:
-    return "; ".join(f"{_words(need.name)} ({need.why})" for need in needs)
+    return "learning on the chip" if name == "learning" else ABILITIES[name].has

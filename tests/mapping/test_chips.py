@@ -36,7 +36,12 @@ BUILT_IN = {
     "loihi1-sanafe",
     "loihi2",
     "truenorth",
+    "truenorth-cores",
     "odin",
+    "spinnaker2",
+    "reckon",
+    "catalyst-n1",
+    "catalyst-n2",
     "cpu-horowitz-45nm",
     "cpu-i7-4960x",
     "gpu-a100-floor",
@@ -603,7 +608,7 @@ def test_an_unknown_name_is_refused_with_those_that_exist():
     with pytest.raises(InputError) as refused:
         load_chip("loihi3")
     text = str(refused.value)
-    assert text.startswith("chip 'loihi3' is unknown; expected one of cpu-horowitz-45nm, ")
+    assert text.startswith("chip 'loihi3' is unknown; expected one of catalyst-n1, ")
     assert all(name in text for name in BUILT_IN) and text.endswith("of a chip file (.toml)")
 
 
@@ -828,6 +833,39 @@ def test_figures_of_ones_own_simulation_are_called_so():
     assert order("fitted") < order("simulated") < order("assumed")
 
 
+# --- chips that are there to be judged ----------------------------------------------------
+
+
+def test_truenorth_holds_what_four_axons_of_one_bit_allow():
+    """A weight of 4 bits takes four axons, and a spike reaches one core."""
+    chip = load_chip("truenorth-cores")
+    assert chip.arithmetic.weight_bits == 4 and chip.cores.units.amount == 256 // 4
+    mapped = map_network(Network.dense([50, 40, 10]), chip)
+    assert len(mapped.parts) == 3
+    with pytest.raises(DoesNotFit, match="needs 74 input axons, 64 allowed"):
+        map_network(Network.dense([64, 100, 10]), chip)
+    same = load_chip("truenorth")
+    assert chip.energy == same.energy and chip.static_power == same.static_power
+    assert not executable(chip, Config()).can
+
+
+@pytest.mark.parametrize("name", ["catalyst-n1", "catalyst-n2", "reckon", "truenorth-cores"])
+def test_what_forbids_the_rule_is_told(name):
+    verdict = executable(load_chip(name), Config())
+    assert verdict.can is False and len(verdict.lacks) >= 2 and not verdict.unstated
+
+
+def test_a_chip_of_processors_can_run_the_rule():
+    assert executable(load_chip("spinnaker2"), Config()).can is True
+    assert executable(load_chip("spinnaker2"), on_chip_config(accumulator_bits=8)).can is True
+
+
+def test_an_energy_that_a_model_needs_may_be_unknown_but_not_left_out():
+    assert "energy.synaptic_event" in load_chip("catalyst-n1").unknown
+    text = refusal({**small(), "energy": {}})
+    assert text.startswith("energy.synaptic_event is missing; expected a table")
+
+
 # --- what a chip can do -------------------------------------------------------------------
 
 
@@ -852,18 +890,18 @@ def test_whether_a_chip_can_run_a_rule_is_read_off_its_file():
         "graded_payload": 24, "third_factor": 12,
     }  # fmt: skip
     yes = executable(parse({**able(**everything), "learning": True}), config)
-    assert yes.can is True and str(yes).startswith("small can run this rule: it has units that")
+    assert yes.can is True and str(yes).startswith("small can run this rule: it has what")
     no = executable(parse({**able(**{**everything, "third_factor": 7}), "learning": True}), config)
     assert no.can is False
     assert no.lacks == (
-        "7 bits, not 12, of a signed number of each receiving unit that learning reads "
+        "7 bits, not 12, of signed numbers of receiving units that learning reads "
         "(a synapse reads how its unit changed)",
     )
     del everything["step_schedule"]
     open_ = executable(parse({**able(**everything), "learning": True}), config)
     assert open_.can is None and "coefficients that change from step to step" in str(open_)
     engine = executable(parse(able(**everything)), config)  # learning = false
-    assert engine.can is False and "no learning engine (" in str(engine)
+    assert engine.can is False and "no learning on the chip (" in str(engine)
 
 
 def on_chip_config(**onchip: Any) -> Config:
