@@ -24,7 +24,8 @@ from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.figures import Coefficient
 from eqchip.mapping.kinds import event
-from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
+from eqchip.mapping.placement.checks import check_unicast, check_whole_fan_in
+from eqchip.mapping.placement.mapped import MappedNetwork
 
 Timing = Literal["simple", "detailed"]
 
@@ -201,6 +202,7 @@ def problem_of(
         Hand over the weights of the network; else all are 0 there (the traffic is the same).
     """
     check_whole_fan_in(mapped, "sanafe")
+    check_unicast(mapped, "sanafe")
     groups = [
         {
             "units": part.units,

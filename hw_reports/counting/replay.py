@@ -36,7 +36,8 @@ from eqchip.hw_reports.counting.samples import (
 )
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.learning import learning_chip
-from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in, map_network
+from eqchip.mapping.placement.checks import check_whole_fan_in
+from eqchip.mapping.placement.mapped import MappedNetwork, map_network
 from eqchip.mapping.placement.wiring import check_kinds
 
 Counted = TypeVar("Counted")

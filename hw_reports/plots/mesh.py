@@ -163,9 +163,12 @@ def _draw_chips(ax: Axes, mapped: MappedNetwork) -> None:
             lw=1.0, ls=(0, (4, 3)),
         )  # fmt: skip
         ax.add_patch(box)
-        # Above the first row of chips; below it between the links that lead from tile to tile.
-        place = {"va": "bottom"} if row == 0 else {"va": "center"}
-        ax.text(left, top - 0.11 * (row == 0), f"chip {chip}", fontsize=8, color="#555555", **place)
+        # Above the first row of chips; of the others within, since links lead from row to row.
+        inside = row > 0
+        ax.text(
+            left + 0.06 * inside, top + (0.015 if inside else -0.11), f"chip {chip}",
+            fontsize=8, color="#555555", va="top" if inside else "bottom",
+        )  # fmt: skip
 
 
 def _draw_links(ax: Axes, mapped: MappedNetwork, traffic: np.ndarray, colours: Any) -> None:
@@ -216,9 +219,10 @@ def _layer_key(figure: Figure, mapped: MappedNetwork) -> None:
         for layer, units in enumerate(sizes)
         for cores in [np.count_nonzero(mapped.layer_of == layer)]
     ]  # fmt: skip
+    title = f"layer; {SUM}: sums for another core" if mapped.gatherers else "layer"
     figure.legend(
         handles=handles, loc="outside lower center", ncols=KEY_COLUMNS, frameon=False,
-        fontsize=8.5, title="layer", title_fontsize=8.5,
+        fontsize=8.5, title=title, title_fontsize=8.5,
     )  # fmt: skip
 
 

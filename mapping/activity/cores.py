@@ -46,7 +46,8 @@ from eqchip.mapping.activity.steps import (
     updates_per_step,
 )
 from eqchip.mapping.activity.writes import WeightUpdates
-from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
+from eqchip.mapping.placement.checks import check_whole_fan_in
+from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.route import DIRECTIONS, Link
 
 

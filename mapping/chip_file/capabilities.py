@@ -40,6 +40,7 @@ ABILITIES: dict[str, Ability] = {
     "third_factor": Ability("signed numbers of receiving units that learning reads", "bits"),
     "synapse_tag": Ability("second numbers beside weights that learning writes", "bits"),
     "stochastic_rounding": Ability("rounding at random of what learning writes"),
+    "multicast": Ability("messages that are copied on their way to several cores"),
     "weight_exponents": Ability("exponents that weights on a core may have", "exponents"),
 }
 

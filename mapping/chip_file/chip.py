@@ -237,6 +237,11 @@ class Chip(Table):
         found = {name: _changed(name, value, change) for name, value in self}
         return self.model_copy(update=found)
 
+    def can(self, ability: str) -> bool:
+        """Whether it has a capability; what its file does not name it lacks."""
+        found = self.capabilities.get(ability)
+        return found is not None and bool(found.value)
+
     @property
     def shares_kernels(self) -> bool:
         """Whether a core keeps each weight of a kernel once, whatever the places it serves."""

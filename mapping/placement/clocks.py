@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,9 +29,13 @@ from eqchip.emulator.errors import InputError, check_number
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.figures import Span
 from eqchip.mapping.kinds import ON_CORES, STAGES, counts_of, event
-from eqchip.mapping.placement.mapped import MappedNetwork, check_whole_fan_in
+from eqchip.mapping.placement.checks import check_whole_fan_in
 from eqchip.mapping.placement.route import EAST, WEST, Direction, Routes
 
+if TYPE_CHECKING:
+    from eqchip.mapping.placement.mapped import MappedNetwork
+
+NOMINAL = 1
 LEVELS = range(3)  # low, nominal, high of a Span
 DIGITS = 12  # decimals of a time in periods; a quantum of the engine is some 1e-6
 HOP_KINDS: dict[Direction, str] = {
@@ -122,7 +126,9 @@ def events_in_a_period(mapped: MappedNetwork, input: InputMode = "spikes") -> di
         updates_active=sent,
         updates_inactive=np.where(injected, 0.0, np.maximum(mapped.units - sent, 0.0)),
         synaptic_events=(spikes[:, None] * mapped.synapses).sum(axis=0),
-        messages_sent=mapped.by_core(messages, axis=0).sum(axis=1),
+        messages_sent=mapped.by_core(spikes * mapped.destinations)
+        if mapped.multicast
+        else mapped.by_core(messages, axis=0).sum(axis=1),
         messages_received=messages.sum(axis=0),
     )
     return counts_of(expected, ON_CORES)
@@ -132,6 +138,16 @@ def _spikes_sent(mapped: MappedNetwork, input: InputMode) -> np.ndarray:
     """Spikes of each bundle in a nominal period that go anywhere, float64, shape (bundles,)."""
     silent = (mapped.layer_of[mapped.core_of] == 0) & (input == "current")
     return np.where(silent | (mapped.destinations == 0), 0.0, mapped.spikes)
+
+
+def busiest_core(mapped: MappedNetwork, input: InputMode = "spikes") -> float:
+    """Nominal seconds of the busiest core in a period; 0.0 where partial sums are not told apart.
+
+    What the chip file does not know takes no time.
+    """
+    if mapped.gatherers:
+        return 0.0
+    return float(busy(events_in_a_period(mapped, input), mapped.chip, NOMINAL).max())
 
 
 def nominal_period(mapped: MappedNetwork, input: InputMode = "spikes") -> Span:

@@ -17,12 +17,19 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.weight_losses import Lost, check_kept, losses
-from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.bundles import bundles_of, checked_rates, sent
+from eqchip.mapping.placement.clocks import busiest_core
 from eqchip.mapping.placement.mesh import Mesh
+from eqchip.mapping.placement.objective import weights_of
 from eqchip.mapping.placement.partition import checked_cores, chips_needed, fitting_parts
-from eqchip.mapping.placement.place import Placement, lower_bound, place, total_hops
+from eqchip.mapping.placement.place import (
+    Placement,
+    check_placement,
+    lower_bound,
+    place,
+    total_cost,
+)
 from eqchip.mapping.placement.route import Routes, hops, routes
 from eqchip.mapping.placement.slices import Gatherer, Partition, payload_bits
 from eqchip.mapping.placement.told import told
@@ -234,17 +241,29 @@ class MappedNetwork:
 
     @cached_property
     def destinations(self) -> np.ndarray:
-        """Messages that one spike of each sender sends: its destination cores, int64."""
-        return np.count_nonzero(self.synapses, axis=1)
+        """Messages that one spike of each sender sends, int64.
+
+        One for each destination core; with multicast one for all of them.
+        """
+        cores = np.count_nonzero(self.synapses, axis=1)
+        return np.minimum(cores, 1) if self.multicast else cores
+
+    @property
+    def multicast(self) -> bool:
+        """Whether a message is copied on its way to several cores."""
+        return self.chip.can("multicast")
 
     @cached_property
     def routes(self) -> Routes:
         """The links that the messages of one spike of each sender cross."""
-        return routes(self.x, self.y, self.synapses > 0, self.core_of, self.mesh)
+        found = routes(self.x, self.y, self.synapses > 0, self.core_of, self.mesh)
+        return found.copied() if self.multicast else found
 
     @cached_property
     def hops_per_spike(self) -> np.ndarray:
         """Hops of all messages of one spike, in each of DIRECTIONS, int64, (senders, 4)."""
+        if self.multicast:
+            return self.routes.crossed @ self.routes.directions
         between = hops(self.x, self.y)[self.core_of]
         return (between * (self.synapses > 0)[..., None]).sum(axis=1)
 
@@ -338,7 +357,7 @@ def map_network(
     *,
     chips: int | None = 1,
     rates: Sequence[float] | None = None,
-    placement: Placement = "optimised",
+    placement: Placement = "hops",
     spread: int = 1,
     strict: bool = False,
     fitted: Partition | None = None,
@@ -354,8 +373,10 @@ def map_network(
     rates : sequence of float, optional
         Spikes per unit and time step, by layer, the input first; they weigh the traffic.
         Default: 1 for every layer.
-    placement : {"optimised", "naive"}
-        Naive: cores in the order of the parts, row by row of tiles.
+    placement : {"hops", "energy", "time", "naive"}
+        What is made small: the hops of messages; their energy on their ways; the time of a step,
+        which the busiest link has a part in. Naive: cores in the order of the parts, row by row
+        of tiles.
     spread : int, default 1
         Split every layer over so many times the fewest cores, as far as it has units: the busiest
         core, which time follows, has less to do; there are more messages.
@@ -380,6 +401,7 @@ def map_network(
     [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
     """
     cores = checked_cores(network, chip, chips, spread)
+    check_placement(placement)
     weighed = checked_rates(rates, len(network.layers))
     found = fitted or fitting_parts(network, chip, chips, spread)
     bundles, synapses = bundles_of(network, found)
@@ -409,26 +431,31 @@ def _placed(unplaced: MappedNetwork, placement: Placement) -> MappedNetwork:
     if unplaced.gatherers:
         traffic = traffic[np.ix_(order, order)]
     sites = np.empty(len(order), np.int64)
-    sites[order] = found = place(traffic, mesh, placement)
+    naive = np.arange(len(order))
+    if placement == "naive":
+        found = naive
+    else:
+        longest = busiest_core(unplaced) if placement == "time" else None
+        found = place(traffic, mesh, weights_of(unplaced.chip, placement), longest)
+    sites[order] = found
+    placed = replace(unplaced, sites=sites)
+    if unplaced.multicast:
+        straight = np.empty_like(sites)
+        straight[order] = naive
+        return replace(placed, hops=_tree_hops(placed, replace(unplaced, sites=straight)))
     hops = Hops(
-        total_hops(traffic, mesh, found),
-        total_hops(traffic, mesh, place(traffic, mesh, "naive")),
+        total_cost(traffic, mesh, found),
+        total_cost(traffic, mesh, naive),
         lower_bound(traffic, mesh),
     )
-    return replace(unplaced, sites=sites, hops=hops)
+    return replace(placed, hops=hops)
 
 
-def check_whole_fan_in(mapped: MappedNetwork, who: str) -> None:
-    """Refuse a network whose fan-in is cut in slices, for whoever knows of no partial sums.
-
-    Raises
-    ------
-    InputError
-        Naming the layers.
-    """
-    if mapped.gatherers:
-        layers = ", ".join(str(k) for k in sorted(mapped.partition.first_slices))
-        raise InputError(
-            f"{who}: on {mapped.chip.name} the fan-in of layers {layers} is cut in slices whose "
-            "partial sums this does not know; expected a chip whose cores take it whole"
-        )
+def _tree_hops(placed: MappedNetwork, naive: MappedNetwork) -> Hops:
+    """Links that messages to many cores cross; at least one to each further tile that they need."""
+    cores = 1 + np.count_nonzero(placed.synapses, axis=1)
+    further = -(-cores // placed.mesh.cores_per_tile) - 1
+    return Hops(
+        *(float(one.link_traffic.sum()) for one in (placed, naive)),
+        float(placed.spikes @ further),
+    )

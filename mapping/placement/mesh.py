@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from eqchip.mapping.chip_file.cores import Cores
+
+
+class Weights(NamedTuple):
+    """What a message costs on its way: a hop along each axis, and a crossing on top of it."""
+
+    east_west: float
+    north_south: float
+    crossing: float
+
+
+HOPS = Weights(1, 1, 0)
 
 
 @dataclass(frozen=True)
@@ -128,6 +140,17 @@ class Mesh:
         """Hops between every two tiles, int64, shape (tiles, tiles)."""
         across = np.abs(self.tile_x[:, None] - self.tile_x)
         return across + np.abs(self.tile_y[:, None] - self.tile_y)
+
+    def costs(self, weights: Weights) -> np.ndarray:
+        """What a message costs between every two tiles, shape (tiles, tiles)."""
+        if weights == HOPS:
+            return self.distances
+        across = np.abs(self.tile_x[:, None] - self.tile_x)
+        down = np.abs(self.tile_y[:, None] - self.tile_y)
+        column, row = self.tile_x // self.tiles_x, self.tile_y // self.tiles_y
+        crossed = np.abs(column[:, None] - column) + np.abs(row[:, None] - row)
+        found: np.ndarray = weights.east_west * across + weights.north_south * down
+        return found + weights.crossing * crossed
 
 
 def _columns(chips: int, most: int, tiles_x: int, tiles_y: int) -> int:

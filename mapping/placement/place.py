@@ -1,13 +1,18 @@
 """Placement: which core of the mesh each part stands on, so that messages travel little.
 
-The cost of a placement is the number of hops per time step: the sum, over every two parts,
-of the traffic from one to the other (messages per step) times the hops between their tiles.
-To find the least is the quadratic assignment problem, which nobody solves exactly at this
-size. A greedy start, the naive one and some drawn with fixed seeds are improved by moves and
-swaps until none helps; :func:`lower_bound` says how much might be left.
+The cost of a placement is what its messages cost per time step: the sum, over every two parts, of
+the traffic from one to the other (messages per step) times the cost of the way between their tiles:
+hops, or their energy or time on the chip (:mod:`eqchip.mapping.placement.objective`). To find the
+least is the quadratic assignment problem, which nobody solves exactly at this size. A greedy start,
+the naive one and some drawn with fixed seeds are improved by moves and swaps until none helps;
+:func:`lower_bound` says of hops how much might be left.
 
 Of more than LARGE parts, each first gets its chip, by its place in the chain of layers, and is
 then moved within its own chip and the ones next to it.
+
+The time of a step follows the busiest core, wherever it stands, or the busiest link. So a placement
+by time is one by the time of ways, and then parts move and swap off the busiest link until it takes
+no longer than the busiest core, or nothing helps (:mod:`eqchip.mapping.placement.busiest`).
 """
 
 from __future__ import annotations
@@ -18,18 +23,37 @@ from typing import Literal, get_args
 import numpy as np
 
 from eqchip.emulator.errors import InputError
-from eqchip.mapping.placement.mesh import Mesh
+from eqchip.mapping.placement.busiest import busiest_link, relieved
+from eqchip.mapping.placement.mesh import HOPS, Mesh, Weights
 
-Placement = Literal["optimised", "naive"]
+Placement = Literal["hops", "energy", "time", "naive"]
 # The search counts in whole numbers up to this, so that sums are exact in float64 and the
 # result does not depend on their order; the cost itself is taken from the real traffic.
 FINEST = 2**20
+FINEST_WEIGHT = 1000
 RANDOM_STARTS = 8  # besides the greedy and the naive one; more rarely find better
 LARGE = 512  # parts; with more, starts drawn at random end worse than the order of the layers
 
 
-def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -> np.ndarray:
-    """The site of every part, int64, shape (parts,).
+def check_placement(placement: str) -> None:
+    """Refuse a placement that nobody knows.
+
+    Raises
+    ------
+    InputError
+    """
+    if placement not in get_args(Placement):
+        known = ", ".join(get_args(Placement))
+        raise InputError(f"placement is {placement!r}; expected one of {known}")
+
+
+def place(
+    traffic: np.ndarray,
+    mesh: Mesh,
+    weights: Weights = HOPS,
+    longest: float | None = None,
+) -> np.ndarray:
+    """The site of every part, int64, shape (parts,); its messages never cost more than naive ones.
 
     Parameters
     ----------
@@ -37,37 +61,56 @@ def place(traffic: np.ndarray, mesh: Mesh, placement: Placement = "optimised") -
         ``[p, c]``: messages per time step from part p to part c; none to itself.
     mesh : Mesh
         With at least as many sites as there are parts.
-    placement : {"optimised", "naive"}
-        Naive: part p on site p. Optimised never has more hops.
-
-    Raises
-    ------
-    InputError
-        For an unknown placement.
+    weights : Weights
+        Of what a message costs on its way.
+    longest : float, optional
+        What the messages over a link may cost: the placement whose busiest link exceeds it least,
+        then the cheapest, and parts leave that link as long as it exceeds it. Default: links do
+        not matter.
     """
-    if placement not in get_args(Placement):
-        known = ", ".join(get_args(Placement))
-        raise InputError(f"placement is {placement!r}; expected one of {known}")
     naive = np.arange(len(traffic))
-    if placement == "naive":
-        return naive
+    whole = whole_weights(weights)
+    costs = mesh.costs(whole)
     flows, straight = _whole_flows(traffic), mesh.tile_of_site[naive]
     if len(traffic) > LARGE:
-        improved, starts = _improved_by_chips, [straight, *_chains(len(traffic), mesh)]
+        improved, starts = _improved_by_chips, list(_chains(len(traffic), mesh))
     else:
         improved = _improved
-        starts = [straight, _greedy(flows, mesh), *_random(len(traffic), mesh)]
-    found = [naive, *(_sites(improved(start, flows, mesh), mesh) for start in starts)]
-    return min(found, key=lambda sites: total_hops(traffic, mesh, sites))
+        starts = [straight, _greedy(flows, mesh, costs), *_random(len(traffic), mesh)]
+    found = [naive, *(_sites(improved(start, flows, mesh, costs), mesh) for start in starts)]
+    real = mesh.costs(weights)
+
+    def worth(sites: np.ndarray) -> tuple[float, float]:
+        tiles, busy = mesh.tile_of_site[sites], 0.0
+        if longest is not None:
+            busy = max(busiest_link(tiles, traffic, mesh, weights), longest)
+        return busy, _cost(traffic, real, tiles)
+
+    best = min(found, key=worth)
+    if longest is None:
+        return best
+    return _sites(relieved(mesh.tile_of_site[best], traffic, mesh, weights, longest), mesh)
 
 
-def total_hops(traffic: np.ndarray, mesh: Mesh, sites: np.ndarray) -> float:
-    """Hops per time step of a placement."""
-    tiles = mesh.tile_of_site[sites]
+def whole_weights(weights: Weights) -> Weights:
+    """The same in proportion, in whole numbers up to FINEST_WEIGHT; of hops, 1."""
+    if weights == HOPS:
+        return weights
+    return Weights(*(round(FINEST_WEIGHT * one / max(weights)) for one in weights))
+
+
+def total_cost(
+    traffic: np.ndarray, mesh: Mesh, sites: np.ndarray, weights: Weights = HOPS
+) -> float:
+    """What the messages of a time step cost on their ways; hops by default."""
+    return _cost(traffic, mesh.costs(weights), mesh.tile_of_site[sites])
+
+
+def _cost(traffic: np.ndarray, costs: np.ndarray, tiles: np.ndarray) -> float:
     if len(traffic) <= LARGE:
-        return float((traffic * mesh.distances[np.ix_(tiles, tiles)]).sum())
+        return float((traffic * costs[np.ix_(tiles, tiles)]).sum())
     sources, targets = np.nonzero(traffic)  # of large networks few; the order of sums is another
-    return float((traffic[sources, targets] * mesh.distances[tiles[sources], tiles[targets]]).sum())
+    return float((traffic[sources, targets] * costs[tiles[sources], tiles[targets]]).sum())
 
 
 def lower_bound(traffic: np.ndarray, mesh: Mesh) -> float:
@@ -130,9 +173,9 @@ def _room(mesh: Mesh) -> np.ndarray:
     return np.bincount(mesh.tile_of_site, minlength=mesh.tiles)
 
 
-def _greedy(flows: np.ndarray, mesh: Mesh) -> np.ndarray:
+def _greedy(flows: np.ndarray, mesh: Mesh, costs: np.ndarray) -> np.ndarray:
     """A tile for every part: the one with most traffic to those placed comes next, nearest."""
-    distances, room = mesh.distances.astype(np.float64), _room(mesh)
+    distances, room = costs.astype(np.float64), _room(mesh)
     tiles = np.full(len(flows), -1)
     to_placed, total = np.zeros(len(flows)), flows.sum(axis=1)
     cost = np.zeros((len(flows), mesh.tiles))
@@ -159,24 +202,30 @@ def _random(parts: int, mesh: Mesh) -> Iterator[np.ndarray]:
 def _chains(parts: int, mesh: Mesh) -> Iterator[np.ndarray]:
     """Tiles in orders in which layers that follow one another stand side by side.
 
-    Column by column over all chips; and, where chips stand in several rows, to and fro: chip
-    after chip, every other row of chips backwards, the tiles of a chip column by column.
+    Chips in a row: as they are numbered, and column by column over all of them. In several rows:
+    along the rows to and fro, the tiles of a row of chips column by column; and likewise along
+    the columns of chips.
     """
     tiles = mesh.tile_of_site
     x, y = mesh.tile_x[tiles], mesh.tile_y[tiles]
-    yield tiles[np.lexsort((y, x))][:parts]
-    row = mesh.chip_of_site // mesh.across
-    if row.any():
-        forth = np.where(row % 2, mesh.width - 1 - x, x)
-        yield tiles[np.lexsort((y, forth, row))][:parts]
+    row, column = mesh.chip_of_site // mesh.across, mesh.chip_of_site % mesh.across
+    if not row.any():
+        yield tiles[:parts]
+        yield tiles[np.lexsort((y, x))][:parts]
+        return
+    east, south = np.where(row % 2, -x, x), np.where(column % 2, -y, y)
+    yield tiles[np.lexsort((y, east, row))][:parts]
+    yield tiles[np.lexsort((x, south, column))][:parts]
 
 
-def _improved(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
-    """Give each part in turn its best move or swap, until none makes fewer hops."""
-    return _settled(tiles, flows, mesh, np.arange(mesh.tiles))
+def _improved(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, costs: np.ndarray) -> np.ndarray:
+    """Give each part in turn its best move or swap, until none costs less."""
+    return _settled(tiles, flows, mesh, costs, np.arange(mesh.tiles))
 
 
-def _improved_by_chips(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.ndarray:
+def _improved_by_chips(
+    tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, costs: np.ndarray
+) -> np.ndarray:
     """The same within every two neighbouring chips, one pair after the other, until none helps.
 
     The parts on all other chips stay where they are, and pull.
@@ -186,24 +235,26 @@ def _improved_by_chips(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh) -> np.n
         before = tiles
         for pair in mesh.neighbours:
             ground = np.concatenate([chip * len(of_chip) + of_chip for chip in pair])
-            tiles = _settled(tiles, flows, mesh, ground)
+            tiles = _settled(tiles, flows, mesh, costs, ground)
     return tiles
 
 
-def _settled(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, ground: np.ndarray) -> np.ndarray:
+def _settled(
+    tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, costs: np.ndarray, ground: np.ndarray
+) -> np.ndarray:
     """Improve the parts that stand on some tiles, and keep them there; the others stay."""
     inside = np.flatnonzero(np.isin(tiles, ground))
     local = np.searchsorted(ground, tiles[inside])  # tiles by their place in `ground`
     linked = np.flatnonzero(flows[inside].any(axis=0))
-    to_ground = mesh.distances[np.ix_(tiles[linked], ground)].astype(np.float64)
-    cost = flows[np.ix_(inside, linked)] @ to_ground  # [p, tile]: hops of part p, were it there
+    to_ground = costs[np.ix_(tiles[linked], ground)].astype(np.float64)
+    cost = flows[np.ix_(inside, linked)] @ to_ground  # [p, tile]: cost of part p, were it there
     room = _room(mesh)[ground] - np.bincount(local, minlength=len(ground))
     _descend(
         local,
         cost,
         room,
         flows[np.ix_(inside, inside)],
-        mesh.distances[np.ix_(ground, ground)].astype(np.float64),
+        costs[np.ix_(ground, ground)].astype(np.float64),
     )
     found = tiles.copy()
     found[inside] = ground[local]
@@ -213,9 +264,9 @@ def _settled(tiles: np.ndarray, flows: np.ndarray, mesh: Mesh, ground: np.ndarra
 def _descend(
     tiles: np.ndarray, cost: np.ndarray, room: np.ndarray, flows: np.ndarray, distances: np.ndarray
 ) -> None:
-    """Give each part in turn its best move or swap, until none makes fewer hops; in place.
+    """Give each part in turn its best move or swap, until none costs less; in place.
 
-    ``cost[p, tile]``, the hops of part p were it on the tile, is kept true: a part that moves
+    ``cost[p, tile]``, what part p costs were it on the tile, is kept true: a part that moves
     changes it for its partners alone.
     """
     parts = np.arange(len(tiles))

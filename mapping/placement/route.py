@@ -1,7 +1,8 @@
 """XY routing: the links that a message crosses.
 
 A message goes along x until it stands in the column of its destination, then along y. It is
-sent once for every destination core: nothing is copied on the way.
+sent once for every destination core; or, on a chip with multicast, once for all of them, and is
+copied where their ways part: those of one sender make a tree, whose links it crosses once each.
 """
 
 from __future__ import annotations
@@ -81,10 +82,19 @@ class Routes(NamedTuple):
     crossing: np.ndarray
 
     @property
-    def crossings(self) -> np.ndarray:
-        """Of each link, 1 in its direction if it leads to another chip, int64, (links, 4)."""
+    def directions(self) -> np.ndarray:
+        """Of each link, 1 in its direction, int64, shape (links, 4)."""
         way = np.array([DIRECTIONS.index(link.direction) for link in self.links], np.int64)
-        return (way[:, None] == np.arange(len(DIRECTIONS))) * self.crossing[:, None].astype(int)
+        return (way[:, None] == np.arange(len(DIRECTIONS))).astype(np.int64)
+
+    @property
+    def crossings(self) -> np.ndarray:
+        """The same of links to another chip alone."""
+        return self.directions * self.crossing[:, None]
+
+    def copied(self) -> Routes:
+        """As one message takes them to all of its destinations: each link once."""
+        return self._replace(crossed=np.minimum(self.crossed, 1))
 
 
 def routes(

@@ -15,11 +15,14 @@ from eqchip.mapping.placement.mapped import MappedNetwork
 BITS = {"synapse_memory"}  # the resources that are counted in bits
 
 
-def small_chip(*, copies: int = 2, payload: int | None = None, **limits: int | None) -> Chip:
+def small_chip(
+    *, copies: int = 2, payload: int | None = None, multicast: bool = False, **limits: int | None
+) -> Chip:
     """Loihi with other limits: ``units=5``, ``synapse_memory`` in bits, ``tiles_x=2``.
 
     Cores per chip follow from the mesh unless they are given; chips stand in a row unless
-    ``chips_x`` is. With a ``payload`` of so many bits the chip adds partial sums.
+    ``chips_x`` is. With a ``payload`` of so many bits the chip adds partial sums; with
+    ``multicast`` it copies messages on their way.
     """
     chip = load_chip("loihi1-davies")
     assert chip.cores is not None
@@ -37,9 +40,10 @@ def small_chip(*, copies: int = 2, payload: int | None = None, **limits: int | N
         changed[name] = limit.model_copy(update={"value": value, "unit": unit})
     cores = chip.cores.model_copy(update=changed)
     can = dict(chip.capabilities)
-    if payload is not None:
-        told = {"source": "a test", "status": "assumed", "confidence": "D"}
-        can["graded_payload"] = Capability(value=payload, **told)
+    for name, value in (("graded_payload", payload), ("multicast", multicast or None)):
+        if value is not None:
+            told = {"source": "a test", "status": "assumed", "confidence": "D"}
+            can[name] = Capability(value=value, **told)
     update = {"name": "small", "cores": cores, "copies": copies, "capabilities": can}
     return chip.model_copy(update=update)
 

@@ -252,7 +252,7 @@ def test_a_network_spills_over_chips_if_asked():
         ({"rates": [1, 1]}, ["rates", "(2,)", "(3,)"]),
         ({"rates": [1, -1, 1]}, ["rates", "-1"]),
         ({"rates": [1, float("nan"), 1]}, ["rates", "nan"]),
-        ({"placement": "best"}, ["'best'", "optimised, naive"]),
+        ({"placement": "best"}, ["'best'", "hops, energy, time, naive"]),
     ],
 )
 def test_wrong_arguments_are_refused_in_one_line(arguments, words):

@@ -10,11 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_chips import dense, small_chip
 
+from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement import place as placing
+from eqchip.mapping.placement.busiest import busiest_link
+from eqchip.mapping.placement.clocks import busiest_core, link_seconds
 from eqchip.mapping.placement.mapped import map_network
-from eqchip.mapping.placement.mesh import Mesh
-from eqchip.mapping.placement.place import lower_bound, place, total_hops
+from eqchip.mapping.placement.mesh import HOPS, Mesh, Weights
+from eqchip.mapping.placement.objective import weights_of
+from eqchip.mapping.placement.place import lower_bound, place, total_cost
 from eqchip.mapping.placement.route import DIRECTIONS, Link, hops, route, routes
 
 # --- the mesh -----------------------------------------------------------------------------
@@ -28,6 +32,46 @@ def test_sites_go_chip_by_chip_and_row_by_row():
     x, y = mesh.tile_x[mesh.tile_of_site], mesh.tile_y[mesh.tile_of_site]
     assert x.tolist() == [0, 0, 1, 1, 0, 0, 1, 2, 2, 3, 3, 2, 2, 3]
     assert y.tolist() == [0, 0, 0, 0, 1, 1, 1] * 2
+
+
+def test_chips_in_rows_by_hand():
+    # Five chips of 2 x 1 tiles, two in a row: the last row has one, and two free tiles beside it.
+    mesh = Mesh(chips=5, tiles_x=2, tiles_y=1, cores_per_tile=1, cores_per_chip=2, chips_x=2)
+    assert (mesh.across, mesh.width, mesh.height, mesh.sites) == (2, 4, 3, 10)
+    assert mesh.tile_x.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+    assert mesh.tile_y.tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    assert [mesh.corner(chip) for chip in range(5)] == [(0, 0), (2, 0), (0, 1), (2, 1), (0, 2)]
+    assert mesh.neighbours == [(0, 1), (0, 2), (1, 3), (2, 3), (2, 4)]
+    # From the first tile to the last: three columns or one, and two rows; crossings along both.
+    assert mesh.distances[3, 8] == 3 + 2
+    weights = Weights(3.0, 4.0, 10.0)
+    assert mesh.costs(weights)[3, 8] == 3 * 3.0 + 2 * 4.0 + (1 + 2) * 10.0
+    assert mesh.costs(HOPS) is mesh.distances
+
+
+@pytest.mark.parametrize(
+    ("most", "chips", "across"), [(4, 1, 1), (4, 2, 1), (4, 4, 1), (4, 9, 2), (1, 9, 1), (4, 80, 4)]
+)
+def test_chips_stand_in_the_most_compact_rectangle(most, chips, across):
+    # Of 8 x 4 tiles each: the sides are shortest together; of equals, the one of fewer columns.
+    cores = small_chip(chips_x=most).cores
+    mesh = Mesh.of(cores, chips)
+    assert mesh.across == across
+    sides = [c * 8 + -(-chips // c) * 4 for c in range(1, min(most, chips) + 1)]
+    assert mesh.width + mesh.height == min(sides)
+    assert Mesh.of(small_chip().cores, chips).across == chips
+
+
+def test_crossings_are_counted_by_direction_on_chips_in_rows():
+    # Four chips of one core, two in a row; core 0 talks to core 3: east, then south.
+    mesh = Mesh(chips=4, tiles_x=1, tiles_y=1, cores_per_tile=1, cores_per_chip=1, chips_x=2)
+    x, y = mesh.tile_x, mesh.tile_y
+    sends = np.zeros((4, 4), bool)
+    sends[0, 3] = sends[3, 0] = sends[1, 2] = True
+    found = routes(x, y, sends, np.arange(4), mesh)
+    assert (found.crossed @ found.crossings).tolist() == [
+        [1, 0, 0, 1], [0, 1, 0, 1], [0, 0, 0, 0], [0, 1, 1, 0],
+    ]  # fmt: skip
 
 
 # --- routes -------------------------------------------------------------------------------
@@ -78,7 +122,7 @@ def test_links_and_hops_are_those_of_the_routes_one_by_one(tiles, seed, tiles_x,
 
 def best_by_trying_all(traffic: np.ndarray, mesh: Mesh) -> float:
     orders = itertools.permutations(range(mesh.sites), len(traffic))
-    return min(total_hops(traffic, mesh, np.array(sites)) for sites in orders)
+    return min(total_cost(traffic, mesh, np.array(sites)) for sites in orders)
 
 
 def random_traffic(seed: int, parts: int) -> np.ndarray:
@@ -102,8 +146,8 @@ def random_traffic(seed: int, parts: int) -> np.ndarray:
 def test_bound_best_optimised_and_naive_stand_in_this_order(seed, parts, shape):
     mesh, traffic = Mesh(*shape), random_traffic(seed, parts)
     best = best_by_trying_all(traffic, mesh)
-    placed = total_hops(traffic, mesh, place(traffic, mesh))
-    naive = total_hops(traffic, mesh, np.arange(parts))
+    placed = total_cost(traffic, mesh, place(traffic, mesh))
+    naive = total_cost(traffic, mesh, np.arange(parts))
     rounding = 1e-9 * (1 + naive)
     assert lower_bound(traffic, mesh) <= best + rounding
     assert best <= placed + rounding
@@ -116,8 +160,8 @@ def test_the_bound_is_reached_where_parts_do_not_compete():
     traffic = np.zeros((5, 5))
     traffic[2, [0, 1, 3, 4]] = [1.0, 2.0, 3.0, 4.0]
     assert lower_bound(traffic, mesh) == 10.0
-    assert total_hops(traffic, mesh, place(traffic, mesh)) == 10.0
-    assert total_hops(traffic, mesh, place(traffic, mesh, "naive")) > 10.0
+    assert total_cost(traffic, mesh, place(traffic, mesh)) == 10.0
+    assert total_cost(traffic, mesh, np.arange(len(traffic))) > 10.0
 
 
 def test_the_bound_counts_near_sites_by_hand():
@@ -136,6 +180,101 @@ def test_a_placement_uses_every_site_once_and_is_repeated(seed, parts, chips):
     sites = place(traffic, mesh)
     assert len(set(sites.tolist())) == parts and 0 <= sites.min() <= sites.max() < mesh.sites
     np.testing.assert_array_equal(sites, place(traffic.copy(), mesh))
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 5),
+    st.sampled_from([(1, 3, 2, 1, 6), (4, 1, 1, 2, 2, 2), (3, 1, 2, 1, 2, 2)]),
+    st.sampled_from([Weights(3, 4, 0), Weights(1, 5, 20), Weights(2e-12, 1e-12, 5e-12)]),
+)
+def test_a_placement_by_any_weights_is_between_the_best_and_the_naive_one(
+    seed, parts, shape, weights
+):
+    mesh, traffic = Mesh(*shape), random_traffic(seed, parts)
+    orders = itertools.permutations(range(mesh.sites), parts)
+    best = min(total_cost(traffic, mesh, np.array(sites), weights) for sites in orders)
+    placed = total_cost(traffic, mesh, place(traffic, mesh, weights), weights)
+    naive = total_cost(traffic, mesh, np.arange(parts), weights)
+    assert best <= placed * (1 + 1e-9) <= naive * (1 + 2e-9)
+
+
+def test_energy_prefers_the_cheaper_axis():
+    # Two cores on a mesh of 2 x 2, one a tile, and a third that talks to both: it stands where both
+    # ways are a hop; by weights, the busier partner is east or west of it.
+    mesh, traffic = Mesh(1, 2, 2, 1, 4), np.zeros((3, 3))
+    traffic[0, 1:] = [5.0, 1.0]
+    for weights, axis in ((Weights(3, 4, 0), mesh.tile_y), (Weights(4, 3, 0), mesh.tile_x)):
+        sites = place(traffic, mesh, weights)
+        assert axis[sites[0]] == axis[sites[1]] and axis[sites[0]] != axis[sites[2]]
+        assert total_cost(traffic, mesh, sites, weights) == 5 * 3 + 4
+
+
+def test_a_crossing_is_avoided_if_it_costs_and_not_if_it_does_not():
+    # Chips of two tiles with a core each, side by side: the two parts that talk stand on one.
+    mesh, traffic = Mesh(2, 2, 1, 1, 2), np.zeros((4, 4))
+    traffic[0, 1], traffic[1, 2], traffic[2, 3] = 1.0, 3.0, 1.0
+    sites = place(traffic, mesh, Weights(1, 1, 9))
+    assert mesh.chip_of_site[sites[1]] == mesh.chip_of_site[sites[2]]
+    assert total_cost(traffic, mesh, sites, Weights(1, 1, 9)) < total_cost(
+        traffic, mesh, place(traffic, mesh), Weights(1, 1, 9)
+    )
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 11), st.integers(1, 4))
+def test_the_busiest_link_is_that_of_the_routes(seed, parts, chips):
+    mesh, traffic = Mesh(chips, 3, 2, 2, 11, 2), random_traffic(seed, parts)
+    weights = Weights(4.1, 6.5, 2.0)
+    sites = np.random.default_rng(seed).permutation(mesh.sites)[:parts]
+    loads: dict[Link, float] = {}
+    tiles = mesh.tile_of_site[sites]
+    ends = list(zip(mesh.tile_x[tiles].tolist(), mesh.tile_y[tiles].tolist(), strict=True))
+    for p, c in np.argwhere(traffic).tolist():
+        for link in route(ends[p], ends[c]):
+            along = weights.east_west if link.direction in ("east", "west") else weights.north_south
+            each = along + weights.crossing * link.crosses(3, 2)
+            loads[link] = loads.get(link, 0.0) + each * traffic[p, c]
+    found = busiest_link(tiles, traffic, mesh, weights)
+    np.testing.assert_allclose(found, max(loads.values(), default=0.0), rtol=1e-12)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 12))
+def test_relief_ends_with_a_link_that_is_no_busier_and_every_part_on_a_site_of_its_own(seed, parts):
+    mesh, traffic = Mesh(2, 3, 2, 2, 11), random_traffic(seed, parts)
+    weights = Weights(1.0, 1.5, 0.0)
+    before, after = place(traffic, mesh, weights), place(traffic, mesh, weights, 0.0)
+    assert len(set(after.tolist())) == parts
+    busy = [busiest_link(mesh.tile_of_site[one], traffic, mesh, weights) for one in (before, after)]
+    assert busy[1] <= busy[0] * (1 + 1e-9)
+    np.testing.assert_array_equal(after, place(traffic.copy(), mesh, weights, 0.0))
+    # Where no link exceeds what it may, nothing is given up for it.
+    np.testing.assert_array_equal(place(traffic, mesh, weights, busy[0] + 1), before)
+
+
+def test_a_placement_by_time_takes_the_links_off_the_critical_path():
+    # Split so far that the busiest link of the fewest hops has more to do than the busiest core.
+    chip, rates = load_chip("loihi1-davies"), [0.1] * 3
+    mapped = {
+        way: map_network(dense(784, 500, 10), chip, rates=rates, spread=16, placement=way)
+        for way in ("hops", "time")
+    }
+    core = busiest_core(mapped["hops"])
+    link = {
+        way: float((one.link_traffic * link_seconds(one.routes, chip, 1)).max())
+        for way, one in mapped.items()
+    }
+    assert link["hops"] > 1.5 * core and link["time"] < 0.7 * link["hops"]
+    assert mapped["time"].hops.placed >= mapped["hops"].hops.placed
+
+
+def test_weights_are_those_of_the_chip_file_and_lacking_ones_are_named():
+    chip = load_chip("loihi1-davies")
+    assert weights_of(chip, "hops") == HOPS
+    assert weights_of(chip, "time") == pytest.approx((4.1e-9, 6.5e-9, 0.0))
+    without = {kind: one for kind, one in chip.time.items() if kind != "hop_north_south"}
+    lacking = chip.model_copy(update={"time": without})
+    with pytest.raises(InputError, match=r"has no time\.hop_north_south; expected hops or naive"):
+        map_network(dense(784, 500, 10), lacking, placement="time")
 
 
 def test_silent_networks_are_placed_as_well():
@@ -203,7 +342,7 @@ def test_costs_kept_true_from_move_to_move_find_what_costs_summed_anew_find(seed
     mesh = Mesh(chips, 3, 2, 2, 11)
     flows = placing._whole_flows(random_traffic(seed, parts))
     start = mesh.tile_of_site[np.random.default_rng(seed).permutation(mesh.sites)[:parts]]
-    found = placing._improved(start, flows, mesh)
+    found = placing._improved(start, flows, mesh, mesh.distances)
     np.testing.assert_array_equal(found, improved_by_recomputing(start, flows, mesh))
 
 
@@ -228,14 +367,14 @@ def test_after_all_moves_the_table_holds_the_cost_of_every_part_on_every_tile(se
 def test_large_networks_have_the_same_hops_and_bound_and_sites_of_their_own(seed, parts, chips):
     mesh, traffic = Mesh(chips, 4, 2, 4, 30), random_traffic(seed, parts)
     sites = np.random.default_rng(seed).permutation(mesh.sites)[:parts]
-    small = total_hops(traffic, mesh, sites), lower_bound(traffic, mesh)
+    small = total_cost(traffic, mesh, sites), lower_bound(traffic, mesh)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(placing, "LARGE", 0)
-        large = total_hops(traffic, mesh, sites), lower_bound(traffic, mesh)
+        large = total_cost(traffic, mesh, sites), lower_bound(traffic, mesh)
         placed = place(traffic, mesh)
     np.testing.assert_allclose(large, small, rtol=1e-12, atol=1e-12)
     assert len(set(placed.tolist())) == parts and 0 <= placed.min() <= placed.max() < mesh.sites
-    hops, naive = (total_hops(traffic, mesh, one) for one in (placed, np.arange(parts)))
+    hops, naive = (total_cost(traffic, mesh, one) for one in (placed, np.arange(parts)))
     assert lower_bound(traffic, mesh) - 1e-9 <= hops <= naive + 1e-9
 
 
@@ -244,8 +383,8 @@ def test_a_chain_on_several_chips_is_placed_as_well_chip_by_chip_as_all_at_once(
     layer = np.repeat(np.arange(20), 17)
     traffic = 60.0 * (np.abs(layer[:, None] - layer) == 1)
     mesh = Mesh(3, 8, 4, 4, 128)
-    at_once = total_hops(traffic, mesh, place(traffic, mesh))
+    at_once = total_cost(traffic, mesh, place(traffic, mesh))
     monkeypatch.setattr(placing, "LARGE", 300)
-    by_chips = total_hops(traffic, mesh, place(traffic, mesh))
+    by_chips = total_cost(traffic, mesh, place(traffic, mesh))
     assert by_chips <= 1.02 * at_once
-    assert by_chips < 0.8 * total_hops(traffic, mesh, np.arange(340))
+    assert by_chips < 0.8 * total_cost(traffic, mesh, np.arange(340))
