@@ -66,6 +66,23 @@ def _classified(replay: Document) -> str:
     )
 
 
+def lost(document: Document) -> list[str]:
+    """How many weights the codes of the chip lose, and in which connections most of them."""
+    found = document["replay"]["lost"] or ()
+    told = []
+    for what, words in (("vanished", "become 0"), ("clipped", "are clipped")):
+        of = [
+            f"{one[what]:,} of {one['weights']:,} in connection {one['connection']}"
+            for one in found
+            if one[what]
+        ]
+        if of:
+            told.append(f"{', '.join(of)} {words}")
+    if not told:
+        return []
+    return [f"Of the weights other than 0, in codes of {found[0]['bits']} bits: {'; '.join(told)}."]
+
+
 def cost(document: Document) -> list[str]:
     """What learning from a sample costs: the mean over the training, beside the last epoch."""
     found, last = document["training_cost"]["mean"], document["training_cost"]["last_epoch"]
@@ -142,5 +159,5 @@ def moving(document: Document) -> list[str]:
 
 # In the order in which they are read.
 ABOUT: tuple[Callable[[Document], list[str]], ...] = (
-    modelled, error, cost, static, prices, moving,
+    modelled, error, lost, cost, static, prices, moving,
 )  # fmt: skip

@@ -25,7 +25,15 @@ def section(replay: Replay) -> dict[str, Any]:
         "saturations": sum(int(counts.sum()) for counts in saturated),
         "notes": list(replay.notes),
         "stored_bits": fixed.weight_bits,
+        "lost": _lost(replay),
     }
+
+
+def _lost(replay: Replay) -> list[dict[str, Any]] | None:
+    """Of each connection, what its weights lost when they became codes; None: there are none."""
+    if replay.mapped is None or replay.precision != "chip":
+        return None
+    return [{"connection": k, **one._asdict()} for k, one in enumerate(replay.mapped.lost, start=1)]
 
 
 def phases(replay: Replay) -> list[dict[str, Any]]:

@@ -107,6 +107,8 @@ def energy_by_kind(document: Document) -> PageTable:
         training, share = groups["training"], NONE
         if training and whole and whole["value"]:
             share = percent(training["value"] / whole["value"], 1)
+            if kind in why and not training["high"]:
+                share = UNKNOWN  # what is known of it is 0
         cells = [
             number(NONE) if entry is None else figure_cell(entry["figure"]) for entry in entries
         ]

@@ -25,6 +25,9 @@ from eqchip.hw_reports.page.cells import layers_text
 Document = Mapping[str, Any]
 
 
+MOST_NAMED = 2  # unknown terms that a card names
+
+
 class Card(NamedTuple):
     """A figure to be seen from afar.
 
@@ -52,7 +55,12 @@ class Card(NamedTuple):
 def card(label: str, value: Mapping[str, Any] | None, note: str = "") -> Card:
     """A card of a total."""
     figure = value["figure"] if value else None
-    lower = f"at least: {lacking(value)}" if figure and lacking(value) else ""
+    lower = ""
+    if value and figure and value["lacks"]:
+        terms = len(value["lacks"])
+        lower = f"at least: {lacking(value)}"
+        if terms > MOST_NAMED:
+            lower = f"at least: {terms} terms are unknown, named below"
     notes = "; ".join(filter(None, (lower, note)))
     text = f"≥ {nominal(figure)}" if lower else nominal(figure)
     if figure is None or not figure["high"] or figure["low"] == figure["high"]:
@@ -69,8 +77,8 @@ def sentence(document: Document) -> str:
     return (
         f"Priced with the coefficients of “{chip['title']}”, learning one {run['dataset']} sample "
         f"costs the {layers_text(run)} network {_cost(energy, time)}"
-        f"{f', the mean over {epochs}' if mean else ''}. The whole training, of "
-        f"{'them' if mean else epochs}, costs {_cost(whole['energy'], whole['time'])}."
+        f"{', the mean over its training' if mean else ''}. The whole training, of {epochs}, costs "
+        f"{_cost(whole['energy'], whole['time'])}."
     )
 
 
@@ -151,7 +159,7 @@ def facts(document: Document) -> list[tuple[str, str]]:
     """What the figures rest on: chip file, coefficients, run, seed and versions."""
     run, chip, made = document["run"], document["chip"], document["provenance"]
     replay = document["replay"]
-    digest = f" ({chip['digest']})" if chip.get("digest") else ""
+    digest = f" (fingerprint {chip['digest']})" if chip.get("digest") else ""
     statuses = [row["status"] for row in chip["coefficients"]]
     counts = ", ".join(f"{statuses.count(one)} {one}" for one in dict.fromkeys(statuses))
     steps = f"{run['free_steps']} free, {run['nudged_steps']} nudged, β = {run['beta']:g}"

@@ -57,7 +57,12 @@ def time(document: Document) -> PageTable | None:
             ]
         )  # fmt: skip
     heads = ("Time", "Busiest core", "Busiest link", "Barrier")
-    columns = [Cell("Phase"), *numbers(*heads), Cell("Decided by, of steps"), *numbers("On core")]
+    columns = [
+        Cell("Phase"),
+        *numbers(*heads),
+        Cell("Steps wait for"),
+        *numbers("On core"),
+    ]
     note = (
         "Sums over the steps of a phase; a step takes the slower of core and link, and the barrier."
     )
@@ -162,7 +167,7 @@ def memory_terms(document: Document) -> PageTable:
 
 def neurobench(document: Document) -> PageTable:
     """NeuroBench's metrics under its names."""
-    found, rows = document["neurobench"], []
+    found, replay, rows = document["neurobench"], document["replay"], []
     defined = found["definitions"]
     for name, value in found.items():
         if name in ("definitions", "source"):
@@ -172,6 +177,8 @@ def neurobench(document: Document) -> PageTable:
             full = f"{name}.{part}" if part else name
             text = UNKNOWN if single is None else _plain(single)
             meaning = defined.get(part) or defined.get(name) or ""
+            if name == "classification_accuracy":
+                meaning += f", here of {replay['inference_samples']:,}, {replay['split']} samples"
             rows.append([Cell(full), number(text), Cell(meaning)])
     columns = [Cell("Metric"), *numbers("Value"), Cell("Definition")]
     return PageTable("neurobench", "NeuroBench's metrics", columns, rows, [found["source"]])

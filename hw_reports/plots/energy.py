@@ -36,6 +36,7 @@ STATIC, STATIC_HIDES = "static", 0.5  # share from which the rest is drawn apart
 ROW = 0.42  # inches
 NAMED = 0.01  # share of the training's or the inference's energy from which a kind is named
 ERROR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)  # percent
+MOST_UNKNOWN = 2  # kinds whose energy is unknown that are named
 MOST_MARKED = 30  # epochs with a mark of their own
 
 
@@ -150,11 +151,17 @@ def _kind_key(document: Document) -> list[Any]:
         handles.append(Patch(facecolor=colour_of_kind(kind, kinds), label=text))
     if small:
         handles.append(Patch(facecolor=PALE, label=f"{len(small)} other kinds, < 1 % each"))
-    for kind in unknown_kinds(document):
-        partly = "partly " if kind in named + small else ""
-        text = f"{shortened(name_of(kind, labels))}: {partly}{UNKNOWN}"
-        handles.append(Patch(facecolor="white", edgecolor=QUIET, hatch="////", label=text))
-    return handles
+    unknown = unknown_kinds(document)
+    texts = [f"{len(unknown)} kinds: {UNKNOWN}"]
+    if len(unknown) <= MOST_UNKNOWN:
+        texts = [
+            f"{shortened(name_of(kind, labels))}: "
+            f"{'partly ' if kind in named + small else ''}{UNKNOWN}"
+            for kind in unknown
+        ]
+    return handles + [
+        Patch(facecolor="white", edgecolor=QUIET, hatch="////", label=text) for text in texts
+    ]
 
 
 def unknown_kinds(document: Document) -> list[str]:

@@ -96,7 +96,13 @@ def test_headline_states_what_it_costs_and_that_it_is_modelled(page: Page) -> No
     assert "at least 9.00 µJ in the last epoch" in whole and "1 of 8" in whole
     assert "One of 8 test samples is wrong." in page.text
     assert "Modelled, not measured" in whole
-    for fact in ("paper-chip (0123abcd)", "A chip on paper", "1 assumed", "eqchip 0.1.0", "Seed 7"):
+    for fact in (
+        "paper-chip (fingerprint 0123abcd)",
+        "A chip on paper",
+        "1 assumed",
+        "eqchip 0.1.0",
+        "Seed 7",
+    ):
         assert fact in page.text
 
 
