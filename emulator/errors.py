@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_DIGITS = 40  # of a number in a message
+
 
 class InputError(ValueError):
     """Something given from outside is wrong: an argument, a file, a setting.
@@ -18,9 +20,23 @@ class InputError(ValueError):
 
 
 def check_number(what: str, value: Any) -> None:
-    """Refuse what is no real number; NaN and infinity are left to the caller's bounds."""
+    """Refuse what is no real number, and a whole one that no float holds.
+
+    NaN and infinity are left to the caller's bounds.
+    """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InputError(f"{what} is {value!r}; expected a number")
+    if isinstance(value, Integral) and abs(value) > sys.float_info.max:
+        raise InputError(f"{what} is {_written(value)}; expected a number that a float can hold")
+
+
+def _written(value: Any) -> str:
+    """A value in a message; Python writes no number of thousands of digits."""
+    try:
+        text = repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
+    return text if len(text) <= MOST_DIGITS else f"{text[:MOST_DIGITS]}... ({len(text)} letters)"
 
 
 def check_whole(what: str, value: Any, least: int, below: int | None = None) -> None:
@@ -31,7 +47,9 @@ def check_whole(what: str, value: Any, least: int, below: int | None = None) -> 
         if below is not None:
             power = below.bit_length() - 1
             bound = f", below 2**{power}" if below == 2**power else f", below {below}"
-        raise InputError(f"{what} is {value!r}; expected a whole number of at least {least}{bound}")
+        raise InputError(
+            f"{what} is {_written(value)}; expected a whole number of at least {least}{bound}"
+        )
 
 
 def is_amount(value: Any) -> bool:
@@ -45,8 +63,15 @@ def is_amount(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= sys.float_info.max
 
 
+def check_unmasked(what: str, values: Any) -> None:
+    """Refuse a masked array: its mask would be ignored, and what it hides be used."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{what} is a masked array; expected a plain one, e.g. values.filled(0)")
+
+
 def as_floats(what: str, values: Any, copy: bool = False) -> np.ndarray:
     """The values as a float32 or float64 array; what is neither real nor whole is refused."""
+    check_unmasked(what, values)
     try:
         array = np.array(values) if copy else np.asarray(values)
         if array.dtype.kind not in "biuf":

@@ -12,7 +12,7 @@ import numpy as np
 from eqchip.emulator.data import download
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.idx import IdxFile, read_idx
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_unmasked
 
 NAMES = ("digits", "mnist", "fashion-mnist")
 DATA_VARIABLE = "EQCHIP_DATA"
@@ -51,6 +51,10 @@ class Dataset:
     shape: tuple[int, ...]
     classes: int
     source: str
+
+    def __post_init__(self) -> None:
+        for name in ("train_x", "train_y", "test_x", "test_y"):
+            check_unmasked(f"Dataset: {name}", getattr(self, name))
 
     def __repr__(self) -> str:
         return (
@@ -174,6 +178,7 @@ def one_hot(labels: Any, classes: int) -> np.ndarray:
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
+    check_unmasked("one_hot: labels", labels)
     labels = np.asarray(labels)
     if labels.ndim != 1 or (labels.dtype.kind not in "iu" and labels.size):
         raise InputError(

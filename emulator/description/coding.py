@@ -17,6 +17,7 @@ import numpy as np
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError, check_number
+from eqchip.emulator.memory import check_memory
 
 # Read by pydantic where these classes are part of a configuration file.
 FORBID_EXTRA = {"extra": "forbid"}
@@ -76,8 +77,13 @@ class Polynomial:
         return _table(self, steps, np.dtype(dtype))
 
 
+TABLE_BYTES = 3 * 8  # of a step while a table is made, besides the number that is kept
+
+
 @lru_cache(maxsize=64)  # a training asks for the same table at every minibatch
 def _table(schedule: Polynomial, steps: int, dtype: np.dtype) -> np.ndarray:
+    size = steps * (TABLE_BYTES + dtype.itemsize)
+    check_memory(f"a schedule of {steps:,} steps", size, "fewer steps")
     t = np.arange(1, steps + 1, dtype=np.float64)
     with np.errstate(over="ignore", under="ignore"):  # what becomes 0 is refused below
         values = (schedule.value / t**schedule.exponent).astype(dtype)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -209,7 +210,9 @@ class OnChip:
             )
         fixed, found = self.fixed, []
         for largest in ranges:
-            exponent = math.ceil(math.log2(largest * fixed.one / fixed.highest_code) - 1e-9)
+            codes = largest * fixed.one / fixed.highest_code  # within what a float holds:
+            codes = min(max(codes, sys.float_info.min), sys.float_info.max)
+            exponent = math.ceil(math.log2(codes) - 1e-9)
             if exponent > fixed.highest_exponent:
                 raise InputError(
                     f"OnChip: weight_range {largest:g} needs the exponent {exponent}; expected at "

@@ -88,8 +88,10 @@ def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowe
     lowered = _allocate(network, np.dtype(dtype), np.dtype(dtype), parts)
     for k, connection in enumerate(network.connections):
         gain = network.feedback_gains[k]
-        write_weights(lowered, k, connection, network.weights[k].astype(dtype), gain)
-        layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
+        with np.errstate(over="ignore"):  # of what `pose` refuses
+            weights = network.weights[k].astype(dtype)
+            layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
+        write_weights(lowered, k, connection, weights, gain)
     return lowered
 
 

@@ -163,11 +163,12 @@ class Descent:
 
     def _factors(self, rate: float, scale: float, batch: int) -> np.ndarray:
         dtype = self.lowered.weights.dtype
-        if self.optimizer == "sgd":
-            return np.array([rate * scale / batch, self.momentum], dtype)
-        first, second, least = ADAM
-        powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
-        return np.array([rate, scale / batch, first, second, *powers, least], dtype)
+        with np.errstate(over="ignore"):  # weights that leave their range are refused as such
+            if self.optimizer == "sgd":
+                return np.array([rate * scale / batch, self.momentum], dtype)
+            first, second, least = ADAM
+            powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
+            return np.array([rate, scale / batch, first, second, *powers, least], dtype)
 
     def _apply(
         self,

@@ -35,6 +35,7 @@ from eqchip.emulator.kernels.random_rounding import ROUNDING_BITS
 
 SECOND_STREAM = 4  # the second product of a copy rounds by so much another stream
 ROW_OF = {source: row for row, source in enumerate(SOURCES)}  # of `kernels.Learner.known`
+PRODUCT_BITS = 60  # of two things known and a rate, in an int64 with room to round
 MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
 
 
@@ -199,15 +200,25 @@ def lower_mirror_rate(rates: Sequence[float], highest: Sequence[float]) -> tuple
 
 
 def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> None:
-    """Refuse a learning rate with which no product is ever written.
+    """Refuse a learning rate with which no product is ever written, or beyond what 64 bits hold.
 
     Raises
     ------
     InputError
-        Naming the connection and the smallest rate that would do.
+        Naming the connection, and the smallest rate that would do.
     """
     exponents = onchip.exponents(len(rates))
     terms = terms_of(onchip, len(rates))
+    for term in terms:
+        k = term.connection
+        written = _rate_of_product(term, onchip, learning, exponents[k], rates[k])
+        of_bias = rates[k] / (2 * learning.beta)
+        of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
+        if not max(written, of_bias) < _most_written(onchip, learning) or of_one == 0:
+            raise InputError(
+                f"lr {rates[k]:g} of connection {k + 1} over a beta of {learning.beta:g} leaves "
+                "the integers that a core computes with; expected both nearer to 1"
+            )
     lowered = lower_terms(terms, onchip, learning, exponents, rates)
     factors, _ = lower_factors(onchip, learning, exponents, rates)
     for term, mantissa in zip(terms, lowered.mantissa, strict=True):
@@ -220,6 +231,12 @@ def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> N
                 f"{onchip.fixed.weight_bits} bits and exponent {exponents[k]}; "
                 f"expected at least {least:.2g}"
             )
+
+
+def _most_written(onchip: OnChip, learning: Learning) -> float:
+    """The largest rate of a product that stays within 64 bits, whatever is known of two units."""
+    largest = 2 * onchip.fixed.one * learning.average_steps  # ACTIVITY is a sum of two potentials
+    return 2.0 ** (PRODUCT_BITS - 2 * math.log2(largest))
 
 
 def _above(number: float) -> float:

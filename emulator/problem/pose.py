@@ -16,7 +16,8 @@ from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.description.timing_checks import check_timing
 from eqchip.emulator.description.units import Unit
 from eqchip.emulator.description.weight_losses import check_kept, losses
-from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.errors import InputError, as_floats, check_unmasked, check_whole
+from eqchip.emulator.memory import check_memory
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 
@@ -83,6 +84,7 @@ def pose(
         paths=paths,
         readout=readout,
     )
+    _check_record(problem)
     _check_readout(problem)
     _check_timing(problem)
     _check_precision(problem)
@@ -132,6 +134,7 @@ def _check_from_free(phases: Sequence[Phase]) -> None:
 
 def _identities(samples: Any, batch: int) -> np.ndarray:
     """The identity of each sample for the random numbers; int64."""
+    check_unmasked("run: samples", samples)
     samples = np.arange(batch) if samples is None else np.asarray(samples)
     if samples.shape != (batch,) or samples.dtype.kind not in "iu":
         raise InputError(
@@ -154,6 +157,17 @@ def _check_pooling(network: Network, precision: Precision) -> None:
                 f"run: connection {k + 1} ({connection}) has MaxPool2d in precision "
                 "'chip', whose synapses add only; expected AvgPool2d or a precision of floats"
             )
+
+
+def _check_record(problem: Problem) -> None:
+    """Refuse a record that no memory holds."""
+    numbers = len(problem.x) * sum(problem.network.sizes) * problem.steps
+    of_each = {"bits": 1, "potentials": problem.dtype.itemsize}
+    size = numbers * sum(each for name, each in of_each.items() if name in problem.record)
+    check_memory(
+        f"run: a record of {problem.steps:,} steps of {len(problem.x):,} samples", size,
+        "fewer steps or samples, or less in record",
+    )  # fmt: skip
 
 
 def _check_readout(problem: Problem) -> None:
@@ -243,7 +257,10 @@ def _check_precision(problem: Problem) -> None:
     problem.coding.check_numbers(problem.last_step, dtype)
     largest = float(np.finfo(dtype).max)
     for k, phase in enumerate(problem.phases):
-        if isinstance(phase, Nudged) and not 0 < dtype.type(2 * abs(phase.beta)) <= largest:
+        if not isinstance(phase, Nudged):
+            continue
+        twice = 2 * abs(phase.beta)
+        if twice > largest or dtype.type(twice) == 0:
             raise InputError(
                 f"run: beta {phase.beta!r} of phase {k} vanishes or overflows in {dtype}; "
                 "expected one nearer to 1"

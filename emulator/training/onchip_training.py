@@ -44,6 +44,7 @@ from eqchip.emulator.learning.onchip_lowering import (
     terms_of,
     window,
 )
+from eqchip.emulator.memory import check_memory
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.trainer import Trainer
@@ -107,6 +108,11 @@ class OnChipTrainer(Trainer):
             config, self.start, self.threads, self.lowered, fixed=onchip.fixed
         )
         self._template = self._pose(precision="chip", fixed=onchip.fixed)
+        if onchip.records_spikes:
+            steps, units = self._template.steps, int(self.lowered.offsets[-1])
+            check_memory(
+                f"on_chip: a record of the spikes of {steps:,} steps", steps * units, "fewer steps"
+            )
         self.written = np.zeros((connections, 2, len(WRITES)), np.int64)
         self.told = np.zeros((2, connections + 1), np.int64)
         self.spikes_told = np.zeros(connections + 1, np.int64)

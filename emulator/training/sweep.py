@@ -184,7 +184,7 @@ def _axis(name: str, values: Any) -> list[Any]:
 def _value(name: str, value: Any) -> Any:
     """A value of an axis in the type that it is compared in."""
     if name in WHOLE:
-        check_whole(name, value, 0)
+        check_whole(name, value, 0, 2**63)
         return int(value)
     if name in NUMBERS:
         check_number(name, value)

@@ -56,6 +56,18 @@ class Trainer:
                 f"expected {expected[0]}-...-{expected[1]}"
             )
         descent = config.descent
+        known = len(dataset.train_y)
+        if config.validation >= known:
+            raise InputError(
+                f"validation is {config.validation}, as set or as usual for {config.dataset}, of "
+                f"{known} training samples; expected fewer to be set aside: --validation"
+            )
+        rate, largest = max(descent.lr), float(np.finfo(config.precision).max)
+        if not rate / config.learning.beta <= largest:
+            raise InputError(
+                f"descent: lr {rate:g} over a beta of {config.learning.beta:g} overflows "
+                f"{config.precision}; expected both nearer to 1"
+            )
         if (descent.shift or descent.flip) and len(dataset.shape) < 2:
             raise InputError(
                 f"descent: shift {descent.shift}, flip {descent.flip} with data set "

@@ -59,7 +59,7 @@ class Chips(click.ParamType):
             return value
         if value == "auto":
             return None
-        if value.isdecimal() and 1 <= int(value) < 2**31:
+        if re.fullmatch(r"[0-9]{1,10}", value) and 1 <= int(value) < 2**31:
             return int(value)
         self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
 

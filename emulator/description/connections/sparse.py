@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.connections.kind import Connection
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError, check_unmasked, check_whole
 
 
 class CompressedRows(NamedTuple):
@@ -145,6 +145,7 @@ class Sparse(Connection):
         >>> Sparse.from_mask([[True, False], [True, True]]).pre.tolist()
         [0, 1, 1]
         """
+        check_unmasked("Sparse: mask", mask)
         mask = np.asarray(mask)
         if mask.ndim != 2 or mask.dtype != bool:
             raise InputError(
@@ -221,6 +222,7 @@ def _starts(units: np.ndarray, count: int) -> np.ndarray:
 
 def _whole_numbers(name: str, values: Any) -> np.ndarray:
     """A private, read-only int64 copy of a row of whole numbers."""
+    check_unmasked(f"Sparse: {name}", values)
     array = np.asarray(values)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
         raise InputError(
