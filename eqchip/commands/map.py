@@ -66,6 +66,7 @@ def command(
     from eqchip.hw_reports.plots.mesh import check_picture, mesh_picture
     from eqchip.mapping.chip_file.chip import load_chip
     from eqchip.mapping.chip_file.executable import executable
+    from eqchip.mapping.chip_file.learning import learning_chip
     from eqchip.mapping.placement.mapped import map_network
     from eqchip.mapping.placement.partition import DoesNotFit, check_fits
 
@@ -74,6 +75,10 @@ def command(
     if out is not None:
         check_picture(out)
     found = load_chip(chip)
+    config = None if run is None else RunDirectory(run).config
+    learned = None if config is None else config.on_chip
+    if learned is not None and found.learning and found.cores is not None:
+        found = learning_chip(found, learned)  # with its accumulators, and in its integers
     fits = partial(check_fits, chip=found, chips=settings["chips"], spread=settings["spread"])
     try:
         described, rates, fitted = _network(output, run, network, fits)
@@ -87,7 +92,7 @@ def command(
         mesh_picture(mapped, out)
         output.message(f"Picture: {out}")
     _show(output, mapped, rates is not None)
-    rule = None if run is None else executable(found, RunDirectory(run).config)
+    rule = None if config is None else executable(found, config)
     if rule is not None:
         output.text(f"The rule: {rule}")
     document = {"fits": True, "run": None if run is None else str(run), "rates": rates,

@@ -640,6 +640,16 @@ def test_a_chip_with_one_copy_of_each_weight_is_refused(run, tmp_path):
         replay(run, chip, few_digits(), samples=1)
 
 
+def test_map_counts_the_accumulators_of_a_run_that_learned_on_the_chip(tmp_path, capsys):
+    """As the report does: 8 bits beside each weight of 8."""
+    memory = []
+    for bits in (0, 8):
+        learned = trained(tmp_path / str(bits), accumulator_bits=bits)
+        assert main(["map", str(learned.path), "--json", "--quiet"]) == 0
+        memory.append(json.loads(capsys.readouterr().out)["totals"]["synapse_memory"])
+    assert memory[1] > memory[0]  # blocks fill words, so less than twice
+
+
 def test_a_chip_of_fewer_bits_than_were_learned_is_refused(run, tmp_path):
     """Eight bits were learned; a chip of four cannot hold them, nor cost what they cost."""
     chip = toy_chip(tmp_path)

@@ -18,6 +18,7 @@ from trained_runs import PROVENANCE, make_run
 
 from eqchip.__main__ import main
 from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description import weight_losses
 from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.learning.contrast import contrast
 from eqchip.emulator.training.runs import RunDirectory
@@ -221,12 +222,22 @@ def test_a_chip_that_cannot_learn_prices_no_update(run):
 
 
 @pytest.mark.parametrize("name", ["loihi1-davies", "loihi1-sanafe", "loihi2", "odin",
+                                  "spinnaker2", "reckon", "catalyst-n2",
                                   "cpu-horowitz-45nm", "gpu-a100-floor"])  # fmt: skip
 def test_every_chip_that_comes_with_the_package_can_be_reported(run, name):
     document = document_of(run, load_chip(name), samples=2)
     assert document["energy"]["training"]["figure"]["value"] > 0
     assert document["statement"] == "modelled, not measured"
     assert tables(document) and sentences(document)
+
+
+def test_a_report_says_which_connection_rounds_to_0(run, tmp_path, monkeypatch):
+    """Where more is lost than may be; here, nothing may."""
+    monkeypatch.setattr(weight_losses, "MOST", 0.0)
+    document = document_of(run, toy_chip(tmp_path), samples=1)
+    (told,) = [note for note in document["notes"] if note.startswith("connection 1: ")]
+    lost = document["mapping"]["connections"][0]
+    assert f"{lost['vanished']:,} of {lost['nonzero']:,} weights round to 0 in 8 bits" in told
 
 
 def test_an_optimal_step_size_runs_in_float_and_the_report_says_so(tmp_path):
