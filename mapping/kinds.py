@@ -112,7 +112,7 @@ _ROWS = (
     Event("update_inactive", "neuron updates, inactive", UPDATES, "updates_inactive",
           shown="updates_inactive", follows="inactive", colour="#bfe3f7"),
     Event("spike", "spikes", SPIKES, "spikes", shown="spikes", follows="spikes", colour="#b8a200"),
-    # A message, the active update that sends it, a synapse that it meets: priced among those.
+    # A spike, its message and active update, a synapse that it meets: priced among those.
     Event("partial_sum", "partial sums", SUMS, "partial_sums", shown="partial_sums",
           follows="spikes", prices=()),
     Event("message", "messages", SENT, "messages_sent", shown="messages", follows="spikes",

@@ -8,6 +8,7 @@ import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
+from eqchip.hw_reports.pricing.entries import PARTIAL_SUM, Counts
 from eqchip.mapping.activity.cores import per_sample
 from eqchip.mapping.kinds import (
     GROUPS,
@@ -22,6 +23,7 @@ from eqchip.mapping.kinds import (
 )
 
 BY_CORE = (SPIKES, SYNAPSES, SENT, RECEIVED)  # groups of events that are told core by core
+SPIKE = "spike"
 RASTER_UNITS = 100  # of a layer in a raster, evenly spaced
 
 
@@ -43,10 +45,7 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         written = {name: float(n.sum()) / updates for name, n in cores.updates._asdict().items()}
     return {
         "by_phase": {
-            phase: {
-                name: float(kinds[kind].sum()) if kind in kinds else None
-                for name, kind in shown.items()
-            }
+            phase: {name: _shown(kinds, kind) for name, kind in shown.items()}
             for phase, kinds in accounts.counts.items()
         },
         "weight_updates": written,
@@ -63,6 +62,14 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
         },
         "raster": _raster(replay),
     }
+
+
+def _shown(kinds: Counts, kind: str) -> float | None:
+    """How many there were; of spikes, those that are no partial sums."""
+    if kind not in kinds:
+        return None
+    sums = float(kinds[PARTIAL_SUM].sum()) if kind == SPIKE and PARTIAL_SUM in kinds else 0.0
+    return float(kinds[kind].sum()) - sums
 
 
 def _by_layer(replay: Replay) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ import numpy as np
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing import processors, readout, simulated, timing
 from eqchip.hw_reports.pricing.account_types import Accounts, Cores, Simulated
-from eqchip.hw_reports.pricing.entries import Counts, core_counts
+from eqchip.hw_reports.pricing.entries import PARTIAL_SUM, Counts, core_counts
 from eqchip.hw_reports.pricing.onchip_update import learning_of, update_on_chip
 from eqchip.hw_reports.pricing.phases import (
     barriers_of,
@@ -90,14 +90,14 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
 
 
 def _count_sums(counts: dict[str, Counts], training: CoreActivity, inference: CoreActivity) -> None:
-    """Add the partial sums: priced among messages, updates and synaptic events."""
+    """Add the partial sums: priced among spikes, messages, updates and synaptic events."""
     phases = np.array(training.phases)
     for phase, found, rows in (
         (FREE, training, phases == FREE),
         (NUDGED, training, phases == NUDGED),
         (INFERENCE, inference, np.ones(len(inference.phases), bool)),
     ):
-        counts[phase]["partial_sum"] = found.partial_sums[rows].sum(axis=0) / found.samples
+        counts[phase][PARTIAL_SUM] = found.partial_sums[rows].sum(axis=0) / found.samples
 
 
 def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[Aside]:

@@ -29,6 +29,7 @@ from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.kinds import INFERENCE, PHASES, TRAINING, counts_of
 
 STATIC, MANAGEMENT_POWER = "static", "management_power"  # powers, and no events
+PARTIAL_SUM = "partial_sum"  # made of other kinds, which have its prices
 MANAGED = "management"  # the kind of the steps in which embedded processors take part
 # What costs are summed over: a training sample, and an inference.
 SUMS: tuple[tuple[str, Sequence[str]], ...] = (
@@ -67,12 +68,13 @@ def core_counts(activity: CoreActivity, name: str | None = None) -> Counts:
     """What every core did in the phases of one name, per sample: kind -> count per core.
 
     ``name`` None: in all phases. A message and its hops belong to the core that sends it.
-    Crossings to another chip are not counted per core: theirs is an array of length 1. Kinds that
-    are made of others (partial sums) are left out.
+    Crossings to another chip are not counted per core: theirs is an array of length 1. A partial
+    sum is sent as a spike is, and counts as one.
     """
     rows = _rows(activity.phases, name)
     found = counts_of(activity, per=lambda n: n[rows].sum(axis=0) / activity.samples)
-    return {kind: np.atleast_1d(count) for kind, count in found.items() if kinds.event(kind).prices}
+    found["spike"] = found["spike"] + found.pop(PARTIAL_SUM)
+    return {kind: np.atleast_1d(count) for kind, count in found.items()}
 
 
 def layer_counts(activity: Activity, name: str | None = None) -> Counts:

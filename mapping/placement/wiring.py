@@ -199,7 +199,11 @@ class ConvWiring(Wiring[Conv2d]):
     def reach(self, targets: Sequence[Part]) -> np.ndarray:
         """For each place, the units of the target in the rectangle that it reaches."""
         rows, columns = self._axes
-        held = np.stack([self._held(target).sum(axis=-1) for target in targets])
+        first = np.array([[target.first] for target in targets])
+        end, channels = np.array([[target.end] for target in targets]), self.receiver[2]
+        start = channels * np.arange(self.receivers // channels)  # of the units of each place
+        units = np.minimum(end, start + channels) - np.maximum(first, start)
+        held = np.maximum(units, 0).astype(np.float64).reshape(-1, *self.receiver[:2])
         return _whole(rows.joined @ held @ columns.joined.T).reshape(len(targets), -1)
 
     def fan_in(self, target: Part) -> np.ndarray:
