@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.network import Network, Topology
     from eqchip.emulator.description.notation import Entry
     from eqchip.mapping.placement.mapped import MappedNetwork
-    from eqchip.mapping.placement.partition import Partition
+    from eqchip.mapping.placement.slices import Partition
 
 DOES_NOT_FIT = 1  # exit status: the check failed
 HEADINGS = {

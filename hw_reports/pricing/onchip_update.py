@@ -279,7 +279,7 @@ def _alike(
 
     spikes, updates, events: of all of the steps, shape (samples, cores).
     """
-    of_step = StepCounts(
+    of_step = StepCounts._make([
         sent.steps.phase,
         *(
             count.reshape(1, len(spikes), -1) / steps
@@ -292,7 +292,8 @@ def _alike(
                 sent.steps.links,
             )
         ),
-    )
+        sent.steps.substeps,
+    ])  # fmt: skip
     tiles = mapped.tiles
     time = timing.relaxation(of_step, sent.routes, replay.chip, tiles, np.ones(1, bool))
     counts = {

@@ -287,4 +287,4 @@ def _in_two(mapped: MappedNetwork, first: StepCounts, arriving: np.ndarray) -> S
         np.stack([one, other], axis=1).reshape(-1, *one.shape[1:])
         for one, other in zip(first[:-1], second[:-1], strict=True)
     ]
-    return StepCounts(*rows, substeps=2)
+    return StepCounts._make([*rows, 2])

@@ -455,7 +455,5 @@ def _tree_hops(placed: MappedNetwork, naive: MappedNetwork) -> Hops:
     """Links that messages to many cores cross; at least one to each further tile that they need."""
     cores = 1 + np.count_nonzero(placed.synapses, axis=1)
     further = -(-cores // placed.mesh.cores_per_tile) - 1
-    return Hops(
-        *(float(one.link_traffic.sum()) for one in (placed, naive)),
-        float(placed.spikes @ further),
-    )
+    crossed = [float(one.link_traffic.sum()) for one in (placed, naive)]
+    return Hops(crossed[0], crossed[1], float(placed.spikes @ further))

@@ -37,4 +37,4 @@ def weights_of(chip: Chip, placement: Placement) -> Weights:
             f"{' and '.join(lacking)}; expected hops or naive"
         )
     crossing = table[CROSSING].si.value if CROSSING in table else 0.0
-    return Weights(*(table[kind].si.value for kind in ALONG), crossing)
+    return Weights(table[ALONG[0]].si.value, table[ALONG[1]].si.value, crossing)

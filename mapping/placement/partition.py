@@ -107,8 +107,8 @@ def partition(network: Topology, chip: Chip, spread: int = 1) -> tuple[Partition
     split.until_kept()
     if spread > 1:
         for layer, (shape, units) in enumerate(zip(network.layers, network.sizes, strict=True)):
-            parts = min(spread * len(split.parts[layer]), units)
-            split.parts[layer] = split_layer(layer, shape, parts)
+            count = min(spread * len(split.parts[layer]), units)
+            split.parts[layer] = split_layer(layer, shape, count)
         split.until_kept()
     parts = tuple(part for parts in split.parts for part in parts)
     found = Partition(
@@ -229,7 +229,8 @@ class _Split:
             return False
         most, axons = most_gathered(self.chip), self.limits["input_axons"]
         senders = sum(self.network.sizes[sender] for sender in incoming(self.network, layer))
-        before, found = self.slices[layer], {}
+        before = self.slices[layer]
+        found: dict[int, int] = {}  # slices -> cores
         # Beyond the root of the senders, sums grow by more than slices shrink.
         last = max(math.isqrt(senders) + 2, -(-senders // most) + 2)
         for count in range(before + 1, min(last, senders, axons or senders) + 1):

@@ -79,7 +79,7 @@ class Wiring(ABC, Generic[C]):
 
     def only(self, flags: np.ndarray, senders: Part) -> np.ndarray:
         """The flags of synapses from some of the units that send; of a `sliceable` kind."""
-        raise NotImplementedError(f"{kind_of(self.connection)} is not sliceable")
+        raise NotImplementedError("not sliceable")
 
     @abstractmethod
     def fans(self, flags: np.ndarray) -> np.ndarray:
