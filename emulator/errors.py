@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.text import harmless, shortened
+
+LONGEST = 1000  # characters of an error; one that lists every setting has some 400
 MOST_DIGITS = 40  # of a number in a message
 
 
@@ -16,7 +19,13 @@ class InputError(ValueError):
 
     The text is one line: what, where, which value, what would be right. The
     command line prints it behind ``eqchip: error:`` and exits with status 2.
+
+    Values in it may come from a file: what a terminal would obey is shown as text, and the
+    middle of what does not end is left out.
     """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(shortened(harmless(" ".join(text.splitlines())), LONGEST))
 
 
 def check_number(what: str, value: Any) -> None:

@@ -11,6 +11,7 @@ from eqchip.cli.group import Commands
 from eqchip.cli.streams import lenient
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import Ended, ending_as_interrupt
+from eqchip.emulator.text import harmless
 
 # Command -> what it does. Each lives in `eqchip.commands.<name>` as `command`, and is
 # imported only when it is asked for: numba and matplotlib take their time.
@@ -85,7 +86,7 @@ def _answer(arguments: list[str] | None) -> int:
 
 
 def _refuse(text: str) -> int:
-    return _say(f"eqchip: error: {' '.join(text.split())}", BAD_INPUT)
+    return _say(f"eqchip: error: {harmless(' '.join(text.split()))}", BAD_INPUT)
 
 
 def _say(text: str, status: int) -> int:

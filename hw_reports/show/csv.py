@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from eqchip.emulator.description.timed import Messages
+from eqchip.emulator.text import harmless
 from eqchip.mapping.chip_file.figures import marks_in_words
 from eqchip.mapping.chip_file.units import SI
 from eqchip.mapping.kinds import PHASES
@@ -23,6 +24,7 @@ Document = Mapping[str, Any]
 Row = tuple[object, ...]
 LEVELS = ("low", "value", "high")
 PRICE_OF = {"static": "static_power.chip"}  # kinds priced by no energy of their own
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how cells begin that spreadsheets compute
 
 
 def csv_text(document: Document) -> str:
@@ -31,7 +33,7 @@ def csv_text(document: Document) -> str:
     ``core`` is empty where a quantity belongs to no core: for static power, barriers, the time
     of a phase, and on a chip without a model of its cores. A figure that is not known is left
     empty, and ``unknown`` says why. ``status`` and ``marks`` are those of the coefficient that
-    prices a row, the marks in words.
+    prices a row, the marks in words. A text that a spreadsheet would compute stands behind a quote.
 
     Parameters
     ----------
@@ -43,8 +45,18 @@ def csv_text(document: Document) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in _rows(document):
-        writer.writerow((*row, *[""] * (len(COLUMNS) - len(row))))
+        writer.writerow(_inert((*row, *[""] * (len(COLUMNS) - len(row)))))
     return text.getvalue()
+
+
+def _inert(row: Row) -> Row:
+    """A row whose texts are texts to every program, whoever wrote the chip file they are from."""
+    return tuple(_quoted(harmless(cell)) if isinstance(cell, str) else cell for cell in row)
+
+
+def _quoted(text: str) -> str:
+    """A text behind a quote where a spreadsheet would take it for a formula, and compute it."""
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 def _rows(document: Document) -> Iterator[Row]:
