@@ -183,7 +183,7 @@ def _frontier_point(
     run = RunDirectory(path) if path.exists() else RunDirectory.create(path, config)
     trainer = Trainer(config, load("mnist", options.data), int(options.threads))
     print(f"frontier: {mode} input, {steps[0]} + 2 x {steps[1]} steps", file=sys.stderr, flush=True)
-    checkpoint, seconds = run.load_checkpoint(), 0.0
+    checkpoint, seconds = run.load_checkpoint(trainer.state()), 0.0
     if checkpoint is not None:
         state, seconds = checkpoint
         trainer.restore(state)

@@ -10,7 +10,6 @@ import os
 import re
 import secrets
 import stat
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -115,7 +114,10 @@ def open_regular(path: Path) -> BinaryIO:
     OSError
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    handle = os.open(path, flags)
+    try:
+        handle = os.open(path, flags)
+    except ValueError as error:  # a path out of a file, with a zero in it
+        raise OSError(errno.EINVAL, str(error), str(path)) from None
     mode = os.fstat(handle).st_mode
     if not stat.S_ISREG(mode):
         os.close(handle)
@@ -129,14 +131,26 @@ def _not_regular(path: Path, mode: int) -> OSError:
     return OSError(errno.EINVAL, "is no regular file", str(path))
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int | None = None) -> bytes:
     """All of a regular file.
+
+    Parameters
+    ----------
+    path : Path
+    most : int, optional
+        Bytes that it may hold.
 
     Raises
     ------
+    InputError
+        If it holds more.
     OSError
+        If it cannot be read.
     """
     with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if most is not None and size > most:
+            raise InputError(f"{path}: holds {size} bytes; expected at most {most}")
         return file.read()
 
 
@@ -212,32 +226,3 @@ def write_arrays(path: Path, file_format: str, arrays: dict[str, np.ndarray]) ->
     np.savez(whole, format=np.array(file_format), **arrays)
     with replacing(path) as file:
         file.write(whole.getbuffer())
-
-
-def read_arrays(path: Path, file_format: str, *older: str) -> dict[str, np.ndarray]:
-    """Read what :func:`write_arrays` wrote, in a format or an older one. Nothing is unpickled.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, damaged, or of another format.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of odd headers: what they hold is checked
-            with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected format {file_format!r}") from None
-    except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged bytes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged or no .npz file ({reason[:200]})") from None
-    for name, array in arrays.items():
-        if not isinstance(array, np.ndarray):  # numpy hands over other members as bytes
-            raise InputError(f"{path}: {name!r} in it is no array; expected arrays alone")
-    found = arrays.pop("format", None)
-    text = found is not None and found.shape == () and found.dtype.kind == "U"
-    if not text or str(found) not in (file_format, *older):
-        shown = repr(str(found)) if text else "missing"
-        raise InputError(f"{path}: format is {shown}; expected {file_format!r}")
-    return arrays

@@ -17,9 +17,9 @@ from click.testing import CliRunner
 
 from eqchip.__main__ import COMMANDS, cli
 from eqchip.cli.group import Commands
+from eqchip.emulator.arrays import open_arrays
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.files import read_arrays
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.network_file import NETWORK_FORMAT
 from eqchip.emulator.training.presets import preset
@@ -387,5 +387,5 @@ def test_the_page_on_files_names_every_key_and_its_default(tiny_run):
         ("checkpoint.npz", CHECKPOINT_FORMAT),
         ("network.npz", NETWORK_FORMAT),
     ):
-        arrays = {re.sub(r"_1$", "_0", key) for key in read_arrays(tiny_run / file, file_format)}
-        assert arrays <= named
+        with open_arrays(tiny_run / file, file_format) as found:
+            assert {re.sub(r"_1$", "_0", key) for key in found.headers} <= named

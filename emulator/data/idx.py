@@ -25,8 +25,15 @@ from eqchip.emulator.files import read_bytes
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"  # RFC 1952, section 2.3.1
+GZIP_PART = GZIP_MAGIC + b"\x08"  # how each part of a file begins that is made of several
+MOST_PARTS, _LEAST_PART = 100, 2**10  # and one more for so many bytes
+_SUMS = 64  # bytes and more at the end of a part that may all be 0: its sums, an empty block
 # Twice the largest set of this family, EMNIST by-class: 698 thousand 28 x 28 images.
 MAX_BYTES = 2**30
+# Ten times what MNIST's images pack to (47,040,016 bytes in 9,912,422), for any file of some size:
+# a file that unpacks to more is a bomb.
+MOST_UNPACKED = 48
+SPARE = 2**20  # bytes besides
 _PIECE = 2**20
 
 
@@ -74,10 +81,7 @@ def read_idx(path: str | os.PathLike[str], ndim: int) -> IdxFile:
     """
     path = Path(path)
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(f"{path}: holds {size} bytes; expected at most {MAX_BYTES}")
-        raw = read_bytes(path)
+        raw = read_bytes(path, MAX_BYTES)
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise
@@ -85,9 +89,9 @@ def read_idx(path: str | os.PathLike[str], ndim: int) -> IdxFile:
         raise InputError(f"{path}: cannot be read ({reason}); expected an IDX file") from None
     stream: BinaryIO = io.BytesIO(raw)
     if raw.startswith(GZIP_MAGIC):
-        stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]
+        stream = _unpacked(path, raw)
     try:
-        header, shape, payload = _parse(path, stream, ndim)
+        header, shape, payload = _parse(path, stream, ndim, MOST_UNPACKED * len(raw) + SPARE)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(
             f"{path}: damaged gzip file ({error}); expected a whole one, fetch it again"
@@ -102,7 +106,17 @@ def read_idx(path: str | os.PathLike[str], ndim: int) -> IdxFile:
     )
 
 
-def _parse(path: Path, stream: BinaryIO, ndim: int) -> tuple[bytes, tuple[int, ...], bytearray]:
+def _unpacked(path: Path, raw: bytes) -> BinaryIO:
+    """The stream in a gzip file that does not wait in its parts and its padding."""
+    if raw.count(GZIP_PART) > MOST_PARTS + len(raw) // _LEAST_PART:
+        raise InputError(f"{path}: thousands of gzip parts; expected one")
+    padded = len(raw.rstrip(b"\0")) + _SUMS  # zeros behind are skipped one by one
+    return gzip.GzipFile(fileobj=io.BytesIO(raw[:padded]))  # type: ignore[return-value]
+
+
+def _parse(
+    path: Path, stream: BinaryIO, ndim: int, most: int
+) -> tuple[bytes, tuple[int, ...], bytearray]:
     header = stream.read(4 + 4 * ndim)
     magic = bytes([0, 0, UNSIGNED_BYTE, ndim])
     if header[:4] != magic:
@@ -120,6 +134,11 @@ def _parse(path: Path, stream: BinaryIO, ndim: int) -> tuple[bytes, tuple[int, .
         raise InputError(
             f"{path}: header announces sizes {shape}; "
             f"expected each at least 1 and no more than {MAX_BYTES} values in all"
+        )
+    if expected > most:
+        raise InputError(
+            f"{path}: header announces {expected} values; expected no more than {MOST_UNPACKED} "
+            "times the bytes of the file"
         )
     payload = bytearray()
     # The byte beyond the last also makes gzip check its checksum.

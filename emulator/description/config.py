@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
@@ -25,13 +24,8 @@ from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
+from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FORMAT = "eqchip-config 1"
 MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
@@ -280,14 +274,7 @@ def read_config(path: Path) -> Config:
     InputError
         If the file is missing, no TOML, of another format, or holds wrong settings.
     """
-    try:
-        document = tomllib.loads(decoded(read_bytes(path)))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected the configuration of a run") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
-        raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
+    document = read_toml(path, "the configuration of a run")
     found = document.pop("format", None)
     if found != FORMAT:
         raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")

@@ -7,7 +7,6 @@ The settings found by it that the command line uses are kept in
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +15,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial, Quantizer
+from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.files import decoded, read_bytes
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.convergence import Case, Curve, Experiment, error_curve, make_case
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FORMAT = "eqchip-convergence-settings 1"
 STORED = Path(__file__).with_name("convergence_settings.toml")
@@ -262,12 +256,7 @@ def read_settings(path: Path, objective: Objective) -> Settings:
         If the file is missing, no TOML, of another format, lacks the objective or a kind of
         coding, or holds a wrong parameter.
     """
-    try:
-        document = tomllib.loads(decoded(read_bytes(path)))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
+    document = read_toml(path, "settings of eqchip converge")
     if document.get("format") != FORMAT:
         raise InputError(f"{path}: format is {document.get('format')!r}; expected {FORMAT!r}")
     if objective not in document:
@@ -276,7 +265,7 @@ def read_settings(path: Path, objective: Objective) -> Settings:
         table = document[objective]
         codings = {name: dict(table["codings"][name]) for name in KINDS}
         layers, steps = tuple(map(int, table["layers"])), int(table["steps"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: [{objective}]: {error} is missing or of a wrong type") from None
     for values in codings.values():
         values.pop("error", None)

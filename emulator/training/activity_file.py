@@ -10,8 +10,9 @@ import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.documents import read_json
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes, write_text
+from eqchip.emulator.files import write_text
 
 FORMAT = "eqchip-activity 1"
 NAME = "activity.json"
@@ -39,16 +40,13 @@ def read_firing_rates(folder: Path, config: Config) -> list[float]:
         If the run has no activity, or the file is damaged.
     """
     path = folder / NAME
-    try:
-        document = json.loads(decoded(read_bytes(path)))
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{path}: no activity yet; expected a run with at least one whole epoch "
             f"(eqchip train --resume {folder})"
-        ) from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: no valid JSON ({' '.join(str(error).split())[:200]})") from None
-    found = document.get("format") if isinstance(document, dict) else None
+        )
+    document = read_json(path, "the activity of a run")
+    found = document.get("format")
     if found != FORMAT:
         raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}")
     return _rates(path, document, config)

@@ -102,7 +102,7 @@ class _Clock:
 
 
 def _resume(run: RunDirectory, trainer: Trainer) -> float:
-    checkpoint = run.load_checkpoint()
+    checkpoint = run.load_checkpoint(trainer.state())
     if checkpoint is None:
         run.drop_metrics_after(0)
         return 0.0

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 
+from eqchip.emulator.arrays import ArrayFile, Header, open_arrays
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import read_arrays, write_arrays
+from eqchip.emulator.files import write_arrays
 
 NETWORK_FORMAT = "eqchip-network 2"
 FIRST_NETWORK_FORMAT = "eqchip-network 1"  # dense layers only; still read
+MOST_LAYERS = 2**16  # of the first version: more than memory has ever held
 
 
 def save_network(path: Path, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
@@ -41,41 +45,83 @@ def load_network(path: Path) -> Network:
     InputError
         If the file is missing, damaged, foreign, or holds no network.
     """
-    arrays = read_network(Path(path))
-    try:
-        chain = notation.connections(_layers_in(arrays))
+    with open_network(Path(path)) as file:
+        chain = notation.connections(_layers_in(file))
         names = [f"{kind}_{k}" for kind in ("weights", "biases") for k in range(len(chain))]
-        missing = sorted(set(names) - arrays.keys())
+        missing = sorted(name for name in names if name not in file)
         if missing:
             raise InputError(f"{', '.join(missing)} missing")
+        for k, connection in enumerate(chain):
+            shapes = {"weights": connection.weight_shape, "biases": connection.post_shape}
+            for kind, shape in shapes.items():
+                _check_size(f"{kind}_{k}", file.headers[f"{kind}_{k}"], shape)
         return Network.chain(
             chain,
-            weights=[arrays[f"weights_{k}"] for k in range(len(chain))],
-            biases=[arrays[f"biases_{k}"] for k in range(len(chain))],
-            feedback_shifts=_shifts_in(arrays),
+            weights=[file.values(f"weights_{k}") for k in range(len(chain))],
+            biases=[file.values(f"biases_{k}") for k in range(len(chain))],
+            feedback_shifts=_shifts_in(file, len(chain)),
         )
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
 
 
-def read_network(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of the file as they stand; errors as of :func:`load_network`."""
-    return read_arrays(path, NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
+def load_mirror(path: Path, network: Network) -> tuple[np.ndarray, ...] | None:
+    """The mirrored weights of a network's file, of every connection but the first.
+
+    None where the file has none; errors as of :func:`load_network`, or if a weight is missing, of
+    another shape, or not finite.
+    """
+    with open_network(Path(path)) as file:
+        if not any(name.startswith("mirror_") for name in file.headers):
+            return None
+        found = []
+        for k, weights in enumerate(network.weights[1:], start=1):
+            header = file.headers.get(f"mirror_{k}")
+            if header is None:
+                raise InputError(f"mirror_{k} missing; expected one for each from 1")
+            fits = header.shape == weights.shape and header.dtype.kind == "f"
+            one = file.values(f"mirror_{k}") if fits else weights
+            if not fits or not np.isfinite(one).all():
+                raise InputError(
+                    f"mirror_{k} is {header}; expected finite numbers of shape {weights.shape}, "
+                    f"as weights_{k}"
+                )
+            found.append(one)
+        return tuple(found)
 
 
-def _layers_in(arrays: dict[str, np.ndarray]) -> tuple[notation.Entry, ...]:
+def open_network(path: Path) -> AbstractContextManager[ArrayFile]:
+    """The open file; errors as of :func:`load_network`."""
+    return open_arrays(path, NETWORK_FORMAT, FIRST_NETWORK_FORMAT)
+
+
+def _check_size(name: str, header: Header, shape: tuple[int, ...]) -> None:
+    """Refuse an array before it is read, but for one whose values stand in another shape."""
+    if math.prod(header.shape) > math.prod(shape):
+        raise InputError(f"{name} is {header}; expected shape {shape}")
+
+
+def _layers_in(file: ArrayFile) -> tuple[notation.Entry, ...]:
     """The network in a file: one line, or, in the first version, a table of sizes."""
-    line = arrays.get("network")
-    if line is not None and line.shape == () and line.dtype.kind == "U":
-        return notation.parse(str(line))
-    layers = arrays.get("layers")
-    if layers is None or layers.ndim != 2 or layers.shape[1] != 1 or layers.dtype.kind != "i":
+    line = file.text("network")
+    if line is not None:
+        return notation.parse(line)
+    layers = file.headers.get("layers")
+    if (
+        layers is None
+        or len(layers.shape) != 2
+        or layers.shape[0] > MOST_LAYERS
+        or layers.shape[1] != 1
+        or layers.dtype.kind != "i"
+    ):
         raise InputError("network is missing or no text, and layers no table of sizes")
-    return tuple(int(n) for n in layers[:, 0])
+    return tuple(int(n) for n in file.values("layers")[:, 0])
 
 
-def _shifts_in(arrays: dict[str, np.ndarray]) -> tuple[int, ...]:
-    shifts = arrays.get("feedback_shifts", np.zeros(0, np.int64))
-    if shifts.ndim != 1 or shifts.dtype.kind != "i":
+def _shifts_in(file: ArrayFile, connections: int) -> tuple[int, ...]:
+    header = file.headers.get("feedback_shifts")
+    if header is None:
+        return ()
+    if len(header.shape) != 1 or header.dtype.kind != "i":
         raise InputError("feedback_shifts is no row of whole numbers")
-    return tuple(int(shift) for shift in shifts)
+    if header.shape[0] > connections:
+        raise InputError(f"feedback_shifts holds {header.shape[0]} numbers; expected {connections}")
+    return tuple(int(shift) for shift in file.values("feedback_shifts"))

@@ -14,6 +14,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import sys
@@ -27,15 +28,18 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.arrays import open_arrays
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config, read_config, to_toml
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.documents import json_lines
 from eqchip.emulator.errors import InputError, is_amount
-from eqchip.emulator.files import leftovers, read_arrays, read_bytes, write_arrays, write_text
+from eqchip.emulator.files import leftovers, read_bytes, write_arrays, write_text
 from eqchip.emulator.locks import LOCK_FILE, claimed
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.text import shortened
 from eqchip.emulator.training.activity_file import read_firing_rates, write_activity
-from eqchip.emulator.training.network_file import load_network, read_network, save_network
+from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
 
 CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
 METRICS_FORMAT = "eqchip-metrics 1"
@@ -128,8 +132,16 @@ class RunDirectory:
             {**state, "digest": np.array(self.config.digest()), "seconds": np.array(seconds)},
         )
 
-    def load_checkpoint(self) -> tuple[dict[str, np.ndarray], float] | None:
+    def load_checkpoint(
+        self, like: Mapping[str, np.ndarray]
+    ) -> tuple[dict[str, np.ndarray], float] | None:
         """The last checkpoint's state and seconds; None if there is none yet.
+
+        Parameters
+        ----------
+        like : mapping of str to ndarray
+            The arrays of a state, of which names, types and shapes are taken: that of
+            :meth:`~eqchip.emulator.training.trainer.Trainer.state`. Nothing else is read.
 
         Raises
         ------
@@ -139,19 +151,20 @@ class RunDirectory:
         path = self.path / "checkpoint.npz"
         if not path.exists():
             return None
-        arrays = read_arrays(path, CHECKPOINT_FORMAT)
-        found, seconds = arrays.pop("digest", None), arrays.pop("seconds", None)
-        digest = "missing" if found is None or found.shape != () else str(found)
-        if digest != self.config.digest():
-            raise InputError(
-                f"{path}: made with other settings (fingerprint {digest}); "
-                f"expected those of config.toml ({self.config.digest()})"
-            )
-        number = seconds is not None and seconds.shape == () and seconds.dtype.kind == "f"
-        if seconds is None or not number or not 0 <= float(seconds) < np.inf:
-            shown = float(seconds) if seconds is not None and number else "missing or no number"
-            raise InputError(f"{path}: seconds is {shown}; expected a number of at least 0")
-        return arrays, float(seconds)
+        with open_arrays(path, CHECKPOINT_FORMAT) as file:
+            digest = file.text("digest") or "missing"
+            if digest != self.config.digest():
+                raise InputError(
+                    f"made with other settings (fingerprint {shortened(digest, 40)}); "
+                    f"expected those of config.toml ({self.config.digest()})"
+                )
+            header = file.headers.get("seconds")
+            number = header is not None and (header.shape, header.dtype.kind) == ((), "f")
+            seconds = float(file.values("seconds")) if number else math.nan
+            if not 0 <= seconds < math.inf:
+                shown = seconds if number else "missing or no number"
+                raise InputError(f"seconds is {shown}; expected a number of at least 0")
+            return {name: file.array(name, array) for name, array in like.items()}, seconds
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``."""
@@ -185,24 +198,18 @@ class RunDirectory:
         """All whole lines of ``metrics.jsonl``."""
         path = self.path / "metrics.jsonl"
         try:
-            lines = read_bytes(path).decode(errors="replace").split("\n")
+            text = read_bytes(path)
         except FileNotFoundError:
             return []
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror})") from None
         rows = []
-        for number, line in enumerate(lines[:-1], start=1):  # a whole line ends with a newline
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                raise InputError(
-                    f"{path}, line {number}: no valid JSON; expected metrics"
-                ) from None
-            if not isinstance(row, dict) or row.get("format") != METRICS_FORMAT:
-                raise InputError(f"{path}, line {number}: expected format {METRICS_FORMAT!r}")
+        for where, row in json_lines(path, text, "metrics"):
+            if row.get("format") != METRICS_FORMAT:
+                raise InputError(f"{where}: expected format {METRICS_FORMAT!r}")
             wrong = _wrong_fact(row)
             if wrong:
-                raise InputError(f"{path}, line {number}: {wrong} is missing or no fit number")
+                raise InputError(f"{where}: {wrong} is missing or no fit number")
             rows.append(row)
         return rows
 
@@ -261,22 +268,7 @@ class RunDirectory:
         InputError
             As :meth:`network`, or if a weight is missing, of another shape, or not finite.
         """
-        path = self.path / "network.npz"
-        network, arrays = self.network(), read_network(path)
-        if not any(name.startswith("mirror_") for name in arrays):
-            return None
-        found = []
-        for k, weights in enumerate(network.weights[1:], start=1):
-            one = arrays.get(f"mirror_{k}")
-            if one is None:
-                raise InputError(f"{path}: mirror_{k} missing; expected one for each from 1")
-            if one.shape != weights.shape or one.dtype.kind != "f" or not np.isfinite(one).all():
-                raise InputError(
-                    f"{path}: mirror_{k} is {one.dtype} of shape {one.shape}; expected finite "
-                    f"numbers of shape {weights.shape}, as weights_{k}"
-                )
-            found.append(one)
-        return tuple(found)
+        return load_mirror(self.path / "network.npz", self.network())
 
     def save_activity(self, activity: Activity) -> None:
         """Replace ``activity.json``."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +19,9 @@ from eqchip.emulator.description.config import setting_names
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.emulator.files import decoded, read_bytes
 from eqchip.emulator.training.presets import preset
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FORMAT = "eqchip-sweep 1"
 
@@ -242,14 +236,7 @@ def read_document(path: Path) -> Settings:
     InputError
         If it is missing, no TOML, or of another format.
     """
-    try:
-        document: Settings = tomllib.loads(decoded(read_bytes(path)))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a sweep file (.toml)") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
-        raise InputError(f"{path}: no valid TOML ({' '.join(str(error).split())})") from None
+    document = read_toml(path, "a sweep file (.toml)")
     found = document.pop("format", FORMAT)
     if found != FORMAT:
         raise InputError(f"{path}: format is {found!r}; expected {FORMAT!r}, or none")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
+from eqchip.emulator.documents import read_json
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
 
 REPORT, COMPARISON = FORMATS = ("eqchip-report 1", "eqchip-comparison 1")
 # What the use of a document in which something is missing, or is another thing, may end in.
@@ -26,19 +25,14 @@ def read_report(path: Path) -> dict[str, Any]:
     InputError
         In one line that names the file, if it cannot be read, is no JSON or of another format.
     """
-    try:
-        document = json.loads(decoded(read_bytes(path)), parse_constant=_refuse)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:  # of bytes, of JSON, of endless nesting
-        raise InputError(f"{path}: no valid JSON ({' '.join(str(error).split())})") from None
-    found = document.get("format") if isinstance(document, dict) else None
+    document = read_json(path, "a report", _refuse)
+    found = document.get("format")
     if found not in FORMATS:
         raise InputError(
             f"{path}: format is {found!r}; expected {' or '.join(map(repr, FORMATS))}, as eqchip "
             "report writes"
         )
-    return dict(document)
+    return document
 
 
 def _refuse(constant: str) -> NoReturn:

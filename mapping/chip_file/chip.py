@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import pairwise
@@ -20,8 +19,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.documents import parse_toml, read_toml
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
 from eqchip.mapping.chip_file.addresses import (
     NEEDED,
     AreaPart,
@@ -52,11 +51,6 @@ from eqchip.mapping.chip_file.figures import (
     Text,
     barrier_of,
 )
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FORMAT = "eqchip-chip 1"
 USUAL = "loihi1-davies"  # the chip that is taken where none is named
@@ -336,12 +330,7 @@ def _load(name_or_path: str | Path, deepest: int) -> Chip:
         source = files("eqchip.mapping").joinpath("chips").joinpath(f"{name_or_path}.toml")
         return parse_chip(source.read_bytes(), f"{name_or_path}.toml", deepest)
     path = Path(name_or_path)
-    try:
-        return parse_chip(read_bytes(path), str(path), deepest)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a chip file") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    return _chip(read_toml(path, "a chip file"), str(path), deepest)
 
 
 def parse_chip(text: bytes, where: str, deepest: int = DEEPEST) -> Chip:
@@ -351,9 +340,13 @@ def parse_chip(text: bytes, where: str, deepest: int = DEEPEST) -> Chip:
     stand on one another.
     """
     try:
-        document: dict[str, Any] = tomllib.loads(decoded(text))
-    except (ValueError, RecursionError) as error:  # of bytes, of TOML, of endless numbers
-        raise InputError(f"{where}: no valid TOML ({' '.join(str(error).split())})") from None
+        document = parse_toml(text)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return _chip(document, where, deepest)
+
+
+def _chip(document: dict[str, Any], where: str, deepest: int) -> Chip:
     if document.get("format") != FORMAT:
         raise InputError(f"{where}: format is {document.get('format')!r}; expected {FORMAT!r}")
     if "base" in document:

@@ -435,7 +435,7 @@ def test_command_searches_and_uses_what_it_found(tmp_path, capsys):
         (["--search", "--trials", "0"], "trials is 0"),
         (["--trials", "9"], "--search"),
         (["--objective", "fast"], "--objective"),
-        (["--settings", "absent.toml"], "absent.toml: cannot be read"),
+        (["--settings", "absent.toml"], "absent.toml: no such file"),
         (["--settings", "absent.toml", "--search"], "--settings is given with --search"),
         (["--out", "file/under"], "file"),
     ],

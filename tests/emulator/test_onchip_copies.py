@@ -58,7 +58,7 @@ def trained(path: Path, config: Config) -> RunDirectory:
 def trainer_of(run: RunDirectory) -> OnChipTrainer:
     """The trainer as it stood at the end."""
     trainer = OnChipTrainer(run.config, load("digits"), 1)
-    found = run.load_checkpoint()
+    found = run.load_checkpoint(trainer.state())
     assert found is not None
     trainer.restore(found[0])
     return trainer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Numbers(click.ParamType):
         if isinstance(value, tuple):
             return value
         parts = value.split(self.separator)
-        if not all(part.isascii() and part.isdigit() and int(part) for part in parts) or (
+        if not all(re.fullmatch("[0-9]{1,9}", part) and int(part) for part in parts) or (
             len(parts) < self.at_least
         ):
             self.fail(f"{value!r}; expected whole numbers of at least 1, e.g. {self.name}", param)
