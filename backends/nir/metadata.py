@@ -43,6 +43,7 @@ from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
+from eqchip.emulator.documents import parse_json
 from eqchip.emulator.errors import InputError
 
 KEY = "eqchip"
@@ -215,10 +216,12 @@ def _connections(document: dict[str, Any], layers: list[tuple[int, ...]]) -> tup
 def _loads(text: Any) -> dict[str, Any]:
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
+    if not isinstance(text, str):
+        raise InputError(f"{KEY!r} in its metadata is no valid JSON, but no text at all")
     try:
-        document = json.loads(text)
-    except (TypeError, ValueError, RecursionError):
-        raise InputError(f"{KEY!r} in its metadata is no valid JSON") from None
+        document = parse_json(text)
+    except InputError as error:
+        raise InputError(f"{KEY!r} in its metadata: {error}") from None
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise InputError(f"metadata: format is {str(found)[:80]!r}; expected {FORMAT!r}")

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.backends.nir.hdf5 import read_tree
 from eqchip.backends.nir.metadata import KEY, Described, check_digest, parse, to_text
 from eqchip.backends.packages import NIR
 from eqchip.backends.reference import floating as reference
@@ -132,12 +133,10 @@ def read_nir(path: Path) -> Described:
         its kernel, it is named.
     """
     nir, path = NIR.require(), Path(path)
+    tree = read_tree(path, "NIR file")
     try:
-        with open(path, "rb") as file:
-            graph = nir.read(io.BytesIO(file.read()))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a NIR file") from None
-    except Exception as error:  # h5py and nir raise a dozen kinds on damaged or odd graphs
+        graph = nir.dict2NIRNode({**tree["node"], "type_check": True})
+    except Exception as error:  # nir raises a dozen kinds on odd graphs
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: damaged or no NIR file ({reason[:200]})") from None
     try:

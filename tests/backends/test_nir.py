@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strategies
+from forked_hdf5 import forked_hdf5  # noqa: F401, a fixture
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from optional_packages import need
@@ -24,7 +25,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, pytest.mark.usefixtures("forked_hdf5")]
 
 SIZES = [4, 3, 2, 3]
 LEARNING = Learning(rule="full", beta=0.1, free_steps=7, nudged_steps=3, split_stream=True)
