@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -21,12 +22,14 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.documents import json_lines
 from eqchip.emulator.errors import InputError, is_amount
 from eqchip.emulator.files import read_bytes
 from eqchip.emulator.learning.onchip_lowering import check_rates
 from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_activity, window_steps
 from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.source import Code, this_code
 from eqchip.emulator.training.classifier import Tally
 from eqchip.emulator.training.fit import end_epoch, mirror_of
 from eqchip.emulator.training.onchip_training import make_trainer
@@ -219,6 +222,64 @@ def run_point(settings: Settings, data: str | None = None) -> Trained:
     return Trained(row, epochs, activity, trainer.network, mirror_of(trainer))
 
 
+def run_point_with(code: Sequence[str], settings: Settings, data: str | None = None) -> Trained:
+    """:func:`run_point`, where this is the code that is asked for; the row names it.
+
+    Parameters
+    ----------
+    code : sequence of str
+        A :class:`~eqchip.emulator.source.Code`.
+    settings, data
+        As there.
+
+    Raises
+    ------
+    InputError
+        If the code here is another: points of two codes are not to be compared.
+    """
+    here = this_code()
+    if tuple(code) != here:
+        raise InputError(
+            f"a worker on {platform.node()} has {here}; expected {Code(*code)} on all of them"
+        )
+    found = run_point(settings, data)
+    return found._replace(row={**found.row, "eqchip": here._asdict()})
+
+
+def check_code(rows: Sequence[Mapping[str, Any]], path: Path, going_on: bool) -> int:
+    """Refuse to mix points of two codes.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+        The points so far.
+    path : Path
+        Of their file.
+    going_on : bool
+        Whether points of the code here are to be added.
+
+    Returns
+    -------
+    int
+        How many points do not say which code computed them: older versions wrote no such thing.
+
+    Raises
+    ------
+    InputError
+    """
+    said = [Code(**row["eqchip"]) for row in rows if "eqchip" in row]
+    names = {code.digest: code for code in said}
+    if going_on:
+        names.setdefault(this_code().digest, this_code())
+    if len(names) > 1:
+        first, second = list(names.values())[:2]
+        raise InputError(
+            f"{path}: holds points of {first}, beside those of {second}; expected one code for "
+            "all: go on with the one that began, or in another directory (--out)"
+        )
+    return len(rows) - len(said)
+
+
 @lru_cache(maxsize=1)
 def _dataset(name: str, data: str | None) -> Dataset:
     """Loaded once by a process that runs many points."""
@@ -276,16 +337,12 @@ class Points:
             return []
         whole = text[: text.rfind(b"\n") + 1]
         rows = []
-        for number, line in enumerate(whole.decode(errors="replace").split("\n")[:-1], start=1):
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict) or row.pop("format", None) != POINT_FORMAT:
-                raise InputError(f"{self.path}, line {number}: expected format {POINT_FORMAT!r}")
+        for where, row in json_lines(self.path, whole, f"format {POINT_FORMAT!r}"):
+            if row.pop("format", None) != POINT_FORMAT:
+                raise InputError(f"{where}: expected format {POINT_FORMAT!r}")
             wrong = _wrong_fact(row)
             if wrong:
-                raise InputError(f"{self.path}, line {number}: {wrong} is missing or no fit value")
+                raise InputError(f"{where}: {wrong} is missing or no fit value")
             rows.append({**row, "settings": {**LATER, **row["settings"]}})
         if len(whole) < len(text):  # what is appended must begin a line of its own
             os.truncate(self.path, len(whole))
@@ -309,6 +366,13 @@ def _wrong_fact(row: Mapping[str, Any]) -> str | None:
     """The first fact of a point's line, of those that are read again, that cannot be."""
     if not isinstance(row.get("settings"), dict):
         return "settings"
+    code = row.get("eqchip")
+    if "eqchip" in row and not (
+        isinstance(code, dict)
+        and code.keys() == set(Code._fields)
+        and all(isinstance(text, str) for text in code.values())
+    ):
+        return "eqchip"
     for name in ("validation_error", *COUNTS):
         if not is_amount(row.get(name)):
             return name

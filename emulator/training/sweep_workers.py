@@ -6,39 +6,44 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.source import this_code
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.sweep import Settings
-from eqchip.emulator.training.sweep_points import Trained, run_point
+from eqchip.emulator.training.sweep_cluster import open_cluster
+from eqchip.emulator.training.sweep_points import Trained, run_point_with
 
 
-def train_points(
-    points: Sequence[Settings],
-    data: str | None,
-    workers: int | None,
-    dask: str | None,
-    progress: Progress,
-) -> Generator[Trained, None, None]:
-    """All points, trained, as they come; closed early, the training of the others is ended.
+class Workers(Protocol):
+    """Where points are trained."""
+
+    def trained(self, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
+        """All points, trained, as they come."""
+
+
+def open_workers(
+    workers: int | None, dask: str | None, points: int, progress: Progress
+) -> AbstractContextManager[Workers]:
+    """Where points are trained; when the block is left in a hurry, their training is ended.
 
     Parameters
     ----------
-    points : sequence of dict
-        From :attr:`~eqchip.emulator.training.sweep.Sweep.points`.
-    data : str, optional
-        Directory of the data set's files.
     workers : int, optional
         Points trained at a time. Default: all processors.
     dask : str, optional
         Train on the cluster whose scheduler is at this address instead.
+    points : int
+        The most that there will be.
     progress : Progress
         Told when processes here compile, once.
 
@@ -47,33 +52,50 @@ def train_points(
     InputError
         If no scheduler answers, or a process is ended from outside.
     """
-    with _executor(workers, dask, len(points), progress) as executor:
-        yield from _run(executor, points, data)
+    if dask is not None:
+        return open_cluster(dask, progress)
+    return _open_pool(max(min(resolve_threads(workers), points), 1), progress)
 
 
 @contextlib.contextmanager
-def _executor(
-    workers: int | None, dask: str | None, points: int, progress: Progress
-) -> Iterator[Executor]:
-    """Where points are trained; when the block is left in a hurry, their training is ended."""
-    if dask is not None:
-        with _cluster(dask) as executor:
-            yield executor
-        return
+def _open_pool(count: int, progress: Progress) -> Iterator[Workers]:
+    """Processes here, begun when there is a point for them."""
     others = set(active_children())
-    count = max(min(resolve_threads(workers), points), 1)
     with _hearing(progress) as mouth:
         pool = ProcessPoolExecutor(
             count, get_context("spawn"), initializer=_prepare_worker, initargs=(mouth,)
         )
         try:
-            yield pool
+            yield _Pool(pool)
         except BaseException:
             for child in set(active_children()) - others:
                 child.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         pool.shutdown()
+
+
+class _Pool:
+    """Processes here."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def trained(self, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
+        """All points, trained, as they come."""
+        code = tuple(this_code())
+        with _unheard():
+            futures = [
+                self._executor.submit(run_point_with, code, settings, data) for settings in points
+            ]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a process that trained a point was ended from outside, perhaps for want of "
+                "memory; finished points are kept; expected fewer --workers"
+            ) from None
 
 
 @contextlib.contextmanager
@@ -97,42 +119,6 @@ def _hearing(progress: Progress) -> Iterator[Connection]:
     finally:
         mouth.send(None)
         listener.join()
-
-
-@contextlib.contextmanager
-def _cluster(address: str) -> Iterator[Executor]:
-    """A Dask cluster that exists already; it is left as it was."""
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            "--dask needs the package distributed, which is missing; expected: "
-            'pip install "eqchip[dask]"'
-        ) from None
-    try:
-        client = Client(address)
-    except (OSError, ValueError) as error:  # of a time-out, too
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"--dask {address}: no scheduler answers ({reason[:200]}); "
-            "expected an address such as tcp://10.0.0.1:8786"
-        ) from None
-    with client:  # closing it forgets the points under way
-        yield client.get_executor(pure=False)
-
-
-def _run(executor: Executor, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
-    """All points, trained, as they come."""
-    with _unheard():
-        futures = [executor.submit(run_point, settings, data) for settings in points]
-    try:
-        for future in as_completed(futures):
-            yield future.result()
-    except BrokenProcessPool:
-        raise InputError(
-            "a process that trained a point was ended from outside, perhaps for want of memory; "
-            "finished points are kept; expected fewer --workers"
-        ) from None
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -28,12 +27,13 @@ from eqchip.emulator.training.sweep import (
 )
 from eqchip.emulator.training.sweep_points import (
     Points,
+    check_code,
     check_data,
     check_points,
     config_of,
     missing,
 )
-from eqchip.emulator.training.sweep_workers import train_points
+from eqchip.emulator.training.sweep_workers import Workers, open_workers
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.counting.samples import SAMPLES
 from eqchip.hw_reports.document.readable import amount
@@ -118,19 +118,21 @@ def sweep(
     place = None if data is None else str(data)
     if not kept.exists():
         check_data(asked, place)
-    folder.mkdir(parents=True, exist_ok=True)
     progress = progress or Silent()
-    with points.claim(progress):
-        _check_kept(kept, asked)  # of another process meanwhile
-        if not kept.exists():
-            write_text(kept, to_toml(asked, made))
-        rows = points.read()
-        pricing = Pricing(folder, read, place)
-        _train(asked, points, rows, pricing, workers, dask, progress)
-        document = _document(asked, rows, pricing, made)
-        for cost in COSTS:
-            with replacing(folder / f"accuracy-{cost}.png") as image:
-                save(document, cost, image)
+    # Workers first: where none answer, nothing is written that another grid would be refused by.
+    with open_workers(workers, dask, len(asked.points), progress) as trainers:
+        folder.mkdir(parents=True, exist_ok=True)
+        with points.claim(progress):
+            _check_kept(kept, asked)  # of another process meanwhile
+            if not kept.exists():
+                write_text(kept, to_toml(asked, made))
+            rows = points.read()
+            pricing = Pricing(folder, read, place)
+            _train(asked, points, rows, pricing, trainers, progress)
+            document = _document(asked, rows, pricing, made)
+            for cost in COSTS:
+                with replacing(folder / f"accuracy-{cost}.png") as image:
+                    save(document, cost, image)
     return {**document, "points": rows}
 
 
@@ -167,21 +169,22 @@ def _train(
     points: Points,
     rows: list[dict[str, Any]],
     pricing: Pricing,
-    workers: int | None,
-    dask: str | None,
+    workers: Workers,
     progress: Progress,
 ) -> None:
     """Train the points that no row holds, and keep a row of each as soon as it is done."""
     left = missing(asked, rows)
     count = len(asked.points)
+    unsaid = check_code(rows, points.path, going_on=bool(left))
     if rows:
         progress.message(f"Going on: {count - len(left)} of {count} points are done")
-    with (
-        progress.bar("Training points", count, count - len(left)) as bar,
-        # Its processes are closed, too.
-        closing(train_points(left, pricing.data, workers, dask, progress)) as trained,
-    ):
-        for point in trained:
+    if unsaid:
+        progress.message(
+            f"{unsaid} of them do not say which code computed them, as older versions wrote them; "
+            "they are taken as they are"
+        )
+    with progress.bar("Training points", count, count - len(left)) as bar:
+        for point in workers.trained(left, pricing.data):
             run = f"points/{sha256(key_of(point.row['settings']).encode()).hexdigest()[:12]}"
             point.keep(pricing.folder / run, command_line())
             row = {**point.row, "run": run}
