@@ -1,0 +1,369 @@
+"""Every reader of a file, with an honest file to damage: one row each."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+import forked_hdf5
+import idx_files
+import numpy as np
+from hdf5_mutators import in_hdf5
+from small_runs import few_digits, small_config
+
+from eqchip.backends.nir import hdf5
+from eqchip.backends.nir.metadata import parse
+from eqchip.backends.nir.write import read_nir, write_nir
+from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.data.idx import read_idx
+from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.config import make_config, read_config
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.studies.convergence_search import read_settings
+from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
+from eqchip.emulator.training.onchip_training import make_trainer
+from eqchip.emulator.training.runs import METRICS_FORMAT, RunDirectory, metric
+from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
+from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
+from eqchip.hw_reports.document.read import read_report, whole
+from eqchip.hw_reports.show import terminal
+from eqchip.hw_reports.show.csv import csv_text
+from eqchip.hw_reports.studies.sweep import _document
+from eqchip.mapping.chip_file.chip import chip_names, load_chip
+
+HERE = Path(__file__).parent
+Way = Callable[[bytes, np.random.Generator], bytes]
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A reader of files.
+
+    Attributes
+    ----------
+    name : str
+    file : str
+        What the file is called, in a folder of its own.
+    kind : str
+        A row of :data:`mutators.WAYS`.
+    honest : tuple of bytes
+    read : callable
+        Given the path; raises InputError, or reads.
+    ways : tuple
+        Of damaging it, besides those of its kind.
+    """
+
+    name: str
+    file: str
+    kind: str
+    honest: tuple[bytes, ...]
+    read: Callable[[Path], Any]
+    ways: tuple[Way, ...] = ()
+
+
+CONFIGS = (
+    small_config(),
+    small_config(learning={"rule": "full"}, timing=Asynchronous()),
+    small_config(
+        layers=(64, 8, 10),
+        learning={"rule": "symmetric"},
+        descent={"minibatch": 1, "momentum": 0.0},
+        on_chip={},
+    ),
+)
+
+
+def _run_files(folder: Path) -> tuple[RunDirectory, dict[str, Any]]:
+    """A run directory with a checkpoint, and the state that is in it."""
+    run = RunDirectory.create(folder / "run", CONFIGS[0])
+    state = make_trainer(run.config, few_digits(), 1).state()
+    run.save_checkpoint(state, 1.0)
+    return run, state
+
+
+def config(folder: Path) -> Loader:
+    texts = []
+    for k, one in enumerate(CONFIGS):
+        run = RunDirectory.create(folder / f"config-{k}", one)
+        texts.append((run.path / "config.toml").read_bytes())
+    return Loader("config", "config.toml", "toml", tuple(texts), read_config)
+
+
+def chip(folder: Path) -> Loader:
+    chips = HERE.parents[1] / "mapping" / "chips"
+    texts = tuple((chips / f"{name}.toml").read_bytes() for name in chip_names())
+    return Loader("chip", "chip.toml", "toml", texts, load_chip)
+
+
+GRID = make_sweep({"layers": [64, 4, 10], "axes": {"seed": [0, 1], "weight_bits": [8, 4]}})
+
+
+def grid(folder: Path) -> Loader:
+    text = b"""dataset = "digits"
+layers = [64, 32, 10]
+epochs = 2
+samples = 600
+free_steps = 30
+[axes]
+weight_bits = [8, 4]
+copies = ["errors", "independent"]
+weight_range = [0.25, [0.3, 0.6]]
+lr_scale = [0.5, 1.0]
+"""
+    honest = (text, to_toml(GRID, {"eqchip": "0"}).encode())
+    return Loader("sweep", "sweep.toml", "toml", honest, read_sweep)
+
+
+def settings(folder: Path) -> Loader:
+    source = HERE.parents[1] / "emulator" / "studies" / "convergence_settings.toml"
+    return Loader(
+        "converge",
+        "settings.toml",
+        "toml",
+        (source.read_bytes(),),
+        lambda path: [read_settings(path, objective) for objective in ("mean", "end")],
+    )
+
+
+def points(folder: Path) -> Loader:
+    counts = ("spikes", "synaptic_events", "updates_active", "updates_inactive")
+    rows = [
+        {
+            "format": POINT_FORMAT,
+            "settings": point,
+            "train_error": 12.5,
+            "validation_error": 10.0 + k,
+            **dict.fromkeys(counts, 100.5),
+            "weights_attempted": 3.25,
+            "units_changed": [1.0, 2.0],
+            "drift": [0.1],
+            "seconds": 1.5,
+            "eqchip": {"version": "0.1.0", "digest": "0123456789abcdef"},
+        }
+        for k, point in enumerate(GRID.points)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    priced = load_chip("loihi1-davies")
+
+    def read(path: Path) -> None:
+        found = Points(path).read()
+        check_code(found, path, going_on=False)
+        if not missing(GRID, found):
+            _document(GRID, found, priced, {})
+
+    return Loader("points", "points.jsonl", "jsonl", (text,), read)
+
+
+def metrics(folder: Path) -> Loader:
+    run, _ = _run_files(folder)
+    rows = [
+        {
+            "format": METRICS_FORMAT,
+            "epoch": k,
+            "train_error": 20.0 / k,
+            "validation_error": 21.0 / k,
+            "samples": 100,
+            "spikes_per_sample": 500.5,
+            "synaptic_events_per_sample": 9000,
+            "weights_attempted_per_sample": 10.0,
+            "seconds": 2.5 * k,
+        }
+        for k in (1, 2, 3)
+    ]
+    text = "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    def read(path: Path) -> None:
+        (run.path / "metrics.jsonl").write_bytes(path.read_bytes())
+        for row in run.metrics():
+            metric(row, "weights_attempted_per_sample")
+        run.drop_metrics_after(3)
+
+    return Loader("metrics", "metrics.jsonl", "jsonl", (text,), read)
+
+
+def activity(folder: Path) -> Loader:
+    run, _ = _run_files(folder)
+    layers = len(run.config.layers)
+    document = {
+        "format": "eqchip-activity 1",
+        "phases": ["free", "nudged"],
+        "samples": 100,
+        **{name: [[10] * layers] * 2 for name in ("spikes", "updates_active", "updates_inactive")},
+        **{name: [[[5, 5]] * (layers - 1)] * 2 for name in ("synaptic_events", "macs")},
+    }
+
+    def read(path: Path) -> None:
+        (run.path / "activity.json").write_bytes(path.read_bytes())
+        run.firing_rates()
+
+    return Loader("activity", "activity.json", "json", (json.dumps(document).encode(),), read)
+
+
+def network(folder: Path) -> Loader:
+    path = folder / "written.npz"
+    honest = []
+    for sizes in ([3, 2], [4, 3, 2]):
+        one = Network.dense(sizes, seed=0)
+        save_network(path, one, one.weights[1:])
+        honest.append(path.read_bytes())
+
+    def read(path: Path) -> None:
+        load_mirror(path, load_network(path))
+
+    return Loader("network", "network.npz", "npz", tuple(honest), read)
+
+
+def checkpoint(folder: Path) -> Loader:
+    run, state = _run_files(folder)
+    trainer = make_trainer(run.config, few_digits(), 1)
+    honest = (run.path / "checkpoint.npz").read_bytes()
+
+    def read(path: Path) -> None:
+        (run.path / "checkpoint.npz").write_bytes(path.read_bytes())
+        found = run.load_checkpoint(state)
+        if found is not None:
+            trainer.restore(found[0])
+
+    return Loader("checkpoint", "checkpoint.npz", "npz", (honest,), read)
+
+
+def report(folder: Path) -> Loader:
+    golden = HERE.parent / "golden"
+    names = ("report-0.1-asynchronous.json", "report-0.1-steps.json")
+    texts = tuple((golden / name).read_bytes() for name in names)
+
+    def read(path: Path) -> None:
+        document = read_report(path)
+        with whole(path):
+            json.dumps(document, allow_nan=False)
+            csv_text(document)
+            terminal.tables(document), terminal.sentences(document)
+
+    return Loader("report", "report.json", "json", texts, read)
+
+
+def idx(folder: Path) -> Loader:
+    values = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    contents = idx_files.encode_idx(values), idx_files.encode_idx(values.reshape(-1))
+
+    def read(path: Path) -> None:
+        try:
+            read_idx(path, 3)
+        except InputError:
+            read_idx(path, 1)
+
+    return Loader("idx", "images", "idx", contents, read)
+
+
+def packed(folder: Path) -> Loader:
+    made = replace(idx(folder), name="idx.gz", kind="gz")
+    honest = tuple(gzip.compress(content, mtime=0) for content in made.honest)
+    return replace(made, honest=(*honest, honest[0] + gzip.compress(b"")))
+
+
+def data_set(folder: Path) -> Loader:
+    paths = idx_files.write_set(folder / "mnist", idx_files.small_arrays(10, 10), "")
+    honest = paths[1].read_bytes()
+
+    def read(path: Path) -> None:
+        paths[1].write_bytes(path.read_bytes())
+        load("mnist", folder, progress=False)
+
+    (folder / "mnist").mkdir(exist_ok=True)
+    return Loader("data set", "labels", "idx", (honest,), read)
+
+
+def nir(folder: Path) -> Loader:
+    path = folder / "written.nir"
+    honest = []
+    for sizes in ([3, 2], [4, 3, 2]):
+        write_nir(
+            Network.dense(sizes, seed=0), path, coding=Coding(), learning=Learning(rule="full")
+        )
+        honest.append(path.read_bytes())
+
+    def read(path: Path) -> None:
+        ordinary, hdf5._reading = hdf5._reading, forked_hdf5.reading
+        try:
+            read_nir(path)
+        finally:
+            hdf5._reading = ordinary
+
+    return Loader("nir", "network.nir", "bytes", tuple(honest), read, (in_hdf5,) * 7)
+
+
+def nir_text(folder: Path) -> Loader:
+    import h5py
+
+    raw = nir(folder).honest[1]
+    with h5py.File(io.BytesIO(raw)) as file:
+        text = file["node/metadata/eqchip"][()]
+
+    def read(path: Path) -> None:
+        parse(path.read_bytes().decode(errors="replace"))
+
+    return Loader("nir text", "text.json", "json", (text,), read)
+
+
+WORDS = (
+    *("784-500-10", "28x28-32c5p2-64c5p2-10", "64-20-10", "8x8-4c3s2z1m2-10", "0.2,0.1", "auto"),
+    *("0.83/t^0.58", "osa:0.0346", "weight_bits=8,4", "weight_range=0.25,0.3:0.6", "lava,brian2"),
+    *("lr_scale=0.5,1", "seed=0,1", "copies=errors,decay", "0,8,3,0"),
+)
+
+
+def words(folder: Path) -> Loader:
+    kinds = (
+        *(NetworkType(), Chips(), Rates(), Names(), WholeNumbers()),
+        Schedule(adaptive=True, optional=True),
+    )
+
+    def read(path: Path) -> None:
+        text = path.read_bytes().decode(errors="surrogateescape")
+        for kind in kinds:
+            try:
+                found = kind.convert(text, None, None)
+            except click.UsageError:
+                continue
+            if isinstance(kind, NetworkType) and not isinstance(found, str):
+                with contextlib.suppress(InputError):
+                    make_config(layers=found)
+            if isinstance(kind, Rates):
+                with contextlib.suppress(InputError):
+                    make_config(descent={"lr": found})
+        name, values = parse_axis(text)
+        make_sweep({}, {name: values})
+
+    return Loader("words", "word", "words", tuple(map(str.encode, WORDS)), read)
+
+
+# Name -> what makes the loader, given a folder for its files.
+LOADERS: dict[str, Callable[[Path], Loader]] = {
+    "config": config,
+    "chip": chip,
+    "sweep": grid,
+    "converge": settings,
+    "points": points,
+    "metrics": metrics,
+    "activity": activity,
+    "network": network,
+    "checkpoint": checkpoint,
+    "report": report,
+    "idx": idx,
+    "idx.gz": packed,
+    "data set": data_set,
+    "nir": nir,
+    "nir text": nir_text,
+    "words": words,
+}
