@@ -31,7 +31,7 @@ ORDINARY = ("b", "i", "u", "f")
 Tree = dict[str, Any]
 
 
-def read_tree(path: Path, wanted: str) -> Tree:
+def read_hdf5(path: Path, wanted: str) -> Tree:
     """What an HDF5 file holds: groups as dictionaries, texts as str, the rest as arrays.
 
     A scalar text is a str, an array of texts an array of objects; a scalar number is of numpy.
@@ -45,18 +45,18 @@ def read_tree(path: Path, wanted: str) -> Tree:
     Raises
     ------
     InputError
-        In one line, if the file is missing, damaged, no HDF5 file; if it leads to another place
-        (external or virtual data, soft or external links, two names for one object), holds other
-        types than numbers and texts, or unpacks to far more than its own size.
+        In one line without the file's name, if it is missing, damaged, no HDF5 file; if it leads
+        to another place (external or virtual data, soft or external links, two names for one
+        object), holds other types than numbers and texts, or unpacks to far more than its own size.
     """
     try:
         with open_regular(path) as file:
             return _read(file)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a {wanted}") from None
+        raise InputError(f"no such file; expected a {wanted}") from None
     except (OSError, InputError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"{path}: damaged or no {wanted} ({why})") from None
+        raise InputError(f"damaged or no {wanted} ({why})") from None
 
 
 def _read(file: BinaryIO) -> Tree:

@@ -16,6 +16,7 @@ from eqchip.backends.nir.metadata import KEY
 from eqchip.backends.nir.tree import INPUT, OUTPUT, Node, Tree, read_tree, walk_back
 from eqchip.backends.nir.units import UNITS, Read, Setting, read_unit, shape_of
 from eqchip.backends.nir.wires import (
+    MOST_UNITS,
     WIRES,
     Shape,
     Synapses,
@@ -137,6 +138,11 @@ class _Builder:
     def _add_unit(self, node: Node) -> None:
         if node.kind == INPUT:
             shape = tuple(int(n) for n in node.array("shape").reshape(-1))
+            if min(shape) < 1 or math.prod(shape) > MOST_UNITS:
+                raise InputError(
+                    f"node {node.name!r} (Input): shape is {shape}; expected 1 to {MOST_UNITS} "
+                    "units"
+                )
             while len(shape) > 1 and shape[0] == 1 and len(shape) != 3:
                 shape = shape[1:]
             unit: Any = Input()

@@ -6,7 +6,6 @@ of other tools that say all that is needed.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.backends.nir.hdf5 import read_hdf5
 from eqchip.backends.packages import NIR
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import read_bytes
 
 GRAPH, INPUT, OUTPUT, WIRE = "NIRGraph", "Input", "Output", "Wire"
 DEEPEST = 20  # graphs within graphs
+MOST_WAYS = 10_000  # to a node: forks behind one another double them
 
 
 @dataclass(frozen=True)
@@ -91,30 +91,14 @@ def read_tree(path: Path) -> Tree:
         If nir is not installed, the file is missing or damaged, or edges lead nowhere.
     """
     NIR.require()
-    import h5py  # type: ignore[import-untyped]
-
-    try:
-        with h5py.File(io.BytesIO(read_bytes(path)), "r") as stored:
-            root = _values(stored["node"])
-    except FileNotFoundError:
-        raise InputError("no such file; expected a NIR file") from None
-    except Exception as error:  # h5py raises a dozen kinds on damaged or odd files
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"damaged or no NIR file ({reason[:200]})") from None
+    root = read_hdf5(path, "NIR file").get("node")
+    if not isinstance(root, dict):
+        raise InputError("damaged or no NIR file (no node in it)")
     if root.get("type") != GRAPH:
         raise InputError(f"its root is {root.get('type')!r}; expected a {GRAPH}")
     tree = Tree(metadata=root.get("metadata") or {})
     _lay_open(tree, root, "", 0)
     return tree
-
-
-def _values(group: Any) -> dict[str, Any]:
-    """A group of the file as a dictionary; text is text."""
-    found: dict[str, Any] = {}
-    for key, item in group.items():
-        value = _values(item) if hasattr(item, "items") else item[()]
-        found[key] = value.decode() if isinstance(value, bytes) else value
-    return found
 
 
 def _lay_open(tree: Tree, graph: dict[str, Any], prefix: str, depth: int) -> None:
@@ -125,8 +109,10 @@ def _lay_open(tree: Tree, graph: dict[str, Any], prefix: str, depth: int) -> Non
     nodes = graph.get("nodes")
     if not isinstance(nodes, dict) or not nodes:
         raise InputError(f"{where} has no nodes; expected some")
-    listed: Any = graph.get("edges", ())
-    edges = [tuple(_text(end) for end in edge) for edge in np.reshape(listed, (-1, 2))]
+    listed = np.asarray(graph.get("edges", ()), object)
+    if listed.size % 2:
+        raise InputError(f"{where} has edges of {listed.size} ends; expected two of each")
+    edges = [tuple(_text(end) for end in edge) for edge in listed.reshape(-1, 2)]
     edges = _mended(tree, where, nodes, edges)
     ends: dict[str, tuple[str, str]] = {}  # of a graph within: where edges enter and leave it
     for name, values in nodes.items():
@@ -146,7 +132,11 @@ def _lay_open(tree: Tree, graph: dict[str, Any], prefix: str, depth: int) -> Non
 
 
 def _only(nodes: dict[str, Any], kind: str, where: str) -> str:
-    found = [name for name, values in nodes.items() if values.get("type") == kind]
+    found = [
+        name
+        for name, values in nodes.items()
+        if isinstance(values, dict) and values.get("type") == kind
+    ]
     if len(found) != 1:
         raise InputError(f"graph {where!r} has {len(found)} nodes of type {kind}; expected one")
     return found[0]
@@ -192,6 +182,10 @@ def walk_back(tree: Tree, target: str, is_end: Any) -> Iterator[tuple[str, list[
         if is_end(tree.nodes[name]):
             yield name, wires
             continue
+        if len(left) > MOST_WAYS:
+            raise InputError(
+                f"node {target!r} is led to by more than {MOST_WAYS} ways; expected some hundred"
+            )
         if name in wires:
             raise InputError(f"node {name!r} is in a circle without a unit; expected one in it")
         left += [(source, [name, *wires]) for source in tree.before(name)]

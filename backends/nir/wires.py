@@ -24,6 +24,8 @@ from eqchip.emulator.description.connections import (
 from eqchip.emulator.errors import InputError
 
 Shape = tuple[int, ...]
+# What a file may ask for in a few bytes: maps that share weights are written out.
+MOST_UNITS, MOST_SYNAPSES = 2**24, 2**26
 
 
 @dataclass(frozen=True)
@@ -116,10 +118,11 @@ def _flatten(node: Node, shape: Shape) -> Mapped:
 def _places(node: Node, size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
     """Places of a map along one axis."""
     found = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1 if stride else 0
-    if found < 1:
+    if not 1 <= found <= MOST_UNITS:
         raise InputError(
-            f"node {node.name!r} ({node.kind}): nothing of {size} places is left with kernel "
-            f"{kernel}, stride {stride}, padding {padding}, dilation {dilation}; expected a place"
+            f"node {node.name!r} ({node.kind}): {max(found, 0)} of {size} places are left with "
+            f"kernel {kernel}, stride {stride}, padding {padding}, dilation {dilation}; expected "
+            f"1 to {MOST_UNITS}"
         )
     return found
 
@@ -190,6 +193,12 @@ def _conv(node: Node, shape: Shape, weight: np.ndarray) -> Mapped:
         _places(node, *axis)
         for axis in zip((height, width), kernel, stride, padding, dilation, strict=True)
     ]
+    count = above * math.prod(places) * own * math.prod(kernel)
+    if count > MOST_SYNAPSES:
+        raise InputError(
+            f"node {node.name!r} ({node.kind}): {count} synapses, written out; expected at most "
+            f"{MOST_SYNAPSES}"
+        )
     out = np.arange(above)[:, None, None, None]  # axes: channel above, row, column, channel below
     row = np.arange(places[0])[None, :, None, None]
     column = np.arange(places[1])[None, None, :, None]
@@ -219,6 +228,11 @@ def _pool(node: Node, shape: Shape) -> Mapped:
             "(channels, height, width)"
         )
     kernel = node.pair("kernel_size")
+    if kernel[0] > shape[1] or kernel[1] > shape[2]:
+        raise InputError(
+            f"node {node.name!r} ({node.kind}): kernel_size is {kernel}; expected no more than the "
+            f"map of {shape[1]} x {shape[2]}"
+        )
     weight = np.ones((shape[0], 1, *kernel))
     if node.kind == "AvgPool2d":
         weight /= kernel[0] * kernel[1]

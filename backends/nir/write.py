@@ -29,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.backends.nir.hdf5 import read_tree
+from eqchip.backends.nir.hdf5 import read_hdf5
 from eqchip.backends.nir.metadata import KEY, Described, check_digest, parse, to_text
 from eqchip.backends.packages import NIR
 from eqchip.backends.reference import floating as reference
@@ -133,16 +133,19 @@ def read_nir(path: Path) -> Described:
         its kernel, it is named.
     """
     nir, path = NIR.require(), Path(path)
-    tree = read_tree(path, "NIR file")
     try:
-        graph = nir.dict2NIRNode({**tree["node"], "type_check": True})
-    except Exception as error:  # nir raises a dozen kinds on odd graphs
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged or no NIR file ({reason[:200]})") from None
-    try:
-        return _network_of(graph, nir)
+        return _network_of(_graph_in(read_hdf5(path, "NIR file"), nir), nir)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
+
+
+def _graph_in(tree: dict[str, Any], nir: Any) -> Any:
+    """The graph that a file's tree is, by nir's own classes."""
+    try:
+        return nir.dict2NIRNode({**tree["node"], "type_check": True})
+    except Exception as error:  # nir raises a dozen kinds on odd graphs
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"damaged or no NIR file ({reason[:200]})") from None
 
 
 def edges(layers: int) -> set[tuple[str, str]]:

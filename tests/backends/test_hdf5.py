@@ -15,7 +15,7 @@ import optional_packages
 import pytest
 
 from eqchip.backends.nir import hdf5
-from eqchip.backends.nir.hdf5 import read_tree
+from eqchip.backends.nir.hdf5 import read_hdf5
 from eqchip.backends.nir.metadata import KEY
 from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.emulator.description.network import Network
@@ -195,7 +195,7 @@ def test_a_process_that_dies_or_takes_too_long_is_a_line(path, tmp_path, monkeyp
 
 
 def test_a_tree_is_what_the_library_itself_reads(h5py, path):
-    found = read_tree(path, "NIR file")
+    found = read_hdf5(path, "NIR file")
 
     def compare(group: Any, tree: dict[str, Any]) -> None:
         assert set(group) == set(tree)

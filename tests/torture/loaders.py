@@ -20,6 +20,7 @@ from small_runs import few_digits, small_config
 
 from eqchip.backends.nir import hdf5
 from eqchip.backends.nir.metadata import parse
+from eqchip.backends.nir.read import read_nir as read_graph
 from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
 from eqchip.emulator.data.datasets import load
@@ -39,7 +40,7 @@ from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_co
 from eqchip.hw_reports.document.read import read_report, whole
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
-from eqchip.hw_reports.studies.sweep import _document
+from eqchip.hw_reports.studies.sweep import Pricing, _document
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
 
 HERE = Path(__file__).parent
@@ -153,14 +154,15 @@ def points(folder: Path) -> Loader:
         }
         for k, point in enumerate(GRID.points)
     ]
+    pricing = Pricing(folder, load_chip("loihi1-davies"), None)
+    rows = [{**row, **pricing.of(row)} for row in rows]
     text = "".join(json.dumps(row) + "\n" for row in rows).encode()
-    priced = load_chip("loihi1-davies")
 
     def read(path: Path) -> None:
         found = Points(path).read()
         check_code(found, path, going_on=False)
         if not missing(GRID, found):
-            _document(GRID, found, priced, {})
+            _document(GRID, found, pricing, {})
 
     return Loader("points", "points.jsonl", "jsonl", (text,), read)
 
@@ -303,6 +305,44 @@ def nir(folder: Path) -> Loader:
     return Loader("nir", "network.nir", "bytes", tuple(honest), read, (in_hdf5,) * 7)
 
 
+def graph(folder: Path) -> Loader:
+    import nir as library
+
+    def lif(*shape: int) -> Any:
+        ones = np.ones(shape)
+        return library.LIF(tau=ones * 0.01, r=ones, v_leak=0 * ones, v_threshold=ones)
+
+    def written(*nodes: Any) -> bytes:
+        whole = io.BytesIO()
+        library.write(whole, library.NIRGraph.from_list(*nodes))
+        return whole.getvalue()
+
+    rng = np.random.default_rng(0)
+    dense = written(
+        library.Affine(weight=rng.normal(size=(3, 4)), bias=np.ones(3)),
+        lif(3),
+        library.Linear(weight=rng.normal(size=(2, 3))),
+        library.CubaLIF(*(np.ones(2) * 0.01,) * 2, *(np.ones(2),) * 2, np.ones(2), np.ones(2)),
+    )
+    convolutions = written(
+        library.Conv2d((6, 6), rng.normal(size=(2, 1, 3, 3)), 1, 0, 1, 1, np.zeros(2)),
+        lif(2, 4, 4),
+        library.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
+        library.Flatten({"input": np.array([2, 2, 2])}, 0, -1),
+        library.Linear(weight=rng.normal(size=(3, 8))),
+        library.IF(r=np.ones(3), v_threshold=np.ones(3)),
+    )
+
+    def read(path: Path) -> None:
+        ordinary, hdf5._reading = hdf5._reading, forked_hdf5.reading
+        try:
+            read_graph(path, dt=1e-3)
+        finally:
+            hdf5._reading = ordinary
+
+    return Loader("graph", "graph.nir", "bytes", (dense, convolutions), read, (in_hdf5,) * 7)
+
+
 def nir_text(folder: Path) -> Loader:
     import h5py
 
@@ -364,6 +404,7 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "idx.gz": packed,
     "data set": data_set,
     "nir": nir,
+    "graph": graph,
     "nir text": nir_text,
     "words": words,
 }
