@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.data.datasets import Dataset, load
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError, check_whole, is_amount
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
@@ -185,7 +185,7 @@ def _train(
         )
     with progress.bar("Training points", count, count - len(left)) as bar:
         for point in workers.trained(left, pricing.data):
-            run = f"points/{sha256(key_of(point.row['settings']).encode()).hexdigest()[:12]}"
+            run = run_of(point.row["settings"])
             point.keep(pricing.folder / run, command_line())
             row = {**point.row, "run": run}
             row |= pricing.of(row)
@@ -234,11 +234,11 @@ class Pricing:
 
     def of(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What a point's line holds of a chip; as it stands there if it is this chip's already."""
-        digest, run = self.chip.digest(), row.get("run")
-        if row.get("chip_digest") == digest:
+        digest, run = self.chip.digest(), run_of(row["settings"])
+        if row.get("chip_digest") == digest and _is_modelled(row):
             return {name: row[name] for name in MODELLED}
         found = Cost(NOT_KEPT, NOT_KEPT)
-        if run is not None and (self.folder / run / "config.toml").exists():
+        if row.get("run") == run and (self.folder / run / "config.toml").exists():
             found = self.cost_of(RunDirectory(self.folder / run))
         return {
             "chip": self.chip.name,
@@ -257,6 +257,30 @@ class Pricing:
     def _dataset(self) -> Dataset:
         name = read_sweep(self.folder / "sweep.toml").plain["dataset"]
         return load(name, self.data, progress=False)
+
+
+def run_of(settings: Settings) -> str:
+    """The run directory of a point, below that of the sweep."""
+    return f"points/{sha256(key_of(settings).encode()).hexdigest()[:12]}"
+
+
+def _is_modelled(row: Mapping[str, Any]) -> bool:
+    """Whether a line read from a file has all of `MODELLED` as it was written."""
+    sums = all(_is_sum(row.get(name)) for name in ("energy", "time"))
+    return sums and isinstance(row.get("chip"), str) and is_amount(row.get("memory_bytes"))
+
+
+def _is_sum(value: Any) -> bool:
+    """Whether a value read from a file is what `Sum.to_dict` makes."""
+    if not isinstance(value, dict) or not isinstance(value.get("lacks"), list):
+        return False
+    figure = value.get("figure")
+    whole = figure is None or (
+        isinstance(figure, dict)
+        and isinstance(figure.get("unit"), str)
+        and all(is_amount(figure.get(level)) for level in ("low", "value", "high"))
+    )
+    return whole and all(isinstance(name, str) for name in value["lacks"])
 
 
 def _document(

@@ -17,14 +17,19 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.source import Code, this_code
 from eqchip.emulator.training import sweep_cluster, sweep_points
-from eqchip.emulator.training.sweep_points import POINT_FORMAT, check_code, run_point_with
+from eqchip.emulator.training.sweep_points import (
+    POINT_FORMAT,
+    Trained,
+    check_code,
+    run_point_with,
+)
 from eqchip.hw_reports.studies.sweep import sweep
 
 AXES = {"seed": [0, 1, 2]}
 COUNTS = ("spikes", "synaptic_events", "updates_active", "updates_inactive", "weights_attempted")
 
 
-def row_of(settings: dict[str, Any], data: str | None = None) -> dict[str, Any]:
+def row_of(settings: dict[str, Any]) -> dict[str, Any]:
     """A row such as run_point makes, in no time."""
     return {
         "settings": settings,
@@ -34,10 +39,22 @@ def row_of(settings: dict[str, Any], data: str | None = None) -> dict[str, Any]:
     }
 
 
+class Unkept(Trained):
+    """A point without a run directory, which therefore has no price."""
+
+    def keep(self, folder: Path, command: str) -> None:
+        pass
+
+
+def quick(settings: dict[str, Any], data: str | None = None) -> Trained:
+    """A point that takes no time."""
+    return Unkept(row_of(settings), [], None, None, ())  # type: ignore[arg-type]
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
     """Points that take no time, and a cluster that is waited for as long."""
-    monkeypatch.setattr(sweep_points, "run_point", row_of)
+    monkeypatch.setattr(sweep_points, "run_point", quick)
     monkeypatch.setattr(sweep_cluster, "WORKER_SECONDS", 1.0)
     monkeypatch.setattr(sweep_cluster, "LOOK_SECONDS", 0.2)
 
@@ -77,10 +94,10 @@ def seeds_in(out: Path) -> list[int]:
     return sorted(json.loads(line)["settings"]["seed"] for line in lines)
 
 
-def slow(settings: dict[str, Any], data: str | None = None) -> dict[str, Any]:
+def slow(settings: dict[str, Any], data: str | None = None) -> Trained:
     """A point that takes its time, but for the first."""
     time.sleep(0.01 if settings["seed"] == 0 else 1.0)
-    return row_of(settings)
+    return quick(settings)
 
 
 # --- a cluster ----------------------------------------------------------------------------
@@ -162,7 +179,7 @@ def test_a_worker_of_other_code_is_told_before_it_trains(tmp_path, monkeypatch):
 
 
 def test_a_point_names_the_code_that_computed_it():
-    row = run_point_with(tuple(this_code()), {"seed": 0})
+    row = run_point_with(tuple(this_code()), {"seed": 0}).row
     assert row["eqchip"] == {"version": this_code().version, "digest": this_code().digest}
     other = Code(this_code().version, "f" * 16)
     assert str(other) in refusal(run_point_with, tuple(other), {"seed": 0})

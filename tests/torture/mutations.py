@@ -12,6 +12,7 @@ its file warrants, is a finding, kept with its file.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import json
 import os
 import resource
@@ -105,6 +106,7 @@ def work(loader: Loader, folder: Path, seed: int, cases: range, mouth: int) -> N
         now = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (now + 2 * SPARE, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    faulthandler.disable()  # a crash is told by its signal
     path = folder / loader.file
     with open(mouth, "w", encoding="utf-8") as output:
         for case in cases:

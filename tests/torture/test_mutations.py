@@ -101,7 +101,7 @@ def test_each_kind_of_failure_is_found_and_can_be_repeated(read: Any, what, tmp_
 
 
 def test_every_loader_reads_its_honest_files(tmp_path):
-    for name in names():
+    for name in set(names()) - {"words"}:  # a word is for one reader of several
         loader = mutations.loader_of(name, tmp_path)
         for content in loader.honest:
             outcome = mutations.judged(loader, tmp_path / loader.file, content)
