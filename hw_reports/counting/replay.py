@@ -109,7 +109,8 @@ class Replay:
         """
         if what not in self.kept:
             self.kept[what] = count()
-        return self.kept[what]  # type: ignore[no-any-return]
+        found: Counted = self.kept[what]
+        return found
 
     def priced_by(self, chip: Chip) -> Replay:
         """The same samples and counts on the same chip with other prices.

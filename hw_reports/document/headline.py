@@ -68,7 +68,7 @@ def _classified(replay: Document) -> str:
 
 def lost(document: Document) -> list[str]:
     """How many weights the codes of the chip lose, and in which connections most of them."""
-    found = document["replay"]["lost"] or ()
+    found = document["replay"]["lost"] or []
     told = []
     for what, words in (("vanished", "become 0"), ("clipped", "are clipped")):
         of = [

@@ -61,7 +61,7 @@ def sentence(section: Document, name: str, labels: Mapping[str, str]) -> str:
         return f"The {TOTALS[name]} moves with no band of the chip file."
     named = [
         f"the {in_words(row['name'], labels)} ({row['low']:g} to {row['high']:g} {row['unit']}, "
-        f"{row['status']}: {between(*row['totals'][name].values(), unit)})"
+        f"{row['status']}: {over_band(row, name, unit)})"
         for row in found
     ]
     last = "".join(f", then {one}" for one in named[1:])
@@ -72,6 +72,12 @@ def sentence(section: Document, name: str, labels: Mapping[str, str]) -> str:
         f"{between(together['low'], together['high'], unit)} in {100 * share:.0f} % of "
         f"{section['draws']} draws."
     )
+
+
+def over_band(row: Document, name: str, unit: str) -> str:
+    """A total from one end to the other of the band of a coefficient; `row`: its."""
+    ends = row["totals"][name]
+    return between(ends["low"], ends["high"], unit)
 
 
 def between(one: float, other: float, unit: str) -> str:

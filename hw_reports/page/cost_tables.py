@@ -144,13 +144,13 @@ def energy_by_kind(document: Document) -> PageTable:
 
 def anchors(document: Document) -> PageTable:
     """The run beside processors and publications."""
-    run, (energy, time, _) = document["run"], per_sample(document)
+    run, (joules, seconds, _) = document["run"], per_sample(document)
     reached, _, numbers_of = accuracy(document).partition(" in ")
     mine = [
         Cell("This run", f"{document['chip']['name']}, {document['statement']}"),
         Cell(f"{run['dataset']} {layers_text(run)}"),
         number(reached, f"in {numbers_of}" if numbers_of else ""),
-        *map(total_cell, (energy, time)),
+        *map(total_cell, (joules, seconds)),
         *(total_cell(document[what]["inference"]) for what in ("energy", "time")),
         Cell("this report"),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from eqchip.hw_reports.document.labels import of_count
-from eqchip.hw_reports.document.moves import LEAST, TOTALS, between
+from eqchip.hw_reports.document.moves import LEAST, TOTALS, between, over_band
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     amount,
@@ -261,7 +261,7 @@ def _ends(row: Mapping[str, Any], name: str, unit: str) -> Cell:
     """A total at both ends of a band, if it moves."""
     if row["swing"].get(name, 0.0) < LEAST:
         return number(NONE)
-    return number(between(*row["totals"][name].values(), unit), f"{percent(row['swing'][name], 1)}")
+    return number(over_band(row, name, unit), f"{percent(row['swing'][name], 1)}")
 
 
 def _unit(resource: str) -> str:

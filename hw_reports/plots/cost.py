@@ -65,7 +65,8 @@ def time_beside_others(document: Mapping[str, Any]) -> Figure:
 
 def rows_of(document: Mapping[str, Any], what: Literal["energy", "time"]) -> list[Row]:
     """The run, then floors, then anchors from cheap to dear, the unknown last."""
-    mean = per_sample(document)[0 if what == "energy" else 1]
+    energy, time, _ = per_sample(document)
+    mean = energy if what == "energy" else time
     mine = Row(f"this run on {document['chip']['name']}", mean, "this run")
     key = "training" if what == "energy" else "time"
     floors = [

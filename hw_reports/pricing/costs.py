@@ -19,8 +19,7 @@ from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.epochs import Epoch, epochs
-from eqchip.hw_reports.pricing.figure import Figure
-from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.hw_reports.pricing.totals import Sum, banded, total
 from eqchip.mapping.kinds import INFERENCE
 
 
@@ -38,19 +37,22 @@ class Cost:
         lacks = tuple(dict.fromkeys((*self.energy.lacks, *self.seconds.lacks)))
         if joules is None or seconds is None:
             return Sum(None, lacks)
-        pairs = ((getattr(joules, x), getattr(seconds, x)) for x in ("low", "value", "high"))
-        return Sum(Figure(*(a * b for a, b in pairs), unit="J s"), lacks)
+        levels = [getattr(joules, x) * getattr(seconds, x) for x in ("low", "value", "high")]
+        return Sum(banded(levels, "J s"), lacks)
 
     @property
     def power(self) -> float | None:
         """Nominal energy over nominal time, W; no band: what is dear is slow as well."""
         joules, seconds = self.energy.figure, self.seconds.figure
-        return None if joules is None or not _lasts(seconds) else joules.value / seconds.value
+        if joules is None or seconds is None or not seconds.value:
+            return None
+        return joules.value / seconds.value
 
     @property
     def samples_per_second(self) -> float | None:
         """One after the other, nominal."""
-        return 1.0 / self.seconds.figure.value if _lasts(self.seconds.figure) else None
+        seconds = self.seconds.figure
+        return None if seconds is None or not seconds.value else 1.0 / seconds.value
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -61,10 +63,6 @@ class Cost:
             "power": self.power,
             "samples_per_second": self.samples_per_second,
         }
-
-
-def _lasts(seconds: Figure | None) -> bool:
-    return seconds is not None and seconds.value > 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eqchip.hw_reports.document.moves import LEAST, between, widest
+from eqchip.hw_reports.document.moves import LEAST, between, over_band, widest
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     accuracy,
@@ -155,9 +155,7 @@ def sensitivity(document: Mapping[str, Any]) -> Table:
             f"{row['status']} ({row['confidence']})",
             f"{row['low']:g} – {row['high']:g} {row['unit']}",
             *(
-                between(*row["totals"][name].values(), units[name])
-                if row["swing"].get(name, 0.0) >= LEAST
-                else ""
+                over_band(row, name, units[name]) if row["swing"].get(name, 0.0) >= LEAST else ""
                 for name in names
             ),
         ]
