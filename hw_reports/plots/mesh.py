@@ -163,12 +163,16 @@ def _draw_chips(ax: Axes, mapped: MappedNetwork) -> None:
             lw=1.0, ls=(0, (4, 3)),
         )  # fmt: skip
         ax.add_patch(box)
-        # Above the first row of chips; of the others within, since links lead from row to row.
-        inside = row > 0
-        ax.text(
-            left + 0.06 * inside, top + (0.015 if inside else -0.11), f"chip {chip}",
-            fontsize=8, color="#555555", va="top" if inside else "bottom",
-        )  # fmt: skip
+        # Above the first row of chips; in the others between two columns of links to the row above.
+        if row == 0:
+            x, y, place = left, top - 0.11, {"va": "bottom"}
+        else:
+            x, y, place = (
+                column + 0.5 * (mesh.tiles_x > 1),
+                top + 0.015,
+                {"va": "top", "ha": "center"},
+            )
+        ax.text(x, y, f"chip {chip}", fontsize=8, color="#555555", **place)
 
 
 def _draw_links(ax: Axes, mapped: MappedNetwork, traffic: np.ndarray, colours: Any) -> None:

@@ -46,6 +46,7 @@ CHIPS = st.builds(
     tiles_x=st.integers(1, 3),
     tiles_y=st.integers(1, 3),
     cores_per_tile=st.integers(1, 4),
+    chips_x=st.none() | st.integers(1, 3),
 )
 
 

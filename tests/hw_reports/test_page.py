@@ -285,6 +285,20 @@ def test_a_chip_on_the_right_stands_on_the_right() -> None:
     assert mapped.mesh.tile_x[mapped.mesh.tile_of_site[7]] == 3
 
 
+def test_a_chip_below_stands_below_and_cores_that_sum_are_marked() -> None:
+    document = report()
+    mapping = copy.deepcopy(document["mapping"])
+    mapping |= {"chips": 2, "chips_x": 1, "cores_available": 8}
+    mapping["cores"][2] |= {"chip": 1, "x": 1, "y": 1, "slot": 1, "home": 1}
+    mapped = DocumentedMapping({**document, "mapping": mapping})
+    assert mapped.sites.tolist() == [0, 1, 7]
+    assert (mapped.mesh.width, mapped.mesh.height) == (2, 2)
+    assert mapped.gathers.tolist() == [False, False, True]
+    with figure_style():
+        ax = utilisation_map({**document, "mapping": mapping}).axes[0]
+    assert {"chip 0", "chip 1", "2\u03a3"} <= {text.get_text() for text in ax.texts}
+
+
 def test_a_wide_mesh_has_a_row_of_its_own(tmp_path: Path) -> None:
     document = report()
     document["mapping"] |= {"tiles_x": 16, "cores_available": 32}

@@ -130,6 +130,7 @@ CHIPS = st.builds(
     tiles_x=st.integers(1, 3),
     tiles_y=st.integers(1, 3),
     cores_per_tile=st.integers(1, 4),
+    chips_x=st.none() | st.integers(1, 3),
 )
 
 
@@ -157,7 +158,9 @@ def test_every_unit_is_on_one_core_and_no_limit_is_broken(sizes, chip):
     assert mapped.chips == -(-len(mapped.parts) // chip.cores.per_chip.amount)
     slots = set(zip(mapped.x.tolist(), mapped.y.tolist(), mapped.slot.tolist(), strict=True))
     assert len(slots) == len(mapped.parts)
-    assert (mapped.chip_of == mapped.x // chip.cores.tiles_x.amount).all()
+    column, row = mapped.x // chip.cores.tiles_x.amount, mapped.y // chip.cores.tiles_y.amount
+    assert (mapped.chip_of == row * mapped.mesh.across + column).all()
+    assert (column < mapped.mesh.across).all()
     assert (mapped.utilisation <= 1).all()
 
 
@@ -320,6 +323,23 @@ def test_the_mesh_in_a_terminal_shows_every_core_where_it_stands():
         "│· · │·   │",
         "└────┴────┘",
     ]
+
+
+def test_chips_in_rows_are_drawn_one_after_the_other_in_a_terminal():
+    chip = small_chip(units=2, tiles_x=2, tiles_y=1, cores_per_tile=1, chips_x=1)
+    mapped = map_network(dense(2, 5, 2), chip, chips=None, placement="naive")
+    assert mapped.y.tolist() == [0, 0, 1, 1, 2] and mapped.x.tolist() == [0, 1, 0, 1, 0]
+    lines = mesh_text(mapped).plain.splitlines()
+    assert lines[:12] == [
+        "chip 0", "┌──┬──┐", "│0█│1█│", "└──┴──┘",
+        "chip 1", "┌──┬──┐", "│1█│1▒│", "└──┴──┘",
+        "chip 2", "┌──┬──┐", "│2█│· │", "└──┴──┘",
+    ]  # fmt: skip
+    axes = Figure().subplots()
+    draw_mesh(axes, mapped)
+    texts = {text.get_text(): text.get_position() for text in axes.texts}
+    assert texts["chip 0"][1] < 0 < texts["chip 1"][1] < 1 < texts["chip 2"][1] < 2
+    assert axes.get_ylim()[0] > 2 > 1 > axes.get_ylim()[1]
 
 
 def test_shades_follow_the_share_of_the_tightest_limit():
