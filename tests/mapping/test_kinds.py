@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,10 @@ from eqchip.mapping.chip_file.chip import chip_names, load_chip, parse_chip
 def test_every_field_of_a_row_is_counted_by_somebody():
     counters = (Activity, CoreActivity, StepCounts, Exchange)
     counted = {f.name for one in counters[:2] for f in dataclasses.fields(one)}
+    counted |= {  # what is worked out of other counts
+        name for one in counters for name, of in vars(one).items()
+        if isinstance(of, (property, cached_property))
+    }  # fmt: skip
     counted |= {*StepCounts._fields, "weights_attempted"}  # the latter by runs that learn on a chip
     fields = {row.field for row in kinds.EVENTS.values() if row.field is not None}
     assert fields <= counted
