@@ -95,7 +95,7 @@ def begin(rules, unit, net, state):
     """A group before step 1."""
     base = rules.common.base
     for i in span(0, len(rules.common.initial)):
-        state.v[np.uint64(base) + i] = rules.common.initial[i]
+        state.v[np.uint64(base) + np.uint64(i)] = rules.common.initial[i]
     for i in span(0, len(unit.own)):
         unit.own[i] = 0
 
@@ -105,8 +105,10 @@ def _integrate(common, v, x, x_base, first, n):
     """v = kept v + x + bias, not below the floor; x[x_base + i] belongs to unit i of the group."""
     base, source = np.uint64(common.base), np.uint64(x_base)
     for i in span(first - common.base, n):
-        kept = decayed(v[base + i], common.keep[i])
-        v[base + i] = max(clipped(kept + x[source + i] + common.bias[i]), common.floor[i])
+        kept = decayed(v[base + np.uint64(i)], common.keep[i])
+        v[base + np.uint64(i)] = max(
+            clipped(kept + x[source + np.uint64(i)] + common.bias[i]), common.floor[i]
+        )
 
 
 @inlined
@@ -114,9 +116,11 @@ def _integrate_awake(common, v, x, x_base, wait, first, n):
     """As `_integrate`, of units that are not refractory."""
     base, source = np.uint64(common.base), np.uint64(x_base)
     for i in span(first - common.base, n):
-        if wait[base + i] == 0:
-            kept = decayed(v[base + i], common.keep[i])
-            v[base + i] = max(clipped(kept + x[source + i] + common.bias[i]), common.floor[i])
+        if wait[base + np.uint64(i)] == 0:
+            kept = decayed(v[base + np.uint64(i)], common.keep[i])
+            v[base + np.uint64(i)] = max(
+                clipped(kept + x[source + np.uint64(i)] + common.bias[i]), common.floor[i]
+            )
 
 
 @inlined
@@ -130,7 +134,7 @@ def _current(rules, u, x, first, n):
     """u = kept u + x."""
     base = np.uint64(rules.common.base)
     for i in span(first - rules.common.base, n):
-        u[i] = wrapped(decayed(u[i], rules.current_keep[i]) + x[base + i])
+        u[i] = wrapped(decayed(u[i], rules.current_keep[i]) + x[base + np.uint64(i)])
 
 
 @inlined
@@ -138,10 +142,10 @@ def _compare(q, v, base, high, low, signed, first, n):
     """q = 1 above `high`, -1 below `low`, strictly."""
     start = np.uint64(base)
     for i in span(first - base, n):
-        q[start + i] = np.int8(v[start + i] > high[i])
+        q[start + np.uint64(i)] = np.int8(v[start + np.uint64(i)] > high[i])
     if signed:
         for i in span(first - base, n):
-            q[start + i] -= np.int8(v[start + i] < low[i])
+            q[start + np.uint64(i)] -= np.int8(v[start + np.uint64(i)] < low[i])
 
 
 @inlined
@@ -149,10 +153,10 @@ def _compare_raised(q, v, base, high, low, a, signed, first, n):
     """As `_compare`, with both thresholds further out by a."""
     start = np.uint64(base)
     for i in span(first - base, n):
-        q[start + i] = np.int8(v[start + i] > high[i] + a[i])
+        q[start + np.uint64(i)] = np.int8(v[start + np.uint64(i)] > high[i] + a[i])
     if signed:
         for i in span(first - base, n):
-            q[start + i] -= np.int8(v[start + i] < low[i] - a[i])
+            q[start + np.uint64(i)] -= np.int8(v[start + np.uint64(i)] < low[i] - a[i])
 
 
 @inlined
@@ -161,7 +165,7 @@ def _reset(firing, q, v, wait, base, g, first, n):
     start, zero = np.uint64(base), v.dtype.type(0)
     if firing.waits[g]:
         for i in span(first - base, n):
-            j = start + i
+            j = start + np.uint64(i)
             if wait[j] > 0:
                 q[j] = 0
                 wait[j] -= 1
@@ -169,7 +173,7 @@ def _reset(firing, q, v, wait, base, g, first, n):
                 wait[j] = firing.refractory[i]
     if firing.subtract[g]:
         for i in span(first - base, n):
-            v[start + i] -= v.dtype.type(q[start + i]) * firing.threshold[i]
+            v[start + np.uint64(i)] -= v.dtype.type(q[start + np.uint64(i)]) * firing.threshold[i]
     else:
         for j in span(first, n):
             v[j] = zero if q[j] != 0 else v[j]
@@ -245,5 +249,5 @@ def advance_adaptive(rules, unit, net, state):
         _reset(firing, state.q, state.v, state.wait, base, g, first, n)
         start = np.uint64(base)
         for i in span(first - base, n):
-            rise = rules.jump[i] if state.q[start + i] != 0 else a.dtype.type(0)
+            rise = rules.jump[i] if state.q[start + np.uint64(i)] != 0 else a.dtype.type(0)
             a[i] = decayed(a[i], rules.adaptation_keep[i]) + rise
