@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.chip import load_chip as load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
     from eqchip.mapping.placement.mapped import map_network as map_network
+    from eqchip.price import price as price
     from eqchip.training import train as train
 
 __version__ = version("eqchip")
@@ -126,6 +127,7 @@ _PUBLIC = {
     "eqchip.hw_reports.watch.make": ("watch",),
     "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
     "eqchip.mapping.placement.mapped": ("MappedNetwork", "map_network"),
+    "eqchip.price": ("price",),
     "eqchip.training": ("train",),
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}

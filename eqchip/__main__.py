@@ -23,6 +23,7 @@ COMMANDS = {
     "watch": "Watch a sample on a chip without a global clock: ticks, messages, potentials.",
     "chips": "The chips that are known, and every figure about one with its source.",
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
+    "price": "What a spiking network of another tool costs on a chip, without running it.",
     "report": "What training costs on a chip: energy, time and memory, modelled.",
     "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
