@@ -83,7 +83,7 @@ def price(
     ... )
     >>> found = price(graph, chip="loihi1-davies", rates=0.1, steps=10)
     >>> found["cores"], found["events"]["synaptic_event"]
-    (3, 392000.0)
+    (5, 392000.0)
     """
     notes: tuple[str, ...] = ()
     name = "Graph"

@@ -113,7 +113,7 @@ def map_graph(
     ...     [eq.Projection("in", "hidden", np.ones((784, 500)))],
     ... )
     >>> [part.units for part in map_graph(graph, eq.load_chip("loihi1-davies")).parts]
-    [784, 250, 250]
+    [784, 125, 125, 125, 125]
     """
     check_placement(placement)
     if chip.cores is None:
