@@ -154,4 +154,10 @@ def _check_fits(config: Config, chip: Chip) -> None:
     """Refuse a network that does not fit the chip with what learning remembers beside it."""
     assert config.on_chip is not None
     network = Topology.of(notation.connections(config.layers))
-    check_fits(network, learning_chip(chip, config.on_chip))
+    found = check_fits(network, learning_chip(chip, config.on_chip))
+    if found.gatherers:
+        layers = ", ".join(str(layer) for layer in found.first_slices)
+        raise InputError(
+            f"--on-chip: on {chip.name} the fan-in of layers {layers} takes several cores, and "
+            "learning on the chip does not know of their partial sums; expected narrower layers"
+        )

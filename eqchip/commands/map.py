@@ -146,7 +146,7 @@ def _show(output: Output, mapped: MappedNetwork, counted: bool) -> None:
     named = [name for name in HEADINGS if mapped.limits[name] is not None]
     chips = f"{mapped.chips} chip{'s' * (mapped.chips > 1)}"
     if mesh.across < mapped.chips:
-        chips += f" in rows of {mesh.across}"
+        chips += f" in {mesh.across} column{'s' * (mesh.across > 1)}"
     limits = [mapped.limits[name] or 0 for name in named]
     cores = [1 if name.startswith("fan") else mesh.sites for name in named]
     totals = [mapped.totals[name] for name in named]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from small_chips import dense, parts_by_layer, small_chip
 
+from eqchip.__main__ import main
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, Sparse
@@ -316,3 +318,21 @@ def test_counts_are_plain_numbers(mapped):
     document = json.loads(json.dumps(found.to_dict()))
     assert document["partial_sums"] == [[0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]]
     assert (found + found).partial_sums.sum() == 12
+
+
+def test_learning_on_a_chip_is_refused_before_it_begins(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = 'source = "a test"\nstatus = "assumed"\nconfidence = "D"\n'
+    Path("mine.toml").write_text(
+        'format = "eqchip-chip 1"\nbase = "loihi1-davies"\nname = "mine"\ntitle = "graded"\n'
+        f"[capabilities.graded_payload]\nvalue = 24\n{table}"
+        f'[cores.input_axons]\nvalue = 60\nunit = "axons"\n{table}'
+    )
+    asked = ["--dataset", "digits", "--layers", "64-20-10", "--on-chip", "mine.toml"]
+    assert main(["train", *asked, "--quiet"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "on mine the fan-in of layers 1 takes several cores" in line
+    # Without learning it maps: 64 + 10 axons of 60, in three slices.
+    assert main(["map", "--layers", "64-20-10", "--chip", "mine.toml"]) == 0
+    out = capsys.readouterr().out
+    assert "1 (sums)" in out and "partial sums a step" in out
