@@ -14,6 +14,7 @@ SHADES = "░▒▓█"  # by quarters of a limit
 COLOURS = ("blue", "yellow", "green", "magenta", "cyan", "red")
 SYMBOLS = string.digits + string.ascii_lowercase  # of layers
 MOST_CHIPS = 8  # drawn; a picture shows them all
+MOST_TILES = 16  # of a chip's side that are drawn whether in use or not
 
 
 def mesh_text(mapped: MappedNetwork) -> Text:
@@ -37,19 +38,21 @@ def mesh_text(mapped: MappedNetwork) -> Text:
     }
 
     def rule(left: str, middle: str, right: str) -> str:
-        return left + middle.join(["─" * (2 * across)] * mesh.tiles_x) + right + "\n"
+        return left + middle.join(["─" * (2 * across)] * wide) + right + "\n"
 
     drawn = Text()
     for chip in range(min(mesh.chips, MOST_CHIPS)):
         if mesh.chips > 1:
             drawn.append(f"chip {chip}\n", "bold")
-        drawn.append(rule("┌", "┬", "┐"), "dim")
         left, top = mesh.corner(chip)
-        for y in range(top, top + mesh.tiles_y):
+        wide = _shown(mapped.x[mapped.chip_of == chip] - left, mesh.tiles_x)
+        high = _shown(mapped.y[mapped.chip_of == chip] - top, mesh.tiles_y)
+        drawn.append(rule("┌", "┬", "┐"), "dim")
+        for y in range(top, top + high):
             if y > top:
                 drawn.append(rule("├", "┼", "┤"), "dim")
             for row in range(down):
-                for x in range(left, left + mesh.tiles_x):
+                for x in range(left, left + wide):
                     drawn.append("│", "dim")
                     for slot in range(row * across, (row + 1) * across):
                         site = site_at.get((x, y, slot))
@@ -57,12 +60,19 @@ def mesh_text(mapped: MappedNetwork) -> Text:
                         _draw_core(drawn, mapped, site is not None, core)
                 drawn.append("│\n", "dim")
         drawn.append(rule("└", "┴", "┘"), "dim")
+        if (wide, high) != (mesh.tiles_x, mesh.tiles_y):
+            drawn.append(f"... of {mesh.tiles_x} x {mesh.tiles_y} tiles\n")
     if mesh.chips > MOST_CHIPS:
         drawn.append(f"... and {mesh.chips - MOST_CHIPS} more chips\n")
     drawn.append("layer and share of the tightest limit used: ")
     drawn.append(", ".join(f"{s} up to {25 * (k + 1)} %" for k, s in enumerate(SHADES)))
     drawn.append("; · free")
     return drawn
+
+
+def _shown(used: np.ndarray, tiles: int) -> int:
+    """Tiles along a side that are drawn: of a long one, up to the last that is in use."""
+    return tiles if tiles <= MOST_TILES else int(used.max(initial=0)) + 1
 
 
 def _draw_core(drawn: Text, mapped: MappedNetwork, exists: bool, core: int | None) -> None:

@@ -22,6 +22,7 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
+from eqchip.hw_reports.show.mesh_text import mesh_text
 from eqchip.mapping.chip_file.anchors import load_anchors
 from eqchip.mapping.chip_file.base import derived
 from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip, parse_chip
@@ -844,6 +845,8 @@ def test_truenorth_holds_what_four_axons_of_one_bit_allow():
     assert len(mapped.parts) == 3
     with pytest.raises(DoesNotFit, match="needs 74 input axons, 64 allowed"):
         map_network(Network.dense([64, 100, 10]), chip)
+    assert "... of 64 x 64 tiles" in mesh_text(mapped).plain  # of which three rows would do
+    assert len(mesh_text(mapped).plain.splitlines()) < 10
     same = load_chip("truenorth")
     assert chip.energy == same.energy and chip.static_power == same.static_power
     assert not executable(chip, Config()).can
