@@ -121,26 +121,32 @@ def _forget(found: Document, own: Document) -> None:
 
     And one that has another reason has the old one no longer.
     """
-    for table in REASONS:
-        given = {
-            f"{name}.{key}"
-            for name, entries in own.items()
-            if isinstance(entries, dict) and name not in PLAIN
-            for key in (*entries, "")
-        }
-        given |= {address.removesuffix(".") for address in given}
-        given |= {address for other in REASONS if other != table for address in own.get(other, {})}
-        found[table] = {
-            address: why
-            for address, why in found.get(table, {}).items()
-            if address not in given or address in own.get(table, {})
-        }
-    for address in (address for table in REASONS for address in own.get(table, {})):
+    figures = {
+        address
+        for name, entries in own.items()
+        if isinstance(entries, dict) and name not in PLAIN
+        for address in (name, *(f"{name}.{key}" for key in entries))
+    }
+    reasons = {table: _entries_of(own, table) for table in REASONS}
+    for table, entries in reasons.items():
+        if not isinstance(found.get(table, {}), dict):  # which is refused when it is checked
+            continue
+        others = (reasons[other] for other in REASONS if other != table)
+        given = figures.union(*others) - {*entries}
+        kept = _entries_of(found, table).items()
+        found[table] = {address: why for address, why in kept if address not in given}
+    for address in (address for entries in reasons.values() for address in entries):
         table, _, key = address.partition(".")
         if not key:
             found.pop(table, None)
-        elif key in found.get(table, {}) and key not in own.get(table, {}):
+        elif key in _entries_of(found, table) and key not in _entries_of(own, table):
             found[table] = {name: one for name, one in found[table].items() if name != key}
+
+
+def _entries_of(document: Document, table: str) -> Document:
+    """The entries of a table; none where there is none, or another thing."""
+    entries = document.get(table)
+    return entries if isinstance(entries, dict) else {}
 
 
 def _words(base: Document, own: Document, origin: Document) -> Document:

@@ -809,6 +809,27 @@ def test_a_base_that_is_none_is_refused(tmp_path):
     assert refusal(mine(energy={"synaptic_event": 5.0})).startswith("energy.synaptic_event is 5.0")
 
 
+STRANGE = (
+    1, 0.5, "x", "", True, [], [1], [{}], {}, {"a": 1}, {"value": 1.0}, {"chip": "no"},
+    {"message": [1]}, {"message": {"value": {}}}, {"energy.message": "why nobody knows"},
+    {"static_power.chip": "nobody knows"}, {"cores": "none at all"},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [*Chip.model_fields, "base", "source", "status", "confidence"])
+def test_whatever_a_file_with_a_base_holds_it_is_a_chip_or_refused_in_one_line(key):
+    made, whole = 0, mine(base="truenorth", energy={"synaptic_event": {"value": 2.0}})
+    for value in STRANGE:
+        try:
+            chip = parse({**whole, key: value})
+        except InputError as refused:
+            assert "\n" not in str(refused) and str(refused).startswith("my.toml: ")
+        else:
+            assert parse_chip(chip.to_toml().encode(), "again.toml") == chip
+            made += 1
+    assert made < len(STRANGE)
+
+
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_a_whole_file_is_printed_that_reads_back_equal(name):
     done = run(name, "--toml")
