@@ -114,9 +114,9 @@ def events_in_a_period(mapped: MappedNetwork, input: InputMode = "spikes") -> di
     """What every core does in a nominal period: kind -> events, float64, shape (cores,).
 
     At the rates that the placement was given (:func:`eqchip.map_network`; 1 by default: every
-    unit spikes at every tick). Units whose spikes go nowhere count as if they had none.
+    unit spikes at every tick). Units whose spikes go nowhere count as if they had none. A partial
+    sum counts as a spike of its gatherer.
     """
-    check_whole_fan_in(mapped, "nominal period")
     spikes = _spikes_sent(mapped, input)
     messages = spikes[:, None] * (mapped.synapses > 0)
     sent = mapped.by_core(spikes)
@@ -141,12 +141,7 @@ def _spikes_sent(mapped: MappedNetwork, input: InputMode) -> np.ndarray:
 
 
 def busiest_core(mapped: MappedNetwork, input: InputMode = "spikes") -> float:
-    """Nominal seconds of the busiest core in a period; 0.0 where partial sums are not told apart.
-
-    What the chip file does not know takes no time.
-    """
-    if mapped.gatherers:
-        return 0.0
+    """Nominal seconds of the busiest core in a period; what the file does not know takes none."""
     return float(busy(events_in_a_period(mapped, input), mapped.chip, NOMINAL).max())
 
 
@@ -182,6 +177,7 @@ def nominal_period(mapped: MappedNetwork, input: InputMode = "spikes") -> Span:
     >>> round(nominal_period(mapped).value * 1e6, 1)  # microseconds
     35.5
     """
+    check_whole_fan_in(mapped, "nominal period")
     counts, chip = events_in_a_period(mapped, input), mapped.chip
     _check_times(chip, untimed(counts, chip))
     over_links = _spikes_sent(mapped, input) @ mapped.routes.crossed
@@ -241,6 +237,7 @@ def on_chip(
     >>> found.delays.fixed, found.delays.hop, found.queues.synaptic_event
     (0.00021, 0.00041, 0.00035)
     """
+    check_whole_fan_in(mapped, "on_chip")
     timing = timing or Asynchronous()
     chip = mapped.chip
     needed = ["message", "message_in", *HOP_KINDS.values(), "synaptic_event"]

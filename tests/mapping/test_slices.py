@@ -25,6 +25,7 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.hw_reports.pricing import timing
 from eqchip.mapping.activity.cores import core_activity, step_counts
 from eqchip.mapping.activity.writes import weight_updates
+from eqchip.mapping.placement.clocks import events_in_a_period, nominal_period, on_chip
 from eqchip.mapping.placement.mapped import map_network
 from eqchip.mapping.placement.partition import DoesNotFit
 from eqchip.mapping.placement.paths import paths
@@ -131,6 +132,19 @@ def test_the_time_of_a_step_is_that_of_both_and_of_two_barriers(mapped):
     assert found.barrier.value == pytest.approx(6 * CHIP.barrier_seconds(mapped.tiles).value)
     assert len(found.steps["core"]) == len(found.rows) == 3
     assert found.steps["core"].sum() == pytest.approx(found.core.value)
+
+
+def test_expected_events_are_those_of_a_step_in_which_all_spike(mapped):
+    expected = events_in_a_period(mapped)
+    every = [[bundle.units for bundle in mapped.bundles]]
+    found = step_counts(mapped, hand_run([*every, [0] * 6], (Free(2),)))
+    step = slice(2, 4)  # both steps of the chip in which the spikes of the first arrive
+    for kind, counted in (
+        ("synaptic_event", found.synaptic_events),
+        ("message", found.messages_sent),
+        ("message_in", found.messages_received),
+    ):
+        assert expected[kind].tolist() == counted[step].sum((0, 1)).tolist(), kind
 
 
 def test_every_synapse_is_written_once_wherever_it_stands(mapped):
@@ -277,9 +291,14 @@ def test_the_fan_in_of_a_convolution_is_not_cut():
 
 
 def test_what_knows_no_partial_sums_says_so(mapped):
-    with pytest.raises(InputError, match="paths: on small the fan-in of layers 1 is cut") as caught:
-        paths(mapped)
-    assert "\n" not in str(caught.value)
+    for who, asked in (
+        ("paths", lambda: paths(mapped)),
+        ("nominal period", lambda: nominal_period(mapped)),
+        ("on_chip", lambda: on_chip(mapped, period=1e-5)),
+    ):
+        with pytest.raises(InputError, match="on small the fan-in of layers 1 is cut") as caught:
+            asked()
+        assert str(caught.value).startswith(f"{who}: ") and "\n" not in str(caught.value)
 
 
 def test_a_wide_network_maps_on_limits_like_loihis_with_partial_sums():
