@@ -24,6 +24,7 @@ from eqchip.hw_reports.pricing.costs import costs
 from eqchip.hw_reports.pricing.epochs import mean_row
 from eqchip.hw_reports.pricing.sensitivity import Sensitivity, Totals, sensitivity
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
+from eqchip.mapping.placement.place import Placement
 
 if TYPE_CHECKING:
     from eqchip.hw_reports.counting.replay import Replay
@@ -42,6 +43,8 @@ class Request:
         The most chips; None: as many as are needed.
     spread : int
         Split every layer over so many times the fewest cores.
+    placement : {"hops", "energy", "time", "naive"}
+        What the placement makes small.
     samples : int
         Training samples to replay, and as many for inference.
     data : path or None
@@ -58,6 +61,7 @@ class Request:
     data: str | Path | None = None
     threads: int | None = None
     timing: Asynchronous | None = None
+    placement: Placement = "hops"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def report(
     chip: str = USUAL,
     chips: int | None = 1,
     spread: int = 1,
+    placement: Placement = "hops",
     samples: int = SAMPLES,
     data: str | Path | None = None,
     out: str | Path | None = None,
@@ -99,6 +104,8 @@ def report(
         The most chips to use; None: as many as are needed.
     spread : int
         Split every layer over so many times the fewest cores: faster, more messages.
+    placement : {"hops", "energy", "time", "naive"}
+        What the placement makes small (:func:`eqchip.map_network`).
     samples : int
         Training samples to replay, and as many for inference.
     data : path, optional
@@ -125,7 +132,7 @@ def report(
     """
     first = RunDirectory.of(run)
     found = timing_of(first.config.timing, timing)
-    request = Request(chip, chips, spread, samples, data, threads, found)
+    request = Request(chip, chips, spread, samples, data, threads, found, placement)
     made = make_report(first, request, progress)
     document = made.document
     if other is not None:
@@ -175,6 +182,7 @@ def replay_of(run: RunDirectory, request: Request, progress: Progress | None = N
         samples=request.samples,
         chips=request.chips,
         spread=request.spread,
+        placement=request.placement,
         timing=request.timing,
         threads=request.threads,
         progress=progress,
@@ -183,9 +191,9 @@ def replay_of(run: RunDirectory, request: Request, progress: Progress | None = N
 
 def _check_cores(chip: Chip, request: Request) -> None:
     """Refuse what would be ignored by a chip that nothing is placed on."""
-    for name in ("chips", "spread"):
+    for name, usual in (("chips", 1), ("spread", 1), ("placement", "hops")):
         value = getattr(request, name)
-        if chip.model != "cores" and value != 1:
+        if chip.model != "cores" and value != usual:
             raise InputError(
-                f"report: {name} is {value}, but chip {chip.name} has no cores; expected 1"
+                f"report: {name} is {value}, but chip {chip.name} has no cores; expected {usual}"
             )

@@ -61,6 +61,16 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "help": "Split every layer over so many times the fewest cores: faster, more messages.",
         },
     ),
+    "placement": (
+        ("--placement",),
+        {
+            "type": click.Choice(("hops", "energy", "time", "naive")),
+            "default": "hops",
+            "show_default": True,
+            "help": "What is made small: hops, the energy of messages, the time of a step; naive: "
+            "cores in the order of the layers.",
+        },
+    ),
     "seed": (
         ("--seed",),
         {

@@ -35,13 +35,7 @@ BITS_PER_KIB = 8 * 1024
 @run_argument(required=False)
 @shared("network", help="A network without a run, e.g. 784-500-10 or 28x28-32c5p2-64c5p2-10.")
 @shared("chip", "chips")
-@click.option(
-    "--placement", type=click.Choice(("hops", "energy", "time", "naive")), default="hops",
-    show_default=True,
-    help="What is made small: hops, the energy of messages, the time of a step; naive: cores in "
-    "the order of the layers.",
-)  # fmt: skip
-@shared("spread")
+@shared("placement", "spread")
 @click.option(
     "--strict", is_flag=True,
     help="Refuse a network of which a connection loses most of its weights in the chip's integers.",

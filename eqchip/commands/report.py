@@ -23,7 +23,7 @@ AS_IT_IS = ("saved", "out", "as_json", "quiet")  # what may be asked of a saved 
 @click.command()
 @run_argument(required=False)
 @click.argument("other", metavar="[RUN_B]", type=PATH, required=False)
-@shared("chip", "chips", "spread")
+@shared("chip", "chips", "placement", "spread")
 @shared(
     "samples", default=20, help="Training samples to replay on the chip, and as many for inference."
 )

@@ -38,6 +38,7 @@ from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.learning import learning_chip
 from eqchip.mapping.placement.checks import check_whole_fan_in
 from eqchip.mapping.placement.mapped import MappedNetwork, map_network
+from eqchip.mapping.placement.place import Placement
 from eqchip.mapping.placement.wiring import check_kinds
 
 Counted = TypeVar("Counted")
@@ -147,6 +148,7 @@ def replay(
     samples: int,
     chips: int | None = 1,
     spread: int = 1,
+    placement: Placement = "hops",
     timing: Asynchronous | None = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -166,6 +168,8 @@ def replay(
         Chips that the network may use; None: as many as it needs.
     spread : int
         Split every layer over so many times the fewest cores.
+    placement : {"hops", "energy", "time", "naive"}
+        What the placement makes small.
     timing : Asynchronous, optional
         Run the samples without a global clock, and in time steps as well, to compare.
     threads : int, optional
@@ -192,7 +196,9 @@ def replay(
     rates = run.firing_rates()
     mapped = None
     if chip.model == "cores":
-        mapped = map_network(network, chip, chips=chips, rates=rates, spread=spread)
+        mapped = map_network(
+            network, chip, chips=chips, rates=rates, spread=spread, placement=placement
+        )
         if config.on_chip is not None or config.learning.readout == "cross-entropy":
             check_whole_fan_in(mapped, "report: a run that learned on the chip or reads out "
                                "by cross-entropy")  # fmt: skip

@@ -28,7 +28,7 @@ def both(tmp_path_factory) -> dict[str, Any]:
     """64-7-10 with fan-in whole, and with the 74 axons of layer 1 in slices of at most 40."""
     run = make_run(tmp_path_factory.mktemp("runs") / "run")
     told = {"source": "a test", "status": "assumed", "confidence": "D"}
-    found = {}
+    found: dict[str, Any] = {"run": run}
     for name, axons in (("whole", 256), ("cut", 40)):
         chip = toy_chip(tmp_path_factory.mktemp("chip"), input_axons=axons, **ROOM)
         can = {"graded_payload": Capability(value=PAYLOAD, **told)}
@@ -125,3 +125,24 @@ def test_a_report_of_slices_is_shown(both):
         None, 1, 2, None, 1, 1, 2, 2,
     ]  # fmt: skip
     assert tables(sliced)
+
+
+def test_a_report_of_a_placement_by_time_waits_less_for_links(both, tmp_path):
+    # Where links are so slow that each step waits for the busiest of them.
+    run = both["run"]
+    chip = toy_chip(tmp_path, units=3, per_chip=32, tiles_x=4, tiles_y=4, cores_per_tile=2)
+    slow = {
+        kind: one.model_copy(update=dict.fromkeys(("low", "value", "high"), 4000.0))
+        if kind.startswith("hop")
+        else one
+        for kind, one in chip.time.items()
+    }
+    chip = chip.model_copy(update={"time": slow})
+    busiest = {}
+    for placement in ("hops", "time"):
+        found = replay(run, chip, load("digits"), samples=2, threads=1, placement=placement)
+        document = report(found, account(found), run, "toy", PROVENANCE)
+        parts = document["time"]["parts"]["free"]
+        busiest[placement] = parts["mesh"]["value"]
+        assert parts["mesh"]["value"] > parts["core"]["value"]
+    assert busiest["time"] < 0.97 * busiest["hops"]
