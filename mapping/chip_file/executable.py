@@ -102,8 +102,10 @@ def executable(chip: Chip, config: Config) -> Verdict:
     --------
     >>> from eqchip.mapping.chip_file.chip import load_chip
     >>> verdict = executable(load_chip("loihi1-davies"), Config())
-    >>> verdict.can, verdict.lacks[0]
-    (False, 'no units that run a program of the user's (a unit decodes, steps and encodes)')
+    >>> verdict.can
+    False
+    >>> print(verdict.lacks[0])
+    no units that run a program of the user's (a unit decodes, steps and encodes)
     """
     needs = tuple(_needs(config))
     lacks, unstated = [], []
