@@ -35,7 +35,7 @@ def check_number(what: str, value: Any) -> None:
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InputError(f"{what} is {value!r}; expected a number")
-    if isinstance(value, Integral) and abs(value) > sys.float_info.max:
+    if isinstance(value, Integral) and abs(int(value)) > sys.float_info.max:
         raise InputError(f"{what} is {_written(value)}; expected a number that a float can hold")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.metadata import version
 
@@ -62,6 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _answer(arguments: list[str] | None) -> int:
+    # That it keeps its fonts elsewhere where no home can be written is no news of a command.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         with ending_as_interrupt():
             status: int = cli.main(arguments, prog_name="eqchip", standalone_mode=False) or DONE

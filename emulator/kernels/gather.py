@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from llvmlite import binding, ir
 from numba import types
+from numba.core import config
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
@@ -26,6 +27,9 @@ COMPRESS = "llvm.x86.avx512.mask.compress.v16i32"
 
 
 def _has_avx512() -> bool:
+    """Whether numba compiles for it: for this processor, if NUMBA_CPU_NAME names no other."""
+    if config.CPU_FEATURES is not None:
+        return "+avx512f" in config.CPU_FEATURES.split(",")
     try:
         return bool(binding.get_host_cpu_features().get("avx512f", False))
     except RuntimeError:  # LLVM does not know this processor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import json
 import os
@@ -210,6 +211,17 @@ def test_arbitrary_text_is_a_configuration_or_refused(content):
         path = Path(folder) / "config.toml"
         path.write_bytes(content)
         refusal(path, lambda: read_config(path))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_text_is_read_as_windows_saves_it(encoding, run):
+    bom = codecs.BOM_UTF16_BE if encoding == "utf-16-be" else b""
+    expected = RunDirectory(run).config
+    for name in ("config.toml", "activity.json"):
+        text = (run / name).read_text().replace("\n", "\r\n")
+        (run / name).write_bytes(bom + text.encode(encoding))
+    assert RunDirectory(run).config == expected
+    assert RunDirectory(run).firing_rates()
 
 
 json_values = st.recursive(

@@ -7,6 +7,9 @@ cache line where a kernel says so.
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -224,6 +227,30 @@ def test_bits_are_marked_in_masks_and_counted():
 
 
 # --- messages -----------------------------------------------------------------------------
+
+
+COMPILED_FOR_ANY = """
+import numba
+import numpy as np
+from eqchip.emulator.kernels import gather
+
+@numba.njit
+def all_of(rows, q):
+    return gather.gather_spikes(rows, 0, q, 0, len(q))
+
+rows, q = np.zeros(64, np.int32), (np.arange(40) % 3 == 0).astype(np.uint8)
+print(gather.HAS_COMPRESS, all_of(rows, q), rows[:14].tolist() == list(range(0, 40, 3)))
+"""
+
+
+def test_kernels_compiled_for_any_processor_run_on_one_with_avx512(tmp_path):
+    # A cluster's machines share a cache so; it was an abort of LLVM.
+    told = {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED_FOR_ANY],
+        cwd=tmp_path, env={**os.environ, **told}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.split() == ["False", "14", "True"], done.stderr
 
 
 needs_avx512 = pytest.mark.skipif(not gather.HAS_COMPRESS, reason="needs AVX-512 and the JIT")

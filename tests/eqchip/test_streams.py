@@ -224,6 +224,35 @@ def test_what_nohup_ignores_stays_ignored(monkeypatch, capfd):
         signal.signal(number, before)
 
 
+# --- places where nothing can be written --------------------------------------------------
+
+
+COMMANDS_IN_A_ROW = """
+import json, sys
+from eqchip.__main__ import main
+print([main(line) for line in json.loads(sys.argv[1])], file=sys.stdout)
+"""
+
+
+def test_without_a_home_commands_work_and_say_nothing_of_it(run, tmp_path):
+    # A directory cannot be made below a file, by anybody: not even by root.
+    nowhere = {name: "/dev/null/home" for name in ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")}
+    kept = {k: v for k, v in os.environ.items() if k != "MPLCONFIGDIR"}
+    lines = [
+        ["train", "--help"],
+        ["map", str(run), "--out", "mesh.png", "--quiet"],
+        ["evaluate", str(run), "--quiet"],
+        ["train", "--resume", str(run), "--quiet"],
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS_IN_A_ROW, json.dumps(lines)],
+        cwd=tmp_path, env={**kept, **nowhere, "NUMBA_CACHE_DIR": "/dev/null/cache"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == "[0, 0, 0, 0]", done.stderr
+    assert done.stderr == ""
+
+
 # --- files of others ----------------------------------------------------------------------
 
 OWN = ("config.toml", "metrics.jsonl", "checkpoint.npz", "network.npz", "activity.json", ".lock")

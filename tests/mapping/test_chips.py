@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import Callable
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -980,3 +981,11 @@ def test_a_file_that_stands_on_another_may_give_another_reason_for_the_same_figu
     found = derived(base, own)
     assert found["included"] == {} and found["absent"] == {"time.management": "no processors"}
     assert found["unknown"] == {"energy.spike": "nobody"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_chip_file_is_read_as_windows_saves_it(encoding, tmp_path):
+    text = files("eqchip.mapping").joinpath("chips/loihi1-davies.toml").read_text(encoding="utf-8")
+    path = tmp_path / "mine.toml"
+    path.write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert load_chip(path).digest() == load_chip("loihi1-davies").digest()
