@@ -89,8 +89,8 @@ def sensitivity(chip: Chip, price: Price, draws: int = DRAWS, seed: int = SEED) 
     ... )
     >>> [one.name for one in found.moved if one.high["sent"] != one.low["sent"]]
     ['energy.message']
-    >>> found.nominal["sent"], round(found.together["sent"].median)
-    (1700.0, 33714)
+    >>> found.nominal["sent"], round(found.together["sent"].median, -2)
+    (1700.0, 33700.0)
     """
     banded = {
         address: figure
