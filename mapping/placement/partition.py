@@ -7,8 +7,8 @@ there is in :mod:`eqchip.mapping.placement.use`.
 Output axons depend on how many parts the neighbouring layers have, so the split is repeated
 until nothing changes. Numbers of parts only grow, and none exceeds the units of its layer: it
 ends, and with the smallest numbers that keep every limit. Where what reaches a single unit is too
-much for a core, and the chip adds partial sums, the fan-in of its layer is cut as well, in the
-fewest slices with which one unit fits (:mod:`eqchip.mapping.placement.slices`).
+much for a core, and the chip adds partial sums, the fan-in of its layer is cut as well, in slices
+with which one unit fits (:mod:`eqchip.mapping.placement.slices`).
 """
 
 from __future__ import annotations
