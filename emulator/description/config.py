@@ -31,6 +31,14 @@ FORMAT = "eqchip-config 1"
 MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
 ABSENT = "none"  # TOML has no null
 
+# Settings that came after the first runs were kept, and what stands for none: they are no part of a
+# fingerprint, so that a run of an earlier version is gone on with.
+LATER: dict[tuple[str, ...], Any] = {
+    ("on_chip", "change_bits"): 0,
+    ("on_chip", "change_spikes"): 3,
+    ("on_chip", "fixed", "outliers"): 0.0,
+}
+
 Schedule = Literal["cosine", "constant"]
 
 
@@ -174,8 +182,15 @@ class Config(_Settings):
         return notation.written(self.layers)
 
     def digest(self) -> str:
-        """A short fingerprint of all settings."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """A short fingerprint of all settings; of a run of an earlier version, the one it had."""
+        settings = self.model_dump(mode="json")
+        for (*path, name), usual in LATER.items():
+            table: dict[str, Any] = settings
+            for step in path:
+                table = table.get(step) or {}
+            if name in table and table[name] == usual:
+                del table[name]
+        text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

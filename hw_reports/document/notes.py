@@ -117,8 +117,8 @@ def _told(found: Document) -> str:
         f"Units tell how they changed by spikes, at the learning rates of the start of training, "
         f"in {steps} time steps of their own: {found['messages']:,.0f} messages for a sample. "
         "Every step has its barrier and updates all units, and a spike is an event at every "
-        "synapse that it arrives at, whether or not that learns by it; an epoch is charged the "
-        "spikes that it counted."
+        "synapse that it arrives at, whether or not that learns by it; an epoch is charged in "
+        "proportion to those that it counted."
     )
 
 

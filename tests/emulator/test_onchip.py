@@ -8,7 +8,7 @@ from onchip_cases import made_up, small, train, wrapping
 from small_runs import assert_same_end, few_digits, small_config
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.description.config import make_config
+from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.progress import Silent
@@ -161,3 +161,11 @@ def test_digits_are_learned_on_the_chip():
 
 def test_without_on_chip_the_usual_trainer_trains():
     assert type(make_trainer(small_config(), few_digits(), 1)) is Trainer
+
+
+def test_settings_that_came_later_leave_the_fingerprints_of_earlier_runs_alone():
+    descent = {"minibatch": 1}
+    assert Config(on_chip=OnChip(), descent=descent).digest() == "a0bb14495efea479"
+    for later in ({"change_bits": 7}, {"change_spikes": 1}):
+        found = Config(on_chip=OnChip(**later), descent=descent).digest()
+        assert found != "a0bb14495efea479"
