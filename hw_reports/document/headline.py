@@ -88,9 +88,8 @@ def cost(document: Document) -> list[str]:
     found, last = document["training_cost"]["mean"], document["training_cost"]["last_epoch"]
     epochs = document["training_cost"]["whole"]["epochs"]
     lines = [
-        f"Learning from a sample costs {total(found['energy'])} and {total(found['time'])}: the "
-        f"mean over {epochs:,} epoch{'s' * (epochs != 1)} of training; in the last, "
-        f"{total(last['energy'])} and {total(last['time'])}."
+        f"Learning from a sample costs {_both(found)}: the mean over {epochs:,} "
+        f"epoch{'s' * (epochs != 1)} of training; in the last, {_both(last)}."
     ]
     if found["power"] is not None:
         lines.append(
@@ -99,6 +98,13 @@ def cost(document: Document) -> list[str]:
             f"{total(found['energy_delay'])}."
         )
     return lines
+
+
+def _both(cost: Document) -> str:
+    """Energy and time of a sample."""
+    energy, time = cost["energy"], cost["time"]
+    joules = "an unknown energy" if energy["figure"] is None else total(energy)
+    return f"{joules} and {'an unknown time' if time['figure'] is None else total(time)}"
 
 
 def static(document: Document) -> list[str]:
@@ -122,7 +128,8 @@ def prices(document: Document) -> list[str]:
     for what in ("energy", "time"):
         shares: dict[str, float] = {}
         for row in document["chip"]["coefficients"]:
-            if row["share"] and row["share_of"] == what:
+            # A clock's share is that of the energy of its cycles, which is told already.
+            if row["share"] and row["share_of"] == what and row["name"] != "clock":
                 words = STATUSES.get(row["status"], row["status"])
                 if row["name"].startswith("static_power"):
                     words = f"{words}, but drawn over a time that is modelled"
