@@ -18,7 +18,7 @@ from typing import Any
 from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.hw_reports.make import report
 from eqchip.hw_reports.studies.learning_curves import BLUE, ORANGE
-from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.anchors.anchor import load_anchors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CHIPS = ("loihi1-davies", "loihi1-sanafe")

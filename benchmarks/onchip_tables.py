@@ -9,7 +9,7 @@ from typing import Any
 
 from cells import NOTHING, UNCALIBRATED, spread, table, thousands
 
-from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.anchors.anchor import load_anchors
 
 Results = dict[str, Any]
 

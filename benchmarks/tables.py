@@ -17,6 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from accuracy_tables import TABLES as ACCURACY
+from anchor_tables import TABLES as ANCHORS
 from asynchrony_tables import TABLES as ASYNCHRONY
 from cells import NOTHING, table
 from cost_tables import TABLES as COST
@@ -27,7 +28,7 @@ from onchip_tables import TABLES as ON_CHIP
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
-    "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md",
+    "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -52,6 +53,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "headline": headline,
     "files": files,
     **ACCURACY,
+    **ANCHORS,
     **COST,
     **ENGINE,
     **ASYNCHRONY,

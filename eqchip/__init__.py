@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from eqchip.gradient_study import gradients as gradients
     from eqchip.hw_reports.draw import draw as draw
     from eqchip.hw_reports.make import report as report
+    from eqchip.hw_reports.studies.anchors import anchors as anchors
     from eqchip.hw_reports.studies.converge import converge as converge
     from eqchip.hw_reports.studies.sweep import sweep as sweep
     from eqchip.hw_reports.watch.make import watch as watch
@@ -122,6 +123,7 @@ _PUBLIC = {
     "eqchip.gradient_study": ("gradients",),
     "eqchip.hw_reports.draw": ("draw",),
     "eqchip.hw_reports.make": ("report",),
+    "eqchip.hw_reports.studies.anchors": ("anchors",),
     "eqchip.hw_reports.studies.converge": ("converge",),
     "eqchip.hw_reports.studies.sweep": ("sweep",),
     "eqchip.hw_reports.watch.make": ("watch",),

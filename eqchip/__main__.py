@@ -26,6 +26,7 @@ COMMANDS = {
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
     "price": "What a spiking network of another tool costs on a chip, without running it.",
     "report": "What training costs on a chip: energy, time and memory, modelled.",
+    "anchors": "How far is the model from what was measured? Measured runs, priced as ours are.",
     "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
     "crosscheck": "Run a trained network on other engines, and compare step by step.",

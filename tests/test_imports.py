@@ -31,7 +31,7 @@ WINGS = {
         *("", "description", "kernels", "problem", "engine", "learning", "data", "training"),
         "studies",
     ),
-    "mapping": ("", "chip_file", "placement", "activity", "processes"),
+    "mapping": ("", "chip_file", "placement", "activity", "anchors", "processes"),
     "backends": (
         *("reference", "", "bptt", "brian2", "dense", "discrete", "lava", "nir", "sanafe"),
     ),

@@ -10,7 +10,7 @@ from eqchip.hw_reports.pricing import baselines
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.totals import exactly, figure_dict
 from eqchip.hw_reports.pricing.without_cores import of_arithmetic
-from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.anchors.anchor import load_anchors
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
 from eqchip.mapping.kinds import INFERENCE, TRAINING
 

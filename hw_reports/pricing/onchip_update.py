@@ -89,7 +89,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         for seen, one in zip(visited, attempted, strict=True)
     ]
     counts: Counts = {kind: np.mean([one[kind] for one in each], axis=0) for kind in each[0]}
-    time = _together([timing.update(one, chip, tiles) for one in each], 1.0 / len(each))
+    time = together([timing.update(one, chip, tiles) for one in each], 1.0 / len(each))
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
@@ -97,17 +97,17 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     if exchanges:
         sent, exchanging = _exchanged(replay, mapped, known, exchanges)
         counts |= sent
-        time = _together([time, exchanging], 1.0)
+        time = together([time, exchanging], 1.0)
     barriers, mirroring = exchanges + window_steps(config), 0.0
     if source == "spikes":
         found, lasting = _windows(replay, mapped, known)
         counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
-        time = _together([time, lasting], 1.0)
+        time = together([time, lasting], 1.0)
     modes = mirror_modes(config)
     if modes is not None:
         found, lasting = _mirror_modes(modes, replay, mapped)
         counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
-        time = _together([time, lasting], 1.0)
+        time = together([time, lasting], 1.0)
         mirroring = float(found["message"].sum())
         barriers += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
@@ -201,7 +201,7 @@ def _exchanged(
     )
     tiles = mapped.tiles
     time = timing.relaxation(at_once, sent.routes, replay.chip, tiles, np.ones(1, bool))
-    return _message_counts(sent), _together([time], share)
+    return _message_counts(sent), together([time], share)
 
 
 def _message_counts(sent: Exchange) -> Counts:
@@ -303,10 +303,10 @@ def _alike(
         "spike": spikes.mean(axis=0),
         **_message_counts(sent),
     }
-    return counts, _together([time], steps)
+    return counts, together([time], steps)
 
 
-def _together(times: Sequence[PhaseTime], share: float) -> PhaseTime:
+def together(times: Sequence[PhaseTime], share: float) -> PhaseTime:
     """Times of one phase after another, so many times as long each; its steps are not told."""
 
     def added(name: str) -> Figure | None:

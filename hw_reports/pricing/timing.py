@@ -182,7 +182,9 @@ def reset(chip: Chip) -> Sum:
     return time_of_one(chip, "reset")
 
 
-def update(writes: Mapping[str, np.ndarray], chip: Chip, tiles: int) -> PhaseTime:
+def update(
+    writes: Mapping[str, np.ndarray], chip: Chip, tiles: int, waits: bool = True
+) -> PhaseTime:
     """The time of one update of all weights.
 
     Parameters
@@ -191,11 +193,13 @@ def update(writes: Mapping[str, np.ndarray], chip: Chip, tiles: int) -> PhaseTim
         Synapses that each core visits, writes and changes, one after the other.
     chip : Chip
     tiles : int
+    waits : bool, default True
         As for :func:`relaxation`.
     """
     happened = [kind for kind, count in writes.items() if np.any(count)]
     ones = {kind: time_of_one(chip, kind) for kind in writes}
-    barrier, least = chip.barrier_seconds(tiles), floor_of(chip)
+    barrier = chip.barrier_seconds(tiles) if waits else NONE
+    least = floor_of(chip) if waits else NONE
     unknown = [name for kind in happened for name in ones[kind].lacks]
     known = not unknown or any(kind in chip.time for kind in happened)
     lacks = [*unknown, *([BARRIER_TIME] if barrier is None else [])]

@@ -66,7 +66,7 @@ def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> E
             sent = np.add.reduceat(of_units, [mapped.parts[core].first for core in senders])
             heard = mapped.units[receivers] if one.per_unit else np.ones(len(receivers))
             between[sample][np.ix_(senders, receivers)] += np.outer(sent, heard)
-    return _exchanged(between, mapped.x, mapped.y, mapped.mesh)
+    return between_cores(between, mapped.x, mapped.y, mapped.mesh)
 
 
 def broadcast(mapped: MappedNetwork) -> Exchange:
@@ -104,11 +104,19 @@ def to_corner(mapped: MappedNetwork, messages: np.ndarray) -> Exchange:
 
 
 def _with_corner(mapped: MappedNetwork, between: np.ndarray) -> Exchange:
-    return _exchanged(between, np.append(mapped.x, 0), np.append(mapped.y, 0), mapped.mesh)
+    return between_cores(between, np.append(mapped.x, 0), np.append(mapped.y, 0), mapped.mesh)
 
 
-def _exchanged(between: np.ndarray, x: np.ndarray, y: np.ndarray, mesh: Mesh) -> Exchange:
-    """Messages (samples, senders, receivers) between cores on tiles x, y, shape (cores,)."""
+def between_cores(between: np.ndarray, x: np.ndarray, y: np.ndarray, mesh: Mesh) -> Exchange:
+    """Route messages that are already told core by core.
+
+    Parameters
+    ----------
+    between : ndarray, shape (samples, senders, receivers)
+    x, y : ndarray of int, shape (cores,)
+        The tile of each core, counted over all chips.
+    mesh : Mesh
+    """
     samples, cores = between.shape[:2]
     # A sender of its own for each pair of cores: who hears how many differs.
     source, destination = np.nonzero(between.any(axis=0))

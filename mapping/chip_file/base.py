@@ -15,7 +15,10 @@ PLAIN = ("arithmetic", *REASONS)  # tables whose entries are no figures
 WITHOUT_BAND = ("cores", "capabilities")  # tables whose figures have none
 NUMBERS = ("value", "low", "high")
 # Keys that came after files had digests: of a document, and of its tables.
-LATER = ("area", "capabilities", "learning_engine", "step_floor", "absent")
+LATER = (
+    *("area", "capabilities", "learning_engine", "step_floor", "absent", "hardware"),
+    "fitted_on",
+)
 LATER_IN = {"cores": ("shared_kernels", "chips_x", "pipeline"), "arithmetic": ("outliers",)}
 NO_BAND = "one figure; no band is known"
 

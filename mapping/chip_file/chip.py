@@ -68,6 +68,12 @@ class Chip(Table):
     ----------
     name, title, origin, description : str
         `origin` names the publications in a few words.
+    hardware : str, optional
+        What its figures are of, as measured runs name it; those of other hardware are no test of
+        them.
+    fitted_on : tuple of str
+        Measured figures that some of its figures were fitted to, such as ``"Renner 2024 training
+        time"``; all others are held out.
     model : {"cores", "events", "arithmetic"}
         "cores": networks are mapped onto its cores and priced event by event. "events": a
         static power and a marginal cost per event, no cores. "arithmetic": operations and
@@ -110,6 +116,8 @@ class Chip(Table):
     title: Text
     origin: Text
     description: Text
+    hardware: Text | None = None
+    fitted_on: tuple[Text, ...] = ()
     model: Model
     learning: Annotated[bool, Field(strict=True)]
     copies: Literal[1, 2] = 1

@@ -27,7 +27,7 @@ OF_COMMANDS = ("as_json", "quiet")  # how a command shows what a function return
 # Commands with a function of their own name. The others are made of these, or list what there is.
 FUNCTIONS = (
     *("train", "evaluate", "converge", "watch", "report", "sweep", "gradients", "crosscheck"),
-    *("export", "price"),
+    *("export", "price", "anchors"),
 )
 # A command has a place where a function writes nothing.
 PLACED = [("report", "out"), ("watch", "out"), ("gradients", "out"), ("converge", "out")]

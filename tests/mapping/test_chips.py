@@ -24,7 +24,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.pricing.figure import Figure, price, static_power
 from eqchip.hw_reports.show.mesh_text import mesh_text
-from eqchip.mapping.chip_file.anchors import load_anchors
+from eqchip.mapping.anchors.anchor import load_anchors
 from eqchip.mapping.chip_file.base import derived
 from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip, parse_chip
 from eqchip.mapping.chip_file.executable import executable
