@@ -1,6 +1,7 @@
 """What training costs on a chip, against the number of cores that share the work.
 
-    python benchmarks/cost.py --data DIR [--name NAME] [--spreads 1,2,4] RUN
+    python benchmarks/cost.py --data DIR [--name NAME] [--spreads 1,2,4] [--priced-by A,B] RUN
+    python benchmarks/cost.py --redraw NAME
 
 The trained network of RUN is placed on chips with every layer split over 1, 2, 4, ... times
 the fewest cores, samples are replayed in the chip's integers, and counts are priced, as
@@ -17,11 +18,13 @@ from typing import Any
 
 from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.hw_reports.make import report
-from eqchip.hw_reports.studies.learning_curves import BLUE, ORANGE
-from eqchip.mapping.anchors.anchor import load_anchors
+from eqchip.hw_reports.plots.style import BLUE, GREEN, ORANGE, PURPLE
 
 RESULTS = Path(__file__).resolve().parent / "results"
 CHIPS = ("loihi1-davies", "loihi1-sanafe")
+COLOURS = {
+    "loihi1-davies": BLUE, "loihi1-sanafe": ORANGE, "loihi1-calibrated": GREEN, "loihi2": PURPLE,
+}  # fmt: skip
 SPREADS = (1, 2, 4, 6, 8, 10, 12, 16, 20)
 SAMPLES = 200
 
@@ -57,9 +60,8 @@ def draw(found: dict[str, Any], path: Path) -> None:
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     energy, time = figure.subplots(1, 2)
-    colours = {"loihi1-davies": BLUE, "loihi1-sanafe": ORANGE}
-    for chip, colour in colours.items():
-        points = [p for p in found["points"] if p["chip"] == chip]
+    for chip in dict.fromkeys(p["chip"] for p in found["points"]):
+        points, colour = [p for p in found["points"] if p["chip"] == chip], COLOURS[chip]
         cores = [p["cores"] for p in points]
         for axes, size, what in ((energy, 1e6, "energy"), (time, 1e6, "time")):
             figures = [p["rows"]["sample"][what]["figure"] for p in points]
@@ -78,12 +80,6 @@ def draw(found: dict[str, Any], path: Path) -> None:
     moving = [1e6 * p["dynamic"]["training"]["figure"]["value"] for p in davies]
     energy.plot([p["cores"] for p in davies], moving, color=BLUE, linestyle=":",
                 label="loihi1-davies without static power")  # fmt: skip
-    for anchor in found["anchors"]:
-        label = f"{anchor['name']}, measured on {anchor['hardware']} ({anchor['accuracy']} %)"
-        for axes, height in ((energy, anchor["training_energy"]), (time, anchor["training_time"])):
-            axes.axhline(1e6 * height, color="0.35", linewidth=1, linestyle="--")
-            axes.text(1.02 * davies[-1]["cores"], 1.05e6 * height, label,
-                      fontsize=8, ha="right", color="0.25")  # fmt: skip
     for axes, label in ((energy, "energy of a training sample (µJ)"),
                         (time, "time of a training sample (µs)")):  # fmt: skip
         axes.set_yscale("log")
@@ -106,8 +102,12 @@ def draw(found: dict[str, Any], path: Path) -> None:
 def main() -> None:
     """Report at every number of cores, and store what they cost."""
     parser = argparse.ArgumentParser(description="What training costs on a chip.")
-    parser.add_argument("run", type=Path, metavar="RUN")
-    parser.add_argument("--data", required=True, type=Path, help="directory of the IDX files")
+    parser.add_argument("run", type=Path, metavar="RUN", nargs="?")
+    parser.add_argument("--data", type=Path, help="directory of the IDX files")
+    parser.add_argument("--redraw", metavar="NAME", help="draw the picture of a result again")
+    parser.add_argument(
+        "--priced-by", type=lambda text: text.split(","), default=CHIPS, help="chip files"
+    )
     parser.add_argument("--samples", type=int, default=SAMPLES, help="that are replayed")
     parser.add_argument("--name", default="cost", help="of the result's files")
     parser.add_argument(
@@ -116,11 +116,23 @@ def main() -> None:
     )  # fmt: skip
     parser.add_argument("--chips", type=int, default=1, help="that the network may use")
     options = parser.parse_args()
+    if options.redraw is not None:
+        stored = json.loads((RESULTS / f"{options.redraw}.json").read_text())
+        draw(stored, RESULTS / f"{options.redraw}.png")
+        return
+    if options.run is None or options.data is None:
+        parser.error("RUN and --data are missing; expected both, or --redraw")
     run = RunDirectory(options.run)
-    points = [point(run, chip, spread, options) for chip in CHIPS for spread in options.spreads]
+    points = [
+        point(run, chip, spread, options)
+        for chip in options.priced_by
+        for spread in options.spreads
+    ]
     given = "" if options.name == "cost" else f" --name {options.name}"
     if tuple(options.spreads) != SPREADS:
         given += f" --spreads {','.join(map(str, options.spreads))}"
+    if tuple(options.priced_by) != CHIPS:
+        given += f" --priced-by {','.join(options.priced_by)}"
     if options.chips != 1:
         given += f" --chips {options.chips}"
     if options.samples != SAMPLES:
@@ -135,28 +147,12 @@ def main() -> None:
         "samples": options.samples,
         "seed": run.config.seed,
         "test_error": next(row["test_error"] for row in run.metrics() if "test_error" in row),
-        "anchors": anchors(),
         "points": points,
         "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
     }  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")
     draw(found, RESULTS / f"{options.name}.png")
-
-
-def anchors() -> list[dict[str, Any]]:
-    """The published measurements of training on Loihi, on MNIST, that give energy and time,
-    of fully connected networks.
-    """
-    return [
-        anchor
-        for anchor in (one.to_dict() for one in load_anchors())
-        if anchor["status"] == "measured"
-        and anchor["task"] == "MNIST"
-        and anchor["training_energy"]
-        and anchor["training_time"]
-        and anchor["network"].replace("-", "").isdecimal()  # fully connected, as ours
-    ]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tables of what learning on the chip reaches: sweeps, and its cost beside published chips."""
+"""Tables of what learning on the chip reaches: sweeps, and its cost beside measured chips."""
 
 from __future__ import annotations
 
@@ -7,66 +7,10 @@ from functools import partial
 from statistics import mean
 from typing import Any
 
-from cells import NOTHING, UNCALIBRATED, spread, table, thousands
-
-from eqchip.mapping.anchors.anchor import load_anchors
+from cells import NOTHING, table, thousands
+from one_model_table import by_one_model
 
 Results = dict[str, Any]
-
-CHIP = "loihi1-davies"
-
-
-def beside_measured(results: Results) -> str:
-    """Ours beside what was measured on Loihi: ``mnist-on-chip.json``, ``onchip-cost.json``."""
-    reached, priced = results.get("mnist-on-chip.json"), results.get("onchip-cost.json")
-    if reached is None or priced is None:
-        return NOTHING
-    error = spread(reached["test_error"])
-    rows = []
-    for point in priced["points"]:
-        if point["chip"] == CHIP:
-            sample = point["rows"]["sample"]
-            rows.append([
-                f"**EP, {priced['network']}**, {point['cores']} cores", "modelled", f"{error}",
-                _figure(sample["energy"], 1e6, "µJ"), _figure(sample["time"], 1e3, "ms"),
-            ])  # fmt: skip
-    for anchor in (one.to_dict() for one in load_anchors()):
-        if anchor["hardware"] != "Loihi 1" or anchor["training_energy"] is None:
-            continue
-        rows.append([
-            f"{anchor['method']}, {anchor['network']} ({anchor['name']})",
-            anchor["status"],
-            f"{100 - anchor['accuracy']:.1f}",
-            _amount(anchor["training_energy"], 1e6, "µJ"),
-            _amount(anchor["training_time"], 1e3, "ms"),
-        ])  # fmt: skip
-    shown = table(
-        ["training on the chip, MNIST", "", "test error, % >", "energy a training sample >",
-         "time >"],
-        rows,
-    )  # fmt: skip
-    return (
-        f"{shown}\n\nOurs: every sample learned from by itself, 8-bit weights, spike counts of "
-        f"7 bits, {len(reached['test_error'])} seeds, emulated to the bit and priced by "
-        f"{CHIP} from the counts of the first; nominal (low to high); ≥: the energy of barriers is "
-        "unknown. Loihi 1 itself could not run this rule: its synapses are not told the change of "
-        "their neuron, and its messages have no payload (those of this run, few, are priced as "
-        "spikes). The others were measured on the chip.\n\n"
-        f"{UNCALIBRATED}"
-    )
-
-
-def _figure(total: dict[str, Any], scale: float, unit: str) -> str:
-    figure = total["figure"]
-    low, middle, high = (f"{scale * figure[k]:.3g}" for k in ("low", "value", "high"))
-    return f"{'≥ ' if total['lacks'] else ''}{middle} ({low} to {high}) {unit}"
-
-
-def _amount(value: float | None, scale: float, unit: str) -> str:
-    if value is None:
-        return "unknown"
-    shown = scale * value
-    return f"{shown:,.0f} {unit}" if shown >= 1000 else f"{shown:.3g} {unit}"
 
 
 def bits(results: Results, files: tuple[str, ...]) -> str:
@@ -179,7 +123,7 @@ def minibatches(results: Results) -> str:
 
 
 TABLES: dict[str, Callable[[Results], str]] = {
-    "on-chip": beside_measured,
+    "on-chip": by_one_model,
     "on-chip-bits": partial(bits, files=("onchip-bits.json", "onchip-few-bits.json")),
     "on-chip-copies": copies,
     "on-chip-levels": levels,

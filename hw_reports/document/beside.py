@@ -7,11 +7,12 @@ from typing import Any
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.energy import by_kind
 from eqchip.hw_reports.pricing import baselines
+from eqchip.hw_reports.pricing.census import price_run
 from eqchip.hw_reports.pricing.entries import energy_of
-from eqchip.hw_reports.pricing.totals import exactly, figure_dict
+from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict
 from eqchip.hw_reports.pricing.without_cores import of_arithmetic
-from eqchip.mapping.anchors.anchor import load_anchors
-from eqchip.mapping.chip_file.chip import chip_names, load_chip
+from eqchip.mapping.anchors.anchor import RUNS, load_anchors
+from eqchip.mapping.chip_file.chip import Chip, chip_names, load_chip
 from eqchip.mapping.kinds import INFERENCE, TRAINING
 
 
@@ -40,14 +41,35 @@ def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
     return found
 
 
-def anchors() -> list[dict[str, Any]]:
-    """Published costs of learning on chips."""
+AMOUNTS = tuple(
+    (f"{run}_{what}", run, what) for run in RUNS for what in ("energy", "time")
+)  # as keys of a row
+
+
+def anchors(chip: Chip) -> list[dict[str, Any]]:
+    """Published costs of networks on chips, and what this chip's file says of the same runs.
+
+    ``modelled``: of those that can be rebuilt, on a chip with cores; ``ratio``: modelled over
+    measured, where the figures of the file are of the hardware that was measured.
+    """
     found = []
     for anchor in load_anchors():
         row = anchor.to_dict()
-        for name, unit in (("energy", "J"), ("time", "s")):
-            for of in ("training", "inference"):
-                value = row[f"{of}_{name}"]
-                row[f"{of}_{name}"] = None if value is None else figure_dict(exactly(value, unit))
+        row["modelled"] = {key: None for key, *_ in AMOUNTS}
+        row["ratio"] = {key: None for key, *_ in AMOUNTS}
+        for run, measured in anchor.runs.items() if chip.cores is not None else ():
+            if measured.census is None:
+                continue
+            priced = price_run(measured.census, measured.contains, chip)
+            for key, of, what in AMOUNTS:
+                value = anchor.amount(run, what)
+                if of == run and value is not None:
+                    modelled: Sum = getattr(priced, what)
+                    row["modelled"][key] = modelled.to_dict()
+                    if anchor.hardware == chip.hardware and modelled.figure is not None:
+                        row["ratio"][key] = modelled.figure.value / value
+        for key, _, what in AMOUNTS:
+            unit, value = {"energy": "J", "time": "s"}[what], row[key]
+            row[key] = None if value is None else figure_dict(exactly(value, unit))
         found.append(row)
     return found

@@ -108,6 +108,36 @@ def short_total(value: Mapping[str, Any] | None) -> str:
     return total(value, "≥ ")
 
 
+def compared(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The published chips that learn and may stand beside a run: those that are modelled, too."""
+    return [
+        anchor
+        for anchor in document["anchors"]
+        if (anchor.get("modelled") or {}).get("training_energy")
+    ]
+
+
+def beside_measured(anchor: Mapping[str, Any], key: str) -> tuple[str, str]:
+    """What a published chip took, and what the model says of the same: never one alone.
+
+    Measured on other hardware than the model is of, only the model's word is shown.
+
+    Examples
+    --------
+    >>> figure = {"low": 1e-6, "value": 2e-6, "high": 3e-6, "unit": "J"}
+    >>> modelled = {"energy": {"figure": figure, "lacks": ["barrier energy"]}}
+    >>> row = {"energy": {**figure, "value": 4e-6}, "modelled": modelled, "ratio": {"energy": 0.5}}
+    >>> beside_measured(row, "energy")
+    ('4.00 µJ', 'modelled ≥ 2.00 µJ, 0.500 times')
+    """
+    modelled, ratio = anchor["modelled"][key], anchor["ratio"][key]
+    if modelled is None:
+        return UNKNOWN, ""
+    if ratio is None:
+        return short_total(modelled), "modelled"
+    return nominal(anchor[key]), f"modelled {short_total(modelled)}, {digits(ratio)} times"
+
+
 def lacking(value: Mapping[str, Any] | None) -> str:
     """What a total lacks, in words; nothing if it is whole."""
     lacks = list(value["lacks"]) if value else []

@@ -99,7 +99,7 @@ def report(
         "memory": kept,
         "neurobench": neurobench.section(replay, weight_bits, state_bits),
         "baselines": beside.floors(replay, sum(epoch.samples for epoch in found.epochs)),
-        "anchors": beside.anchors(),
+        "anchors": beside.anchors(replay.chip),
     }
     if accounts.simulated is not None:
         body["asynchronous"] = asynchronous.section(replay, accounts)

@@ -9,6 +9,8 @@ from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     accuracy,
     amount,
+    beside_measured,
+    compared,
     count,
     digits,
     lacking,
@@ -166,7 +168,7 @@ def anchors(document: Document) -> PageTable:
                 number(UNKNOWN), Cell(f"chip file {base['name']}"),
             ]
         )  # fmt: skip
-    for anchor in document["anchors"]:
+    for anchor in compared(document):
         how = ", ".join(filter(None, (anchor["hardware"], anchor.get("status"))))
         task = " ".join(filter(None, (anchor["task"], anchor.get("network"))))
         keys = ("training_energy", "training_time", "inference_energy", "inference_time")
@@ -174,13 +176,14 @@ def anchors(document: Document) -> PageTable:
             [
                 Cell(anchor["name"], how), Cell(task, anchor.get("method") or ""),
                 number(_accuracy(anchor["accuracy"])),
-                *(figure_cell(anchor[key]) for key in keys),
+                *(number(*beside_measured(anchor, key)) for key in keys),
                 Cell(anchor["source"], anchor["note"]),
             ]
         )  # fmt: skip
     heads = ("Accuracy", "Training energy", "Training time", "Inference energy", "Inference time")
     return PageTable(
-        "anchors", "Per sample: this run, processors at the least, and published chips that learn",
+        "anchors", "Per sample: this run, processors at the least, and chips that learn: measured, "
+        "with what this chip file says of the same run, and their ratio",
         [Cell("What"), Cell("Network"), *numbers(*heads), Cell("Source")], rows,
         [f"{'; '.join(titles)}: {note}" for note, titles in notes.items() if note], [0],
     )  # fmt: skip

@@ -1,11 +1,11 @@
-"""The cost of learning one sample beside published anchors and the arithmetic floor."""
+"""The cost of learning one sample beside measured chips, modelled too, and the arithmetic floor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from eqchip.hw_reports.document.readable import per_sample
+from eqchip.hw_reports.document.readable import compared, per_sample
 from eqchip.hw_reports.plots.style import (
     BLUE,
     INK,
@@ -26,7 +26,7 @@ from eqchip.hw_reports.plots.style import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-ROW = 0.25  # inches
+ROW, FEWEST = 0.25, 3  # inches; rows that there is room for at least
 
 
 class Row(NamedTuple):
@@ -34,20 +34,20 @@ class Row(NamedTuple):
 
     name: str
     total: Mapping[str, Any] | None
-    origin: Literal["this run", "floor", "measured", "published"]
+    origin: Literal["this run", "floor", "measured", "others"]
 
 
 LOOKS: dict[str, dict[str, Any]] = {
     "this run": {"marker": "D", "ms": 8, "color": BLUE},
     "floor": {"marker": "D", "ms": 6.5, "color": BLUE, "mfc": "white"},
     "measured": {"marker": "o", "ms": 7, "color": VERMILION},
-    "published": {"marker": "o", "ms": 6.5, "color": VERMILION, "mfc": "white"},
+    "others": {"marker": "D", "ms": 6.5, "color": VERMILION, "mfc": "white"},
 }
 MEANING = {
     "this run": "this run, modelled",
     "floor": "processor floor, modelled",
     "measured": "published, measured",
-    "published": "published",
+    "others": "the same, modelled",
 }
 
 
@@ -64,7 +64,7 @@ def time_beside_others(document: Mapping[str, Any]) -> Figure:
 
 
 def rows_of(document: Mapping[str, Any], what: Literal["energy", "time"]) -> list[Row]:
-    """The run, then floors, then anchors from cheap to dear, the unknown last."""
+    """The run, then floors, then chips that learn from cheap to dear, measured and modelled."""
     energy, time, _ = per_sample(document)
     mean = energy if what == "energy" else time
     mine = Row(f"this run on {document['chip']['name']}", mean, "this run")
@@ -74,21 +74,24 @@ def rows_of(document: Mapping[str, Any], what: Literal["energy", "time"]) -> lis
         for base in document["baselines"]
         if base[key] is not None
     ]
-    anchors = []
-    for anchor in document["anchors"]:
-        figure = anchor[f"training_{what}"]
-        total = None if figure is None else {"figure": figure, "lacks": []}
-        measured = anchor.get("status", "published") == "measured"
-        name = f"{anchor['name']}, {anchor['hardware']}"
-        anchors.append(Row(name, total, "measured" if measured else "published"))
-    anchors.sort(key=lambda row: row.total["figure"]["value"] if row.total else float("inf"))
-    return [mine, *floors, *anchors]
+    pairs = []
+    for anchor in compared(document):
+        name, of = f"{anchor['name']}, {anchor['hardware']}", f"training_{what}"
+        if anchor["modelled"][of] is None:
+            continue
+        pair = [Row(f"{name}, modelled", anchor["modelled"][of], "others")]
+        if anchor["ratio"][of] is not None:
+            pair.insert(0, Row(name, {"figure": anchor[of], "lacks": []}, "measured"))
+        pairs.append(pair)
+    pairs.sort(key=lambda pair: pair[-1].total["figure"]["value"] if pair[-1].total else 0.0)
+    return [mine, *floors, *(row for pair in pairs for row in pair)]
 
 
 def _beside(document: Mapping[str, Any], rows: list[Row], title: str, unit: str) -> Figure:
     from matplotlib.lines import Line2D
 
-    figure = new_figure(1.35 + ROW * len(rows))
+    room = ROW * max(len(rows), FEWEST)
+    figure = new_figure(1.35 + room)
     ax = figure.subplots()
     head(figure, title, document)
     label_rows(ax, [row.name for row in rows])
@@ -122,7 +125,7 @@ def _beside(document: Mapping[str, Any], rows: list[Row], title: str, unit: str)
         for origin in origins
     ]
     key_below(
-        ax, handles, ROW * len(rows), 0.36, x=1.0, loc="upper right", ncols=2, handletextpad=0.3,
+        ax, handles, room, 0.36, x=1.0, loc="upper right", ncols=2, handletextpad=0.3,
         labelcolor=QUIET,
     )  # fmt: skip
     return figure

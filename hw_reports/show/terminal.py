@@ -11,6 +11,8 @@ from eqchip.hw_reports.document.readable import (
     accuracy,
     amount,
     band,
+    beside_measured,
+    compared,
     digits,
     nominal,
     per_sample,
@@ -22,7 +24,7 @@ from eqchip.hw_reports.show import asynchronous
 from eqchip.hw_reports.show.table import Table
 from eqchip.mapping.chip_file.figures import MARKS
 
-SHOWN_ANCHORS = 5
+SHOWN_OF_ANCHORS = ("training_energy", "training_time", "inference_energy")
 SHOWN_MOVES = 8  # coefficients in the table of what moves the totals
 # The totals that it shows, and their heads; the page and the CSV have those of inference, too.
 SHORT = {"training_energy": "training energy", "training_time": "training time"}
@@ -201,17 +203,15 @@ def beside(document: Mapping[str, Any]) -> Table:
             short_total(energy), short_total(time), short_total(document["energy"]["inference"]),
         ]
     ]  # fmt: skip
-    for anchor in document["anchors"][:SHOWN_ANCHORS]:
+    for anchor in compared(document):
+        pairs = [beside_measured(anchor, key) for key in SHOWN_OF_ANCHORS]
         rows.append(
             [
                 f"{anchor['name']} on {anchor['hardware']}",
                 anchor["status"],
                 f"{anchor['task']} {anchor['network']}",
                 UNKNOWN if anchor["accuracy"] is None else f"{anchor['accuracy']:.1f} %",
-                *(
-                    nominal(anchor[name])
-                    for name in ("training_energy", "training_time", "inference_energy")
-                ),
+                *("\n".join(filter(None, pair)) for pair in pairs),
             ]
         )
     for floor in document["baselines"]:
@@ -222,7 +222,8 @@ def beside(document: Mapping[str, Any]) -> Table:
             ]
         )  # fmt: skip
     return Table(
-        "Beside it, per sample: published chips that learn, and processors at the least",
+        "Beside it, per sample: chips that learn, measured and by this chip file; processors, at "
+        "the least",
         ("what", "how", "network", "accuracy", "training", "time", "inference"),
         rows,
     )

@@ -9,6 +9,7 @@ where on a board is rarely told, so hops are as if cores were numbered row by ro
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -64,16 +65,43 @@ def census(described: Described, chip: Chip, level: int) -> Census:
     """
     assert chip.cores is not None
     steps, epochs = round(described.steps[level]), round(described.learning_epochs[level])
-    used = sorted({core for one in described.population for core in one.spread})
-    place = {core: k for k, core in enumerate(used)}
+    mesh = Mesh.of(chip.cores, 1)
+    found = _happened(described, mesh, level)
+    writes = _writes(described, epochs, level, chip)
+    managed = described.managed_steps
+    return Census(
+        chips=described.chips,
+        steps=steps,
+        managed=float(steps) if managed is None else managed[level],
+        tiles=found.tiles,
+        sent=found.sent,
+        counts=found.counts,
+        writes=writes,
+        resets=described.resets,
+        host_messages=described.host_messages[level],
+        host_bytes=described.host_bytes[level],
+    )
+
+
+class _Happened(NamedTuple):
+    """What does not depend on any figure of a chip but its mesh."""
+
+    tiles: int
+    sent: Exchange
+    counts: StepCounts
+
+
+@lru_cache(maxsize=64)  # routes take longer than all else, and every report asks for the same
+def _happened(described: Described, mesh: Mesh, level: int) -> _Happened:
+    steps, place = round(described.steps[level]), _places(described)
     fired = _fired(described, steps, level)
-    updates = np.zeros((steps, len(used)))
+    updates = np.zeros((steps, len(place)))
     active, events = np.zeros_like(updates), np.zeros_like(updates)
     for one in described.population:
         shares = _shares(one, place)
         active += fired[one.name][:, None] * shares * one.updated
         updates += one.units * shares * one.updated
-    messages = np.zeros((steps, len(used), len(used)))
+    messages = np.zeros((steps, len(place), len(place)))
     populations = {one.name: one for one in described.population}
     for way in described.projection:
         arriving = np.append(0.0, fired[way.pre][:-1])
@@ -82,8 +110,8 @@ def census(described: Described, chip: Chip, level: int) -> Census:
         events += (arriving * _fan_out(way, post))[:, None] * to
         heard = min(len(post.spread), _fan_out(way, post))
         messages += arriving[:, None, None] * np.outer(_shares(pre, place), to * heard)
-    tile, across = np.array(used) // chip.cores.cores_per_tile.value, chip.cores.tiles_x.value
-    sent = between_cores(messages, tile % across, tile // across, Mesh.of(chip.cores, 1))
+    tile = np.array(list(place)) // mesh.cores_per_tile
+    sent = between_cores(messages, tile % mesh.tiles_x, tile // mesh.tiles_x, mesh)
     counts = StepCounts(
         np.zeros(steps, np.int64),
         active[:, None],
@@ -93,20 +121,13 @@ def census(described: Described, chip: Chip, level: int) -> Census:
         sent.messages_received[:, None],
         sent.steps.links[0][:, None],
     )
-    writes = _writes(described, populations, place, fired, epochs, level, chip)
-    managed = described.managed_steps
-    return Census(
-        chips=described.chips,
-        steps=steps,
-        managed=float(steps) if managed is None else managed[level],
-        tiles=len(np.unique(tile)),
-        sent=sent,
-        counts=counts,
-        writes=writes,
-        resets=described.resets,
-        host_messages=described.host_messages[level],
-        host_bytes=described.host_bytes[level],
-    )
+    return _Happened(len(np.unique(tile)), sent, counts)
+
+
+def _places(described: Described) -> dict[int, int]:
+    """The cores in use, in order, and the place of each in arrays."""
+    used = sorted({core for one in described.population for core in one.spread})
+    return {core: k for k, core in enumerate(used)}
 
 
 def _fired(described: Described, steps: int, level: int) -> dict[str, np.ndarray]:
@@ -129,16 +150,11 @@ def _fan_out(way: Projection, post: Population) -> float:
     return post.units if way.fan_out is None else way.fan_out
 
 
-def _writes(
-    described: Described,
-    populations: dict[str, Population],
-    place: dict[int, int],
-    fired: dict[str, np.ndarray],
-    epochs: int,
-    level: int,
-    chip: Chip,
-) -> Writes:
+def _writes(described: Described, epochs: int, level: int, chip: Chip) -> Writes:
     """What the learning engine visits, attempts and changes after every so many steps."""
+    place = _places(described)
+    populations = {one.name: one for one in described.population}
+    fired = _fired(described, round(described.steps[level]), level)
     by_axons, swept = np.zeros((epochs, len(place))), np.zeros((epochs, len(place)))
     for way in (way for way in described.projection if way.plastic):
         pre, post = populations[way.pre], populations[way.post]

@@ -290,7 +290,7 @@ def _changed(address: str, value: Any, change: Callable[[str, Coefficient], Coef
         return change(address, value)
     if isinstance(value, dict):
         return {key: _changed(f"{address}.{key}", one, change) for key, one in value.items()}
-    if isinstance(value, tuple):
+    if isinstance(value, tuple) and all(isinstance(one, Barrier) for one in value):
         return tuple(_changed(f"{address}.{one.active_tiles}", one, change) for one in value)
     return value
 

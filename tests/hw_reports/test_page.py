@@ -22,6 +22,7 @@ from eqchip.hw_reports.plots.energy import energy_by_kind_and_phase
 from eqchip.hw_reports.plots.mesh_maps import DocumentedMapping, utilisation_map
 from eqchip.hw_reports.plots.registry import COMPARISON_PLOTS, PLOTS
 from eqchip.hw_reports.plots.style import figure_style
+from eqchip.hw_reports.show.terminal import beside
 
 VOID = {"meta", "img", "link", "br", "hr", "input", "wbr"}
 SECTIONS = {
@@ -177,7 +178,7 @@ def test_unknown_is_never_a_zero() -> None:
     assert rows["Routing"][1].text == "unknown"
     assert rows["Sum"][1].text == "≥ 96 B"
     rows = {row[0].text: row for row in costs.anchors(document).rows}
-    assert rows["Silent 2020"][3].text == "unknown" and rows["Known 2024"][3].text == "700 µJ"
+    assert rows["Known 2024"][3].text == "700 µJ" and rows["Known 2024"][4].text == "unknown"
     rows = {row[0].text: row for row in tables.neurobench(document).rows}
     assert rows["activation_sparsity"][1].text == "unknown"
     assert rows["synaptic_operations.Effective_MACs"][1].text == "0"
@@ -255,13 +256,31 @@ def test_marks_tell_modelled_from_measured() -> None:
         (ax,) = energy_beside_others(report()).axes
     labels = [text.get_text() for text in ax.get_yticklabels()]
     assert labels == [
-        "this run on paper-chip", "A processor", "Known 2024, Loihi 1", "Silent 2020, Loihi 1",
+        "this run on paper-chip", "A processor", "Known 2024, Loihi 1",
+        "Known 2024, Loihi 1, modelled",
     ]  # fmt: skip
     key = [text.get_text() for text in ax.get_legend().get_texts()]
     assert key == [
-        "this run, modelled", "processor floor, modelled", "published, measured", "published",
+        "this run, modelled", "processor floor, modelled", "published, measured",
+        "the same, modelled",
     ]  # fmt: skip
-    assert [text.get_text() for text in ax.texts][-1] == "unknown"
+    assert [text.get_text() for text in ax.texts][-1] == "≥ 350 µJ"
+
+
+def test_no_measured_figure_of_others_stands_without_the_models_own_and_their_ratio() -> None:
+    document = report()
+    (known,) = readable.compared(document)
+    assert known["name"] == "Known 2024"  # of the other the model says nothing
+    (cell,) = (row[3] for row in costs.anchors(document).rows if row[0].text == "Known 2024")
+    assert (cell.text, cell.under) == ("700 µJ", "modelled ≥ 350 µJ, 0.500 times")
+    shown = [row for row in beside(document).rows if row[0].startswith("Known 2024")]
+    assert shown[0][4] == "700 µJ\nmodelled ≥ 350 µJ, 0.500 times"
+    for where in (costs.anchors(document).rows, beside(document).rows):
+        assert not any("Silent" in str(cell) for row in where for cell in row)
+    known["ratio"]["training_energy"] = None  # measured on other hardware
+    assert readable.beside_measured(known, "training_energy") == ("≥ 350 µJ", "modelled")
+    older = {**document, "anchors": [{k: v for k, v in known.items() if k != "modelled"}]}
+    assert readable.compared(older) == []
 
 
 def test_mesh_is_that_of_the_document() -> None:

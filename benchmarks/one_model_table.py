@@ -1,0 +1,102 @@
+"""Training on a chip by one model: ours and others', with its error where it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cells import NOTHING, spread, table
+from cost_tables import figure
+
+from eqchip.hw_reports.document.readable import amount, digits
+
+Results = dict[str, Any]  # file name -> document
+Row = Mapping[str, Any]
+
+# The chips by which all are priced, in the order of columns; the first was calibrated.
+CHIPS = ("loihi1-calibrated", "loihi2")
+WHATS = ("energy", "time")
+UNITS = {"energy": "J", "time": "s"}
+NONE = "–"
+
+
+def by_one_model(results: Results, cores: tuple[int, ...] | None = None) -> str:
+    """EP on the chip, and every measured training, each by the same chip files.
+
+    `cores`: of ours, only on so many; None: all that were priced.
+    """
+    files = ("mnist-on-chip.json", "onchip-one-model.json", "anchors.json")
+    if any(file not in results for file in files):
+        return NOTHING
+    reached, priced, anchors = (results[file] for file in files)
+    rows = [*ours(reached, priced, cores), *others(anchors)]
+    heads = [f"{what} by {chip} >" for chip in CHIPS for what in WHATS]
+    shown = table(
+        ["training on the chip, MNIST", "test error, % >", *heads, "measured >",
+         "modelled / measured >"],
+        rows,
+    )  # fmt: skip
+    return f"{shown}\n\n{caption(reached, anchors)}"
+
+
+def ours(reached: Row, priced: Row, cores: tuple[int, ...] | None) -> list[list[str]]:
+    """EP, a row for each number of cores."""
+    error, found = spread(reached["test_error"]), []
+    spreads = sorted({p["spread"] for p in priced["points"] if p["chip"] == CHIPS[0]})
+    for each in spreads:
+        points = {p["chip"]: p for p in priced["points"] if p["spread"] == each}
+        if any(chip not in points for chip in CHIPS):
+            continue
+        used = [points[chip]["cores"] for chip in CHIPS]
+        if cores is not None and used[0] not in cores:
+            continue
+        of = f"{used[0]} cores" if len(set(used)) == 1 else f"{used[0]} and {used[1]} cores"
+        sums = [figure(points[chip]["rows"]["sample"][what]) for chip in CHIPS for what in WHATS]
+        found.append([f"**EP, {priced['network']}**, {of}", error, *sums, NONE, NONE])
+    return found
+
+
+def others(anchors: Row) -> list[list[str]]:
+    """Every training that was measured on a chip and can be rebuilt."""
+    by_chip = {chip: _trainings(anchors["chips"][chip]) for chip in CHIPS}
+    found = []
+    for run, of_first in by_chip[CHIPS[0]].items():
+        sums = [figure(by_chip[chip][run][what]["modelled"]) for chip in CHIPS for what in WHATS]
+        first = of_first["energy"]
+        found.append([
+            f"{first['method']}, {first['network']} ({run.removesuffix(' training')})",
+            f"{100 - first['accuracy']:.1f}", *sums,
+            ", ".join(amount(of_first[what]["measured"], UNITS[what]) for what in WHATS),
+            ", ".join(_ratio(of_first[what]) for what in WHATS),
+        ])  # fmt: skip
+    return found
+
+
+def _trainings(document: Row) -> dict[str, dict[str, Row]]:
+    found: dict[str, dict[str, Row]] = {}
+    for row in document["rows"]:
+        if row["learns"]:
+            found.setdefault(row["run"], {})[row["what"]] = row
+    return found
+
+
+def _ratio(row: Row) -> str:
+    if row["ratio"] is None:
+        return "unknown"
+    return digits(row["ratio"]) + (" (fitted)" if row["role"] == "fitted" else "")
+
+
+def caption(reached: Row, anchors: Row) -> str:
+    """What the table says, and what it does not."""
+    held = anchors["chips"][CHIPS[0]]["held_out"]
+    return (
+        "Energy and time of one training sample, **modelled, not measured**, all by one model: the "
+        "same chip files and the same code; nominal (low to high), ≥: terms are unknown. Where a "
+        f"training was measured, both figures stand, and the error of {CHIPS[0]} on them, whose "
+        f"file was fitted to some; of {held['tested']} others it meets {held['near']} within a "
+        f"factor of {held['factor']:g} (`eqchip anchors`). "
+        f"EP: every sample learned from by itself, 8-bit weights, {len(reached['seeds'])} seeds, "
+        "priced from the counts of the first. Loihi 1 could not run it: its synapses are not told "
+        "the change of their neuron. Nobody has run it on Loihi 2, of which no energy of an event "
+        "and no learning epoch is public (those of Loihi 1 stand in, or are missing)."
+    )
