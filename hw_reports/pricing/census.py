@@ -106,7 +106,9 @@ def _learning(found: Census, chip: Chip, tiles: int) -> tuple[Counts, PhaseTime]
     """All learning epochs: they end with the step's own barrier."""
     each = [writes(*of_epoch) for of_epoch in zip(*found.writes, strict=True)]
     alone = [timing.update(one, chip, tiles, waits=False) for one in each]
-    counts: Counts = {kind: sum(one[kind] for one in each) * found.chips for kind in each[0]}
+    counts: Counts = {
+        kind: np.sum([one[kind] for one in each], axis=0) * found.chips for kind in each[0]
+    }
     counts["learning_epoch"] = np.array([float(len(each))])
     counts["management"] = np.zeros(1)  # that of the step
     return counts, together(alone, 1.0)
@@ -115,8 +117,7 @@ def _learning(found: Census, chip: Chip, tiles: int) -> tuple[Counts, PhaseTime]
 def _over(ends: list[Sum], unit: str) -> Sum:
     """The low of the low end, the nominal of the nominal, the high of the high."""
     lacks = tuple(dict.fromkeys(name for one in ends for name in one.lacks))
-    figures = [one.figure for one in ends]
-    if any(figure is None for figure in figures):
+    low, middle, high = (one.figure for one in ends)
+    if low is None or middle is None or high is None:
         return Sum(None, lacks)
-    low, middle, high = figures
     return Sum(banded((low.low, middle.value, high.high), unit), lacks)

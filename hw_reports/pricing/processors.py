@@ -60,8 +60,8 @@ def schedules(config: Config) -> int:
     Examples
     --------
     >>> from eqchip.emulator.description.config import make_config
-    >>> schedules(make_config("digits"))
-    2
+    >>> schedules(make_config(layers=(64, 7, 10)))  # the decay of the decoder alone
+    1
     """
     given = (config.coding.step_size, config.coding.prediction)
     return sum(isinstance(one, Polynomial) and one.exponent > 0 for one in given)

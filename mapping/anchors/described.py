@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -123,16 +123,13 @@ class Described(Table):
         for name in (*ends, *(one.population for one in self.fires)):
             if name not in known:
                 raise ValueError(f"population {name!r} is unknown; expected one of {known}")
-        for one in self.population:
-            if one.cores[1] < one.cores[0]:
-                raise ValueError(f"cores of {one.name} are {one.cores}; expected [first, last]")
+        for held in self.population:
+            if held.cores[1] < held.cores[0]:
+                raise ValueError(f"cores of {held.name} are {held.cores}; expected [first, last]")
         most = int(self.steps[LOW])
-        for one in self.fires:
-            if one.steps is not None and max(one.steps) > most:
+        for fires in self.fires:
+            if fires.steps is not None and max(fires.steps) > most:
                 raise ValueError(
-                    f"{one.population} fires in step {max(one.steps)}; expected one of {most}"
+                    f"{fires.population} fires in step {max(fires.steps)}; expected one of {most}"
                 )
         return self
-
-
-Level = Literal[0, 1, 2]

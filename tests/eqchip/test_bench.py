@@ -411,7 +411,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "integers", "cost", "crosscheck", "crosscheck-mnist", "peer-speed",
         "mnist-500", "fashion-mnist-conv",
         "mnist-conv", "conv-integers", "conv-cost", "fashion-integers", "fashion-cost",
-        "mnist-on-chip", "onchip-cost",
+        "mnist-on-chip", "onchip-cost", "onchip-one-model", "anchors",
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
         "onchip-minibatches",
     )  # fmt: skip
@@ -435,6 +435,23 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
     assert "| 2.40 |" in text  # one seed: no spread
     assert "`eqchip train --dataset mnist`" in text
     assert "the plain row loop" in text
+
+
+def test_no_page_sets_a_modelled_cost_beside_a_measured_one_without_the_models_own(tables):
+    """Wherever a measured amount stands in a table of costs, the model's own and its ratio do."""
+    results = tables.read_results(BENCHMARKS / "results")
+    for name in ("headline", "on-chip", "anchors"):
+        text = tables.TABLES[name](results)
+        rows = [line for line in text.splitlines() if line.startswith("| ")]
+        head = next(row for row in rows if "modelled / measured" in row).split(" | ")
+        ratio = next(k for k, cell in enumerate(head) if "modelled / measured" in cell)
+        measured = head.index("measured")
+        told = [row.split(" | ") for row in rows if len(row.split(" | ")) == len(head)][2:]
+        assert any("µJ" in row[measured] for row in told)
+        for row in told:
+            assert ("J" in row[measured]) <= bool(re.search(r"\d", row[ratio]))
+    for name in ("cost", "conv-cost", "fashion-cost"):
+        assert "easured beside" not in tables.TABLES[name](results)
 
 
 def test_an_unknown_table_is_refused(tables):
