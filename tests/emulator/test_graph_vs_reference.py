@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from drawn_graphs import drawn_graph, idle_kinds
@@ -135,6 +137,18 @@ def test_a_graded_message_is_counted_as_a_product():
     assert run.activity.macs == {"in -> out": 3 * 3}  # what is sent last does not arrive
     assert run.activity.synaptic_events == {"in -> out": 0}
     assert run.potentials["out"][:, 0, 0].tolist() == [0, 0.5, 0.5, 0.5]
+
+
+def test_a_long_run_keeps_nothing_of_its_steps():
+    graph = one_unit(eq.IF(threshold=9.5, bias=1.0))
+    steps, asked = 1_000_000, {"x": {"in": [[0]]}, "precision": "float64"}
+    eq.run(graph, **asked, steps=10)  # loads the kernels
+    tracemalloc.start()
+    run = eq.run(graph, **asked, steps=steps)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert run.counts["out"].item() == steps // 10
+    assert most < 1e6
 
 
 def test_events_are_what_their_array_is():
