@@ -272,15 +272,15 @@ def _is_modelled(row: Mapping[str, Any]) -> bool:
 
 def _is_sum(value: Any) -> bool:
     """Whether a value read from a file is what `Sum.to_dict` makes."""
-    if not isinstance(value, dict) or not isinstance(value.get("lacks"), list):
+    if not isinstance(value, dict) or not {"figure", "lacks"} <= value.keys():
         return False
-    figure = value.get("figure")
+    figure, lacks = value["figure"], value["lacks"]
     whole = figure is None or (
         isinstance(figure, dict)
         and isinstance(figure.get("unit"), str)
         and all(is_amount(figure.get(level)) for level in ("low", "value", "high"))
     )
-    return whole and all(isinstance(name, str) for name in value["lacks"])
+    return whole and isinstance(lacks, list) and all(isinstance(name, str) for name in lacks)
 
 
 def _document(

@@ -17,13 +17,15 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.source import Code, this_code
 from eqchip.emulator.training import sweep_cluster, sweep_points
+from eqchip.emulator.training.sweep import make_sweep
 from eqchip.emulator.training.sweep_points import (
     POINT_FORMAT,
     Trained,
     check_code,
     run_point_with,
 )
-from eqchip.hw_reports.studies.sweep import sweep
+from eqchip.hw_reports.studies.sweep import MODELLED, Pricing, sweep
+from eqchip.mapping.chip_file.chip import load_chip
 
 AXES = {"seed": [0, 1, 2]}
 COUNTS = ("spikes", "synaptic_events", "updates_active", "updates_inactive", "weights_attempted")
@@ -243,3 +245,24 @@ def test_a_point_whose_code_is_none_is_refused(code, tmp_path):
     path.write_text(json.dumps(row) + "\n")
     assert "eqchip is missing or no fit value" in refusal(sweep_points.Points(path).read)
     assert check_code([], path, going_on=True) == 0
+
+
+@pytest.mark.parametrize(
+    "energy",
+    [
+        None,
+        {"lacks": []},  # found by damaged files
+        {"figure": None},
+        {"figure": {"low": 1}, "lacks": []},
+        {"figure": {"low": 0, "value": "1", "high": 2, "unit": "J"}, "lacks": []},
+        {"figure": None, "lacks": [1]},
+    ],
+)
+def test_a_price_in_a_line_that_is_none_is_not_taken(energy, tmp_path):
+    pricing = Pricing(tmp_path, load_chip("loihi1-davies"), None)
+    settings = make_sweep({"layers": [64, 4, 10]}).points[0]
+    row = {**row_of(settings), "run": "../elsewhere"}
+    priced = {**row, **pricing.of(row)}
+    assert pricing.of(priced) == {name: priced[name] for name in MODELLED}
+    found = pricing.of({**priced, "energy": energy})
+    assert found["energy"] == priced["energy"]  # anew, which here is: nothing is known
