@@ -10,7 +10,7 @@ import math
 import warnings
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -23,6 +23,7 @@ from eqchip.emulator.files import open_regular
 # Weights pack to some nine tenths of their size; what packs better than this is no honest file.
 MOST_UNPACKED = 10  # times the size of the file, of all that is read of it
 SPARE = 2**20  # bytes besides
+MOST_OF_FOREIGN, SPARE_OF_FOREIGN = 64, 2**30  # the same of files of other tools
 MOST_NAMES_BYTES = 2**20  # of the directory at the end of a file
 MOST_TEXT = 2**16  # characters
 _PIECE = 2**20
@@ -55,9 +56,8 @@ class ArrayFile:
         Of all arrays in the file.
     """
 
-    def __init__(self, archive: zipfile.ZipFile, size: int) -> None:
-        self._archive = archive
-        self._left = MOST_UNPACKED * size + SPARE
+    def __init__(self, archive: zipfile.ZipFile, most: int) -> None:
+        self._archive, self._most, self._left = archive, most, most
         self.headers = {
             info.filename.removesuffix(".npy"): _header(archive, info)
             for info in archive.infolist()
@@ -115,8 +115,8 @@ class ArrayFile:
         self._left -= header.nbytes
         if self._left < 0:
             raise InputError(
-                f"{name} is {header}; expected arrays that unpack to at most {MOST_UNPACKED} "
-                "times the size of the file"
+                f"{name} is {header}; expected arrays that unpack to at most {self._most} bytes, "
+                "which is far more than an honest file of this size does"
             )
         flat = np.empty(math.prod(header.shape), header.dtype)
         whole, filled = flat.view(np.uint8) if header.nbytes else np.empty(0, np.uint8), 0
@@ -144,19 +144,38 @@ def open_arrays(path: Path, file_format: str, *older: str) -> Iterator[ArrayFile
     InputError
         If the file is missing, damaged, of another format, or holds what is no array.
     """
+    with _open(path, f"format {file_format!r}", MOST_UNPACKED, SPARE) as file:
+        found = file.text("format")
+        if found is None or found not in (file_format, *older):
+            shown = "missing" if found is None else repr(found)
+            raise InputError(f"format is {shown}; expected {file_format!r}")
+        yield file
+
+
+def open_foreign_arrays(path: Path, wanted: str) -> AbstractContextManager[ArrayFile]:
+    """Open what another tool wrote, of any names; errors as of :func:`open_arrays`.
+
+    Zeros, of units that are quiet, pack well: it may unpack to more.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : str
+        What it should be, for whom it is missing.
+    """
+    return _open(path, wanted, MOST_OF_FOREIGN, SPARE_OF_FOREIGN)
+
+
+@contextmanager
+def _open(path: Path, wanted: str, most: int, spare: int) -> Iterator[ArrayFile]:
+    """Open an archive that unpacks to so many times its size, and so many bytes besides."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd headers: what they hold is checked
             with open_regular(path) as whole, zipfile.ZipFile(_Pieces(whole)) as archive:
-                size = whole.seek(0, 2)
-                file = ArrayFile(archive, size)
-                found = file.text("format")
-                if found is None or found not in (file_format, *older):
-                    shown = "missing" if found is None else repr(found)
-                    raise InputError(f"format is {shown}; expected {file_format!r}")
-                yield file
+                yield ArrayFile(archive, most * whole.seek(0, 2) + spare)
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected format {file_format!r}") from None
+        raise InputError(f"{path}: no such file; expected {wanted}") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except MemoryError:

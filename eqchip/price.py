@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.nir.read import read_nir
+from eqchip.emulator.arrays import open_foreign_arrays
 from eqchip.emulator.description.graph.graph import Graph, Population
 from eqchip.emulator.description.graph.units import Reset
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.emulator.files import open_regular
 from eqchip.hw_reports.pricing.graph import GraphCost, cost_of
 from eqchip.hw_reports.pricing.totals import figure_dict, total
 from eqchip.mapping.chip_file.chip import USUAL, load_chip
@@ -154,14 +154,8 @@ def _of_spikes(graph: Graph, spikes: Any) -> list[np.ndarray]:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file; nothing is unpickled."""
-    try:
-        with open_regular(path) as whole, np.load(whole, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected arrays of spikes, .npz") from None
-    except Exception as error:  # numpy and zipfile raise a dozen kinds on damaged bytes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged or no .npz file ({reason[:200]})") from None
+    with open_foreign_arrays(path, "arrays of spikes, .npz") as file:
+        return {name: file.values(name) for name in file.headers}
 
 
 def _messages(where: str, population: Population, array: np.ndarray) -> np.ndarray:
