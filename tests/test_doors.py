@@ -23,7 +23,7 @@ DOORS = {
 # that eqchip started, and the exported package, which is a program with its own folder.
 OWN = {
     *("eqchip.emulator.training.presets", "eqchip.emulator.source", "eqchip.emulator.memory"),
-    *("eqchip.mapping.chip_file.chip", "eqchip.mapping.chip_file.anchors"),
+    *("eqchip.mapping.chip_file.chip", "eqchip.mapping.anchors"),
     *("eqchip.backends.sanafe.process", "eqchip.backends.sanafe.peer", "eqchip.backends.lava"),
     *("eqchip.hw_reports.watch.document", "eqchip.bench"),
 }

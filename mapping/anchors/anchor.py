@@ -8,22 +8,17 @@ that is not known is a range ``[low, value, high]``; what it rests on stands in 
 
 from __future__ import annotations
 
-import sys
 from importlib.resources import files
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
+from eqchip.emulator.documents import parse_toml
 from eqchip.emulator.errors import InputError
 from eqchip.mapping.anchors.described import Described
 from eqchip.mapping.chip_file.chip_errors import one_line
 from eqchip.mapping.chip_file.figures import Mark, Number, Positive, Status, Table, Text
 from eqchip.mapping.chip_file.units import SI, Quantity, expected_units
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 FORMAT = "eqchip-anchor 1"
 # What of a run the measured energy contains: all that the chip draws, all but its static power, or
@@ -184,9 +179,9 @@ def parse_anchor(text: bytes, where: str) -> Anchor:
         In one line: what is wrong, and what would be right.
     """
     try:
-        document: dict[str, Any] = tomllib.loads(text.decode())
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: no valid TOML ({' '.join(str(error).split())})") from None
+        document = parse_toml(text)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
     if document.get("format") != FORMAT:
         raise InputError(f"{where}: format is {document.get('format')!r}; expected {FORMAT!r}")
     try:
