@@ -93,9 +93,9 @@ def place(
 
 
 def whole_weights(weights: Weights) -> Weights:
-    """The same in proportion, in whole numbers up to FINEST_WEIGHT; of hops, 1."""
-    if weights == HOPS:
-        return weights
+    """The same in proportion, in whole numbers up to FINEST_WEIGHT; HOPS if ways cost nothing."""
+    if weights == HOPS or not any(weights):
+        return HOPS
     return Weights(*(round(FINEST_WEIGHT * one / max(weights)) for one in weights))
 
 

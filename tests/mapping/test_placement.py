@@ -210,6 +210,14 @@ def test_energy_prefers_the_cheaper_axis():
         assert total_cost(traffic, mesh, sites, weights) == 5 * 3 + 4
 
 
+def test_ways_that_cost_nothing_are_placed_by_hops():
+    mesh, traffic = Mesh(1, 3, 2, 1, 6), random_traffic(3, 5)
+    free = place(traffic, mesh, Weights(0.0, 0.0, 0.0))
+    assert len(set(free.tolist())) == 5
+    assert len(set(place(traffic, mesh, Weights(0.0, 0.0, 0.0), 0.0).tolist())) == 5
+    assert placing.whole_weights(Weights(3e-12, 4e-12, 0.0)) == (750, 1000, 0)
+
+
 def test_a_crossing_is_avoided_if_it_costs_and_not_if_it_does_not():
     # Chips of two tiles with a core each, side by side: the two parts that talk stand on one.
     mesh, traffic = Mesh(2, 2, 1, 1, 2), np.zeros((4, 4))
