@@ -13,9 +13,8 @@ from eqchip.cli.output import Output, output_options
 
 @click.command()
 @click.option(
-    "--chip", default="loihi1-calibrated", show_default=True, metavar="NAME|FILE",
-    help="Name of a chip with cores, or a chip file.",
-)  # fmt: skip
+    "--chip", default="loihi1-calibrated", show_default=True, help="Name of a chip, or a chip file."
+)
 @shared("out", metavar="FILE", help="Draw modelled against measured into this file (.png).")
 @output_options
 def command(chip: str, out: Path | None, as_json: bool, quiet: bool) -> int:

@@ -31,8 +31,9 @@ FUNCTIONS = (
 )
 # A command has a place where a function writes nothing.
 PLACED = [("report", "out"), ("watch", "out"), ("gradients", "out"), ("converge", "out")]
-# Of their own kind: other networks, other numbers to compute with.
+# Of their own kind: other networks, other numbers to compute with, another chip to begin with.
 OWN = [
+    ("anchors", "chip"),
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
     *[("train", "precision")],
 ]
