@@ -36,6 +36,7 @@ from eqchip.mapping.placement.partition import DoesNotFit
 BUILT_IN = {
     "loihi1-davies",
     "loihi1-sanafe",
+    "loihi1-calibrated",
     "loihi2",
     "truenorth",
     "truenorth-cores",
