@@ -43,6 +43,8 @@ def point(run: RunDirectory, chip: str, spread: int, options: argparse.Namespace
         "spread": spread,
         "cores": found["mapping"]["cores_used"],
         "rows": {row["phase"]: row for row in cost["rows"]},
+        "mean": cost["mean"],
+        "last_epoch": cost["last_epoch"],
         "whole_minibatch": cost["whole_minibatch"],
         "dynamic": energy["dynamic"],
         "inference": {"energy": energy["inference"], "time": time["inference"]},
