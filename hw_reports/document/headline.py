@@ -20,8 +20,10 @@ from eqchip.hw_reports.document.readable import (
     percent,
     total,
 )
+from eqchip.mapping.kinds import POWER, names_of
 
 Document = Mapping[str, Any]
+STATIC = "static"  # the kind of event
 
 
 def headline(document: Document) -> list[str]:
@@ -108,18 +110,31 @@ def _both(cost: Document) -> str:
 
 
 def static(document: Document) -> list[str]:
-    """The share of static power, and of what."""
+    """The share of static power, and of what; and those of other powers."""
     share, mapping = document["energy"]["static_share"], document["mapping"]
     if not share:
         return []
+    others = "".join(
+        f", {percent(of)} {document['labels'][kind]}" for kind, of in _powers(document) if of
+    )
     if mapping is None:
-        return [f"{percent(share)} of the energy is static power."]
+        return [f"{percent(share)} of the energy is static power{others}."]
     chips = document["chip"]["chips"]
     whose = "a chip of which" if chips == 1 else f"{chips} chips of which"
     return [
         f"{percent(share)} of the energy is static power of {whose} {mapping['cores_used']:,} of "
-        f"{mapping['cores_available']:,} cores work."
+        f"{mapping['cores_available']:,} cores work{others}."
     ]
+
+
+def _powers(document: Document) -> list[tuple[str, float]]:
+    """The kinds that are powers beside static power, with their shares of the energy."""
+    whole, found = document["energy"]["training"]["figure"], []
+    for kind in names_of(POWER):
+        figure = document["energy"]["by_kind"].get(kind, {}).get("training")
+        if kind != STATIC and figure is not None:
+            found.append((kind, figure["value"] / whole["value"]))
+    return found
 
 
 def prices(document: Document) -> list[str]:
