@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from eqchip.__main__ import main
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.files import leftovers
+from eqchip.emulator.source import this_code
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
-from eqchip.emulator.training.sweep_points import run_point
+from eqchip.emulator.training.sweep_points import run_point_with
 from eqchip.hw_reports.studies import sweep as sweeping
 
 pytestmark = pytest.mark.skipif(
@@ -56,7 +58,7 @@ SWEPT = {
 }  # fmt: skip
 AXES = {"seed": [0, 1, 2], "weight_bits": [8, 4]}
 LONGEST = 60  # kills of one run or sweep, until it may end
-EVERY = 12  # operation is tried in the suite, others at every call
+EVERY = {"momentum": 12, "on chip": 12, "sweep": 48}  # others at every call
 
 
 @dataclass
@@ -157,15 +159,23 @@ def made(tmp_path_factory) -> Callable[[str], Run | Sweep]:
     return of
 
 
+class Here:
+    """Where points are trained: in this process."""
+
+    def trained(self, points: Any, data: Any) -> Iterator[Any]:
+        for point in points:
+            yield run_point_with(tuple(this_code()), point, data)
+
+
 @pytest.fixture(autouse=True)
 def points_are_trained_here(monkeypatch):
     """Without processes of their own, and without pictures: neither is what is tested."""
 
-    def train_points(points: Any, data: Any, *rest: Any) -> Iterator[dict[str, Any]]:
-        for point in points:
-            yield run_point(point, data)
+    @contextmanager
+    def open_here(*rest: Any) -> Iterator[Any]:
+        yield Here()
 
-    monkeypatch.setattr(sweeping, "train_points", train_points)
+    monkeypatch.setattr(sweeping, "open_workers", open_here)
     monkeypatch.setattr(sweeping, "save", lambda document, cost, file: file.write(b"picture"))
 
 
@@ -196,12 +206,13 @@ def assert_nothing_wrong(count: Count) -> None:
 # --- at every operation -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["momentum", "on chip", "sweep"])
+@pytest.mark.parametrize("kind", EVERY)
 def test_killed_at_any_file_operation_it_ends_as_if_it_had_not_been(kind, made, tmp_path):
     subject, count = made(kind), Count()
     operations = operations_of(subject, tmp_path / "all")
     assert operations > 40
-    for number in range(random.randrange(1, EVERY), operations + 1, EVERY):
+    every = EVERY[kind]
+    for number in range(random.randrange(1, every), operations + 1, every):
         path = tmp_path / str(number)
         end = killed.in_a_child(lambda p=path: subject.live(p), path, killed.kill_at(number))
         assert end.killed
