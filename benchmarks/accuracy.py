@@ -96,6 +96,32 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "--copies",
         "independent",
     ),
+    "mnist-on-chip-change-7": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--change-bits",
+        "7",
+    ),
+    "mnist-on-chip-signed-spikes": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--sees",
+        "signed-spikes",
+    ),
+    "mnist-on-chip-loihi-engine": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--sees",
+        "loihi-engine",
+        "--copies",
+        "periodic",
+    ),
     "mnist-on-chip-deep": (
         "--dataset",
         "mnist",
@@ -239,8 +265,22 @@ def _facts(name: str, config: Config, command: str) -> dict[str, Any]:
     }
 
 
+# What learning on a chip counted in every epoch, a sample.
+LEARNED = ("weights_attempted", "weights_applied", "change_spikes")
+
+
 def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
+    epochs = [
+        [row for row in RunDirectory(Path(run["run"])).metrics() if "train_error" in row]
+        for run in found
+    ]
+    learned = {
+        f"{name}_curves": [[row[f"{name}_per_sample"] for row in rows] for rows in epochs]
+        for name in LEARNED
+        if f"{name}_per_sample" in epochs[0][0]
+    }
     return {
+        **learned,
         "test_error": [run["test_error"] for run in found],
         "validation_error": [run["validation_error"] for run in found],
         "train_error": [run["train_error"] for run in found],
@@ -253,14 +293,7 @@ def _together(found: list[dict[str, Any]]) -> dict[str, Any]:
         "wall_seconds": [run["seconds"] for run in found],
         "train_spikes_per_sample": [run["train_spikes_per_sample"] for run in found],
         "test_spikes_per_sample": [run["test_spikes_per_sample"] for run in found],
-        "validation_curves": [
-            [
-                row["validation_error"]
-                for row in RunDirectory(Path(run["run"])).metrics()
-                if "train_error" in row
-            ]
-            for run in found
-        ],
+        "validation_curves": [[row["validation_error"] for row in rows] for rows in epochs],
     }
 
 

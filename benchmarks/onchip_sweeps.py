@@ -57,7 +57,9 @@ def main() -> int:
         found = keep(name, Path(out))
         (RESULTS / f"onchip-{name}.json").write_text(json.dumps(found, indent=1) + "\n")
         for figure in FIGURES:
-            shutil.copy(Path(out) / f"{figure}.png", RESULTS / f"onchip-{name}-{figure}.png")
+            drawn = Path(out) / f"{figure}.png"
+            if drawn.exists():  # not where points were put together from several sweeps
+                shutil.copy(drawn, RESULTS / f"onchip-{name}-{figure}.png")
     return 0
 
 

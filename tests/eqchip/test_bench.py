@@ -414,6 +414,12 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "mnist-on-chip", "onchip-cost", "onchip-one-model", "anchors",
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
         "onchip-minibatches",
+        "mnist-on-chip-periodic", "mnist-on-chip-change-7", "mnist-on-chip-signed-spikes",
+        "mnist-on-chip-loihi-engine",
+        "onchip-engine-rates", "onchip-engine-ranges", "onchip-engine-fine",
+        "onchip-engine-finest", "onchip-engine-cut", "onchip-signed-cost",
+        "onchip-spikes-counts", "onchip-spikes-number", "onchip-spikes-ranges",
+        "onchip-spikes-fine",
     )  # fmt: skip
     studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
     for path in (*studies, *(BENCHMARKS / "results").glob("asynchrony-*.json")):
