@@ -27,9 +27,10 @@ from rich.text import Text
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Bar, Silent
-from eqchip.emulator.text import harmless
+from eqchip.emulator.text import harmless, shortened
 
 NUMBER = re.compile(r"[-−+±<>≤≥≈~]?\s*[0-9]")  # how a cell begins that is one: "≥ 257", "-3 %"
+LONGEST = 4000  # characters of a text or a cell; what has more is no text for a terminal
 NOTHING = ("", "-", "–")  # cells that do not say what their column holds
 
 
@@ -84,7 +85,7 @@ class Output:
             console=self._stderr,
             transient=True,
         )
-        task = drawn.add_task(harmless(title), total=total, completed=done)
+        task = drawn.add_task(_shown(title), total=total, completed=done)
         try:
             # Whole, or the cursor is hidden by a bar that does not know it: likewise at the end.
             with uninterrupted():
@@ -98,31 +99,36 @@ class Output:
         """A line on stderr."""
         if not self.quiet:
             with uninterrupted():  # a line cut off by Ctrl-C would be printed again
-                self._stderr.print(harmless(text), soft_wrap=True)
+                self._stderr.print(_shown(text), soft_wrap=True)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A table on stdout; columns that begin with a number stand to the right."""
         if self.as_json:
             return
-        table = Table(title=harmless(title), title_justify="left", title_style="bold")
+        table = Table(title=_shown(title), title_justify="left", title_style="bold")
         for k, name in enumerate(columns):
             cells = (str(row[k]) for row in rows)
             first = next((cell for cell in cells if cell not in NOTHING), "")
             table.add_column(name, justify="right" if NUMBER.match(first) else "left")
         for row in rows:
-            table.add_row(*(harmless(str(cell)) for cell in row))
+            table.add_row(*(_shown(str(cell)) for cell in row))
         self._stdout.print(table)
 
     def text(self, text: str | Text) -> None:
         """A line on stdout; what has styles of its own is of eqchip's making."""
         if not self.as_json:
-            shown = harmless(text) if isinstance(text, str) else text
+            shown = _shown(text) if isinstance(text, str) else text
             self._stdout.print(shown, soft_wrap=True)
 
     def result(self, document: Mapping[str, Any]) -> None:
         """The JSON document, if it was asked for."""
         if self.as_json:
             click.echo(json.dumps(document, indent=2))
+
+
+def _shown(text: str) -> str:
+    """A text, whoever wrote it, as a terminal is given it."""
+    return shortened(harmless(text), LONGEST)
 
 
 class _Drawn:
@@ -141,7 +147,7 @@ class _Facts(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         return Text(
-            harmless(
+            _shown(
                 "  ".join(
                     f"{name.replace('_', ' ')} {value}" for name, value in task.fields.items()
                 )

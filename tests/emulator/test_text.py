@@ -72,6 +72,14 @@ def test_nothing_that_a_command_shows_is_obeyed(capsys):
         assert "\\x1b" in one
 
 
+def test_nothing_that_a_command_shows_goes_on_for_ever(capsys):
+    output = Output()
+    output.text("a" * 100_000)
+    output.message("b" * 100_000)
+    output.table("c" * 100_000, ["d"], [["e" * 100_000]])
+    assert all(len(one) < 20_000 for one in capsys.readouterr())
+
+
 @pytest.fixture
 def chip(tmp_path) -> Path:
     """A chip file whose texts are escapes."""
