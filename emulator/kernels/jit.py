@@ -156,7 +156,7 @@ def over_groups(table: Mapping[type, Any], name: str) -> Callable[..., None]:
         if len(groups) == 1:
             return lambda groups, kept, net, state: call(groups[0], kept[0], net, state)
 
-        def one_after_the_other(groups, kept, net, state):  # type: ignore[no-untyped-def]
+        def one_after_the_other(groups, kept, net, state):
             call(groups[0], kept[0], net, state)
             each(groups[1:], kept[1:], net, state)
 

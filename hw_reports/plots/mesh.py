@@ -164,6 +164,7 @@ def _draw_chips(ax: Axes, mapped: MappedNetwork) -> None:
         )  # fmt: skip
         ax.add_patch(box)
         # Above the first row of chips; in the others between two columns of links to the row above.
+        place: dict[str, Any]
         if row == 0:
             x, y, place = left, top - 0.11, {"va": "bottom"}
         else:
