@@ -89,6 +89,12 @@ class Network(Topology):
     biases: tuple[np.ndarray, ...]
     feedback_shifts: tuple[int, ...] = ()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A copy, or one from another process: its weights are no more to be written than these."""
+        self.__dict__.update(state)
+        for array in (*self.weights, *self.biases):
+            array.setflags(write=False)
+
     def __post_init__(self) -> None:
         self._check_lengths()
         for k, connection in enumerate(self.connections):

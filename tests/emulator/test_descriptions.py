@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
+import pickle
 from typing import Any
 
 import numpy as np
@@ -589,3 +591,14 @@ def test_uniforms_are_uniform():
     steps = values.reshape(10, -1)
     for one, other in ((values[:-1], values[1:]), (steps[:-1].ravel(), steps[1:].ravel())):
         assert abs(np.corrcoef(one, other)[0, 1]) < 4 / math.sqrt(len(one))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_of_a_network_is_as_read_only_as_it(copied):
+    network = Network.dense([3, 4, 2], seed=1)
+    found = copied(network)
+    for one, other in zip(
+        (*found.weights, *found.biases), (*network.weights, *network.biases), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+        assert not one.flags.writeable
