@@ -441,8 +441,9 @@ def test_that_processes_compile_is_told_once():
         def message(self, text):
             heard.append(text)
 
-    with sweep_workers._executor(2, None, 4, Listener()) as executor:
-        for call in [executor.submit(compiling.compiling_begins, "Compiling") for _ in range(4)]:
+    with sweep_workers.open_workers(2, None, 4, Listener()) as workers:
+        submit = workers._executor.submit
+        for call in [submit(compiling.compiling_begins, "Compiling") for _ in range(4)]:
             call.result(60)
     assert heard == ["Compiling"]
 

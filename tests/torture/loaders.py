@@ -28,6 +28,8 @@ from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config
+from eqchip.emulator.description.graph.graph import Graph, Population, Projection
+from eqchip.emulator.description.graph.units import LIF, Input
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
@@ -41,7 +43,9 @@ from eqchip.hw_reports.document.read import read_report, whole
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
 from eqchip.hw_reports.studies.sweep import Pricing, _document
+from eqchip.mapping.anchors.anchor import parse_anchor
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
+from eqchip.price import _of_spikes
 
 HERE = Path(__file__).parent
 Way = Callable[[bytes, np.random.Generator], bytes]
@@ -343,6 +347,33 @@ def graph(folder: Path) -> Loader:
     return Loader("graph", "graph.nir", "bytes", (dense, convolutions), read, (in_hdf5,) * 7)
 
 
+def spikes(folder: Path) -> Loader:
+    network = Graph(
+        [Population("in", Input(), 3), Population("out", LIF(), 2)],
+        [Projection("in", "out", np.ones((3, 2)))],
+    )
+    honest = []
+    for save in (np.savez, np.savez_compressed):
+        whole = io.BytesIO()
+        save(whole, **{"in": np.ones((5, 2, 3), bool), "out": np.zeros((5, 2, 2))})
+        honest.append(whole.getvalue())
+    return Loader(
+        "spikes", "spikes.npz", "npz", tuple(honest), lambda path: _of_spikes(network, path)
+    )
+
+
+def anchor(folder: Path) -> Loader:
+    anchors = HERE.parents[1] / "mapping" / "anchors"
+    texts = tuple(path.read_bytes() for path in sorted(anchors.glob("*.toml")))
+    return Loader(
+        "anchor",
+        "anchor.toml",
+        "toml",
+        texts,
+        lambda path: parse_anchor(path.read_bytes(), str(path)),
+    )
+
+
 def nir_text(folder: Path) -> Loader:
     import h5py
 
@@ -405,6 +436,8 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "data set": data_set,
     "nir": nir,
     "graph": graph,
+    "spikes": spikes,
+    "anchor": anchor,
     "nir text": nir_text,
     "words": words,
 }
