@@ -24,11 +24,7 @@ from eqchip.cli.output import Output, output_options
     "--reset", type=click.Choice(("zero", "subtract")), default="zero", show_default=True,
     help="What a spike does; NIR says zero, some tools that write it subtract.",
 )  # fmt: skip
-@click.option(
-    "--placement", type=click.Choice(("hops", "energy", "time", "naive")), default="hops",
-    show_default=True,
-    help="What messages spend on their ways, made small; naive: cores in order of populations.",
-)  # fmt: skip
+@shared("placement")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     """Price the spiking network in GRAPH, a NIR file, on a chip, without running it.
