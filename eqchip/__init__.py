@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.evaluate import evaluate as evaluate
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
     from eqchip.gradient_study import gradients as gradients
+    from eqchip.graph_price import price as price
     from eqchip.hw_reports.draw import draw as draw
     from eqchip.hw_reports.make import report as report
     from eqchip.hw_reports.studies.anchors import anchors as anchors
@@ -81,7 +82,6 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.chip import load_chip as load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
     from eqchip.mapping.placement.mapped import map_network as map_network
-    from eqchip.price import price as price
     from eqchip.training import train as train
 
 __version__ = version("eqchip")
@@ -121,6 +121,7 @@ _PUBLIC = {
     "eqchip.emulator.training.evaluate": ("evaluate",),
     "eqchip.emulator.training.runs": ("RunDirectory",),
     "eqchip.gradient_study": ("gradients",),
+    "eqchip.graph_price": ("price",),
     "eqchip.hw_reports.draw": ("draw",),
     "eqchip.hw_reports.make": ("report",),
     "eqchip.hw_reports.studies.anchors": ("anchors",),
@@ -129,7 +130,6 @@ _PUBLIC = {
     "eqchip.hw_reports.watch.make": ("watch",),
     "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
     "eqchip.mapping.placement.mapped": ("MappedNetwork", "map_network"),
-    "eqchip.price": ("price",),
     "eqchip.training": ("train",),
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}

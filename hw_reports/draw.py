@@ -11,8 +11,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eqchip.emulator.files import write_text
-from eqchip.emulator.locks import alone
 from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
 from eqchip.hw_reports.page.write import write_page
 from eqchip.hw_reports.show import terminal
@@ -43,18 +41,13 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
     folder : Path
         Made, if need be.
     """
-    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    beside = {"report.json": json.dumps(document, indent=1, allow_nan=False) + "\n"}
     if document["format"] == COMPARISON:
-        table, shown, lines = None, [terminal.comparison(document)], document["notes"]
+        shown, lines = [terminal.comparison(document)], document["notes"]
     else:
-        table = csv_text(document)
+        beside["report.csv"] = csv_text(document)
         shown, lines = terminal.tables(document), terminal.sentences(document)
-    folder.mkdir(parents=True, exist_ok=True)
-    with alone(folder):
-        page = write_page(document, folder)[0]
-        write_text(folder / "report.json", text)
-        if table is not None:
-            write_text(folder / "report.csv", table)
+    page = write_page(document, folder, beside)[0]
     return Drawn(document, page, document.get("headline", ()), shown, lines)
 
 

@@ -31,7 +31,7 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
 
     Its spikes are given: --rates of all units alike, or --spikes that another tool recorded.
     """
-    from eqchip.price import price
+    from eqchip.graph_price import price
 
     output = Output(as_json, quiet)
     found = price(**settings)

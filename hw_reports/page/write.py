@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.files import replacing, write_text
+from eqchip.emulator.files import replacing
+from eqchip.emulator.locks import alone
 from eqchip.hw_reports.document.read import COMPARISON
 from eqchip.hw_reports.page import asynchronous_tables, tables
 from eqchip.hw_reports.page import cost_tables as costs
@@ -32,8 +33,12 @@ PAGE = "report.html"
 WIDE = 1.2  # of the usual width: figures from here on have a row of the page to themselves
 
 
-def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
+def write_page(
+    document: Mapping[str, Any], directory: Path, beside: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write ``report.html`` and a PNG of every figure.
+
+    All is drawn before anything is written, and no other process writes there in between.
 
     Parameters
     ----------
@@ -41,6 +46,8 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
         A report, or a comparison of two.
     directory : Path
         Made, if need be; files of the same names are replaced.
+    beside : mapping of str to str, optional
+        Name -> text of files that belong to the page; they come last.
 
     Returns
     -------
@@ -54,7 +61,7 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
     """
     document = _encodable(document)
     if document["format"] == COMPARISON:
-        return write_comparison(document, directory)
+        return _write_comparison(document, directory, beside or {})
     asynchronous = "asynchronous" in document
     found = {
         table.name: table
@@ -77,12 +84,13 @@ def write_page(document: Mapping[str, Any], directory: Path) -> list[Path]:
         "headline": document.get("headline", ()),
     }
     plots = ASYNCHRONOUS_PLOTS if asynchronous else PLOTS
-    return _write(document, directory, "report.html", plots, context)
+    return _write(document, directory, "report.html", plots, context, beside or {})
 
 
-def write_comparison(document: Mapping[str, Any], directory: Path) -> list[Path]:
-    """Write the page and figures of two reports side by side; otherwise as `write_page`."""
-    document = _encodable(document)
+def _write_comparison(
+    document: Mapping[str, Any], directory: Path, beside: Mapping[str, str]
+) -> list[Path]:
+    """The page and figures of two reports side by side."""
     reports = [
         {"name": name, "title": report["title"], "cards": cards, "facts": facts(report)}
         for name, report, cards in zip(
@@ -90,7 +98,7 @@ def write_comparison(document: Mapping[str, Any], directory: Path) -> list[Path]
         )
     ]
     context = {"reports": reports, "tables": {"comparison": costs.comparison(document)}}
-    return _write(document, directory, "comparison.html", COMPARISON_PLOTS, context)
+    return _write(document, directory, "comparison.html", COMPARISON_PLOTS, context, beside)
 
 
 def _encodable(found: Any) -> Any:
@@ -119,6 +127,7 @@ def _write(
     template: str,
     plots: Sequence[Plot],
     context: Mapping[str, Any],
+    beside: Mapping[str, str],
 ) -> list[Path]:
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -139,8 +148,10 @@ def _write(
         document=document, figures=figures, wide=wide, **context
     )
     directory.mkdir(parents=True, exist_ok=True)
-    write_text(directory / PAGE, text)
-    for path, data in pictures.items():
-        with replacing(path) as file:
-            file.write(data)
-    return [directory / PAGE, *pictures]
+    texts = {directory / name: text.encode() for name, text in beside.items()}
+    files = {directory / PAGE: text.encode(), **pictures, **texts}
+    with alone(directory):
+        for path, data in files.items():
+            with replacing(path) as file:
+                file.write(data)
+    return list(files)

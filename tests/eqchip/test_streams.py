@@ -93,7 +93,10 @@ COMMANDS = {
 }  # fmt: skip
 
 
-def drawn_without_pictures(document: Any, folder: Path) -> list[Path]:
+def drawn_without_pictures(document: Any, folder: Path, beside: dict[str, str]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in beside.items():
+        (folder / name).write_text(text, "utf-8")
     return [folder / "report.html"]
 
 

@@ -39,13 +39,13 @@ from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import METRICS_FORMAT, RunDirectory, metric
 from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
 from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
+from eqchip.graph_price import _of_spikes
 from eqchip.hw_reports.document.read import read_report, whole
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
 from eqchip.hw_reports.studies.sweep import Pricing, _document
 from eqchip.mapping.anchors.anchor import parse_anchor
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
-from eqchip.price import _of_spikes
 
 HERE = Path(__file__).parent
 Way = Callable[[bytes, np.random.Generator], bytes]
