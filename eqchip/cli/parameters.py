@@ -12,7 +12,7 @@ from eqchip.emulator.description.notation import Entry, connections, parse
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.presets import KINDS
 
-NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"  # in one way: or it takes for ever
 
 
 class Layers(click.ParamType):

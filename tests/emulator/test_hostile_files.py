@@ -14,13 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 from small_runs import few_digits, small_config
 
+from eqchip.cli.parameters import Schedule
 from eqchip.emulator import documents
 from eqchip.emulator.arrays import open_arrays, open_foreign_arrays
 from eqchip.emulator.data.idx import read_idx
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import read_config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.documents import parse_json, parse_toml
@@ -406,3 +409,14 @@ def test_a_pipe_or_a_device_is_refused_and_not_waited_for(run, tmp_path):
         open_regular(pipe)
     with pytest.raises(IsADirectoryError):
         read_bytes(tmp_path)
+
+
+def test_a_word_of_many_digits_is_refused_in_a_moment():
+    # Found by damaged words: digits that a pattern could split in as many ways as there are.
+    schedule, began = Schedule(adaptive=True, optional=True), time.process_time()
+    for text in ("9" * 50_000 + "x", "osa:" + "9" * 50_000 + ".", "0.5/t^" + "9" * 50_000 + "e"):
+        with pytest.raises(click.UsageError):
+            schedule.convert(text, None, None)
+    assert time.process_time() - began < 2
+    assert schedule.convert("0.83/t^.58", None, None) == Polynomial(0.83, 0.58)
+    assert schedule.convert("5.e-1", None, None) == Polynomial(0.5)
