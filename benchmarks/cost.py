@@ -80,8 +80,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
             axes.fill_between(cores, low, high, color=colour, alpha=0.15, linewidth=0)
     davies = [p for p in found["points"] if p["chip"] == "loihi1-davies"]
     moving = [1e6 * p["dynamic"]["training"]["figure"]["value"] for p in davies]
-    energy.plot([p["cores"] for p in davies], moving, color=BLUE, linestyle=":",
-                label="loihi1-davies without static power")  # fmt: skip
+    if davies:
+        energy.plot([p["cores"] for p in davies], moving, color=BLUE, linestyle=":",
+                    label="loihi1-davies without static power")  # fmt: skip
     for axes, label in ((energy, "energy of a training sample (µJ)"),
                         (time, "time of a training sample (µs)")):  # fmt: skip
         axes.set_yscale("log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from eqchip.emulator.files import replacing
 from eqchip.hw_reports.plots.style import BLUE, GREY, ORANGE
@@ -18,6 +18,7 @@ WIDTH, HEIGHT, DPI, TEXT = 10.0, 4.8, 150, 8
 SIZES = {"energy": (1e6, "µJ"), "time": (1e6, "µs")}
 COLOURS = {FITTED: GREY, HELD_OUT: BLUE}
 ROOM = 3.0  # beside the outermost point, as a factor
+LABEL_WIDTH, LABEL_HEIGHT = 30.0, 1.6  # of a name, as factors on the axes
 
 
 def draw(document: Mapping[str, Any], path: Path) -> None:
@@ -52,6 +53,7 @@ def _panel(axes: Axes, what: str, rows: list[Mapping[str, Any]]) -> None:
         linewidth=0, label=f"within a factor of {FACTOR:g}",
     )  # fmt: skip
     axes.plot(ends, ends, color="#444444", linewidth=0.8)
+    points = [(size * r["measured"], size * r["modelled"]["figure"]["value"]) for r in rows]
     named: set[str] = set()
     for row in rows:
         found = {k: size * row["modelled"]["figure"][k] for k in ("low", "value", "high")}
@@ -63,8 +65,9 @@ def _panel(axes: Axes, what: str, rows: list[Mapping[str, Any]]) -> None:
             label=None if role in named else role,
         )  # fmt: skip
         named.add(role)
+        place, side = _beside(x, found["value"], points, ends[0])
         axes.annotate(
-            row["run"], (x, found["value"]), xytext=(5, 4), textcoords="offset points",
+            row["run"], (x, found["value"]), xytext=place, textcoords="offset points", ha=side,
             fontsize=TEXT - 1,
         )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends)
@@ -74,3 +77,16 @@ def _panel(axes: Axes, what: str, rows: list[Mapping[str, Any]]) -> None:
     axes.grid(alpha=0.25)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=TEXT, loc="upper left")
+
+
+def _beside(
+    x: float, y: float, points: list[tuple[float, float]], left: float
+) -> tuple[tuple[int, int], Literal["left", "right"]]:
+    """Where a point's name stands, in points of print: on the right, unless another point is."""
+    taken = any(
+        x < other < LABEL_WIDTH * x and 1 / LABEL_HEIGHT < height / y < LABEL_HEIGHT
+        for other, height in points
+    )
+    if not taken:
+        return (5, 4), "left"
+    return ((-5, 4), "right") if x > LABEL_WIDTH * left else ((5, -11), "left")
