@@ -15,7 +15,7 @@ import pytest
 import eqchip
 
 # Packages that a module may need and an installation may lack.
-OPTIONAL = {"brian2", "lava"}
+OPTIONAL = {"brian2", "lava", "h5py"}
 # Lava settles how processes start, and refuses to where that is settled already.
 ALONE = "eqchip.backends.lava.processes"
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

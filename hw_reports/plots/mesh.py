@@ -222,7 +222,7 @@ def _layer_key(figure: Figure, mapped: MappedNetwork) -> None:
             f"{cores} core{'s' * (cores > 1)}",
         )
         for layer, units in enumerate(sizes)
-        for cores in [np.count_nonzero(mapped.layer_of == layer)]
+        for cores in [int(np.count_nonzero(mapped.layer_of == layer))]
     ]  # fmt: skip
     title = f"layer; {SUM}: sums for another core" if mapped.gatherers else "layer"
     figure.legend(

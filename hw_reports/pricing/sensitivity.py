@@ -89,7 +89,7 @@ def sensitivity(chip: Chip, price: Price, draws: int = DRAWS, seed: int = SEED) 
     ... )
     >>> [one.name for one in found.moved if one.high["sent"] != one.low["sent"]]
     ['energy.message']
-    >>> found.nominal["sent"], round(found.together["sent"].median, -2)
+    >>> found.nominal["sent"], round(float(found.together["sent"].median), -2)
     (1700.0, 33700.0)
     """
     banded = {

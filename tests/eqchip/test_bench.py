@@ -417,7 +417,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "mnist-on-chip-periodic", "mnist-on-chip-change-7", "mnist-on-chip-signed-spikes",
         "mnist-on-chip-loihi-engine",
         "onchip-engine-rates", "onchip-engine-ranges", "onchip-engine-fine",
-        "onchip-engine-finest", "onchip-engine-cut", "onchip-signed-cost",
+        "onchip-engine-finest", "onchip-engine-cut", "onchip-signed-cost", "onchip-change-7-cost",
         "onchip-spikes-counts", "onchip-spikes-number", "onchip-spikes-ranges",
         "onchip-spikes-fine",
     )  # fmt: skip
