@@ -115,8 +115,9 @@ def executable(chip: Chip, config: Config) -> Verdict:
         if has is None:
             unstated.append(f"{words} ({need.why})")
         elif has < need.least:
-            found = "no" if not has else f"{shown(need.name, has)}, not {need.least}, of"
-            lacks.append(f"{found} {words} ({need.why})")
+            none = f"no {words.removeprefix('a ')}"
+            too_few = f"{shown(need.name, has)}, not {need.least}, of {words}" if has else none
+            lacks.append(f"{too_few} ({need.why})")
     return Verdict(chip.name, needs, tuple(lacks), tuple(unstated))
 
 
