@@ -20,6 +20,7 @@ from eqchip.emulator.errors import InputError
 GRAPH, INPUT, OUTPUT, WIRE = "NIRGraph", "Input", "Output", "Wire"
 DEEPEST = 20  # graphs within graphs
 MOST_WAYS = 10_000  # to a node: forks behind one another double them
+LARGEST = 2**31 - 1  # of numbers that say where and how far
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,31 @@ class Node:
 
     def pair(self, key: str, default: Any = None) -> tuple[int, int]:
         """A parameter that is one whole number, or one for height and one for width."""
-        found = np.broadcast_to(self.array(key, default).reshape(-1), 2)
-        if (found != np.rint(found)).any() or (found < 0).any():
+        found = self.array(key, default).reshape(-1)
+        if found.size > 2:
             raise InputError(
-                f"node {self.name!r} ({self.kind}): {key} is {found.tolist()}; expected whole "
-                "numbers of at least 0"
+                f"node {self.name!r} ({self.kind}): {key} has {found.size} numbers; expected one, "
+                "or one for height and one for width"
             )
-        return int(found[0]), int(found[1])
+        high, wide = (self._whole(key, n, 0) for n in np.broadcast_to(found, 2).tolist())
+        return high, wide
+
+    def whole(self, key: str, default: int, least: int = 0) -> int:
+        """A parameter that is one whole number."""
+        found = self.array(key, default)
+        if found.size != 1:
+            raise InputError(
+                f"node {self.name!r} ({self.kind}): {key} has {found.size} numbers; expected one"
+            )
+        return self._whole(key, found.item(), least)
+
+    def _whole(self, key: str, number: float, least: int) -> int:
+        if not (least <= number <= LARGEST and number == int(number)):
+            raise InputError(
+                f"node {self.name!r} ({self.kind}): {key} is {number:g}; expected a whole number "
+                f"of at least {least}"
+            )
+        return int(number)
 
 
 @dataclass

@@ -106,7 +106,7 @@ def _same(node: Node, shape: Shape) -> Mapped:
 
 
 def _flatten(node: Node, shape: Shape) -> Mapped:
-    start, end = (int(node.array(key, d)) for key, d in (("start_dim", 0), ("end_dim", -1)))
+    start, end = (node.whole(key, d, -len(shape)) for key, d in (("start_dim", 0), ("end_dim", -1)))
     dims = len(shape)
     start, end = start % dims, end % dims
     if start > end:
@@ -160,9 +160,8 @@ def _conv1d(node: Node, shape: Shape) -> Mapped:
         )
     values = dict(node.values)
     for key, one in (("stride", 1), ("dilation", 1), ("padding", 0)):
-        value = node.values.get(key, one)
-        if not isinstance(value, str):
-            values[key] = np.array([one, int(np.ravel(value)[0])])
+        if not isinstance(node.values.get(key), str):
+            values[key] = np.array([one, node.whole(key, one)])
     weight = node.array("weight")
     if weight.ndim != 3:
         raise InputError(
@@ -175,7 +174,7 @@ def _conv1d(node: Node, shape: Shape) -> Mapped:
 
 def _conv(node: Node, shape: Shape, weight: np.ndarray) -> Mapped:
     channels, height, width = shape
-    groups = int(node.array("groups", 1))
+    groups = node.whole("groups", 1)
     if weight.ndim != 4 or groups < 1 or weight.shape[0] % groups:
         raise InputError(
             f"node {node.name!r} ({node.kind}): weight has shape {weight.shape} in {groups} "
@@ -228,10 +227,10 @@ def _pool(node: Node, shape: Shape) -> Mapped:
             "(channels, height, width)"
         )
     kernel = node.pair("kernel_size")
-    if kernel[0] > shape[1] or kernel[1] > shape[2]:
+    if not (1 <= kernel[0] <= shape[1] and 1 <= kernel[1] <= shape[2]):
         raise InputError(
-            f"node {node.name!r} ({node.kind}): kernel_size is {kernel}; expected no more than the "
-            f"map of {shape[1]} x {shape[2]}"
+            f"node {node.name!r} ({node.kind}): kernel_size is {kernel}; expected at least 1, and "
+            f"no more than the map of {shape[1]} x {shape[2]}"
         )
     weight = np.ones((shape[0], 1, *kernel))
     if node.kind == "AvgPool2d":
@@ -304,7 +303,7 @@ def _as_conv(node: Node, pre: Shape, post: Shape) -> tuple[Connection, np.ndarra
     weight = node.array("weight")
     kernel, dilation = (weight.shape[2], weight.shape[3]), node.pair("dilation", 1)
     stride, padding = node.pair("stride", 1), _padding(node, kernel, dilation)
-    plain = int(node.array("groups", 1)) == 1 and dilation == (1, 1)
+    plain = node.whole("groups", 1) == 1 and dilation == (1, 1)
     if not plain or kernel[0] != kernel[1] or stride[0] != stride[1] or padding[0] != padding[1]:
         return None
     below = (pre[1], pre[2], pre[0])

@@ -10,7 +10,8 @@ import pytest
 from optional_packages import need
 
 import eqchip as eq
-from eqchip.backends.nir.wires import eqchip_order, eqchip_shape
+from eqchip.backends.nir.tree import Node
+from eqchip.backends.nir.wires import WIRES, eqchip_order, eqchip_shape
 
 pytestmark = pytest.mark.peer
 
@@ -376,3 +377,27 @@ def test_a_graph_and_the_same_within_a_graph_are_one(nir):
     runs = [eq.run(g, x, precision="float64", backend="reference") for g in (flat, nested)]
     assert np.array_equal(runs[0].counts["lif2"], runs[1].counts["lif2"])
     assert runs[0].counts["lif2"].sum() > 0
+
+
+CONV = {"weight": np.ones((1, 1, 2, 2)), "bias": np.zeros(1)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "values", "told"),
+    [
+        ("Conv2d", (1, 4, 4), {**CONV, "stride": [1, 1, 1]}, "stride has 3 numbers; expected one"),
+        ("Conv2d", (1, 4, 4), {**CONV, "stride": [1, 1e300]}, "stride is 1e+300; expected a whole"),
+        ("Conv2d", (1, 4, 4), {**CONV, "dilation": 0.5}, "dilation is 0.5; expected a whole"),
+        ("Conv2d", (1, 4, 4), {**CONV, "groups": [1, 1]}, "groups has 2 numbers; expected one"),
+        ("Conv1d", (1, 4), {"weight": np.ones((1, 1, 2)), "stride": "x"}, "stride is no array"),
+        ("Conv1d", (1, 4), {"weight": np.ones((1, 1, 2)), "padding": [-1]}, "padding is -1;"),
+        ("AvgPool2d", (1, 4, 4), {"kernel_size": [0, 2], "stride": 1}, "kernel_size is (0, 2);"),
+        ("SumPool2d", (1, 4, 4), {"kernel_size": 5}, "kernel_size is (5, 5); expected at least 1"),
+        ("Flatten", (1, 4, 4), {"start_dim": [0, 1]}, "start_dim has 2 numbers; expected one"),
+        ("Flatten", (1, 4, 4), {"end_dim": -4}, "end_dim is -4; expected a whole number"),
+    ],
+)  # fmt: skip
+def test_numbers_of_a_node_that_make_no_sense_are_refused_by_its_name(kind, shape, values, told):
+    with pytest.raises(eq.InputError) as caught:
+        WIRES[kind](Node("n", kind, values), shape)
+    assert str(caught.value).startswith(f"node 'n' ({kind}): ") and told in str(caught.value)
