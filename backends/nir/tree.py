@@ -113,9 +113,10 @@ def read_tree(path: Path) -> Tree:
     root = read_hdf5(path, "NIR file").get("node")
     if not isinstance(root, dict):
         raise InputError("damaged or no NIR file (no node in it)")
-    if root.get("type") != GRAPH:
-        raise InputError(f"its root is {root.get('type')!r}; expected a {GRAPH}")
-    tree = Tree(metadata=root.get("metadata") or {})
+    kind, metadata = root.get("type"), root.get("metadata")
+    if not isinstance(kind, str) or kind != GRAPH:
+        raise InputError(f"its root is {kind!r}; expected a {GRAPH}")
+    tree = Tree(metadata=metadata if isinstance(metadata, dict) else {})
     _lay_open(tree, root, "", 0)
     return tree
 

@@ -10,6 +10,7 @@ import pytest
 from optional_packages import need
 
 import eqchip as eq
+from eqchip.backends.nir import tree
 from eqchip.backends.nir.tree import Node
 from eqchip.backends.nir.wires import WIRES, eqchip_order, eqchip_shape
 
@@ -401,3 +402,17 @@ def test_numbers_of_a_node_that_make_no_sense_are_refused_by_its_name(kind, shap
     with pytest.raises(eq.InputError) as caught:
         WIRES[kind](Node("n", kind, values), shape)
     assert str(caught.value).startswith(f"node 'n' ({kind}): ") and told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("root", "told"),
+    [
+        ({"type": np.array(["NIRGraph", "x"])}, "its root is array("),
+        ({"type": "NIRGraph", "metadata": np.ones(3)}, "the graph has no nodes; expected some"),
+    ],
+)
+def test_a_root_with_arrays_for_words_is_refused(nir, root, told, monkeypatch):
+    monkeypatch.setattr(tree, "read_hdf5", lambda path, what: {"node": root})
+    with pytest.raises(eq.InputError) as caught:
+        tree.read_tree(Path("graph.nir"))
+    assert told in str(caught.value)
