@@ -78,6 +78,20 @@ def check_unmasked(what: str, values: Any) -> None:
         raise InputError(f"{what} is a masked array; expected a plain one, e.g. values.filled(0)")
 
 
+def whole_numbers(what: str, values: Any) -> np.ndarray:
+    """A private, read-only int64 copy of a row of whole numbers; anything else is refused."""
+    check_unmasked(what, values)
+    array = np.asarray(values)
+    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
+        raise InputError(
+            f"{what} has shape {array.shape} and type {array.dtype}; "
+            "expected a row of whole numbers"
+        )
+    array = array.astype(np.int64)
+    array.setflags(write=False)
+    return array
+
+
 def as_floats(what: str, values: Any, copy: bool = False) -> np.ndarray:
     """The values as a float32 or float64 array; what is neither real nor whole is refused."""
     check_unmasked(what, values)

@@ -152,6 +152,22 @@ REFUSED = {
         lambda: run(eq.Events([0, 0], [1, 1]), steps=4),
         "run: x of population 'in' has two events of unit 1 at step 0; expected one",
     ),
+    "masked events": (
+        lambda: eq.Events(np.ma.array([0, 1], mask=[0, 1]), [0, 1]),
+        "Events: steps is a masked array; expected a plain one",
+    ),
+    "masked values": (
+        lambda: eq.Events([0, 1], [0, 1], values=np.ma.array([1.0, 2.0], mask=[0, 1])),
+        "Events: values is a masked array; expected a plain one",
+    ),
+    "masked parameter": (
+        lambda: eq.LIF(decay=np.ma.array([0.1, 0.2], mask=[0, 1])),
+        "LIF: decay is a masked array; expected a plain one",
+    ),
+    "masked delay": (
+        lambda: eq.Projection("a", "b", np.eye(2), delay=np.ma.array(np.eye(2, dtype=int), mask=1)),
+        "projection 'a -> b': delay is a masked array; expected a plain one",
+    ),
     "negative": (lambda: eq.Events([-1], [0]), "Events: steps hold -1 at 0; expected none below 0"),
     "unsorted": (
         lambda: eq.Events([3, 2], [0, 0]),

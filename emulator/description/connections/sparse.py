@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.connections.kind import Connection
-from eqchip.emulator.errors import InputError, check_unmasked, check_whole
+from eqchip.emulator.errors import InputError, check_unmasked, check_whole, whole_numbers
 
 
 class CompressedRows(NamedTuple):
@@ -67,7 +67,7 @@ class Sparse(Connection):
         for name in ("n_pre", "n_post"):
             check_whole(f"Sparse: {name}", getattr(self, name), 1)
         for name in ("indptr", "indices"):
-            object.__setattr__(self, name, _whole_numbers(name, getattr(self, name)))
+            object.__setattr__(self, name, whole_numbers(f"Sparse: {name}", getattr(self, name)))
         if self.indptr.shape != (self.n_pre + 1,):
             raise InputError(
                 f"Sparse: indptr has shape {self.indptr.shape}; expected {(self.n_pre + 1,)}"
@@ -110,7 +110,7 @@ class Sparse(Connection):
             As the class, and if the lists differ in length.
         """
         check_whole("Sparse: n_pre", n_pre, 1)
-        pre, post = _whole_numbers("pre", pre), _whole_numbers("post", post)
+        pre, post = whole_numbers("Sparse: pre", pre), whole_numbers("Sparse: post", post)
         if len(pre) != len(post):
             raise InputError(
                 f"Sparse: {len(pre)} units in pre and {len(post)} in post; expected as many"
@@ -218,20 +218,6 @@ class Sparse(Connection):
 def _starts(units: np.ndarray, count: int) -> np.ndarray:
     """Where the synapses of each unit start, once they are sorted by it; and their end."""
     return np.concatenate([[0], np.cumsum(np.bincount(units, minlength=count))]).astype(np.int64)
-
-
-def _whole_numbers(name: str, values: Any) -> np.ndarray:
-    """A private, read-only int64 copy of a row of whole numbers."""
-    check_unmasked(f"Sparse: {name}", values)
-    array = np.asarray(values)
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        raise InputError(
-            f"Sparse: {name} has shape {array.shape} and type {array.dtype}; "
-            "expected a row of whole numbers"
-        )
-    array = array.astype(np.int64)
-    array.setflags(write=False)
-    return array
 
 
 def _check_range(name: str, units: np.ndarray, count: int) -> None:

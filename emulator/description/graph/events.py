@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError, check_unmasked, check_whole, whole_numbers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,9 +50,11 @@ class Events:
 
     def __post_init__(self) -> None:
         check_whole("Events: batch", self.batch, 1, 2**31)
-        steps = _whole("steps", self.steps)
-        units = _whole("units", self.units)
-        samples = np.zeros_like(steps) if self.samples is None else _whole("samples", self.samples)
+        steps = _not_negative("steps", self.steps)
+        units = _not_negative("units", self.units)
+        samples = (
+            np.zeros_like(steps) if self.samples is None else _not_negative("samples", self.samples)
+        )
         for name, array in (("units", units), ("samples", samples)):
             if len(array) != len(steps):
                 raise InputError(
@@ -78,6 +80,7 @@ class Events:
             object.__setattr__(self, "values", self._numbers())
 
     def _numbers(self) -> np.ndarray:
+        check_unmasked("Events: values", self.values)
         values = np.array(self.values)
         if values.shape != self.steps.shape or values.dtype.kind not in "iuf":
             raise InputError(
@@ -92,16 +95,9 @@ class Events:
         return f"Events({len(self.steps)} in {self.batch} sample{'s' * (self.batch > 1)})"
 
 
-def _whole(name: str, values: Any) -> np.ndarray:
-    array = np.array(values)
-    if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
-        raise InputError(
-            f"Events: {name} have shape {array.shape} and type {array.dtype}; expected a row of "
-            "whole numbers"
-        )
-    array = array.astype(np.int64)
+def _not_negative(name: str, values: Any) -> np.ndarray:
+    array = whole_numbers(f"Events: {name}", values)
     if (array < 0).any():
         k = int(np.argmax(array < 0))
         raise InputError(f"Events: {name} hold {array[k]} at {k}; expected none below 0")
-    array.setflags(write=False)
     return array

@@ -12,7 +12,7 @@ import numpy as np
 
 from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.description.graph.units import Neuron
-from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.errors import InputError, as_floats, check_unmasked, check_whole
 
 LONGEST_DELAY = 2**15 - 1  # steps beyond the one that every spike takes
 
@@ -180,6 +180,7 @@ class Projection:
                 )
 
     def _whole_delays(self) -> Any:
+        check_unmasked(f"{self}: delay", self.delay)
         delay = np.array(self.delay)
         if delay.dtype.kind not in "iu":
             raise InputError(f"{self}: delay is {self.delay!r}; expected whole numbers of steps")

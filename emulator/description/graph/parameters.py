@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import InputError, check_unmasked, check_whole
 
 
 class Bounds(NamedTuple):
@@ -57,6 +57,7 @@ def freeze(unit: Any) -> None:
 
 
 def _checked(what: str, value: Any, bounds: Bounds) -> Any:
+    check_unmasked(what, value)
     try:
         array = np.array(value)
     except ValueError:
