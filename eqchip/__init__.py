@@ -57,10 +57,12 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.graph.units import CubaLI as CubaLI
     from eqchip.emulator.description.graph.units import CubaLIF as CubaLIF
     from eqchip.emulator.description.graph.units import Input as Input
+    from eqchip.emulator.description.graph.units import TwoCompartmentLIF as TwoCompartmentLIF
     from eqchip.emulator.description.learning import Learning as Learning
     from eqchip.emulator.description.network import Network as Network
     from eqchip.emulator.description.phases import Free as Free
     from eqchip.emulator.description.phases import Nudged as Nudged
+    from eqchip.emulator.engine.stepping import Simulation as Simulation
     from eqchip.emulator.errors import InputError as InputError
     from eqchip.emulator.learning.contrast import Changes as Changes
     from eqchip.emulator.learning.contrast import contrast as contrast
@@ -109,11 +111,12 @@ _PUBLIC = {
     "eqchip.emulator.description.graph.parameters": ("decay",),
     "eqchip.emulator.description.graph.quantize": ("Quantized", "quantize"),
     "eqchip.emulator.description.graph.units": (
-        *("IF", "LI", "LIF", "AdaptiveLIF", "CubaLI", "CubaLIF", "Input"),
+        *("IF", "LI", "LIF", "AdaptiveLIF", "CubaLI", "CubaLIF", "Input", "TwoCompartmentLIF"),
     ),
     "eqchip.emulator.description.learning": ("Learning",),
     "eqchip.emulator.description.network": ("Network",),
     "eqchip.emulator.description.phases": ("Free", "Nudged"),
+    "eqchip.emulator.engine.stepping": ("Simulation",),
     "eqchip.emulator.errors": ("InputError",),
     "eqchip.emulator.learning.contrast": ("Changes", "contrast"),
     "eqchip.emulator.problem.graph": ("GraphActivity", "GraphRun"),

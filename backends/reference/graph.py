@@ -3,7 +3,8 @@
 Written to be read, and what the engine is compared with. Step t of all populations at once::
 
     x   = current, then the projections in their order; of each by ascending delay d, and of one d
-          by ascending sender: the weight, times its value, of what was sent at step t - 1 - d
+          by ascending sender: the weight, times its value, of what was sent at step t - 1 - d; of
+          each compartment on its own
     q   = what the kind of unit makes of x (`eqchip.backends.reference.neurons`); an input sends
           what it is given for step t
 """
@@ -57,6 +58,7 @@ class Bundle(NamedTuple):
     projection: int
     pre: str
     post: str
+    compartment: int
     delay: int
     matrix: np.ndarray
     there: np.ndarray
@@ -76,26 +78,26 @@ def solve(problem: GraphProblem) -> GraphRun:
     bundles = [b for k, p in enumerate(graph.projections) for b in bundles_of(problem, k, p)]
     layers = {p.name: _begin(problem, p, arithmetic) for p in graph.populations}
     sent: dict[str, list[np.ndarray]] = {name: [] for name in layers}  # of every step
-    ends: dict[str, list[np.ndarray]] = {name: [] for name in layers}
+    ends: dict[str, list[np.ndarray]] = {m: [] for p in graph.populations for m in p.membranes}
     arrivals = np.zeros(len(graph.projections), np.int64)
     for t in range(1, problem.steps + 1):
-        arrived = {name: _current(problem, name, t) for name in layers}
+        arrived = {name: _currents(problem, name, t) for name in layers}
         for bundle in bundles:
             if t - 1 - bundle.delay >= 1:
                 q = sent[bundle.pre][t - 2 - bundle.delay]
                 arrivals[bundle.projection] += (
                     (q != 0).astype(np.int64) @ bundle.there.sum(1)
                 ).sum()
-                _arrive(problem, arrived[bundle.post], bundle, q)
+                _arrive(problem, arrived[bundle.post][bundle.compartment], bundle, q)
         for name, layer in layers.items():
             if layer is None:
                 sent[name].append(_given(problem, name, t))
                 continue
-            unit_row(TWINS, graph.population(name).unit, "reference")(
-                arithmetic, layer, arrived[name]
-            )
+            population = graph.population(name)
+            unit_row(TWINS, population.unit, "reference")(arithmetic, layer, *arrived[name])
             sent[name].append(layer.q.copy())
-            ends[name].append(layer.v.copy())
+            for membrane, potentials in zip(population.membranes, layer.membranes, strict=True):
+                ends[membrane].append(potentials.copy())
     return _answer(problem, sent, ends, arrivals)
 
 
@@ -114,9 +116,17 @@ def bundles_of(problem: GraphProblem, k: int, projection: Projection) -> list[Bu
         here = there
         if np.ndim(projection.delay):
             here = rows(connection, (projection.delay == delay).astype(np.int64)) != 0
+        compartments = problem.graph.population(projection.post).unit.compartments
         found.append(
             Bundle(
-                k, projection.pre, projection.post, delay, np.where(here, matrix, 0), here, exponent
+                k,
+                projection.pre,
+                projection.post,
+                compartments.index(projection.to),
+                delay,
+                np.where(here, matrix, 0),
+                here,
+                exponent,
             )
         )
     return found
@@ -147,12 +157,16 @@ def _begin(problem: GraphProblem, population: Population, arithmetic: Any) -> La
     return Layer(parameters, population.unit, problem.batch, population.size, problem.dtype)
 
 
-def _current(problem: GraphProblem, name: str, t: int) -> np.ndarray:
-    """The current of step t, (batch, units); 0 where none is given."""
-    if name not in problem.currents:
-        return np.zeros((problem.batch, problem.graph.population(name).size), problem.dtype)
-    rows, hold = problem.currents[name]
-    return rows[(t - 1) // hold].copy()
+def _currents(problem: GraphProblem, name: str, t: int) -> list[np.ndarray]:
+    """The current of step t, (batch, units), of every compartment; 0 where none is given."""
+    population = problem.graph.population(name)
+    found = [
+        np.zeros((problem.batch, population.size), problem.dtype) for _ in population.membranes
+    ]
+    if name in problem.currents:
+        rows, hold = problem.currents[name]
+        found[0] = rows[(t - 1) // hold].copy()
+    return found
 
 
 def _given(problem: GraphProblem, name: str, t: int) -> np.ndarray:
@@ -180,8 +194,9 @@ def _answer(
         graded = getattr(population.unit, "graded", False)
         spikes[name] = messages if graded else messages.astype(np.int8)
         if population.unit.receives:
-            potentials[name] = np.array(ends[name]).reshape(messages.shape)
-            last[name] = potentials[name][-1]
+            for membrane in population.membranes:
+                potentials[membrane] = np.array(ends[membrane]).reshape(messages.shape)
+                last[membrane] = potentials[membrane][-1]
     activity = GraphActivity.of(problem, np.array([c.sum() for c in counts.values()]), arrivals)
     return GraphRun(
         spikes if "spikes" in problem.record else None,

@@ -1,6 +1,7 @@
 """The kinds of units of a graph in plain numpy, in floating point and in a chip's integers.
 
-A twin takes the arithmetic, a layer, and x, what arrived; it changes the layer. The order is that
+A twin takes the arithmetic, a layer, and x, what arrived, compartment by compartment; it changes
+the layer. The order is that
 of :mod:`eqchip.emulator.description.graph.units`: integrate, fire, reset, adapt.
 """
 
@@ -22,6 +23,7 @@ from eqchip.emulator.description.graph.units import (
     CubaLI,
     CubaLIF,
     Neuron,
+    TwoCompartmentLIF,
 )
 
 
@@ -84,16 +86,21 @@ ARITHMETIC: dict[str, Callable[[np.dtype], Floating]] = {
 
 
 class Layer:
-    """What changes in a population, (batch, units) each: v, u, adaptation a, steps to wait; q."""
+    """What changes in a population, (batch, units) each: v, u, w, a, steps to wait; q."""
 
     def __init__(
         self, p: dict[str, np.ndarray], unit: Neuron, batch: int, units: int, dtype: np.dtype
     ) -> None:
         self.p, self.unit = p, unit
         self.v = np.zeros((batch, units), dtype) + p["initial"]
-        self.u, self.a = (np.zeros((batch, units), dtype) for _ in range(2))
+        self.u, self.w, self.a = (np.zeros((batch, units), dtype) for _ in range(3))
         self.wait = np.zeros((batch, units), np.int64)
         self.q = np.zeros((batch, units), np.int8)
+
+    @property
+    def membranes(self) -> tuple[np.ndarray, ...]:
+        """The potentials of its compartments."""
+        return (self.v, self.w)[: len(self.unit.compartments)]
 
 
 def lif(a: Floating, layer: Layer, x: np.ndarray) -> None:
@@ -114,6 +121,13 @@ def adaptive_lif(a: Floating, layer: Layer, x: np.ndarray) -> None:
     _integrate(a, layer, a.wrapped(x))
     _fire(layer, layer.p["threshold"] + layer.a)
     layer.a = a.decayed(layer.a, layer.p["adaptation_decay"]) + layer.p["jump"] * (layer.q != 0)
+
+
+def two_compartment_lif(a: Floating, layer: Layer, x: np.ndarray, dendrite: np.ndarray) -> None:
+    """TwoCompartmentLIF: the dendrite's w steps first, and the soma takes its share of it."""
+    layer.w = a.clipped(a.decayed(layer.w, layer.p["dendrite_decay"]) + a.wrapped(dendrite))
+    _integrate(a, layer, a.wrapped(x) + a.decayed(layer.w, layer.p["coupling"]))
+    _fire(layer, layer.p["threshold"])
 
 
 def li(a: Floating, layer: Layer, x: np.ndarray) -> None:
@@ -154,11 +168,12 @@ def _fire(layer: Layer, threshold: np.ndarray) -> None:
     layer.v, layer.q = np.where(q != 0, left, layer.v), q
 
 
-TWINS: dict[type, Callable[[Floating, Layer, np.ndarray], None]] = {
+TWINS: dict[type, Callable[..., None]] = {
     IF: lif,
     LIF: lif,
     CubaLIF: cuba_lif,
     AdaptiveLIF: adaptive_lif,
+    TwoCompartmentLIF: two_compartment_lif,
     LI: li,
     CubaLI: cuba_li,
 }

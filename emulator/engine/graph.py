@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from eqchip.emulator.engine.graph_lowering import given_of, wire
-from eqchip.emulator.engine.graph_units import group_populations, kept_of, lower_groups
+from eqchip.emulator.engine.graph_units import Groups, group_populations, kept_of, lower_groups
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.graph.arrays import Record, State, Wiring
 from eqchip.emulator.kernels.graph.relax import relax_graph
@@ -31,28 +34,76 @@ def solve(problem: GraphProblem, threads: int | None = None) -> GraphRun:
         For a kind of unit or connection that the engine does not know, and a graph in which
         nothing computes.
     """
+    lowered = lower_graph(problem)
+    given, record = given_of(problem), _new_record(problem, lowered.net)
+
+    def work(first: int, last: int) -> None:
+        relax_graph(
+            lowered.net, lowered.rules, lowered.sends, given, record, *lowered.memory(), 0,
+            problem.steps, first, last,
+        )  # fmt: skip
+
+    share(work, problem.batch, resolve_threads(threads))
+    return _answer(problem, lowered.net, record)
+
+
+def advance_graph(
+    lowered: LoweredGraph, problem: GraphProblem, memory: Sequence[Memory], start: int
+) -> GraphRun:
+    """Run the samples of a problem on from step `start`, each in its own memory."""
+    given, record = given_of(problem), _new_record(problem, lowered.net)
+    for b, own in enumerate(memory):
+        relax_graph(
+            lowered.net, lowered.rules, lowered.sends, given, record, *own, start, problem.steps,
+            b, b + 1,
+        )  # fmt: skip
+    return _answer(problem, lowered.net, record)
+
+
+class Memory(NamedTuple):
+    """What one thread changes: a sample at one step, and what every group keeps."""
+
+    state: State
+    kept: tuple[Any, ...]
+
+
+class LoweredGraph(NamedTuple):
+    """A graph as the kernel takes it; sends: (p,) bool, whether a population fires."""
+
+    problem: GraphProblem
+    groups: Groups
+    net: Wiring
+    rules: tuple[Any, ...]
+    sends: np.ndarray
+
+    def memory(self) -> Memory:
+        """Room for a sample."""
+        return Memory(
+            _new_state(self.problem, self.net), kept_of(self.problem, self.groups, self.rules)
+        )
+
+
+def lower_graph(problem: GraphProblem) -> LoweredGraph:
+    """Lower a graph in the numbers of a problem.
+
+    Raises
+    ------
+    InputError
+        As :func:`solve`.
+    """
     groups = group_populations(problem)
     if not groups.members:
         raise InputError("run: every population is an input; expected one that computes")
     net = wire(problem, groups.order)
     rules = lower_groups(problem, groups, net.first)
-    given, record = given_of(problem), _new_record(problem, net)
     sends = np.array([p.unit.sends and p.unit.receives for p in problem.graph.populations])
-
-    def work(first: int, last: int) -> None:
-        relax_graph(
-            net, rules, sends, given, record, _new_state(problem, net),
-            kept_of(problem, groups, rules), problem.steps, first, last,
-        )  # fmt: skip
-
-    share(work, problem.batch, resolve_threads(threads))
-    return _answer(problem, net, record)
+    return LoweredGraph(problem, groups, net, rules, sends)
 
 
 def _units(net: Wiring) -> int:
     """Units of all populations as they stand in memory, with the room that whole rows take."""
-    last, line = int(np.argmax(net.first)), CACHE_LINE // net.weights.itemsize
-    return int(net.first[last] + -(-net.sizes[last] // line) * line)
+    line = CACHE_LINE // net.weights.itemsize
+    return int((net.rooms + -(-net.sizes // line) * line).max())
 
 
 def _new_record(problem: GraphProblem, net: Wiring) -> Record:
@@ -92,17 +143,18 @@ def _answer(problem: GraphProblem, net: Wiring, record: Record) -> GraphRun:
     spikes: dict[str, np.ndarray] = {}
     potentials: dict[str, np.ndarray] = {}
     for k, population in enumerate(problem.graph.populations):
-        name, own = population.name, slice(net.first[k], net.first[k] + net.sizes[k])
+        name = population.name
 
-        def shaped(
-            array: np.ndarray, own: slice = own, shape: tuple = population.shape
-        ) -> np.ndarray:
+        def shaped(array: np.ndarray, k: int = k, room: int = 0) -> np.ndarray:
+            first, shape = int(net.rooms[room, k]), problem.graph.populations[k].shape
+            own = slice(first, first + int(net.sizes[k]))
             return array[..., own].reshape(*array.shape[:-1], *shape)
 
         counts[name] = shaped(record.counts)
         if population.unit.receives:
-            ends[name] = shaped(record.ends)
-            potentials[name] = shaped(record.potentials)
+            for room, membrane in enumerate(population.membranes):
+                ends[membrane] = shaped(record.ends, room=room)
+                potentials[membrane] = shaped(record.potentials, room=room)
         if "spikes" in problem.record:
             spikes[name] = (
                 shaped(record.spikes) if population.unit.receives else sent_by(problem, population)

@@ -18,7 +18,7 @@ from eqchip.emulator.description.connections import (
     row_of,
 )
 from eqchip.emulator.description.connections.sparse import CompressedRows
-from eqchip.emulator.description.graph.graph import Projection
+from eqchip.emulator.description.graph.graph import Graph, Projection
 from eqchip.emulator.description.graph.integers import weight_codes
 from eqchip.emulator.engine.lowering import LAYOUTS, Layout, Rows, fan_of, lay_out, one_row
 from eqchip.emulator.errors import InputError
@@ -40,6 +40,7 @@ class Bundle(NamedTuple):
     projection: int
     pre: int
     post: int
+    compartment: int
     delay: int
     rows: Rows
     held: np.ndarray
@@ -99,11 +100,15 @@ def bundles_of(problem: GraphProblem, number: int, projection: Projection) -> li
         For a kind of connection without a row.
     """
     graph, connection = problem.graph, projection.connection
-    ends = graph.numbers[projection.pre], graph.numbers[projection.post]
+    compartments = graph.population(projection.post).unit.compartments
+    ends = (
+        graph.numbers[projection.pre],
+        graph.numbers[projection.post],
+        compartments.index(projection.to),
+    )
     exponent = 0
     if problem.integers:
         held, exponent = weight_codes(projection)
-        _check_sums(problem, projection, held)
     else:
         held = connection.synapse_weights(projection.weights.astype(problem.dtype))
     if np.ndim(projection.delay):
@@ -137,20 +142,22 @@ def _at_delay(
     return rows, held.ravel()[here][None]
 
 
-def _check_sums(problem: GraphProblem, projection: Projection, codes: np.ndarray) -> None:
+def check_sums(problem: GraphProblem) -> None:
     """Refuse graded messages whose sums no chip could hold."""
-    if not problem.graph.population(projection.pre).unit.valued:
+    if not problem.integers:
         return
-    values = np.ones(1)
-    if projection.pre in problem.messages:
-        values = problem.messages[projection.pre].values
-    largest = int(np.abs(values).max(initial=0)) * int(np.abs(codes.astype(np.int64)).max())
-    senders = problem.graph.population(projection.pre).size
-    if largest * senders >= SUM_LIMIT:
-        raise InputError(
-            f"run: {projection}: messages of up to {int(np.abs(values).max())} from {senders} "
-            "units may sum to more than 2**31 in precision 'chip'; expected smaller ones"
-        )
+    for projection in problem.graph.projections:
+        pre = problem.graph.population(projection.pre)
+        if not pre.unit.valued:
+            continue
+        values = problem.messages[pre.name].values if pre.name in problem.messages else np.ones(1)
+        message = int(np.abs(values).max(initial=0))
+        code = int(np.abs(weight_codes(projection).codes.astype(np.int64)).max())
+        if message * code * pre.size >= SUM_LIMIT:
+            raise InputError(
+                f"run: {projection}: messages of up to {message} from {pre.size} units may sum to "
+                "more than 2**31 in precision 'chip'; expected smaller ones"
+            )
 
 
 def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
@@ -159,14 +166,13 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
     order: the numbers of the populations in the order in which their units stand in memory.
     """
     graph = problem.graph
+    check_sums(problem)
     bundles = [b for k, p in enumerate(graph.projections) for b in bundles_of(problem, k, p)]
     dtype = np.result_type(*(b.held.dtype for b in bundles)) if bundles else problem.dtype
     if problem.integers and not bundles:
         dtype = np.dtype(np.int8)
     sizes = np.array(graph.sizes, np.int64)
-    offsets = unit_offsets([graph.sizes[k] for k in order], dtype.itemsize)
-    first = np.empty(len(sizes), np.int64)
-    first[list(order)] = offsets[:-1]
+    rooms = _rooms(graph, order, dtype.itemsize)
     rows = [b.rows for b in bundles]
     starts, strides, total = lay_out(rows, dtype) if rows else (*_no_rows(), 0)
     weights = aligned_zeros(total, dtype)
@@ -182,8 +188,10 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
     np.maximum.at(depth, pre, delay + 2)
     lanes = min(CACHE_LINE // dtype.itemsize, MOST_LANES)
     fan = fan_of(rows or [_nowhere()], lanes)
+    compartment = np.array([b.compartment for b in bundles], np.int64)
     return Wiring(
-        first,
+        rooms[0],
+        rooms,
         sizes,
         np.array([p.unit.valued for p in graph.populations]),
         weights,
@@ -193,6 +201,7 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
         fan.channels[: len(pre)] == sizes[pre],
         pre,
         post,
+        rooms[compartment, post],
         delay,
         projection,
         exponent,
@@ -200,6 +209,19 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
         _begins(depth * sizes),
         _begins(depth),
     )
+
+
+def _rooms(graph: Graph, order: Sequence[int], itemsize: int) -> np.ndarray:
+    """Where the units of each compartment of each population start, (compartments, populations).
+
+    First compartments stand before second ones, so that those of one kind stand side by side.
+    """
+    counts = [len(p.unit.compartments) for p in graph.populations]
+    places = [(c, k) for c in range(max(counts)) for k in order if c < counts[k]]
+    offsets = unit_offsets([graph.sizes[k] for _, k in places], itemsize)
+    rooms = np.zeros((max(counts), len(counts)), np.int64)
+    rooms[tuple(np.array(places).T)] = offsets[:-1]
+    return rooms
 
 
 def _no_rows() -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from eqchip.emulator.description.graph.units import (
     CubaLI,
     CubaLIF,
     Input,
+    TwoCompartmentLIF,
 )
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.kernels.graph import units
@@ -110,6 +111,15 @@ def _adaptive(group: Group) -> units.AdaptiveRules:
     )
 
 
+def _two_compartment(group: Group) -> units.TwoCompartmentRules:
+    return units.TwoCompartmentRules(
+        _common(group),
+        _firing(group),
+        group.per_unit("dendrite_decay"),
+        group.per_unit("coupling"),
+    )
+
+
 def _leaky(group: Group) -> units.LeakyRules:
     return units.LeakyRules(_common(group))
 
@@ -132,6 +142,7 @@ GRAPH_UNITS: dict[type, Lowering] = {
     LIF: LIF_UNITS,
     CubaLIF: Lowering(_cuba, own=1),
     AdaptiveLIF: Lowering(_adaptive, own=1),
+    TwoCompartmentLIF: Lowering(_two_compartment),
     LI: Lowering(_leaky),
     CubaLI: Lowering(_cuba_leaky, own=1),
 }

@@ -132,11 +132,12 @@ class GraphRun:
         Per population what it sent at each step, shape (steps, batch, *shape): int8, or the run's
         numbers if it is graded. None unless recorded.
     potentials : dict of ndarray or None
-        Per population but inputs, v at the end of each step. None unless recorded.
+        Per population but inputs, v at the end of each step, and of second compartments, as
+        ``"population.dendrite"``. None unless recorded.
     counts : dict of ndarray of int64, shape (batch, *shape)
         Per population, how many messages each unit sent. Always kept.
     ends : dict of ndarray, shape (batch, *shape)
-        Per population but inputs, v at the end of the run. Always kept.
+        As `potentials`, at the end of the run. Always kept.
     activity : GraphActivity
     """
 

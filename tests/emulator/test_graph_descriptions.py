@@ -107,6 +107,25 @@ REFUSED = {
         lambda: graph(HIDDEN, OUT, projections=[eq.Projection("out", "hidden", np.ones((1, 2)))]),
         "projection 'out -> hidden': 'out' is LI, which sends nothing",
     ),
+    "compartment": (
+        lambda: graph(projections=[eq.Projection("in", "hidden", np.ones((3, 2)), to="dendrite")]),
+        "projection 'in -> hidden.dendrite': to is 'dendrite', but 'hidden' is LIF; expected one "
+        "of its compartments, 'soma'",
+    ),
+    "no compartment": (
+        lambda: eq.Projection("a", "b", [[1.0]], to=1),
+        "Projection: to is 1; expected a compartment's name, e.g. 'soma'",
+    ),
+    "named as a compartment": (
+        lambda: graph(
+            eq.Population("a", eq.TwoCompartmentLIF(), 1), eq.Population("a.dendrite", eq.LIF(), 1)
+        ),
+        "Graph: population 'a.dendrite' is named as the compartment of another; expected another",
+    ),
+    "coupling": (
+        lambda: eq.TwoCompartmentLIF(coupling=1.5),
+        "TwoCompartmentLIF: coupling is 1.5; expected a number in [0, 1]",
+    ),
     "names": (lambda: graph(SOURCE, SOURCE), "Graph: two populations are named 'in'"),
     "projections": (
         lambda: graph(projections=[UP, UP]),

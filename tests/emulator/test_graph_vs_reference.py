@@ -65,6 +65,40 @@ def test_threads_and_batches_do_not_show(precision):
                 assert np.array_equal(spikes[:, 0], run.spikes[name][:, b])
 
 
+def test_pieces_are_the_whole_run():
+    for seed in (310, 311, 312):
+        graph, x, steps = drawn_graph(seed, whole=False)
+        asked = {"precision": "float64", "record": BOTH}
+        whole = eq.run(graph, x, **asked, threads=1)
+        batch = len(whole.counts["bits"])
+        simulation = eq.Simulation(graph, batch=batch, precision="float64")
+        cuts, pieces = [0, 1, 2, steps], []
+        for first, last in zip(cuts[:-1], cuts[1:], strict=True):
+            own = {n: v if n == "signed" else v[first:last] for n, v in x.items()}
+            if first < last:
+                pieces.append(simulation.step(own, last - first, record=BOTH))
+        assert simulation.steps == steps
+        for name in BOTH:
+            for key, array in getattr(whole, name).items():
+                found = np.concatenate([getattr(piece, name)[key] for piece in pieces])
+                assert np.array_equal(found, array), (name, key)
+        assert all(np.array_equal(pieces[-1].ends[k], whole.ends[k]) for k in whole.ends)
+        events = [piece.activity.synaptic_events for piece in pieces]
+        for key, count in whole.activity.synaptic_events.items():
+            assert sum(own[key] for own in events) == count
+
+
+def test_a_loop_is_closed_around_a_graph():
+    graph = one_unit(eq.IF(threshold=2.5, reset="subtract"))
+    simulation, fired = eq.Simulation(graph, precision="float64"), []
+    for _ in range(12):  # fed only while it is silent
+        fired.append(simulation.step([[not (fired and fired[-1])]]).counts["out"].item())
+    assert fired == [0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0]
+    with pytest.raises(eq.InputError, match="step: x has a batch of 2; expected 1"):
+        simulation.step([[1], [1]])
+    assert simulation.steps == 12
+
+
 def one_unit(unit, weight=1.0, **more):
     """An input, and one unit behind one synapse."""
     populations = [eq.Population("in", eq.Input(), 1), eq.Population("out", unit, 1), *idle_kinds()]
@@ -117,6 +151,26 @@ class TestByHand:
         # fires above 1; then a = 2, 1, 0.5 and v has to pass 3, 2, 1.5
         v, q = voltages(one_unit(unit, 1.25), [1] * 5, backend)
         assert (v, q) == ([0, 0, 1.25, 0, 1.25], [0, 1, 0, 1, 0])
+
+    def test_a_dendrite_leaks_and_the_soma_takes_its_share(self, backend):
+        unit = eq.TwoCompartmentLIF(
+            decay=0.5, threshold=2.0, dendrite_decay=0.25, coupling=0.5, refractory=1
+        )
+        graph = one_unit(unit, 4.0, to="dendrite")
+        x = np.array([1, 0, 1, 0, 0]).reshape(-1, 1, 1)
+        run = eq.run(graph, x, precision="float64", record=BOTH, backend=backend)
+        # w = 0, 4, 3, 4 + 2.25, 4.6875; v = 0, 2 (the threshold), 1 + 1.5 fires, waits, 2.34375
+        assert run.potentials["out.dendrite"].ravel().tolist() == [0, 4, 3, 6.25, 4.6875]
+        assert run.potentials["out"].ravel().tolist() == [0, 2, 0, 0, 0]
+        assert run.spikes["out"].ravel().tolist() == [0, 0, 1, 0, 1]
+        assert run.ends["out.dendrite"].item() == 4.6875
+
+    def test_what_goes_to_the_soma_passes_by_the_dendrite(self, backend):
+        graph = one_unit(eq.TwoCompartmentLIF(decay=0, threshold=9.0), 1.5)
+        x = np.ones((3, 1, 1))
+        run = eq.run(graph, x, precision="float64", record=BOTH, backend=backend)
+        assert run.potentials["out"].ravel().tolist() == [0, 1.5, 3]
+        assert not run.potentials["out.dendrite"].any()
 
     def test_integers_round_towards_zero(self, backend):
         graph = one_unit(eq.LIF(decay=1 / 4096, threshold=64.0, initial=3), -64.0)

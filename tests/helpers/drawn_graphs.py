@@ -20,12 +20,14 @@ def idle_kinds() -> list[eq.Population]:
         "decay": 0.5,
         "current_decay": 0.5,
         "adaptation_decay": 0.5,
+        "dendrite_decay": 0.5,
+        "coupling": 0.5,
         "jump": 1,
         "threshold": 64,
         "initial": -1,
     }
     found = []
-    for kind in (eq.IF, eq.CubaLIF, eq.AdaptiveLIF, eq.LI, eq.CubaLI):
+    for kind in (eq.IF, eq.CubaLIF, eq.AdaptiveLIF, eq.TwoCompartmentLIF, eq.LI, eq.CubaLI):
         own = {name: value for name, value in whole.items() if name in kind.__dataclass_fields__}
         found.append(eq.Population(f"idle {kind.__name__}", kind(**own), 1))
     return found
@@ -70,7 +72,7 @@ class Draw:
 
     def unit(self, kind: type, shape: Any) -> Any:
         own: dict[str, Any] = {}
-        for name in ("decay", "current_decay", "adaptation_decay"):
+        for name in ("decay", "current_decay", "adaptation_decay", "dendrite_decay", "coupling"):
             if name in kind.__dataclass_fields__:
                 own[name] = self.decay(shape)
         if "jump" in kind.__dataclass_fields__:
@@ -100,8 +102,9 @@ class Draw:
         if self.flip() and not connection.shares_weights:
             delay = self.rng.integers(0, 6, connection.weight_shape)
         return eq.Projection(
-            pre.name, post.name, self.weights(connection.weight_shape), connection, delay, name=name
-        )
+            pre.name, post.name, self.weights(connection.weight_shape), connection, delay,
+            name=name, to=self.rng.choice(post.unit.compartments).item(),
+        )  # fmt: skip
 
     def sparse(self, n_pre: int, n_post: int) -> eq.Sparse:
         mask = self.rng.random((n_pre, n_post)) < 0.4
@@ -118,17 +121,17 @@ def drawn_graph(seed: int, whole: bool) -> tuple[eq.Graph, dict[str, Any], int]:
         eq.Population("signed", eq.Input(signed=True), draw.size()),
         eq.Population("frames", eq.Input(graded=True), draw.size()),
     ]
-    shapes: list[Any] = [MAP, POOLED, draw.size(), draw.size(), draw.size(), draw.size()]
-    kinds = [eq.IF, eq.LIF, eq.CubaLIF, eq.AdaptiveLIF]
-    kinds = [kinds[k] for k in rng.permutation(4)] + [eq.LI, eq.CubaLI]
+    shapes: list[Any] = [MAP, POOLED, *(draw.size() for _ in range(5))]
+    kinds = [eq.IF, eq.LIF, eq.CubaLIF, eq.AdaptiveLIF, eq.TwoCompartmentLIF]
+    kinds = [kinds[k] for k in rng.permutation(5)] + [eq.LI, eq.CubaLI]
     units = [
         eq.Population(f"{kind.__name__}", draw.unit(kind, shape), shape)
         for kind, shape in zip(kinds, shapes, strict=True)
     ]
-    senders, receivers = [*inputs, *units[:4]], units
-    pairs = [(senders[k % len(senders)], receivers[k % 6]) for k in range(6)]
+    senders, receivers = [*inputs, *units[:5]], units
+    pairs = [(senders[k % len(senders)], receivers[k]) for k in range(7)]
     pairs += [
-        (senders[rng.integers(len(senders))], receivers[rng.integers(6)])
+        (senders[rng.integers(len(senders))], receivers[rng.integers(7)])
         for _ in range(rng.integers(2, 9))
     ]
     projections = [draw.projection(f"{k}", *pair) for k, pair in enumerate(pairs)]
@@ -140,7 +143,7 @@ def drawn_graph(seed: int, whole: bool) -> tuple[eq.Graph, dict[str, Any], int]:
         "frames": rng.integers(-3, 4, (steps, batch, inputs[2].size)),
     }
     if draw.flip():
-        target = units[rng.integers(6)]
+        target = units[rng.integers(7)]
         current = np.rint(rng.normal(0, 900, (steps, batch, target.size)))
         x[target.name] = current if whole else current / 2560
     return eq.Graph(populations, projections, outputs=["LI"]), x, steps

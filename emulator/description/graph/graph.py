@@ -80,6 +80,11 @@ class Population:
         """How many units there are."""
         return math.prod(self.shape)
 
+    @property
+    def membranes(self) -> tuple[str, ...]:
+        """Its compartments as results name them: the first as the population."""
+        return (self.name, *(f"{self.name}.{own}" for own in self.unit.compartments[1:]))
+
     def per_unit(self, name: str) -> np.ndarray:
         """A parameter as one number per unit, flat."""
         return np.broadcast_to(getattr(self.unit, name), self.shape).reshape(-1)
@@ -104,10 +109,12 @@ class Projection:
     delay : int or array_like of int, default 0
         Steps beyond the one that every spike takes: one for all synapses, or, of a connection that
         shares no weights, one per weight.
+    to : str, default "soma"
+        The compartment of the postsynaptic units that it leads to.
     exponent : int, optional
         Of weights in a chip's integers, see :mod:`eqchip.emulator.description.graph.integers`.
     name : str, optional
-        Default: ``"pre -> post"``.
+        Default: ``"pre -> post"``, of another compartment ``"pre -> post.dendrite"``.
 
     Raises
     ------
@@ -128,6 +135,7 @@ class Projection:
     delay: Any = 0
     exponent: int | None = None
     name: str = ""
+    to: str = "soma"
 
     def __post_init__(self) -> None:
         for side in ("pre", "post"):
@@ -135,8 +143,13 @@ class Projection:
                 raise InputError(
                     f"Projection: {side} is {getattr(self, side)!r}; expected a population's name"
                 )
+        if not isinstance(self.to, str):
+            raise InputError(
+                f"Projection: to is {self.to!r}; expected a compartment's name, e.g. 'soma'"
+            )
         if not self.name:
-            object.__setattr__(self, "name", f"{self.pre} -> {self.post}")
+            target = self.post if self.to == "soma" else f"{self.post}.{self.to}"
+            object.__setattr__(self, "name", f"{self.pre} -> {target}")
         weights = as_floats(f"{self}: weights", self.weights, copy=True)
         weights.setflags(write=False)
         object.__setattr__(self, "weights", weights)
@@ -223,8 +236,8 @@ class Graph:
     ----------
     populations : sequence of Population
     projections : sequence of Projection
-        What arrives at a unit is added in their order; of one projection, by ascending delay, and
-        of one delay, by ascending presynaptic unit.
+        What arrives at a membrane is added in their order; of one projection, by ascending delay,
+        and of one delay, by ascending presynaptic unit.
     outputs : sequence of str, optional
         The populations that are read. Default: those that no projection leaves.
 
@@ -282,6 +295,12 @@ class Graph:
                         f"Graph: two {kind}s are named {member.name!r}; expected different names"
                     )
                 seen.add(member.name)
+        of_others = {name for p in self.populations for name in p.membranes[1:]}
+        for name in (p.name for p in self.populations if p.name in of_others):
+            raise InputError(
+                f"Graph: population {name!r} is named as the compartment of another; expected "
+                "another name"
+            )
 
     def _check_ends(self, projection: Projection) -> None:
         """Refuse a projection whose populations are not there, or do not fit."""
@@ -295,6 +314,12 @@ class Graph:
             raise InputError(
                 f"{projection}: {post.name!r} is {type(post.unit).__name__}, which hears nothing; "
                 "expected a population of another kind"
+            )
+        if projection.to not in post.unit.compartments:
+            known = ", ".join(map(repr, post.unit.compartments))
+            raise InputError(
+                f"{projection}: to is {projection.to!r}, but {post.name!r} is "
+                f"{type(post.unit).__name__}; expected one of its compartments, {known}"
             )
         connection = projection.connection
         if not (_meet(connection.pre_shape, pre) and _meet(connection.post_shape, post)):

@@ -1,12 +1,12 @@
 """A graph in a chip's integers: what Loihi's neurons and synapses hold, to the bit.
 
 The arithmetic is that of Lava's bit-accurate models (lava-nc 0.10.0, `proc/lif/models.py` and
-`proc/dense/models.py`), which a trace measured on a Loihi agrees with. States u, v, a are whole
+`proc/dense/models.py`), which a trace measured on a Loihi agrees with. States u, v, w, a are whole
 numbers; a number of a description stands for itself, so a graph that is run in precision ``"chip"``
 holds whole numbers already (:func:`eqchip.quantize` makes them), and is not rounded again:
 
 ==================  ==============================================================================
-decays              multiples of 2**-12: what decays keeps ``(x (4096 - d)) >> 12``, rounded
+decays, coupling    multiples of 2**-12: what decays keeps ``(x (4096 - d)) >> 12``, rounded
                     towards zero
 weights             ``64 m 2**e``, mantissas m of 8 bits and a sign: 0 ... 255, -255 ... 0, or, of
                     both signs, even numbers of -256 ... 254. What arrives over a projection in one
@@ -15,7 +15,7 @@ weights             ``64 m 2**e``, mantissas m of 8 bits and a sign: 0 ... 255, 
 threshold           ``64 m``, m of 17 bits
 bias                ``m 2**e``, m of 13 bits with the sign, e of 0 ... 7
 u                   wraps: beyond +-2**23 it changes by 2**24, once
-v                   is clipped to +-(2**23 - 1)
+v, w                are clipped to +-(2**23 - 1)
 initial, floor,     whole numbers
 jump, currents
 delay               at most 63
@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
-from eqchip.emulator.description.graph.parameters import DECAY, bounds_of
+from eqchip.emulator.description.graph.parameters import DECAY, SHARE, bounds_of
 from eqchip.emulator.errors import InputError
 
 DECAY_BITS = 12
@@ -83,13 +83,15 @@ def state_codes(population: Population, name: str) -> np.ndarray:
     """
     values = population.per_unit(name)
     numbers = values.astype(np.float64)
-    if bounds_of(population.unit, name) is DECAY:
+    bounds = bounds_of(population.unit, name)
+    fraction = bounds is DECAY or bounds is SHARE
+    if fraction:
         numbers = numbers * UNITY
     open_end = np.isneginf(numbers)  # no floor: that of the states
     whole = np.where(open_end, -(LIMIT - 1), numbers)
     right = (whole == np.rint(whole)) & (np.abs(whole) < LIMIT)
     wanted = f"a whole number below 2**{LIMIT.bit_length() - 1}"
-    if bounds_of(population.unit, name) is DECAY:
+    if fraction:
         wanted = f"a multiple of 2**-{DECAY_BITS}"
     elif name in WANTED:
         right_too, wanted = WANTED[name](whole)

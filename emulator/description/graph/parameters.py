@@ -34,6 +34,7 @@ class Bounds(NamedTuple):
 
 
 ANY, DECAY, COUNT = Bounds(), Bounds(0.0, 1.0), Bounds(0.0, whole=True)
+SHARE = Bounds(0.0, 1.0)  # as a decay, but what is taken and not what is lost
 AT_LEAST_0, FLOOR = Bounds(0.0), Bounds(high=0.0, open_end=True)
 
 

@@ -18,7 +18,7 @@ from eqchip.emulator.description.graph.integers import (
     THRESHOLD_BITS,
     UNITY,
 )
-from eqchip.emulator.description.graph.parameters import COUNT, DECAY, bounds_of
+from eqchip.emulator.description.graph.parameters import COUNT, DECAY, SHARE, bounds_of
 from eqchip.emulator.errors import InputError
 
 HEADROOM = 8  # thresholds that a potential may reach before the chip's states end, at least
@@ -128,7 +128,7 @@ def _unit(population: Population, scale: float) -> Any:
         bounds, numbers = bounds_of(population.unit, name), np.asarray(value, np.float64)
         if bounds is COUNT:
             continue
-        if bounds is DECAY:
+        if bounds is DECAY or bounds is SHARE:
             codes = np.rint(numbers * UNITY)
             whole = np.where((codes == 0) & (numbers > 0), 1, codes) / UNITY
         elif name == "threshold":

@@ -11,6 +11,9 @@ Every step t = 1, 2, ... of a population, whatever its kind:
    the unit neither integrates nor fires for `refractory` steps.
 4. **Adapt.** Adaptation decays, then counts.
 
+A unit of two compartments has a second membrane that projections lead to by its name,
+``Projection(..., to="dendrite")``; its step comes before that of the soma, which takes from it.
+
 Before step 1, v is `initial` and all else 0. Parameters are one number, or an array with one per
 unit (of a shape that broadcasts to the population's). In a chip's integers (precision ``"chip"``)
 all of them are those of :mod:`eqchip.emulator.description.graph.integers`.
@@ -29,6 +32,7 @@ from eqchip.emulator.description.graph.parameters import (
     COUNT,
     DECAY,
     FLOOR,
+    SHARE,
     Bounds,
     freeze,
 )
@@ -50,6 +54,8 @@ class Neuron(Unit):
         Whether projections may start from it.
     bounds : dict of Bounds
         Its parameters by name, and what values each may have.
+    compartments : tuple of str
+        Its membranes, to which projections may lead; the first integrates, fires and is read.
     valued : bool
         Whether a message is a number; else it is a spike, of 1.
     """
@@ -58,6 +64,7 @@ class Neuron(Unit):
     bounds: ClassVar[dict[str, Bounds]] = {}
     receives: ClassVar[bool] = True
     sends: ClassVar[bool] = True
+    compartments: ClassVar[tuple[str, ...]] = ("soma",)
 
     def __post_init__(self) -> None:
         freeze(self)
@@ -236,6 +243,43 @@ class AdaptiveLIF(LIF):
         "adaptation_decay": DECAY,
         "jump": AT_LEAST_0,
     }
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TwoCompartmentLIF(LIF):
+    """Leaky integrate and fire with a dendrite: a second membrane, with a leak of its own.
+
+    ``w = (1 - dendrite_decay) w + x_dendrite``, where x_dendrite is what arrives over projections
+    to ``"dendrite"``; then ``v = (1 - decay) v + (x + coupling w) + b``. The dendrite of a
+    refractory unit runs on. With a coupling of 0 the soma takes nothing from it: a dendrite for
+    learning rules to read, as that of eRBP (Neftci et al. 2017); with 1 all of it, as that of
+    EMSTDP (Shrestha et al. 2021). In a chip's integers w is clipped as v, and ``coupling w`` is
+    rounded towards zero.
+
+    Parameters
+    ----------
+    dendrite_decay : float or array_like
+        In [0, 1].
+    coupling : float or array_like, default 1
+        In [0, 1]: how much of w the soma takes in a step.
+    decay, threshold, bias, reset, refractory, floor, signed, initial
+        As of :class:`LIF`.
+
+    Examples
+    --------
+    >>> TwoCompartmentLIF(dendrite_decay=0.2).compartments
+    ('soma', 'dendrite')
+    """
+
+    dendrite_decay: Any = 0.1
+    coupling: Any = 1.0
+
+    bounds: ClassVar[dict[str, Bounds]] = {
+        **LIF.bounds,
+        "dendrite_decay": DECAY,
+        "coupling": SHARE,
+    }
+    compartments: ClassVar[tuple[str, ...]] = ("soma", "dendrite")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -18,16 +18,19 @@ class Wiring(NamedTuple):
     """A graph as flat arrays.
 
     first, sizes: (p,) int64, where each population starts in arrays over units, and its units.
+    rooms: (c, p) int64, where compartment c of each starts; that of compartment 0 is `first`.
     graded: (p,) bool, whether its messages have values.
     weights: flat, rows by presynaptic channel (see `engine.lowering`): numbers of the run, or codes
     (int8, int16); starts, strides: (k,) int64; fan: where their segments go; single: (k,) bool,
     whether the population that sends is one place of the fan.
-    pre, post, delay, projection: (k,) int64; exponent: (k,) int64, of codes.
+    pre, post, delay, projection: (k,) int64; target: (k,) int64, the room to which it adds;
+    exponent: (k,) int64, of codes.
     depth: (p,) int64, of how many steps the messages are kept; begin: (p,) int64, where those of
     the population start in `State.rows`; counts_begin: (p,) int64, in `State.counts`.
     """
 
     first: np.ndarray
+    rooms: np.ndarray
     sizes: np.ndarray
     graded: np.ndarray
     weights: np.ndarray
@@ -37,6 +40,7 @@ class Wiring(NamedTuple):
     single: np.ndarray
     pre: np.ndarray
     post: np.ndarray
+    target: np.ndarray
     delay: np.ndarray
     projection: np.ndarray
     exponent: np.ndarray
@@ -89,7 +93,8 @@ class Record(NamedTuple):
 class State(NamedTuple):
     """One sample at one step.
 
-    v: (j,) numbers, potentials; wait: (j,) int32, steps that a unit is still refractory;
+    v: (j,) numbers, potentials, in second rooms too; wait: (j,) int32, steps that a unit is still
+    refractory;
     incoming: (j,) numbers, what arrives; sums: (j,) int32, of codes, before they are scaled;
     q: (j,) int8, messages of this step.
     Messages are kept for some steps, see `Wiring`: those of step t of population p are

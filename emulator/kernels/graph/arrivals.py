@@ -16,7 +16,7 @@ from eqchip.emulator.kernels.units import clear, span
 def _arrive_numbers(net, state, k, at, count):
     """Add what the messages at ... at + count - 1 bring over bundle k; the synapses crossed."""
     return spread(
-        state.incoming, net.first[net.post[k]], net.weights, net.starts[k], net.strides[k], net.fan,
+        state.incoming, net.target[k], net.weights, net.starts[k], net.strides[k], net.fan,
         k, net.single[k], state.rows, state.values, at, at + count, net.graded[net.pre[k]],
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ def _add_codes(u, o, w, w0, stride, n, rows, values, first, last, valued):
 @inlined
 def _sum_codes(net, state, k, first, last, valued):
     """As `kernels.connections.spread`, into state.sums; the synapses crossed."""
-    fan, u, at, rows = net.fan, state.sums, net.first[net.post[k]], state.rows
+    fan, u, at, rows = net.fan, state.sums, net.target[k], state.rows
     start, stride = net.starts[k], net.strides[k]
     if fan.scattered[k]:
         return scatter_rows(
@@ -67,8 +67,7 @@ def _sum_codes(net, state, k, first, last, valued):
 @inlined
 def _arrive_codes(net, state, k, at, count):
     """As `_arrive_numbers`: 64 times the sum of codes, shifted by the exponent."""
-    post = net.post[k]
-    first, n = net.first[post], net.sizes[post]
+    first, n = net.target[k], net.sizes[net.post[k]]
     clear(state.sums, first, n)
     crossed = _sum_codes(net, state, k, at, at + count, net.graded[net.pre[k]])
     exponent = net.exponent[k]
@@ -86,14 +85,14 @@ arrive = by_number(_arrive_numbers, _arrive_codes)
 
 
 @inlined
-def receive(net, given, state, record, b, t):
-    """incoming = the currents of step t, and what was sent at step t - 1 - delay."""
+def receive(net, given, state, record, b, t, row):
+    """incoming = the currents in `row` of what is given, and what was sent at t - 1 - delay."""
     clear(state.incoming, 0, len(state.incoming))
     batch = len(record.sent)
     for c in range(len(given.driven)):
         p = given.driven[c]
-        row = (t - 1) // given.current_hold[c]
-        start = given.current_begin[c] + (row * batch + b) * net.sizes[p]
+        held = row // given.current_hold[c]
+        start = given.current_begin[c] + (held * batch + b) * net.sizes[p]
         for j in range(net.sizes[p]):
             state.incoming[net.first[p] + j] = given.currents[start + j]
     for k in range(len(net.pre)):
@@ -108,12 +107,12 @@ def receive(net, given, state, record, b, t):
 
 
 @inlined
-def send_given(net, given, state, record, b, t):
-    """What the inputs send at step t, put where messages are kept."""
+def send_given(net, given, state, b, t, row):
+    """What the inputs send at step t, in `row` of what is given, put where messages are kept."""
     for i in range(len(given.sources)):
         p = given.sources[i]
-        row = given.row_begin[i] + b * (given.rows[i] + 1) + (t - 1) // given.hold[i]
-        start, count = given.ends[row], given.ends[row + 1] - given.ends[row]
+        sent = given.row_begin[i] + b * (given.rows[i] + 1) + row // given.hold[i]
+        start, count = given.ends[sent], given.ends[sent + 1] - given.ends[sent]
         slot = t % net.depth[p]
         at = net.begin[p] + slot * net.sizes[p]
         for m in range(count):

@@ -28,6 +28,7 @@ KINDS: dict[type, Kind] = {
     units.LIFRules: Kind(units.advance_lif),
     units.CubaRules: Kind(units.advance_cuba),
     units.AdaptiveRules: Kind(units.advance_adaptive),
+    units.TwoCompartmentRules: Kind(units.advance_two_compartment),
     units.LeakyRules: Kind(units.advance_leaky),
     units.CubaLeakyRules: Kind(units.advance_cuba_leaky),
 }

@@ -39,7 +39,7 @@ def _send(net, state, t, p):
 
 
 @inlined
-def _record_step(net, sends, state, record, b, t):
+def _record_step(net, sends, state, record, b, t, row):
     units = len(state.v)
     for p in range(len(net.sizes)):
         slot = t % net.depth[p]
@@ -51,34 +51,46 @@ def _record_step(net, sends, state, record, b, t):
         if record.spikes.shape[0] and sends[p]:
             for m in range(first, first + count):
                 j = net.first[p] + state.rows[m]
-                record.spikes[t - 1, b, j] = state.q[j]
+                record.spikes[row, b, j] = state.q[j]
     if record.potentials.shape[0]:
         for j in range(units):
-            record.potentials[t - 1, b, j] = state.v[j]
+            record.potentials[row, b, j] = state.v[j]
+
+
+@inlined
+def _begin(groups, kept, net, state):
+    """A sample before step 1."""
+    for j in range(len(state.v)):
+        state.v[j] = 0
+        state.wait[j] = 0
+        state.q[j] = 0
+    for s in range(len(state.counts)):
+        state.counts[s] = 0
+    begin(groups, kept, net, state)
 
 
 @kernel
-def relax_graph(net, groups, sends, given, record, state, kept, steps, first_sample, last_sample):
-    """Run samples first_sample ... last_sample - 1 of a graph.
+def relax_graph(
+    net, groups, sends, given, record, state, kept, start, steps, first_sample, last_sample
+):
+    """Run samples first_sample ... last_sample - 1 of a graph, steps start + 1 ... start + steps.
 
     net: Wiring; groups: tuple of the rules of each kind that is there; sends: (p,) bool, whether a
     population fires; given: Given; record: Record, written; state: State and kept: tuple of what
-    each group keeps, the thread's own.
+    each group keeps, the thread's own; where start is not 0, as the one sample left them there.
+    Rows of `given` and `record` are those of these steps.
     """
     for b in range(first_sample, last_sample):
-        for j in range(len(state.v)):
-            state.wait[j] = 0
-            state.q[j] = 0
-        for s in range(len(state.counts)):
-            state.counts[s] = 0
-        begin(groups, kept, net, state)
-        for t in range(1, steps + 1):
-            receive(net, given, state, record, b, t)
+        if start == 0:
+            _begin(groups, kept, net, state)
+        for row in range(steps):
+            t = start + row + 1
+            receive(net, given, state, record, b, t, row)
             advance(groups, kept, net, state)
             for p in range(len(net.sizes)):
                 if sends[p]:
                     _send(net, state, t, p)
-            send_given(net, given, state, record, b, t)
-            _record_step(net, sends, state, record, b, t)
-        row = record.ends[b]
-        copy(row, state.v, 0, len(state.v))
+            send_given(net, given, state, b, t, row)
+            _record_step(net, sends, state, record, b, t, row)
+        ends = record.ends[b]
+        copy(ends, state.v, 0, len(state.v))

@@ -84,6 +84,15 @@ class AdaptiveRules(NamedTuple):
     jump: np.ndarray
 
 
+class TwoCompartmentRules(NamedTuple):
+    """Of TwoCompartmentLIF; dendrite_keep: what decays leave of w; coupling: what v takes of it."""
+
+    common: Common
+    firing: Firing
+    dendrite_keep: np.ndarray
+    coupling: np.ndarray
+
+
 class Kept(NamedTuple):
     """What a kind keeps beside v, numbers over the group's units: u, a, or nothing."""
 
@@ -231,6 +240,26 @@ def advance_cuba(rules, unit, net, state):
         first, n = net.first[p], net.sizes[p]
         _current(rules, unit.own, state.incoming, first, n)
         _integrate_firing(rules, g, unit.own, 0, state, first, n)
+        _fire(rules, g, state, first, n)
+
+
+@inlined
+def advance_two_compartment(rules, unit, net, state):
+    """A step of TwoCompartmentLIF; w stands in the second room of v."""
+    base = rules.common.base
+    for g in range(len(rules.common.populations)):
+        p = rules.common.populations[g]
+        first, second, n = net.first[p], net.rooms[1, p], net.sizes[p]
+        _wrap(state.incoming, first, n)
+        for i in span(0, n):
+            own, w = np.uint64(first - base) + np.uint64(i), np.uint64(second) + np.uint64(i)
+            state.v[w] = clipped(
+                decayed(state.v[w], rules.dendrite_keep[own]) + wrapped(state.incoming[w])
+            )
+            state.incoming[np.uint64(first) + np.uint64(i)] += decayed(
+                state.v[w], rules.coupling[own]
+            )
+        _integrate_firing(rules, g, state.incoming, base, state, first, n)
         _fire(rules, g, state, first, n)
 
 
