@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from eqchip.api import run as run
     from eqchip.backends.crosscheck_run import crosscheck as crosscheck
     from eqchip.backends.export import export as export
-    from eqchip.backends.nir.read import Imported as Imported
     from eqchip.backends.nir.read import read_nir as read_nir
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.datasets import Dataset as Dataset
@@ -42,6 +41,9 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.connections import SumPool2d as SumPool2d
     from eqchip.emulator.description.fixedpoint import FixedPoint as FixedPoint
     from eqchip.emulator.description.graph.events import Events as Events
+    from eqchip.emulator.description.graph.file import Imported as Imported
+    from eqchip.emulator.description.graph.file import load_graph as load_graph
+    from eqchip.emulator.description.graph.file import save_graph as save_graph
     from eqchip.emulator.description.graph.graph import Graph as Graph
     from eqchip.emulator.description.graph.graph import Population as Population
     from eqchip.emulator.description.graph.graph import Projection as Projection
@@ -72,6 +74,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.evaluate import evaluate as evaluate
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
     from eqchip.gradient_study import gradients as gradients
+    from eqchip.graph_import import import_graph as import_graph
     from eqchip.graph_price import price as price
     from eqchip.hw_reports.draw import draw as draw
     from eqchip.hw_reports.make import report as report
@@ -94,7 +97,7 @@ _PUBLIC = {
     "eqchip.api": ("run",),
     "eqchip.backends.crosscheck_run": ("crosscheck",),
     "eqchip.backends.export": ("export",),
-    "eqchip.backends.nir.read": ("Imported", "read_nir"),
+    "eqchip.backends.nir.read": ("read_nir",),
     "eqchip.emulator.activity": ("Activity",),
     "eqchip.emulator.data.datasets": ("Dataset", "load"),
     "eqchip.emulator.description.asynchronous": (
@@ -106,6 +109,7 @@ _PUBLIC = {
     ),
     "eqchip.emulator.description.fixedpoint": ("FixedPoint",),
     "eqchip.emulator.description.graph.events": ("Events",),
+    "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
     "eqchip.emulator.description.graph.graph": ("Graph", "Population", "Projection"),
     "eqchip.emulator.description.graph.loihi": ("loihi_projection", "loihi_unit"),
     "eqchip.emulator.description.graph.parameters": ("decay",),
@@ -124,6 +128,7 @@ _PUBLIC = {
     "eqchip.emulator.training.evaluate": ("evaluate",),
     "eqchip.emulator.training.runs": ("RunDirectory",),
     "eqchip.gradient_study": ("gradients",),
+    "eqchip.graph_import": ("import_graph",),
     "eqchip.graph_price": ("price",),
     "eqchip.hw_reports.draw": ("draw",),
     "eqchip.hw_reports.make": ("report",),

@@ -24,6 +24,7 @@ COMMANDS = {
     "watch": "Watch a sample on a chip without a global clock: ticks, messages, potentials.",
     "chips": "The chips that are known, and every figure about one with its source.",
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",
+    "import": "Read a spiking network of another tool: NIR, weights, a list of edges.",
     "price": "What a spiking network of another tool costs on a chip, without running it.",
     "report": "What training costs on a chip: energy, time and memory, modelled.",
     "anchors": "How far is the model from what was measured? Measured runs, priced as ours are.",

@@ -6,7 +6,7 @@ Units become populations; what stands between two of them, linear maps in a row,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -24,32 +24,12 @@ from eqchip.backends.nir.wires import (
     eqchip_order,
     eqchip_shape,
 )
+from eqchip.emulator.description.graph.file import Imported
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
 from eqchip.emulator.description.graph.units import IF, LI, Input, Reset
 from eqchip.emulator.errors import InputError
 
 ALWAYS = "always"  # the unit that fires at every step, where a bias must be a spike
-
-
-@dataclass(frozen=True, eq=False)
-class Imported:
-    """A graph that was read.
-
-    Attributes
-    ----------
-    graph : Graph
-        Populations have the names of their nodes, of graphs within graphs joined by dots. Maps are
-        (height, width, channels); NIR's are (channels, height, width).
-    gains, offsets : dict of ndarray
-        Per population that is a node: the voltage of NIR is ``gain v + offset``.
-    notes : tuple of str
-        What was mended or is not quite what the file says.
-    """
-
-    graph: Graph
-    gains: dict[str, np.ndarray]
-    offsets: dict[str, np.ndarray]
-    notes: tuple[str, ...]
 
 
 def read_nir(path: str | Path, *, dt: float | None = None, reset: Reset = "zero") -> Imported:

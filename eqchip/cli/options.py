@@ -71,6 +71,22 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
             "cores in the order of the layers.",
         },
     ),
+    "dt": (
+        ("--dt",),
+        {
+            "type": float,
+            "help": "Seconds of a step, where nodes of a NIR file ask for it.",
+        },
+    ),
+    "reset": (
+        ("--reset",),
+        {
+            "type": click.Choice(("zero", "subtract")),
+            "default": "zero",
+            "show_default": True,
+            "help": "What a spike does; NIR says zero, some tools that write it subtract.",
+        },
+    ),
     "seed": (
         ("--seed",),
         {

@@ -19,12 +19,7 @@ from eqchip.cli.output import Output, output_options
     help="Spikes that were recorded: a .npz file, for each population (steps, batch, units).",
 )  # fmt: skip
 @click.option("--steps", type=int, help="Steps of a sample. Default: those of the spikes, or 100.")
-@click.option("--dt", type=float, help="Seconds of a step, where nodes have time constants.")
-@click.option(
-    "--reset", type=click.Choice(("zero", "subtract")), default="zero", show_default=True,
-    help="What a spike does; NIR says zero, some tools that write it subtract.",
-)  # fmt: skip
-@shared("placement")
+@shared("dt", "reset", "placement")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     """Price the spiking network in GRAPH, a NIR file, on a chip, without running it.

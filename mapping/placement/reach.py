@@ -33,6 +33,14 @@ def synapses_of(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
     return pre, np.repeat(post, channels)
 
 
+def synapse_count(projection: Projection) -> int:
+    """How many synapses a projection has; those of kernels one by one."""
+    connection = projection.connection
+    if connection.all_to_all:
+        return math.prod(connection.weight_shape)
+    return len(synapses_of(projection)[0])
+
+
 def reach(projection: Projection, parts: Sequence[Part]) -> np.ndarray:
     """Synapses from every unit onto every part of the other population.
 

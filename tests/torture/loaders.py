@@ -28,8 +28,11 @@ from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config
+from eqchip.emulator.description.connections import Conv2d, OneToOne, Sparse, SumPool2d
+from eqchip.emulator.description.graph.file import Imported, load_imported, save_graph
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
-from eqchip.emulator.description.graph.units import LIF, Input
+from eqchip.emulator.description.graph.units import LI, LIF, Input
+from eqchip.emulator.description.graph.weights import read_weights, unit_of
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
@@ -362,6 +365,68 @@ def spikes(folder: Path) -> Loader:
     )
 
 
+def graph_file(folder: Path) -> Loader:
+    rng, whole = np.random.default_rng(0), np.arange(8) % 3
+    edges = Sparse.from_edges(8, 3, range(8), whole)
+    one = Graph(
+        [
+            Population("in", Input(), (4, 4, 1)),
+            Population("map", LIF(threshold=rng.random((4, 4, 2)), floor=-1.0), (4, 4, 2)),
+            Population("sum", LIF(), (2, 2, 2)),
+            Population("out", LI(), 3),
+        ],
+        [
+            Projection("in", "map", rng.random((3, 3, 1, 2)), Conv2d((4, 4, 1), 2, 3, padding=1)),
+            Projection("map", "sum", [1.0], SumPool2d((4, 4, 2), 2), delay=2),
+            Projection("sum", "sum", rng.random(8), OneToOne(8)),
+            Projection("sum", "out", rng.random(8), edges, delay=whole),
+        ],
+    )
+    two = Graph(
+        [Population("in", Input(signed=True), 3), Population("out", LIF(), 2)],
+        [Projection("in", "out", rng.random((3, 2)))],
+    )
+    path, honest = folder / "written.npz", []
+    for graph in (one, Imported(two, {"out": np.ones(2)}, {"out": np.zeros(())}, ("a note",))):
+        save_graph(path, graph)
+        honest.append(path.read_bytes())
+    return Loader("graph file", "graph.npz", "npz", tuple(honest), load_imported)
+
+
+def graph_text(folder: Path) -> Loader:
+    with np.load(io.BytesIO(graph_file(folder).honest[0])) as file:
+        arrays = dict(file)
+    honest = arrays.pop("graph").tobytes()
+
+    def read(path: Path) -> None:
+        whole = folder / "whole.npz"
+        np.savez(whole, **arrays, graph=np.frombuffer(path.read_bytes(), np.uint8))
+        load_imported(whole)
+
+    return Loader("graph text", "text.json", "json", (honest,), read)
+
+
+def weights(folder: Path) -> Loader:
+    honest = []
+    rows = {"data": np.ones(3), "indices": np.arange(3, dtype=np.int32), "shape": np.array([2, 3])}
+    rows |= {"indptr": np.array([0, 1, 3], np.int32), "format": np.array(b"csr")}
+    for arrays in ({"in->out": np.ones((3, 2))}, rows):
+        whole = io.BytesIO()
+        np.savez(whole, **arrays)
+        honest.append(whole.getvalue())
+    return Loader(
+        "weights", "weights.npz", "npz", tuple(honest), lambda path: read_weights(path, LIF())
+    )
+
+
+def edges(folder: Path) -> Loader:
+    texts = (
+        b"pre,post,weight\n0,1,0.5\n1,2,-0.25\n2,0,1e-3\n",
+        b"pre,post,weight,delay\nin:0,out:1,0.5,0\nin:3,out:0,1,7\nout:0,out:1,-2,1\n",
+    )
+    return Loader("edges", "edges.csv", "words", texts, lambda path: read_weights(path, LIF()))
+
+
 def anchor(folder: Path) -> Loader:
     anchors = HERE.parents[1] / "mapping" / "anchors"
     texts = tuple(path.read_bytes() for path in sorted(anchors.glob("*.toml")))
@@ -391,6 +456,7 @@ WORDS = (
     *("784-500-10", "28x28-32c5p2-64c5p2-10", "64-20-10", "8x8-4c3s2z1m2-10", "0.2,0.1", "auto"),
     *("0.83/t^0.58", "osa:0.0346", "weight_bits=8,4", "weight_range=0.25,0.3:0.6", "lava,brian2"),
     *("lr_scale=0.5,1", "seed=0,1", "copies=errors,decay", "0,8,3,0"),
+    *("LIF:decay=0.1,threshold=2", "CubaLIF:refractory=2,reset=subtract"),
 )
 
 
@@ -413,6 +479,8 @@ def words(folder: Path) -> Loader:
             if isinstance(kind, Rates):
                 with contextlib.suppress(InputError):
                     make_config(descent={"lr": found})
+        with contextlib.suppress(InputError):
+            unit_of(text)
         name, values = parse_axis(text)
         make_sweep({}, {name: values})
 
@@ -437,6 +505,10 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "nir": nir,
     "graph": graph,
     "spikes": spikes,
+    "graph file": graph_file,
+    "graph text": graph_text,
+    "weights": weights,
+    "edges": edges,
     "anchor": anchor,
     "nir text": nir_text,
     "words": words,
