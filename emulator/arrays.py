@@ -27,6 +27,7 @@ MOST_OF_FOREIGN, SPARE_OF_FOREIGN = 64, 2**30  # the same of files of other tool
 MOST_NAMES_BYTES = 2**20  # of the directory at the end of a file
 MOST_TEXT = 2**16  # characters
 _PIECE = 2**20
+_KINDS = "biufcSU"  # of values: numbers and texts; neither objects nor records
 
 
 @dataclass(frozen=True)
@@ -212,7 +213,8 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Header:
                 raise ValueError(f"of version {version} of numpy's format")
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
             header = Header(dtype, shape, fortran, file.tell())
-        if dtype.hasobject or min(shape, default=1) < 0:
+        # A text may say that it has -1 characters, and a record may have one among its fields.
+        if dtype.kind not in _KINDS or dtype.itemsize < 0 or min(shape, default=1) < 0:
             raise ValueError(f"{dtype} of shape {shape}")
     except Exception as error:  # of a dozen kinds
         reason = " ".join(str(error).split())[:100] or type(error).__name__

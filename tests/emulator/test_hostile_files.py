@@ -200,6 +200,13 @@ def test_a_shape_that_no_array_has_is_refused(shape, network):
     refusal(lambda: load_network(network))
 
 
+@pytest.mark.parametrize("kind", ["'<U-1'", "'|S-8'", "[('a', '<f8')]", "[('a', '<U-1')]", "'|V4'"])
+def test_a_type_that_is_neither_a_number_nor_a_text_is_refused(kind, network):
+    header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': (1,), }}\n".encode()
+    pack(network, format=b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    assert "'format' in it is no array" in refusal(lambda: load_network(network))
+
+
 def test_a_directory_of_endless_names_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "network.npz"
     with zipfile.ZipFile(path, "w") as archive:
