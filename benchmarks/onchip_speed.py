@@ -20,9 +20,9 @@ from statistics import median
 
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.trainers import make_trainer
 
 RESULT = Path(__file__).resolve().parent / "results" / "onchip-speed.json"
 

@@ -15,9 +15,11 @@ from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.spiking.rules import SPIKING_RULES
+from eqchip.emulator.description.spiking.rules import setting_names as rule_settings
 from eqchip.emulator.description.upkeep import UPKEEPS, Shrink
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.training.presets import KINDS, preset
+from eqchip.emulator.training.presets import KINDS, preset, spiking_preset, spiking_settings
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.learning import check_learns, learning_chip
 from eqchip.mapping.placement.partition import check_fits
@@ -34,7 +36,20 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "config": tuple(
         name
         for name in setting_names(Config)
-        if name not in ("dataset", "layers", "timing", "coding", "on_chip", "learning", "descent")
+        if name
+        not in (
+            "dataset",
+            "layers",
+            "timing",
+            "coding",
+            "on_chip",
+            "spiking",
+            "learning",
+            "descent",
+        )
+    ),
+    "spiking": tuple(
+        dict.fromkeys(name for rule in SPIKING_RULES.values() for name in rule_settings(rule))
     ),
 }
 
@@ -54,7 +69,17 @@ def configuration(
     InputError
     """
     dataset = DATASET if dataset is None else dataset
+    if settings.get("rule") in SPIKING_RULES:
+        return spiking_configuration(
+            dataset, network=network, timing=timing, on_chip=on_chip, settings=settings
+        )
     by_home = _sorted(settings)
+    for name in by_home["spiking"]:
+        able = [rule.name for rule in SPIKING_RULES.values() if name in rule_settings(rule)]
+        raise InputError(
+            f"--{name.replace('_', '-')} is given without its rule; expected --rule "
+            f"{' or '.join(able)}, or no such flag"
+        )
     plain: dict[str, Any] = {**by_home["config"], "timing": timing_of(None, timing)}
     layers: tuple[notation.Entry, ...] | str | None
     if isinstance(network, str) and network not in KINDS:
@@ -75,6 +100,67 @@ def configuration(
     config = preset(dataset, layers, learning=learning, descent=descent, **plain)
     if chip is not None:
         _check_fits(config, chip)
+    return config
+
+
+def spiking_configuration(
+    dataset: str,
+    *,
+    network: str | Sequence[notation.Entry] | None,
+    timing: Timing,
+    on_chip: str | Path | None,
+    settings: Mapping[str, Any],
+) -> Config:
+    """All settings of a run by a rule of integrate-and-fire units, from those that are given.
+
+    Raises
+    ------
+    InputError
+    """
+    rule = SPIKING_RULES[settings["rule"]]
+    own = rule_settings(rule)
+    homes: dict[str, tuple[str, ...]] = {
+        "spiking": own,
+        "descent": SETTINGS["descent"],
+        "on_chip": SETTINGS["on_chip"],
+        "config": ("seed", "validation"),
+    }
+    found: dict[str, dict[str, Any]] = {home: {} for home in homes}
+    for name, value in settings.items():
+        home = next((home for home, names in homes.items() if name in names), None)
+        if home is not None:
+            found[home][name] = value
+        elif name != "rule":
+            raise InputError(
+                f"--{name.replace('_', '-')} is given with rule {rule.name!r}, which does not know "
+                f"it; expected no such flag, or one of its own: {', '.join(own) or 'none'}"
+            )
+    if timing not in (None, "sync"):
+        raise InputError(f"rule {rule.name!r}: timing is given; expected one clock for all")
+    if on_chip is None:
+        raise InputError(f"rule {rule.name!r} learns on a chip only; expected --on-chip CHIP")
+    chip = load_chip(on_chip)
+    check_learns(chip)
+    assert chip.arithmetic is not None
+    if network == "conv":
+        raise InputError(f"rule {rule.name!r}: network is 'conv'; expected dense layers")
+    layers: tuple[notation.Entry, ...] | None = None
+    if network is not None and network != "dense":
+        layers = notation.parse(network) if isinstance(network, str) else tuple(network)
+    chosen = {**spiking_settings(rule.name, dataset), **found["spiking"]}
+    given = {"fixed": replace(chip.arithmetic, outliers=0.0), **found["on_chip"]}
+    if "weight_bits" in given:
+        given["fixed"] = replace(given["fixed"], weight_bits=given.pop("weight_bits"))
+    descent = found["descent"]
+    if "lr" in descent:
+        rates = descent["lr"] if isinstance(descent["lr"], Sequence) else (descent["lr"],)
+        usual = spiking_preset(dataset, layers, rule(**chosen))
+        connections = len(usual.layers) - 1
+        descent["lr"] = tuple(rates) * (connections if len(rates) == 1 else 1)
+    config = spiking_preset(
+        dataset, layers, rule(**chosen), descent=descent, on_chip=given, **found["config"]
+    )
+    _check_fits(config, chip)
     return config
 
 

@@ -15,8 +15,8 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.fit import CHECKPOINT_MINUTES, Outcome, fit
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import RunDirectory, command_line, free_path
+from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.studies.learning_curves import learning_curves
 from eqchip.settings import configuration
 
@@ -56,7 +56,7 @@ class Trained:
             "test_macs_per_sample": test.macs_per_sample,
             "test_spikes_per_sample": test.spikes_per_sample,
             "seconds": self.outcome.seconds,
-            **({"drift": last["drift"]} if self.run.config.on_chip is not None else {}),
+            **({"drift": last["drift"]} if "drift" in last else {}),
         }
 
 
@@ -74,7 +74,7 @@ def train(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Trained:
-    """Train a network by Equilibrium Propagation, or resume an interrupted run.
+    """Train a network by Equilibrium Propagation or a rule of spikes, or resume a run.
 
     What is not given is taken from settings that were chosen for the data set on validation data.
     The test set is read once, when all epochs are done.
@@ -106,7 +106,10 @@ def train(
         :class:`~eqchip.emulator.description.config.Descent`,
         :class:`~eqchip.emulator.description.config.Config` and, with `on_chip`,
         :class:`~eqchip.emulator.description.onchip.OnChip`; ``weight_bits`` of the chip's
-        integers. One ``lr`` or feedback shift counts for all connections; None: not given.
+        integers. With `on_chip` and a ``rule`` of
+        :data:`~eqchip.emulator.description.spiking.rules.SPIKING_RULES`, its own settings in place
+        of those of Learning and Coding.
+        One ``lr`` or feedback shift counts for all connections; None: not given.
 
     Raises
     ------
@@ -166,6 +169,8 @@ def _refuse(given: Mapping[str, Any]) -> None:
 
 def _title(config: Config) -> str:
     """Of the learning curves."""
+    if config.spiking is not None:
+        return f"{config.written} on {config.dataset}, rule {config.spiking.name}"
     coding = config.coding
     name = coding.quantizer + (" with prediction" if coding.prediction else "")
     title = f"{config.written} on {config.dataset}, "

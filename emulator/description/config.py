@@ -7,9 +7,18 @@ import json
 import math
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Asynchronous
@@ -24,6 +33,8 @@ from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
+from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.description.spiking.rules import spiking_rule
 from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
 
@@ -37,7 +48,14 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "change_bits"): 0,
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
+    ("spiking",): None,
 }
+# Of a network of other units, which are no settings of a spiking rule.
+OF_EP = ("coding", "learning", "timing", "input", "initial_gain", "feedback_shifts")
+
+SpikingSetting = Annotated[
+    SpikingRule, PlainValidator(spiking_rule), PlainSerializer(lambda rule: rule.settings())
+]
 
 Schedule = Literal["cosine", "constant"]
 
@@ -96,6 +114,9 @@ class Config(_Settings):
 
     feedback_shifts: what a connection sends back arrives times 2 to minus this, one per connection;
     empty for 0 everywhere. See :class:`~eqchip.emulator.description.network.Network`.
+
+    spiking: the rule that trains integrate-and-fire units on the chip, in place of Equilibrium
+    Propagation, whose ``learning`` and ``coding`` then stay as they are by default.
     """
 
     dataset: str = "digits"
@@ -109,6 +130,7 @@ class Config(_Settings):
     coding: Coding = Coding()
     timing: Asynchronous | None = None
     on_chip: OnChip | None = None
+    spiking: SpikingSetting | None = None
     learning: Learning = Learning()
     descent: Descent = Descent()
 
@@ -159,9 +181,16 @@ class Config(_Settings):
 
     @model_validator(mode="after")
     def _check_on_chip(self) -> Config:
-        if self.on_chip is not None:
+        if self.spiking is not None:
+            check_spiking(self)
+        elif self.on_chip is not None:
             check_on_chip(self)
         return self
+
+    @property
+    def learner(self) -> Learning | OnChip | SpikingRule:
+        """The description of what trains: its type finds the row of a table."""
+        return self.spiking or self.on_chip or self.learning
 
     def network(self) -> Network:
         """The network before training."""
@@ -246,6 +275,56 @@ def check_on_chip(config: Config) -> None:
     config.on_chip.exponents(len(config.layers) - 1)
 
 
+def check_spiking(config: Config) -> None:
+    """Refuse what a rule of integrate-and-fire units does not know.
+
+    Raises
+    ------
+    InputError
+    """
+    rule, descent, onchip = config.spiking, config.descent, config.on_chip
+    assert rule is not None
+    if onchip is None:
+        raise InputError(f"rule {rule.name!r} learns on a chip only; expected on_chip: --on-chip")
+    for name in OF_EP:
+        usual = Config.model_fields[name].default
+        if getattr(config, name) != usual:
+            raise InputError(
+                f"{name} is set with rule {rule.name!r}, whose units it does not concern; expected "
+                f"no {name}"
+            )
+    known = {"fixed", "weight_range", "accumulator_bits", "every"}
+    for field in fields(OnChip):
+        if field.name not in known and getattr(onchip, field.name) != field.default:
+            flag = field.name.replace("_", "-")
+            raise InputError(
+                f"on_chip: {field.name} is {getattr(onchip, field.name)!r} with rule "
+                f"{rule.name!r}, which does not know it; expected no --{flag}"
+            )
+    for entry in config.layers[1:]:
+        if not isinstance(entry, int):
+            raise InputError(
+                f"rule {rule.name!r}: layer {entry!r} shares its kernel over places; expected "
+                "dense layers"
+            )
+    for what, value, wanted in (
+        ("optimizer", descent.optimizer, "sgd"),
+        ("momentum", descent.momentum, 0.0),
+        ("weight_decay", descent.weight_decay, 0.0),
+        ("minibatch", descent.minibatch, 1),
+        ("input_dropout", descent.input_dropout, 0.0),
+    ):
+        if value != wanted:
+            raise InputError(f"rule {rule.name!r}: {what} is {value!r}; expected {wanted!r}")
+    for k, exponent in enumerate(onchip.exponents(len(config.layers) - 1), start=1):
+        if exponent < 0:
+            raise InputError(
+                f"rule {rule.name!r}: weight_range of connection {k} needs the exponent "
+                f"{exponent}, finer than the last bit of a potential; expected a larger one"
+            )
+    rule.check_network(config.sizes)
+
+
 def setting_names(description: Any) -> tuple[str, ...]:
     """The settings of a description, in its order.
 
@@ -277,7 +356,10 @@ def to_toml(config: Config, provenance: dict[str, Any]) -> str:
     """The text of ``config.toml``."""
     import tomli_w
 
-    settings = _replace(config.model_dump(mode="json"), None, ABSENT)
+    settings = config.model_dump(mode="json")
+    for name in ("spiking",) if config.spiking is None else OF_EP:
+        del settings[name]
+    settings = _replace(settings, None, ABSENT)
     return tomli_w.dumps({"format": FORMAT, **settings, "provenance": provenance})
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -13,14 +14,19 @@ from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.weight_losses import Lost, losses
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Classifier, Tally
+from eqchip.emulator.training.learners import row_of
 from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.spiking_training import SpikingNetwork, rule_and_chip
 
 Split = Literal["test", "validation"]
 
@@ -41,6 +47,8 @@ class Evaluation:
         Samples, errors, and all that was counted.
     lost : tuple of Lost
         What rounding to these integers lost of the weights, by connection; empty in floats.
+    steps : int
+        Time steps of a sample.
     """
 
     run: Path
@@ -49,6 +57,7 @@ class Evaluation:
     fixed: FixedPoint | None
     tally: Tally
     lost: tuple[Lost, ...] = ()
+    steps: int = 0
 
     @property
     def error(self) -> float:
@@ -62,6 +71,7 @@ class Evaluation:
             "run": str(self.run),
             "split": self.split,
             "timing": asdict(config.timing) if config.timing else None,
+            **({} if config.spiking is None else {"rule": config.spiking.name}),
             "quantizer": config.coding.quantizer,
             "precision": "chip" if self.fixed else config.precision,
             "arithmetic": asdict(self.fixed) if self.fixed else None,
@@ -69,7 +79,7 @@ class Evaluation:
             "weights_lost": [one._asdict() for one in self.lost],
             "samples": tally.samples,
             "error": tally.error,
-            "free_steps": config.learning.free_steps,
+            "free_steps": self.steps,
             "spikes_per_sample": tally.spikes_per_sample,
             "synaptic_events_per_sample": tally.events_per_sample,
             "macs_per_sample": tally.macs_per_sample,
@@ -131,25 +141,87 @@ def evaluate(
         setting is wrong or without effect.
     """
     run = RunDirectory.of(run)
-    config, learned = run.config, run.config.on_chip
+    asked = _Asked(
+        free_steps, real_valued, precision,
+        {"weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
+         "outliers": outliers},
+        strict, timing, threads,
+    )  # fmt: skip
+
+    def samples() -> tuple[np.ndarray, np.ndarray]:
+        return _samples(run, split, data, progress is not None)
+
+    found = row_of(EVALUATIONS, run.config)(run, asked, samples, progress)
+    return Evaluation(run.path, split, *found)
+
+
+class _Asked(NamedTuple):
+    """How a run is to be evaluated: arguments of `evaluate`."""
+
+    free_steps: int | None
+    real_valued: bool
+    precision: Precision | None
+    widths: dict[str, Any]
+    strict: bool
+    timing: Timing
+    threads: int | None
+
+
+# As in `Evaluation`: config, fixed, tally, lost, steps.
+_Found = tuple[Config, FixedPoint | None, Tally, tuple[Lost, ...], int]
+_Samples = Callable[[], tuple[np.ndarray, np.ndarray]]
+
+
+def _of_ep(
+    run: RunDirectory, asked: _Asked, samples: _Samples, progress: Progress | None
+) -> _Found:
+    """Of a run of Equilibrium Propagation."""
+    config, learned, precision = run.config, run.config.on_chip, asked.precision
     if precision is None and learned is not None:
         precision = "chip"  # as in training
-    widths = {
-        "weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
-        "outliers": outliers,
-    }  # fmt: skip
-    fixed = _arithmetic(config, precision, widths, strict)
-    config = _asked(config, free_steps, real_valued, None if fixed else precision, timing)
+    fixed = _arithmetic(config, precision, asked.widths, asked.strict)
+    config = _asked(
+        config, asked.free_steps, asked.real_valued, None if fixed else precision, asked.timing
+    )
     network = run.network()
-    x, labels = _samples(run, split, data, progress is not None)
+    x, labels = samples()
     lowered: Lowered | None = None
     kept: tuple[Lost, ...] = ()
     if fixed is not None:
         lowered = lower_fixed(network, fixed, mirror=None if learned is None else run.mirror())
         kept = losses(network, fixed, lowered.exponents.tolist())
-    classifier = Classifier(config, network, threads, lowered, fixed, strict)
-    tally = classifier.classify(x, labels, progress)
-    return Evaluation(run.path, split, config, fixed, tally, kept)
+    classifier = Classifier(config, network, asked.threads, lowered, fixed, asked.strict)
+    steps = config.learning.free_steps
+    return config, fixed, classifier.classify(x, labels, progress), kept, steps
+
+
+def _of_spikes(
+    run: RunDirectory, asked: _Asked, samples: _Samples, progress: Progress | None
+) -> _Found:
+    """Of a run by a rule of integrate-and-fire units: as it learned, and no other way."""
+    rule, onchip = rule_and_chip(run.config)
+    given = {
+        "free_steps": asked.free_steps, "real_valued": asked.real_valued or None, **asked.widths,
+        "precision": None if asked.precision == "chip" else asked.precision,
+        "strict": asked.strict or None, "timing": None if asked.timing == "sync" else asked.timing,
+    }  # fmt: skip
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"--{name.replace('_', '-')} is given, but the run was trained by rule "
+                f"{rule.name!r}, which runs as it learned; expected no such flag"
+            )
+    chip = SpikingNetwork(run.config, run.weights())
+    tally = chip.classify(*samples(), progress)
+    return run.config, onchip.fixed, tally, (), chip.steps(tally)
+
+
+# By the type of what trained the run, `Config.learner`, or what that derives from.
+EVALUATIONS: dict[type, Callable[..., _Found]] = {
+    Learning: _of_ep,
+    OnChip: _of_ep,
+    SpikingRule: _of_spikes,
+}
 
 
 def _arithmetic(

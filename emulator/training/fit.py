@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import Dataset
-from eqchip.emulator.engine.lowering import mirrored_weights
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.classifier import Tally
-from eqchip.emulator.training.onchip_training import OnChipTrainer, make_trainer
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.emulator.training.trainers import make_trainer
 
 CHECKPOINT_MINUTES = 5.0
 
@@ -162,7 +159,7 @@ def _close_epoch(
     # In this order a kill between any two of them loses nothing: the line of an epoch
     # that no checkpoint holds is dropped when the run is resumed.
     run.append_metrics(row)
-    run.save_network(trainer.network, mirror_of(trainer))
+    run.save_network(trainer.network, trainer.mirror())
     run.save_activity(tally.activity)
     run.save_checkpoint(trainer.state(), clock.seconds)
     return row
@@ -197,13 +194,6 @@ def end_epoch(
         "seconds": seconds,
         **measures,
     }
-
-
-def mirror_of(trainer: Trainer) -> tuple[np.ndarray, ...]:
-    """The weights that feedback spikes read, where they are copies of their own."""
-    if not isinstance(trainer, OnChipTrainer):
-        return ()
-    return mirrored_weights(trainer.lowered, trainer.start, trainer.onchip.fixed)
 
 
 def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progress) -> Outcome:

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.data.datasets import Dataset
-from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weights
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
@@ -25,7 +23,7 @@ from eqchip.emulator.description.upkeep import (
     Shrink,
     Tending,
 )
-from eqchip.emulator.engine.lowering import lower_fixed
+from eqchip.emulator.engine.lowering import lower_fixed, mirrored_weights
 from eqchip.emulator.engine.synchronous import activity_of, numbers_of, targets_of
 from eqchip.emulator.engine.units import lower_unit, rules_of
 from eqchip.emulator.interrupts import uninterrupted
@@ -50,11 +48,6 @@ from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.trainer import Trainer
 
 WRITES = ("attempted", "applied", "saturated")
-
-
-def make_trainer(config: Config, dataset: Dataset, threads: int | None = None) -> Trainer:
-    """The trainer that a configuration asks for."""
-    return (Trainer if config.on_chip is None else OnChipTrainer)(config, dataset, threads)
 
 
 class Copy(NamedTuple):
@@ -161,6 +154,10 @@ class OnChipTrainer(Trainer):
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
         )
+
+    def mirror(self) -> tuple[np.ndarray, ...]:
+        """The weights that feedback spikes read: copies of their own."""
+        return mirrored_weights(self.lowered, self.start, self.onchip.fixed)
 
     @property
     def network(self) -> Network:

@@ -9,6 +9,7 @@ from typing import Any
 from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry
+from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.errors import InputError
 
 if sys.version_info >= (3, 11):
@@ -106,6 +107,70 @@ def preset(
         },
         **{**plain, **settings},
     )
+
+
+def spiking_preset(
+    dataset: str,
+    layers: tuple[Entry, ...] | None,
+    rule: SpikingRule,
+    *,
+    descent: dict[str, Any] | None = None,
+    on_chip: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Config:
+    """The configuration of a data set that a rule of integrate-and-fire units learns.
+
+    Parameters
+    ----------
+    dataset : {"digits", "mnist", "fashion-mnist"}
+    layers : tuple of int or str, optional
+        Default: those of the data set.
+    rule : SpikingRule
+    descent, on_chip, **settings : as for `preset`
+
+    Raises
+    ------
+    InputError
+        For a data set that the rule has no settings for, or a wrong setting.
+
+    Examples
+    --------
+    >>> from eqchip.emulator.description.spiking.rules import Graded
+    >>> spiking_preset("digits", None, Graded()).written
+    '64-100-10'
+    """
+    usual = preset(dataset)
+    text = files(__package__).joinpath("spiking_presets.toml").read_text()
+    known = tomllib.loads(text).get(rule.name, {})
+    if dataset not in known:
+        able = ", ".join(known) or "none"
+        raise InputError(
+            f"rule {rule.name!r} has no settings for data set {dataset!r}; expected one of {able}"
+        )
+    base = known[dataset]
+    entries = tuple(base.get("layers", usual.layers)) if layers is None else layers
+    connections = len(entries) - 1
+    return make_config(
+        dataset=dataset,
+        layers=entries,
+        spiking=rule,
+        descent={
+            "lr": _from_both_ends(base["rates"], connections),
+            "epochs": base["epochs"],
+            "warm_up": 0.0,
+            "minibatch": 1,
+            **(descent or {}),
+        },
+        on_chip={"weight_range": _from_both_ends(base["ranges"], connections), **(on_chip or {})},
+        **{"validation": usual.validation, **settings},
+    )
+
+
+def spiking_settings(name: str, dataset: str) -> dict[str, Any]:
+    """The settings of a rule itself that were chosen for a data set."""
+    text = files(__package__).joinpath("spiking_presets.toml").read_text()
+    found: dict[str, Any] = tomllib.loads(text).get(name, {}).get(dataset, {}).get("rule", {})
+    return found
 
 
 def _rates(base: dict[str, Any], connections: int) -> list[float]:

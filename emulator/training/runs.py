@@ -240,7 +240,23 @@ class RunDirectory:
         save_network(self.path / "network.npz", network, mirror)
 
     def network(self) -> Network:
-        """The trained network, of the shape that the configuration names.
+        """The trained network of Equilibrium Propagation; see :meth:`weights`.
+
+        Raises
+        ------
+        InputError
+            As :meth:`weights`, or if a rule of integrate-and-fire units trained it: its units are
+            others.
+        """
+        if self.config.spiking is not None:
+            raise InputError(
+                f"{self.path}: trained by rule {self.config.spiking.name!r}, whose units integrate "
+                "and fire; expected a run of Equilibrium Propagation"
+            )
+        return self.weights()
+
+    def weights(self) -> Network:
+        """The trained weights and biases, of the shape that the configuration names.
 
         Raises
         ------

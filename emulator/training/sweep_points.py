@@ -31,8 +31,7 @@ from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.source import Code, this_code
 from eqchip.emulator.training.classifier import Tally
-from eqchip.emulator.training.fit import end_epoch, mirror_of
-from eqchip.emulator.training.onchip_training import make_trainer
+from eqchip.emulator.training.fit import end_epoch
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import (
@@ -45,6 +44,7 @@ from eqchip.emulator.training.sweep import (
     name_of_point,
 )
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.emulator.training.trainers import make_trainer
 
 POINT_FORMAT = "eqchip-sweep-point 1"
 ORDER_SEED = 0  # of the samples that a smaller training set is made of: the same for all points
@@ -219,7 +219,7 @@ def run_point(settings: Settings, data: str | None = None) -> Trained:
         "seconds": running_clock() - began,
     }
     activity = tallies[-1].activity
-    return Trained(row, epochs, activity, trainer.network, mirror_of(trainer))
+    return Trained(row, epochs, activity, trainer.network, trainer.mirror())
 
 
 def run_point_with(code: Sequence[str], settings: Settings, data: str | None = None) -> Trained:

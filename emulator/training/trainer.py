@@ -143,6 +143,10 @@ class Trainer:
         """The network as trained so far."""
         return self.descent.trained()
 
+    def mirror(self) -> tuple[np.ndarray, ...]:
+        """The weights that feedback spikes read, where they are copies of their own."""
+        return ()
+
     def train_epoch(self) -> Iterator[Tally]:
         """Train what is left of this epoch; yields the epoch's tally after each minibatch."""
         config, size = self.config, self.stride

@@ -71,7 +71,7 @@ def _show(output: Output, found: Evaluation) -> None:
     from eqchip.emulator.description.weight_losses import in_all, said
 
     config, tally = found.config, found.tally
-    activity, n, steps = tally.activity, tally.samples, config.learning.free_steps
+    activity, n, steps = tally.activity, tally.samples, found.steps
     layers = len(config.layers)
     output.table(
         f"{found.run} on {n:,} {found.split} samples of {config.dataset}: "

@@ -10,8 +10,10 @@ from eqchip.cli.onchip_options import onchip_options
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Rates, Schedule, WholeNumbers
+from eqchip.cli.spiking_options import spiking_options
 from eqchip.cli.timing_options import timing_from, timing_options
 from eqchip.emulator.description.rules import RULES
+from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -67,8 +69,9 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
     "--flip/--no-flip", default=None, help="Mirror training images left to right, half of the time."
 )
 @click.option(
-    "--rule", type=click.Choice(tuple(RULES)),
-    help="Which phases are contrasted, and how.",
+    "--rule", type=click.Choice((*RULES, *SPIKING_RULES)),
+    help="Which phases are contrasted, and how; or, with --on-chip, a rule that trains "
+    "integrate-and-fire units: " + ", ".join(SPIKING_RULES) + ".",
 )  # fmt: skip
 @click.option("--beta", type=float, help="Strength of the nudge.")
 @shared("free_steps", help="Of the free phase.")
@@ -98,6 +101,7 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 )  # fmt: skip
 @timing_options()
 @onchip_options
+@spiking_options
 @click.option(
     "--precision", type=click.Choice(("float32", "float64")), help="Numbers to compute with."
 )
@@ -148,10 +152,10 @@ def show(output: Output, trained: Trained) -> None:
         ],
     )  # fmt: skip
     if run.config.on_chip is not None:
+        drifts = ", ".join(f"{100 * drift:.1f} %" for drift in last.get("drift", ()))
         output.text(
             f"Learned on the chip: {last['weights_attempted_per_sample']:,.0f} weights written a "
-            f"sample in the last epoch, drift of the copies "
-            + ", ".join(f"{100 * drift:.1f} %" for drift in last["drift"])
+            "sample in the last epoch" + f", drift of the copies {drifts}" * bool(drifts)
         )
     output.text(f"{outcome.seconds:.0f} s of training. Run: {run.path}  Curves: {trained.curves}")
 

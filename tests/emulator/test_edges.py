@@ -21,10 +21,10 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.sweep import make_sweep
 from eqchip.emulator.training.sweep_points import Points, check_points
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.emulator.training.trainers import make_trainer
 
 HUGE = 10**400  # a whole number that no float holds
 ENDLESS = 16**5000  # and one that Python does not even write

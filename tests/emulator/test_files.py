@@ -32,8 +32,8 @@ from eqchip.emulator.files import write_arrays, write_text
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.network_file import NETWORK_FORMAT, load_network, save_network
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.trainers import make_trainer
 
 untimed = settings(deadline=None)
 

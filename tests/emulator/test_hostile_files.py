@@ -31,10 +31,10 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import open_regular, read_bytes
 from eqchip.emulator.studies.convergence_search import read_settings
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import read_document
 from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points
+from eqchip.emulator.training.trainers import make_trainer
 from eqchip.mapping.chip_file.chip import load_chip
 
 BOMB = 2**26  # bytes that unpack from some 65,000

@@ -13,9 +13,10 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
-from eqchip.emulator.training.onchip_training import OnChipTrainer, make_trainer
+from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.emulator.training.trainers import make_trainer
 
 # --- hand counts --------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from eqchip.emulator.description.config import read_config
 from eqchip.emulator.errors import LONGEST, InputError
 from eqchip.emulator.files import write_arrays
 from eqchip.emulator.text import harmless, shortened
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import CHECKPOINT_FORMAT, RunDirectory
+from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.show.csv import _inert
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b31m\r\x08\u202eabc"

@@ -38,10 +38,10 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.studies.convergence_search import read_settings
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
-from eqchip.emulator.training.onchip_training import make_trainer
 from eqchip.emulator.training.runs import METRICS_FORMAT, RunDirectory, metric
 from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
 from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
+from eqchip.emulator.training.trainers import make_trainer
 from eqchip.graph_price import _of_spikes
 from eqchip.hw_reports.document.read import read_report, whole
 from eqchip.hw_reports.show import terminal

@@ -1,0 +1,195 @@
+"""Integrate-and-fire layers of a chip that learns, in plain numpy: what all rules stand on.
+
+Whole numbers throughout, int64. V of a unit, its bias b and a threshold are states; a weight is a
+code, whose exponent e its connection has::
+
+    V = clip(V + u 2**e + b, floor, highest)    q = [V > one]    V -= one q, or V = 0 where q is 1
+    input:  phi += x,  q = [phi > one / 2],  phi -= one q
+
+Every layer hears what fired below in the step before; the input runs a step ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+
+from eqchip.backends.reference.onchip import round_at_random, stream
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.learning.onchip_lowering import integer_rate
+from eqchip.emulator.learning.spiking import fixed_feedback, initial_codes, program_of
+
+FORWARD, MIRROR, OF_BIASES = 0, 1, 2
+VISITED, ATTEMPTED, APPLIED, SATURATED = 0, 1, 2, 3
+
+
+def decayed(x: np.ndarray, keep: int) -> np.ndarray:
+    """keep / 2**12 of x, toward 0."""
+    return np.sign(x) * ((abs(x) * keep) >> 12)
+
+
+@dataclass
+class Counts:
+    """What was counted; as `eqchip.emulator.kernels.spiking.arrays.Done`."""
+
+    steps: np.ndarray
+    spikes: np.ndarray
+    arrivals: np.ndarray
+    error_spikes: np.ndarray
+    messages: np.ndarray
+    error_events: np.ndarray
+    labels: np.ndarray
+    saturated: np.ndarray
+    open: np.ndarray
+    writes: np.ndarray
+
+
+@dataclass
+class Machine:
+    """A network on a chip, and what it keeps of a sample.
+
+    Parameters
+    ----------
+    config : Config
+        With a spiking rule.
+    rates : sequence of float
+        Per connection.
+    """
+
+    config: Config
+    rates: Sequence[float]
+    v: list[np.ndarray] = field(default_factory=list)
+    phi: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    bits: list[np.ndarray] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        config, sizes = self.config, self.config.sizes
+        assert config.spiking is not None
+        assert config.on_chip is not None
+        self.rule, self.onchip, self.fixed = config.spiking, config.on_chip, config.on_chip.fixed
+        self.sizes, self.layers = sizes, len(sizes)
+        self.exponents = self.onchip.exponents(self.layers - 1)
+        self.stored = [
+            codes.astype(np.int64)
+            for codes in initial_codes(config.network(), self.onchip, config.seed)
+        ]
+        self.mirror = [codes.copy() for codes in self.stored]
+        self.biases = [np.zeros(n, np.int64) for n in sizes]
+        layers, phases = self.layers, len(self.rule.phases)
+        shapes = {
+            "steps": (phases,), "spikes": (phases, layers), "arrivals": (phases, layers - 1),
+            "labels": (1,), "saturated": (1,), "writes": (layers - 1, 2, 4),
+        }  # fmt: skip
+        names = (one.name for one in fields(Counts))
+        self.counts = Counts(
+            **{name: np.zeros(shapes.get(name, (layers,)), np.int64) for name in names}
+        )
+
+    def codes(self, stored: np.ndarray) -> np.ndarray:
+        """What a spike reads of what is stored: rounded to nearest, ties up."""
+        bits = self.onchip.accumulator_bits
+        return (stored + ((1 << bits) >> 1)) >> bits
+
+    def begin(self, share: float, floor: float, takes_all: bool = False) -> None:
+        """All states before a sample: V at a share of the threshold."""
+        one = self.fixed.one
+        self.floor, self.takes_all = max(-round(floor * one), self.fixed.lowest_state), takes_all
+        self.v = [np.full(n, round(share * one), np.int64) for n in self.sizes]
+        self.bits = [np.zeros(n, np.int64) for n in self.sizes]
+        self.phi = np.zeros(self.sizes[0], np.int64)
+
+    def encode(self, x: np.ndarray) -> None:
+        """The bits of the input in this step."""
+        self.phi = self.phi + x
+        self.bits[0] = (self.phi > self.fixed.one >> 1).astype(np.int64)
+        self.phi = self.phi - self.fixed.one * self.bits[0]
+
+    def step(self, phase: int, sums_up: bool) -> None:
+        """One step of all layers; `sums_up`: the last fires nothing."""
+        below = [bits.copy() for bits in self.bits]
+        self.counts.steps[phase] += 1
+        self.counts.spikes[phase, 0] += below[0].sum()
+        for layer in range(1, self.layers):
+            k = layer - 1
+            u = below[layer - 1] @ self.codes(self.stored[k])
+            self.counts.arrivals[phase, k] += below[layer - 1].sum() * self.sizes[layer]
+            self.integrate(layer, (u << self.exponents[k]) + self.biases[layer])
+            if layer < self.layers - 1 or not sums_up:
+                self.fire(layer)
+                self.counts.spikes[phase, layer] += self.bits[layer].sum()
+
+    def integrate(self, layer: int, added: np.ndarray) -> None:
+        """V = clip(V + added)."""
+        total = self.v[layer] + added
+        self.counts.saturated[0] += (total > self.fixed.highest_state).sum()
+        self.v[layer] = np.clip(total, self.floor, self.fixed.highest_state)
+
+    def fire(self, layer: int) -> None:
+        """Bits, and what a spike takes."""
+        v, one = self.v[layer], self.fixed.one
+        bits = (v > one).astype(np.int64)
+        self.bits[layer] = bits
+        self.v[layer] = v * (1 - bits) if self.takes_all else v - one * bits
+
+    def source(self, layer: int) -> int:
+        """The layer that a hidden layer hears errors from."""
+        return self.layers - 1 if self.rule.feedback_path == "direct" else layer + 1
+
+    def path(self, layer: int) -> np.ndarray:
+        """Codes of the path into a hidden layer, (n_source, n)."""
+        if self.mirrored:
+            return self.codes(self.mirror[layer]).T
+        source = self.source(layer)
+        codes = fixed_feedback(
+            self.sizes, source, layer, self.onchip, self.config.seed, self.exponents[source - 1]
+        )
+        return codes.astype(np.int64)
+
+    def path_exponent(self, layer: int) -> int:
+        """Of the path into a hidden layer: that of the connection whose place it takes."""
+        return self.exponents[layer if self.mirrored else self.source(layer) - 1]
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether errors cross the transposed weights."""
+        return self.rule.feedback_path in (None, "transpose")
+
+    def heard(self, layer: int, told: np.ndarray) -> np.ndarray:
+        """What a hidden layer hears of what its source tells, not yet scaled; counted."""
+        self.counts.error_events[layer] += (told != 0).sum() * self.sizes[layer]
+        sums: np.ndarray = told @ self.path(layer)
+        return sums
+
+    def write(self, k: int, below: np.ndarray, above: np.ndarray, sample: int) -> None:
+        """weights += below above rate, of both copies by the same random numbers."""
+        of_weight, _ = program_of(self.rule).rates(self.rule, self.fixed)
+        step = 2.0 ** (self.exponents[k] - self.fixed.fraction_bits - self.onchip.accumulator_bits)
+        mantissa, shift = integer_rate(self.rates[k] * of_weight / step)
+        numbers = np.arange(len(below) * len(above)).reshape(len(below), len(above))
+        start = stream(self.config.seed, sample, k, FORWARD)
+        products = np.outer(below, above)
+        change = round_at_random(products * mantissa, shift, start, numbers)
+        change = np.where(products == 0, 0, change)
+        copies = (self.stored, self.mirror) if self.mirrored and k > 0 else (self.stored,)
+        limit = self.fixed.highest_code << self.onchip.accumulator_bits
+        for copy, held in enumerate(copies):
+            total = held[k] + change
+            kept = np.clip(total, -limit, limit)
+            counts = self.counts.writes[k, copy]
+            axons = (below != 0).sum() * len(above), (above != 0).sum() * len(below)
+            counts[VISITED] += axons[copy]
+            counts[ATTEMPTED] += (products != 0).sum()
+            counts[APPLIED] += (self.codes(kept) != self.codes(held[k])).sum()
+            counts[SATURATED] += (kept != total).sum()
+            held[k] = kept
+
+    def write_biases(self, layer: int, error: np.ndarray, sample: int) -> None:
+        """biases += error rate."""
+        _, of_bias = program_of(self.rule).rates(self.rule, self.fixed)
+        mantissa, shift = integer_rate(self.rates[layer - 1] * of_bias * self.fixed.one)
+        start = stream(self.config.seed, sample, layer - 1, OF_BIASES)
+        change = round_at_random(error * mantissa, shift, start, np.arange(len(error)))
+        total = self.biases[layer] + np.where(error == 0, 0, change)
+        self.biases[layer] = np.clip(total, -self.fixed.highest_state - 1, self.fixed.highest_state)

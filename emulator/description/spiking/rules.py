@@ -1,0 +1,88 @@
+"""The rules that train integrate-and-fire units, and their table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, get_args
+
+from eqchip.emulator.description.spiking.rule import Feedback, SpikingRule
+from eqchip.emulator.errors import InputError
+
+
+@dataclass(frozen=True)
+class Graded(SpikingRule):
+    """Spikes forward, one graded error back; the upper yardstick on a chip with payloads.
+
+    In T steps a unit fires c times, and an output adds up Z, what arrives at it. Then::
+
+        e_k = y_k - clip(Z_k / T, 0, 1)                       outputs; 0 where below least_error
+        e_i = [0 < c_i < T] sum_k B_ik e_k                    hidden units, layer by layer
+        dw_ji = lr c_j / T e_i        db_i = lr e_i
+
+    with B the transposed weights, or fixed random ones. That is exact backpropagation through the
+    rates; predictive coding with fixed predictions and a step of 1 is the same (Rosenbaum, PLoS ONE
+    17:e0266102, 2022), and with random B it is feedback alignment (Lillicrap et al., Nat. Commun.
+    7:13276, 2016), or, direct, that of Nokland (NIPS 2016).
+
+    Parameters
+    ----------
+    steps : int
+        T.
+    feedback : {"transpose", "random", "direct"}
+    least_error : float
+        An output whose error is smaller sends none.
+    floor : float
+        V does not fall below minus so many thresholds.
+    """
+
+    name = "graded"
+    feedbacks: ClassVar[tuple[Feedback, ...]] = get_args(Feedback)
+    graded = True
+
+    steps: int = 12
+    feedback: Feedback = "transpose"
+    least_error: float = 0.02
+    floor: float = 1.0
+
+    def __post_init__(self) -> None:
+        self._check_steps("steps")
+        self._check_feedback()
+        self._check_amounts("least_error", most=1.0)
+        self._check_amounts("floor")
+
+
+# Every rule of this kind that has a name. A new one: a class, and a row here.
+SPIKING_RULES: dict[str, type[SpikingRule]] = {rule.name: rule for rule in (Graded,)}
+
+
+def setting_names(rule: type[SpikingRule]) -> tuple[str, ...]:
+    """The settings of a rule, in its order."""
+    return tuple(field.name for field in fields(rule))
+
+
+def spiking_rule(settings: Any) -> SpikingRule:
+    """A rule from what :meth:`SpikingRule.settings` gives; a rule is its own.
+
+    Raises
+    ------
+    InputError
+        If there is none of the name, or a setting is unknown or wrong.
+
+    Examples
+    --------
+    >>> spiking_rule({"name": "graded", "steps": 6})
+    Graded(steps=6, feedback='transpose', least_error=0.02, floor=1.0)
+    """
+    if isinstance(settings, SpikingRule):
+        return settings
+    given = dict(settings) if isinstance(settings, dict) else {"name": settings}
+    name = given.pop("name", None)
+    rule = SPIKING_RULES.get(name) if isinstance(name, str) else None
+    if rule is None:
+        known = ", ".join(SPIKING_RULES)
+        raise InputError(f"spiking: rule {name!r} is unknown; expected one of {known}")
+    for setting in given:
+        if setting not in setting_names(rule):
+            known = ", ".join(setting_names(rule)) or "none"
+            raise InputError(f"{name}: setting {setting!r} is unknown; expected one of {known}")
+    return rule(**given)

@@ -1,0 +1,1 @@
+"""Kernels of the rules that train integrate-and-fire units."""

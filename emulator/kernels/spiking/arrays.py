@@ -1,0 +1,141 @@
+"""What the kernels of spiking rules take: the paths of errors, states, what is written, counts.
+
+Axes: b = sample, p = phase, l = layer, k = connection, j = unit (all layers in one row, as in
+`Lowered`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+VISITED, ATTEMPTED, APPLIED, SATURATED = range(4)
+WRITE_COUNTS = ("visited", "attempted", "applied", "saturated")
+
+
+class Paths(NamedTuple):
+    """What errors cross on their way to hidden layers, rows by the unit that sends.
+
+    codes: int8, flat; of the transpose, the mirrored weights themselves. starts, strides, source,
+    exponents: (l,) int64, of the rows that lead to a layer, the layer that they come from.
+    mirrored: whether rows are written as the weights are.
+    """
+
+    codes: np.ndarray
+    starts: np.ndarray
+    strides: np.ndarray
+    source: np.ndarray
+    exponents: np.ndarray
+    mirrored: bool
+
+
+class Learner(NamedTuple):
+    """What learning remembers.
+
+    stored, stored_mirror: int16, flat as `Lowered.weights` and `.mirror`: codes with
+    accumulator_bits more below the point; highest: the largest code; mantissa, shift,
+    bias_mantissa, bias_shift: (k,) int64, rates; seed: (1,) uint64.
+    """
+
+    stored: np.ndarray
+    stored_mirror: np.ndarray
+    accumulator_bits: int
+    highest: int
+    mantissa: np.ndarray
+    shift: np.ndarray
+    bias_mantissa: np.ndarray
+    bias_shift: np.ndarray
+    seed: np.ndarray
+
+
+class Units(NamedTuple):
+    """States and scratch of one sample: (j,) int32 but for bits.
+
+    v: potentials; u: what arrives in a step; error: error units, or the error itself; counts,
+    taught: spikes of the first and of the second phase; told: the error spikes of the step before,
+    int32, and new ones; dendrite, gated: U, and its sum where the gate was open. bits: uint8.
+    rows: what fired in the step before, by layer from its offset on; fired: (l,) int64, how many.
+    pre_rows, pre_values, post_rows, post_values: one end each of a product.
+    """
+
+    v: np.ndarray
+    u: np.ndarray
+    error: np.ndarray
+    counts: np.ndarray
+    taught: np.ndarray
+    told: np.ndarray
+    new: np.ndarray
+    dendrite: np.ndarray
+    gated: np.ndarray
+    phi: np.ndarray
+    bits: np.ndarray
+    rows: np.ndarray
+    fired: np.ndarray
+    pre_rows: np.ndarray
+    pre_values: np.ndarray
+    post_rows: np.ndarray
+    post_values: np.ndarray
+
+
+class Done(NamedTuple):
+    """What samples did: counts, int64, but for the class of each sample, (b,).
+
+    steps: (p,), steps run; spikes: (p, l); arrivals: (p, k), synapses that forward spikes crossed;
+    error_spikes, messages: (l,), errors sent by a layer as spikes, and as numbers; error_events:
+    (l,), synapses that errors crossed to reach a layer; labels: (1,), spikes of label units;
+    saturated: (1,), potentials that left the chip's range; open: (l,), units whose gate let an
+    error through; writes: (k, copy, 4), visited, attempted, applied (a code changed), saturated.
+    """
+
+    classes: np.ndarray
+    steps: np.ndarray
+    spikes: np.ndarray
+    arrivals: np.ndarray
+    error_spikes: np.ndarray
+    messages: np.ndarray
+    error_events: np.ndarray
+    labels: np.ndarray
+    saturated: np.ndarray
+    open: np.ndarray
+    writes: np.ndarray
+
+
+class Unit(NamedTuple):
+    """An integrate-and-fire unit: numbers of the chip's states.
+
+    one: 1.0, and the threshold; low: the least V; high: the largest; begin: V before a sample;
+    takes_all: whether a spike takes all of V, or one threshold.
+    """
+
+    one: int
+    low: int
+    high: int
+    begin: int
+    takes_all: bool
+
+
+def new_units(units: int, layers: int) -> Units:
+    """States of a network of so many units, in one row."""
+    found = {name: np.zeros(units, np.int32) for name in Units._fields}
+    found["bits"], found["fired"] = np.zeros(units, np.uint8), np.zeros(layers, np.int64)
+    return Units(**found)
+
+
+def new_done(samples: int, phases: int, layers: int) -> Done:
+    """Nothing done yet."""
+    by_layer = [np.zeros(layers, np.int64) for _ in range(4)]
+    error_spikes, messages, error_events, opened = by_layer
+    return Done(
+        np.zeros(samples, np.int64),
+        np.zeros(phases, np.int64),
+        np.zeros((phases, layers), np.int64),
+        np.zeros((phases, layers - 1), np.int64),
+        error_spikes,
+        messages,
+        error_events,
+        np.zeros(1, np.int64),
+        np.zeros(1, np.int64),
+        opened,
+        np.zeros((layers - 1, 2, len(WRITE_COUNTS)), np.int64),
+    )

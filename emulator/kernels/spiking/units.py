@@ -1,0 +1,185 @@
+"""What integrate-and-fire units do in a step, in a chip's integers.
+
+The twin that is written to be read is `eqchip.backends.reference.spiking.units`. Axes as in
+`arrays`; a layer is the units first ... first + n - 1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from eqchip.emulator.kernels.gather import gather_spikes
+from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.rows_fixed import LANES, add_code_rows
+from eqchip.emulator.kernels.units import span
+
+
+@inlined
+def clear(x, first, n):
+    """x = 0."""
+    for j in span(first, n):
+        x[j] = 0
+
+
+@inlined
+def begin(net, unit, units):
+    """All states before a sample."""
+    total = net.offsets[-1]
+    for j in span(0, total):
+        units.v[j] = unit.begin
+        units.counts[j] = 0
+        units.taught[j] = 0
+        units.error[j] = 0
+        units.told[j] = 0
+        units.dendrite[j] = 0
+        units.gated[j] = 0
+        units.phi[j] = 0
+        units.bits[j] = 0
+    for layer in range(len(net.sizes)):
+        units.fired[layer] = 0
+
+
+@inlined
+def encode(x, phi, rows, n_in, active, n_active, one):
+    """Sigma-delta: the pixels that spike in this step, rows; how many; x, phi: (j,) int32."""
+    half, count = np.int32(one >> 1), np.uint64(0)
+    for a in range(n_active):
+        i = active[a]
+        total = phi[i] + x[i]
+        fires = np.int32(total > half)
+        phi[i] = total - fires * np.int32(one)
+        rows[count] = i
+        count += np.uint64(fires)
+    return np.int64(count)
+
+
+@inlined
+def _whole(n):
+    return (n + LANES - 1) // LANES * LANES
+
+
+@inlined
+def arrive(net, units, k, count):
+    """u of layer k + 1 = the weights of what fired below; synapses crossed."""
+    first, n = net.offsets[k + 1], net.sizes[k + 1]
+    clear(units.u, first, _whole(n))
+    add_code_rows(
+        units.u, first, net.weights, net.starts[k], net.strides[k], _whole(n), units.rows,
+        net.offsets[k], net.offsets[k] + count,
+    )  # fmt: skip
+    return count * n
+
+
+@inlined
+def integrate(net, unit, units, layer):
+    """V = clip(V + u 2**exponent + b); how many were clipped above."""
+    first, n = net.offsets[layer], net.sizes[layer]
+    exponent = np.int32(net.exponents[layer - 1])
+    low, high, clipped = np.int32(unit.low), np.int32(unit.high), np.int32(0)
+    v, u, biases = units.v, units.u, net.biases
+    for j in span(first, n):
+        total = np.int32(v[j] + np.int32(np.int32(u[j] << exponent) + biases[j]))
+        kept = max(min(total, high), low)
+        clipped = np.int32(clipped + np.int32(total > high))
+        v[j] = kept
+    return np.int64(clipped)
+
+
+@inlined
+def fire(net, unit, units, layer):
+    """Bits where V is above the threshold, what a spike takes, and rows of what fired."""
+    first, n = net.offsets[layer], net.sizes[layer]
+    one, v, bits = np.int32(unit.one), units.v, units.bits
+    if unit.takes_all:
+        for j in span(first, n):
+            q = np.int32(v[j] > one)
+            v[j] *= np.int32(1) - q
+            bits[j] = np.uint8(q)
+    else:
+        for j in span(first, n):
+            q = np.int32(v[j] > one)
+            v[j] -= q * one
+            bits[j] = np.uint8(q)
+    units.fired[layer] = gather_spikes(units.rows, first, bits, first, n)
+
+
+@inlined
+def count_bits(net, units, out, layer):
+    """out += bits."""
+    for j in span(net.offsets[layer], net.sizes[layer]):
+        out[j] += np.int32(units.bits[j])
+
+
+@inlined
+def forward_step(net, unit, units, done, phase, n_input, sums_up):
+    """One step of all layers, the last first: each hears what fired below in the step before.
+
+    n_input: spikes of the input, which runs a step ahead, in rows; sums_up: whether the last layer
+    only adds up.
+    """
+    last = len(net.sizes) - 1
+    done.spikes[phase, 0] += n_input
+    done.steps[phase] += 1
+    for back in range(last):
+        layer = last - back
+        count = n_input if layer == 1 else units.fired[layer - 1]
+        done.arrivals[phase, layer - 1] += arrive(net, units, layer - 1, count)
+        done.saturated[0] += integrate(net, unit, units, layer)
+        if layer < last or not sums_up:
+            fire(net, unit, units, layer)
+            done.spikes[phase, layer] += units.fired[layer]
+
+
+@inlined
+def largest(x, first, n):
+    """The first of the units with the largest number."""
+    best = 0
+    for j in range(n):
+        if x[first + j] > x[first + best]:
+            best = j
+    return best
+
+
+@inlined
+def active_inputs(x, rows, n_in):
+    """The pixels that are not 0: rows; how many."""
+    count = np.uint64(0)
+    for i in range(n_in):
+        rows[count] = i
+        count += np.uint64(x[i] != 0)
+    return np.int64(count)
+
+
+@inlined
+def step_error(error, new, threshold, first, n):
+    """Error units of both signs, as one number: new = -1, 0 or 1 where |error| is at the threshold.
+
+    A spike takes the threshold.
+    """
+    for j in span(first, n):
+        up = np.int32(error[j] >= threshold)
+        down = np.int32(error[j] <= -threshold)
+        new[j] = up - down
+        error[j] -= (up - down) * np.int32(threshold)
+
+
+@inlined
+def pass_errors(paths, net, told, out, layer):
+    """out of a hidden layer = what its source tells, numbers or spikes, times codes; who told.
+
+    told: (j,) int32. Sums are not yet scaled by the exponent.
+    """
+    first, n = net.offsets[layer], net.sizes[layer]
+    source = paths.source[layer]
+    begin_source, n_source = net.offsets[source], net.sizes[source]
+    clear(out, first, n)
+    heard = np.int64(0)
+    for m in range(n_source):
+        value = np.int32(told[begin_source + m])
+        if value != 0:
+            heard += 1
+            at = np.uint64(paths.starts[layer] + m * paths.strides[layer])
+            for j in span(0, n):
+                code = np.int32(paths.codes[at + np.uint64(j)])
+                out[np.uint64(first) + np.uint64(j)] += value * code
+    return heard

@@ -1,0 +1,193 @@
+"""From the description of a spiking rule to what its kernel takes, and one call of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.description.spiking.rules import Graded
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, row_stride, weight_rows
+from eqchip.emulator.kernels.spiking.arrays import Learner, Paths, Unit
+from eqchip.emulator.kernels.spiking.graded import GradedRules, run_graded
+from eqchip.emulator.learning.onchip_lowering import initial_store, integer_rate
+
+PATH_STREAM = 7  # of the seed: what fixed feedback is drawn by
+SHARE_BITS = 15  # of one over a number of steps
+MOST_SENDERS = 4096  # of a layer whose errors are summed in 32 bits, in states of 12 fraction bits
+
+
+class Program(NamedTuple):
+    """What runs a rule.
+
+    lower: from the rule and the chip's integers to the rules of its kernel. run: the kernel.
+    rates: from the rule to what a weight's and a bias's learning rate are multiplied by, for one of
+    what the kernel counts below times one of what it counts above.
+    """
+
+    lower: Callable[[Any, FixedPoint], Any]
+    run: Callable[..., None]
+    rates: Callable[[Any, FixedPoint], tuple[float, float]]
+
+
+def lower_unit(fixed: FixedPoint, floor: float, begin: float, takes_all: bool = False) -> Unit:
+    """An integrate-and-fire unit whose potential begins at, and stays above, so many thresholds."""
+    one = fixed.one
+    low = max(-round(floor * one), fixed.lowest_state)
+    return Unit(one, low, fixed.highest_state, round(begin * one), takes_all)
+
+
+def share_of(steps: int) -> tuple[int, int]:
+    """One over a number of steps as mantissa / 2**shift."""
+    return round(2**SHARE_BITS / steps), SHARE_BITS
+
+
+def _lower_graded(rule: Graded, fixed: FixedPoint) -> GradedRules:
+    least = max(math.ceil(rule.least_error * fixed.one), 1)
+    unit = lower_unit(fixed, rule.floor, 0.5)
+    return GradedRules(unit, rule.steps, *share_of(rule.steps), least, fixed.fraction_bits)
+
+
+def _graded_rates(rule: Graded, fixed: FixedPoint) -> tuple[float, float]:
+    return 1.0 / rule.steps / fixed.one, 1.0 / fixed.one
+
+
+# What runs each rule, by the type of its description. A new rule: a row here.
+PROGRAMS: dict[type[SpikingRule], Program] = {
+    Graded: Program(_lower_graded, run_graded, _graded_rates),
+}
+
+
+def program_of(rule: SpikingRule) -> Program:
+    """The row of a rule.
+
+    Raises
+    ------
+    InputError
+        If nothing runs it.
+    """
+    if type(rule) not in PROGRAMS:
+        known = ", ".join(kind.name for kind in PROGRAMS)
+        raise InputError(f"rule {rule.name!r} has no kernel; expected one of {known}")
+    return PROGRAMS[type(rule)]
+
+
+def initial_codes(network: Network, onchip: OnChip, seed: int) -> list[np.ndarray]:
+    """What is stored of every connection before training, int16, shape (n_pre, n_post)."""
+    exponents = onchip.exponents(len(network.connections))
+    return [
+        initial_store(weights, exponents[k], onchip, seed, k)
+        for k, weights in enumerate(network.weights)
+    ]
+
+
+def fixed_feedback(
+    sizes: Sequence[int], source: int, layer: int, onchip: OnChip, seed: int, exponent: int
+) -> np.ndarray:
+    """Codes of a fixed random path into a layer, int8, shape (n_source, n).
+
+    Uniform, as initial weights are (Glorot and Bengio 2010), less the mean over the senders, so
+    that an error that all of them have alike moves nothing.
+    """
+    rng = np.random.default_rng([seed, PATH_STREAM, layer])
+    n_source, n = sizes[source], sizes[layer]
+    limit = math.sqrt(6.0 / (n_source + n))
+    drawn = rng.uniform(-limit, limit, (n_source, n))
+    codes = np.ldexp(drawn - drawn.mean(0), onchip.fixed.fraction_bits - exponent)
+    most = onchip.fixed.highest_code
+    return np.clip(np.rint(codes), -most, most).astype(np.int8)
+
+
+def lower_paths(lowered: Lowered, rule: SpikingRule, onchip: OnChip, seed: int) -> Paths:
+    """The paths of a rule's errors into the hidden layers of a lowered network."""
+    layers = len(lowered.sizes)
+    sizes = [int(n) for n in lowered.sizes]
+    starts, strides, source, exponents = np.zeros((4, layers), np.int64)
+    path = rule.feedback_path
+    mirrored = path in (None, "transpose")
+    rows: list[np.ndarray] = []
+    at = 0
+    for layer in range(1, layers - 1):
+        source[layer] = layers - 1 if path == "direct" else layer + 1
+        exponents[layer] = lowered.exponents[layer]
+        if mirrored:
+            starts[layer], strides[layer] = (
+                lowered.mirror_starts[layer], lowered.mirror_strides[layer],
+            )  # fmt: skip
+            continue
+        exponents[layer] = lowered.exponents[source[layer] - 1]
+        codes = fixed_feedback(
+            sizes, int(source[layer]), layer, onchip, seed, int(exponents[layer])
+        )
+        wide = np.zeros((len(codes), row_stride(sizes[layer], np.dtype(np.int8))), np.int8)
+        wide[:, : sizes[layer]] = codes
+        starts[layer], strides[layer] = at, wide.shape[1]
+        at += wide.size
+        rows.append(wide.ravel())
+    codes = lowered.mirror if mirrored else np.concatenate([*rows, np.zeros(1, np.int8)])
+    return Paths(codes, starts, strides, source, exponents, mirrored)
+
+
+def new_learner(lowered: Lowered, network: Network, onchip: OnChip, seed: int) -> Learner:
+    """What learning remembers before the first sample; codes of `lowered` follow it."""
+    stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
+    for k, values in enumerate(initial_codes(network, onchip, seed)):
+        weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
+        if k > 0:
+            mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
+    weight, weight_shift, bias, bias_shift = np.zeros((4, len(network.connections)), np.int64)
+    bits, highest, seeds = onchip.accumulator_bits, onchip.fixed.highest_code, np.array([seed])
+    return Learner(
+        stored, mirror, bits, highest, weight, weight_shift, bias, bias_shift,
+        seeds.astype(np.uint64),
+    )  # fmt: skip
+
+
+def read_codes(lowered: Lowered, learner: Learner) -> None:
+    """Bring the codes up to date with what is stored."""
+    bits = learner.accumulator_bits
+    half = (1 << bits) >> 1
+    for codes, stored in (
+        (lowered.weights, learner.stored),
+        (lowered.mirror, learner.stored_mirror),
+    ):
+        codes[...] = (stored + half) >> bits
+
+
+def set_rates(
+    learner: Learner,
+    rule: SpikingRule,
+    onchip: OnChip,
+    exponents: Sequence[int],
+    rates: Sequence[float],
+) -> None:
+    """Give the learner its learning rates, one per connection, as whole numbers."""
+    of_weight, of_bias = program_of(rule).rates(rule, onchip.fixed)
+    for k, rate in enumerate(rates):
+        step = math.ldexp(1.0, exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+        learner.mantissa[k], learner.shift[k] = integer_rate(rate * of_weight / step)
+        learner.bias_mantissa[k], learner.bias_shift[k] = integer_rate(
+            rate * of_bias * onchip.fixed.one
+        )
+
+
+def check_rates(learner: Learner, rule: SpikingRule, rates: Sequence[float]) -> None:
+    """Refuse a rate above 0 that has rounded to nothing.
+
+    Raises
+    ------
+    InputError
+    """
+    for k, rate in enumerate(rates):
+        if rate > 0 and learner.mantissa[k] == 0:
+            raise InputError(
+                f"lr {rate:g} of connection {k + 1} rounds every update of rule {rule.name!r} to "
+                "zero; expected more"
+            )

@@ -1,0 +1,32 @@
+"""The flags of rules that train integrate-and-fire units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import click
+
+from eqchip.emulator.description.spiking.rule import Feedback
+
+
+def spiking_options(command: Any) -> Any:
+    """Add the flags to a command; the names are those of the rules' settings."""
+    options: list[Callable[[Any], Any]] = [
+        click.option("--steps", type=int, help="Of a phase of a spiking rule."),
+        click.option(
+            "--feedback", type=click.Choice(get_args(Feedback)),
+            help="Of a spiking rule, what its errors cross on their way to hidden layers: the "
+            "transposed weights, fixed random ones layer by layer, or such from the outputs.",
+        ),
+        click.option(
+            "--least-error", type=float, help="Of a spiking rule: a smaller error is none."
+        ),
+        click.option(
+            "--floor", type=float,
+            help="Of a spiking rule: no potential falls below minus so many thresholds.",
+        ),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command

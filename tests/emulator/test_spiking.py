@@ -1,0 +1,205 @@
+"""Rules that train integrate-and-fire units: equal to their reference, and they learn."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from onchip_cases import made_up, wrapping
+from small_runs import assert_same_end, few_digits
+
+from eqchip.backends.reference.spiking import TWINS, Machine
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.spiking.rules import SPIKING_RULES, Graded, spiking_rule
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.lowered import layer_units, mirror_rows, weight_rows
+from eqchip.emulator.learning.spiking import PROGRAMS
+from eqchip.emulator.progress import Silent
+from eqchip.emulator.training.evaluate import evaluate
+from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.spiking_training import KEPT, SpikingTrainer
+from eqchip.emulator.training.trainers import make_trainer
+from eqchip.settings import configuration
+
+# Rules with their settings, the layers that they are tried on, and their rates.
+CASES = [
+    ({"name": "graded", "steps": 5}, (6, 7, 3), 0.5),
+    ({"name": "graded", "steps": 7, "feedback": "random", "floor": 0.5}, (6, 5, 4, 3), 0.5),
+    ({"name": "graded", "steps": 6, "feedback": "direct", "least_error": 0.0}, (6, 5, 4, 3), 2.0),
+]
+
+
+def small(rule: dict, layers: tuple[int, ...], rate: float, **onchip: object) -> Config:
+    return make_config(
+        layers=layers,
+        spiking=rule,
+        descent={"lr": [rate] * (len(layers) - 1), "minibatch": 1, "epochs": 2, "warm_up": 0.0},
+        on_chip={"weight_range": [0.5], "every": 3, **onchip},
+    )
+
+
+def follow(config: Config, samples: int) -> tuple[SpikingTrainer, Machine, list[int]]:
+    """A trainer and the reference after the same samples, and the reference's classes."""
+    data = made_up(config.sizes[0], config.sizes[-1], samples)
+    trainer = make_trainer(config, data, 1)
+    assert isinstance(trainer, SpikingTrainer)
+    machine, classes = Machine(config, config.descent.lr), []
+    order = np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
+    position = 0
+    with wrapping():
+        for _ in trainer.train_epoch():
+            for number in range(position, min(position + trainer.stride, samples)):
+                progress = (position // trainer.stride) / trainer.minibatches
+                machine.rates = config.descent.rates(progress / config.descent.epochs)
+                index = order[number]
+                x = machine.fixed.states(data.train_x[index])
+                twin = TWINS[type(machine.rule)]
+                classes.append(twin(machine, x, int(data.train_y[index]), number, True))
+            position += trainer.stride
+    return trainer, machine, classes
+
+
+@pytest.mark.parametrize("bits", [0, 3], ids=["codes", "accumulators"])
+@pytest.mark.parametrize(("rule", "layers", "rate"), CASES, ids=str)
+def test_a_rule_equals_its_reference_to_the_bit(rule, layers, rate, bits):
+    """Weights of both copies, biases and every counter, after samples that learn."""
+    config = small(rule, layers, rate, accumulator_bits=bits)
+    trainer, machine, classes = follow(config, 8)
+    lowered, learner = trainer.lowered, trainer.chip.learner
+    for k, (n_pre, n_post) in enumerate(zip(layers, layers[1:], strict=False)):
+        found = weight_rows(lowered, k, learner.stored)[:n_pre, :n_post]
+        np.testing.assert_array_equal(found, machine.stored[k])
+        if k > 0 and machine.mirrored:
+            found = mirror_rows(lowered, k, learner.stored_mirror)[:n_post, :n_pre]
+            np.testing.assert_array_equal(found.T, machine.mirror[k])
+            np.testing.assert_array_equal(machine.mirror[k], machine.stored[k])
+        biases = layer_units(lowered, lowered.biases, k + 1)
+        np.testing.assert_array_equal(biases, machine.biases[k + 1])
+    for name in KEPT:
+        np.testing.assert_array_equal(trainer.kept[name], getattr(machine.counts, name), name)
+    activity = trainer.tally.activity
+    np.testing.assert_array_equal(activity.spikes, machine.counts.spikes)
+    np.testing.assert_array_equal(activity.synaptic_events[..., 0], machine.counts.arrivals)
+    labels = trainer.dataset.train_y[
+        np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
+    ]
+    assert trainer.tally.errors == (np.array(classes) != labels).sum()
+    assert trainer.kept["writes"][:, 0, 2].all(), "a connection was never written"
+
+
+def test_every_rule_has_a_row_in_every_table():
+    assert set(SPIKING_RULES.values()) == set(PROGRAMS) == set(TWINS)
+    assert {rule["name"] for rule, _, _ in CASES} == set(SPIKING_RULES)
+    for rule in SPIKING_RULES.values():
+        assert spiking_rule(rule().settings()) == rule()
+
+
+@pytest.mark.parametrize(("rule", "most"), [("graded", 5.0)])
+def test_digits_are_learned(rule, most):
+    config = configuration(
+        "digits", on_chip="loihi2", settings={"rule": rule, "epochs": 10, "seed": 1}
+    )
+    trainer = make_trainer(config, load("digits"), 1)
+    while not trainer.done:
+        for _ in trainer.train_epoch():
+            pass
+        trainer.end_epoch()
+    assert trainer.validate().error < most
+
+
+class Stopper(Silent):
+    """A listener that presses Ctrl-C after so many stops of the training."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def advance(self, amount: int = 1, **facts: object) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("rule", list(SPIKING_RULES))
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
+    config = small({"name": rule}, (64, 8, 10), 0.1, every=16)
+    whole = RunDirectory.create(tmp_path / "whole", config)
+    outcome = fit(whole, few_digits(), threads=1)
+    assert RunDirectory(whole.path).config == config
+    run = RunDirectory.create(tmp_path / "run", config)
+    for after in (1, 3):
+        with pytest.raises(KeyboardInterrupt):
+            fit(RunDirectory(run.path), few_digits(), threads=1, progress=Stopper(after))
+    again = fit(RunDirectory(run.path), few_digits(), threads=2)
+    assert again.test.error == outcome.test.error
+    assert_same_end(run, whole)
+    with pytest.raises(InputError, match=f"trained by rule '{rule}', whose units integrate"):
+        run.network()
+
+
+def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):
+    settings = {"rule": "graded", "epochs": 1}
+    config = configuration("digits", network="64-9-10", on_chip="loihi2", settings=settings)
+    run = RunDirectory.create(tmp_path / "run", config)
+    outcome = fit(run, load("digits"), threads=1)
+    found = evaluate(run)
+    assert (found.error, found.steps) == (outcome.test.error, config.spiking.steps)
+    assert found.to_dict()["rule"] == "graded"
+    with pytest.raises(InputError, match="--free-steps is given, but the run was trained by rule"):
+        evaluate(run, free_steps=3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"on_chip": None}, "rule 'graded' learns on a chip only"),
+        ({"learning": {"beta": 1.0}}, "learning is set with rule 'graded'"),
+        ({"on_chip": {"sees": "potentials"}}, "sees is 'potentials' with rule 'graded'"),
+        ({"on_chip": {"weight_range": [0.01]}}, "needs the exponent -1, finer"),
+        ({"layers": ("8x8", "4c3", 10)}, "expected dense layers"),
+        ({"descent": {"minibatch": 2}}, "minibatch is 2; expected 1"),
+        ({"spiking": {"name": "gradde"}}, "rule 'gradde' is unknown; expected one of graded"),
+        ({"spiking": {"name": "graded", "stepz": 3}}, "setting 'stepz' is unknown"),
+        ({"spiking": {"name": "graded", "steps": 0}}, "steps is 0; expected a whole number"),
+        ({"spiking": {"name": "graded", "feedback": "mirror"}}, "feedback is 'mirror'; expected"),
+        ({"spiking": {"name": "graded", "floor": -1}}, "floor is -1; expected one in"),
+    ],
+    ids=str,
+)
+def test_what_a_rule_does_not_know_is_refused_in_one_line(changes, told):
+    settings = {
+        "layers": (6, 7, 3), "spiking": {"name": "graded"}, "descent": {"minibatch": 1},
+        "on_chip": {},
+    }  # fmt: skip
+    with pytest.raises(InputError, match=told) as refusal:
+        make_config(**{**settings, **changes})
+    assert "\n" not in str(refusal.value)
+
+
+def test_flags_that_a_rule_does_not_have_are_refused():
+    with pytest.raises(InputError, match="--beta is given with rule 'graded', which does not know"):
+        configuration("digits", on_chip="loihi2", settings={"rule": "graded", "beta": 0.5})
+    with pytest.raises(InputError, match="--feedback is given without its rule; expected --rule "):
+        configuration("digits", on_chip="loihi2", settings={"feedback": "random"})
+    with pytest.raises(InputError, match="learns on a chip only; expected --on-chip CHIP"):
+        configuration("digits", settings={"rule": "graded"})
+
+
+def test_a_rate_that_rounds_to_nothing_is_refused():
+    with pytest.raises(InputError, match="rounds every update of rule 'graded' to zero"):
+        make_trainer(small({"name": "graded"}, (6, 7, 3), 1e-9), made_up(6, 3, 4), 1)
+
+
+def test_without_a_label_nothing_is_written():
+    config = small({"name": "graded", "steps": 4}, (6, 7, 3), 0.5)
+    trainer = make_trainer(config, made_up(6, 3, 5), 1)
+    before = trainer.chip.learner.stored.copy()
+    trainer.test()
+    np.testing.assert_array_equal(trainer.chip.learner.stored, before)
+
+
+def test_settings_of_a_rule_are_its_words_in_a_file():
+    names = {field.name for field in fields(Graded)}
+    assert {"name", *names} == set(Graded().settings())
