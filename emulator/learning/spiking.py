@@ -12,10 +12,11 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Graded
+from eqchip.emulator.description.spiking.rules import Emstdp, Graded
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, row_stride, weight_rows
 from eqchip.emulator.kernels.spiking.arrays import Learner, Paths, Unit
+from eqchip.emulator.kernels.spiking.emstdp import EmstdpRules, run_emstdp
 from eqchip.emulator.kernels.spiking.graded import GradedRules, run_graded
 from eqchip.emulator.learning.onchip_lowering import initial_store, integer_rate
 
@@ -59,9 +60,19 @@ def _graded_rates(rule: Graded, fixed: FixedPoint) -> tuple[float, float]:
     return 1.0 / rule.steps / fixed.one, 1.0 / fixed.one
 
 
+def _lower_emstdp(rule: Emstdp, fixed: FixedPoint) -> EmstdpRules:
+    unit, threshold = lower_unit(fixed, rule.floor, 0.5), round(rule.error_threshold * fixed.one)
+    return EmstdpRules(unit, rule.steps, rule.settle, threshold, rule.contrast == "error-spikes")
+
+
+def _emstdp_rates(rule: Emstdp, fixed: FixedPoint) -> tuple[float, float]:
+    return 1.0 / rule.steps**2, 1.0 / rule.steps
+
+
 # What runs each rule, by the type of its description. A new rule: a row here.
 PROGRAMS: dict[type[SpikingRule], Program] = {
     Graded: Program(_lower_graded, run_graded, _graded_rates),
+    Emstdp: Program(_lower_emstdp, run_emstdp, _emstdp_rates),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, get_args
 import click
 
 from eqchip.emulator.description.spiking.rule import Feedback
+from eqchip.emulator.description.spiking.rules import Contrast
 
 
 def spiking_options(command: Any) -> Any:
@@ -18,6 +19,18 @@ def spiking_options(command: Any) -> Any:
             "--feedback", type=click.Choice(get_args(Feedback)),
             help="Of a spiking rule, what its errors cross on their way to hidden layers: the "
             "transposed weights, fixed random ones layer by layer, or such from the outputs.",
+        ),
+        click.option(
+            "--settle", type=int,
+            help="Of a spiking rule: steps before its first phase, whose spikes do not count.",
+        ),
+        click.option(
+            "--contrast", type=click.Choice(get_args(Contrast)),
+            help="With --rule emstdp, what a hidden unit learns from: how its rate changed, or its "
+            "error spikes.",
+        ),
+        click.option(
+            "--error-threshold", type=float, help="With --rule emstdp, of hidden error units."
         ),
         click.option(
             "--least-error", type=float, help="Of a spiking rule: a smaller error is none."

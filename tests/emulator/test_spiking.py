@@ -29,6 +29,25 @@ CASES = [
     ({"name": "graded", "steps": 5}, (6, 7, 3), 0.5),
     ({"name": "graded", "steps": 7, "feedback": "random", "floor": 0.5}, (6, 5, 4, 3), 0.5),
     ({"name": "graded", "steps": 6, "feedback": "direct", "least_error": 0.0}, (6, 5, 4, 3), 2.0),
+    ({"name": "emstdp", "steps": 6, "settle": 2}, (6, 7, 3), 2.0),
+    (
+        {
+            "name": "emstdp",
+            "steps": 7,
+            "settle": 0,
+            "contrast": "error-spikes",
+            "feedback": "random",
+            "error_threshold": 0.05,
+            "floor": 0.5,
+        },
+        (6, 5, 4, 3),
+        2.0,
+    ),
+    (
+        {"name": "emstdp", "steps": 5, "feedback": "direct", "error_threshold": 0.02},
+        (6, 5, 4, 3),
+        3.0,
+    ),
 ]
 
 
@@ -97,7 +116,7 @@ def test_every_rule_has_a_row_in_every_table():
         assert spiking_rule(rule().settings()) == rule()
 
 
-@pytest.mark.parametrize(("rule", "most"), [("graded", 5.0)])
+@pytest.mark.parametrize(("rule", "most"), [("graded", 5.0), ("emstdp", 7.0)])
 def test_digits_are_learned(rule, most):
     config = configuration(
         "digits", on_chip="loihi2", settings={"rule": rule, "epochs": 10, "seed": 1}

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from eqchip.backends.reference.spiking.emstdp import emstdp
 from eqchip.backends.reference.spiking.graded import graded
 from eqchip.backends.reference.spiking.machine import Machine
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Graded
+from eqchip.emulator.description.spiking.rules import Emstdp, Graded
 
 # What a sample does, by the type of its rule: from the machine, the input's states, the label, the
 # sample's number and whether it learns, to its class. A new rule: a row here.
 TWINS: dict[type[SpikingRule], Callable[..., int]] = {
     Graded: graded,
+    Emstdp: emstdp,
 }
 
 __all__ = ["TWINS", "Machine"]

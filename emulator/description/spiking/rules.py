@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from eqchip.emulator.description.spiking.rule import Feedback, SpikingRule
 from eqchip.emulator.errors import InputError
+
+Contrast = Literal["rates", "error-spikes"]
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,65 @@ class Graded(SpikingRule):
         self._check_amounts("floor")
 
 
+@dataclass(frozen=True)
+class Emstdp(SpikingRule):
+    """Spiking backpropagation by local STDP: a phase without error, and one with error spikes.
+
+    After Shrestha, Fang, Wu and Qiu (ICONS 2019) and Shrestha et al. (arXiv 2105.03649, 2021). Two
+    phases of T steps, the first after ``settle`` more whose spikes do not count; c and d are the
+    spikes that a unit sends in them. In the second::
+
+        E_k += [k = y] - q_k                outputs; where |E_k| is 1 a spike n_k of its sign,
+                                            and E_k -= n_k
+        E_i += sum_k B_ik n_k               hidden units; a spike n_i at the error threshold,
+                                            sent where 0 < c_i < T
+        V   += n                            its own error spike, one threshold
+        dw_ji = lr c_j / T (d_i - c_i) / T  db_i = lr (d_i - c_i) / T
+
+    All arrives a step later. With ``contrast`` error-spikes the error of a hidden unit is the sum
+    of its n and not what they did to its rate, and they are not added to V: with random feedback,
+    whose errors are not small, that trains better.
+
+    It departs from the published rule in this: V starts at half a threshold, of which a spike takes
+    one; weights are written by the plain product, without a running mean of squares.
+
+    Parameters
+    ----------
+    steps, settle : int
+        T, and the steps before it.
+    feedback : {"transpose", "random", "direct"}
+    contrast : {"rates", "error-spikes"}
+    error_threshold : float
+        Of hidden error units.
+    floor : float
+        V does not fall below minus so many thresholds.
+    """
+
+    name = "emstdp"
+    feedbacks: ClassVar[tuple[Feedback, ...]] = get_args(Feedback)
+    phases = ("free", "nudged")
+    error_units = 2
+
+    steps: int = 24
+    settle: int = 4
+    feedback: Feedback = "transpose"
+    contrast: Contrast = "rates"
+    error_threshold: float = 0.1
+    floor: float = 8.0
+
+    def __post_init__(self) -> None:
+        self._check_steps("steps", "settle")
+        self._check_feedback()
+        self._check_amounts("error_threshold", "floor")
+        if self.contrast not in get_args(Contrast):
+            raise InputError(
+                f"emstdp: contrast is {self.contrast!r}; "
+                f"expected one of {', '.join(get_args(Contrast))}"
+            )
+
+
 # Every rule of this kind that has a name. A new one: a class, and a row here.
-SPIKING_RULES: dict[str, type[SpikingRule]] = {rule.name: rule for rule in (Graded,)}
+SPIKING_RULES: dict[str, type[SpikingRule]] = {rule.name: rule for rule in (Graded, Emstdp)}
 
 
 def setting_names(rule: type[SpikingRule]) -> tuple[str, ...]:
