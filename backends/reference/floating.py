@@ -20,7 +20,8 @@ W_l is the matrix that a connection
 amounts to, whatever its kind; under maximum pooling, for each step and sample another one, made
 of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
 on through the phases; a phase with ``from_free`` starts again from the state and
-the t at the end of the last plain free phase. In precision
+the t at the end of the last plain free phase. A sample of which all outputs end the first phase
+nearer to their targets than ``skip_right`` runs no further: it stays where it is. In precision
 ``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference.fixed`.
 
 The module is long on purpose: all that a run is, whatever its units, to be read from top to bottom.
@@ -32,6 +33,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -415,6 +417,8 @@ def solve(problem: Problem) -> Run:
     >>> run.potentials[1].ravel().tolist()
     [0.0, 0.25, 0.375]
     """
+    if problem.skip_right and len(problem.x) > 1:
+        return side_by_side([solve(one_sample(problem, b)) for b in range(len(problem.x))])
     run = constants(problem)
     chip = reference_fixed.constants(problem, rows) if problem.fixed else None
     state = initial_state(problem)
@@ -440,6 +444,9 @@ def solve(problem: Problem) -> Run:
             found.add_step(state)
             row += 1
         found.end_phase()
+        if k == 0 and problem.skip_right and are_right(problem, found.potentials[-1][-1]).all():
+            found.stay()
+            break
         if isinstance(phase, Free) and not phase.from_free:
             free_end = copy.deepcopy(state)
     saturations = np.zeros((len(problem.phases), len(state.layers)), np.int64)
@@ -447,6 +454,60 @@ def solve(problem: Problem) -> Run:
         saturations = chip.range.saturations
         check_saturations(problem, saturations)
     return found.run(saturations)
+
+
+def are_right(problem: Problem, z: np.ndarray) -> np.ndarray:
+    """Which samples are right when the first phase ends with these outputs; bool, (batch,).
+
+    z: potentials, as real values, shape (batch, n_out). The target is that of the first nudged
+    phase.
+    """
+    y = next(target for target in problem.targets if target is not None)
+    if problem.fixed is not None:
+        y = problem.fixed.reals(problem.fixed.states(y))
+    if problem.readout == "cross-entropy":
+        errors = softmax_error(z, y)
+    else:
+        errors = y.astype(np.float64) - z.astype(np.float64)
+    near: np.ndarray = (abs(errors) < problem.skip_right).all(axis=1)
+    return near
+
+
+def one_sample(problem: Problem, b: int) -> Problem:
+    """The problem of sample b alone."""
+    one = slice(b, b + 1)
+    return replace(
+        problem,
+        x=problem.x[one],
+        targets=tuple(None if y is None else y[one] for y in problem.targets),
+        uniforms=None if problem.uniforms is None else tuple(u[:, one] for u in problem.uniforms),
+        samples=problem.samples[one],
+    )
+
+
+def side_by_side(runs: Sequence[Run]) -> Run:
+    """Runs of one sample each as one run of all of them."""
+
+    def joined(name: str, axis: int) -> Any:
+        parts = [getattr(run, name) for run in runs]
+        if parts[0] is None or isinstance(parts[0], np.ndarray):
+            return None if parts[0] is None else np.concatenate(parts, axis)
+        return [np.concatenate(layer, axis) for layer in zip(*parts, strict=True)]
+
+    phases = range(len(runs[0].phases))
+    return replace(
+        runs[0],
+        bits=joined("bits", 1),
+        potentials=joined("potentials", 1),
+        ends=[
+            [np.concatenate(layer) for layer in zip(*(run.ends[k] for run in runs), strict=True)]
+            for k in phases
+        ],
+        activity=reduce(Activity.__add__, [run.activity for run in runs]),
+        part_spikes=joined("part_spikes", 1),
+        saturations=sum(run.saturations for run in runs if run.saturations is not None),
+        skipped=joined("skipped", 0),
+    )
 
 
 def begin_phase(
@@ -480,6 +541,7 @@ class Found:
         self.potentials: list[list[np.ndarray]] = [[] for _ in problem.network.layers]
         self.ends: list[list[np.ndarray]] = []
         self.part_spikes: list[np.ndarray] = []
+        self.skipped = False
 
     def add_step(self, state: State) -> None:
         """Keep what the step just taken shows."""
@@ -493,6 +555,14 @@ class Found:
     def end_phase(self) -> None:
         """Keep the potentials of the step just taken."""
         self.ends.append([potentials[-1] for potentials in self.potentials])
+
+    def stay(self) -> None:
+        """Keep what shows of a sample that runs no further: it ends all phases where it is."""
+        self.skipped = True
+        self.ends += self.ends[-1:] * (len(self.problem.phases) - 1)
+        for rows in (*self.bits, *self.potentials, self.part_spikes):
+            if rows:
+                rows += [np.zeros_like(rows[0])] * (self.problem.steps - len(rows))
 
     def run(self, saturations: np.ndarray) -> Run:
         """The run in which all this was found."""
@@ -517,6 +587,7 @@ class Found:
             part_spikes=np.stack(self.part_spikes) if problem.parts else None,
             saturations=saturations,
             readout=problem.readout,
+            skipped=np.full(batch, self.skipped) if problem.skip_right else None,
         )
 
 

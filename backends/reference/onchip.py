@@ -196,6 +196,8 @@ def on_chip(config: Config) -> OnChip:
 class Shown:
     """What a sample did, per phase and layer: a row of the arrays is a step of the phase.
 
+    Of a sample that was right there is the first phase alone.
+
     ``potentials[phase][layer]``: states, int64; ``bits[phase][layer]``: 0 or 1, int64; both of
     shape (steps, units). ``saturations``: states that were clipped.
     """
@@ -213,8 +215,8 @@ class Shown:
         return [layer[-steps:].sum(axis=0) for layer in self.bits[phase]]
 
 
-def show(problem: Problem, integers: reference_fixed.Constants) -> Shown:
-    """Run the phases of a problem of one sample."""
+def show(problem: Problem, integers: reference_fixed.Constants, average_steps: int) -> Shown:
+    """Run the phases of a problem of one sample, or the first, if it is right by then."""
     state = reference.initial_state(problem)
     free_end = state
     potentials, bits, row = [], [], 0
@@ -230,9 +232,23 @@ def show(problem: Problem, integers: reference_fixed.Constants) -> Shown:
             rows_q.append([layer.q[0] for layer in state.layers])
         potentials.append([np.stack(layer) for layer in zip(*rows_s, strict=True)])
         bits.append([np.stack(layer) for layer in zip(*rows_q, strict=True)])
+        if k == 0 and is_right(potentials[0][-1][-average_steps:], problem, integers):
+            break
         if isinstance(phase, Free) and not phase.from_free:
             free_end = copy.deepcopy(state)
     return Shown(potentials, bits, int(integers.range.saturations.sum()))
+
+
+def is_right(outputs: np.ndarray, problem: Problem, integers: reference_fixed.Constants) -> bool:
+    """Whether every output is nearer to its target than `skip_right`, in the mean of some steps.
+
+    outputs: states of the last steps of the free phase, shape (steps, units). What a core compares
+    is the distance of their sum with a whole number.
+    """
+    target = next(y for y in integers.targets if y is not None)
+    distances = abs(len(outputs) * target[0] - outputs.sum(axis=0))
+    limit = problem.skip_right * (integers.fixed.one * len(outputs))
+    return bool((distances < limit).all())
 
 
 # --- what cores know ----------------------------------------------------------------------
@@ -581,7 +597,7 @@ class Learned:
     applied and saturated in both copies, upkeep included; changed, active: (layers,), units whose
     potential differs between the nudged phases (as far as a factor tells), and is not 0 at the end
     of either; told: (layers,), spikes that tell of changes; spikes: (phases, layers); saturations:
-    states that were clipped.
+    states that were clipped; skipped: samples that were right, and ran and wrote no further.
     """
 
     classes: np.ndarray
@@ -591,6 +607,7 @@ class Learned:
     told: np.ndarray
     spikes: np.ndarray
     saturations: int
+    skipped: int
 
 
 def learn_samples(
@@ -633,7 +650,7 @@ def learn_samples(
     connections = len(network.connections)
     classes, writes = [], np.zeros((connections, 2, 3), np.int64)
     changed, active, told = np.zeros((3, connections + 1), np.int64)
-    spikes, saturations = np.zeros((3, connections + 1), np.int64), 0
+    spikes, saturations, skipped = np.zeros((3, connections + 1), np.int64), 0, 0
     size = config.descent.minibatch
     of_a_sample = [rate / size for rate in rates]
     for b in range(len(x)):
@@ -652,29 +669,34 @@ def learn_samples(
             fixed=onchip.fixed,
             seed=seed,
             samples=samples[b : b + 1],
+            skip_right=learning.skip_right,
         )
         integers = reference_fixed.stored_constants(
             problem, codes, back, memory.exponents, memory.biases
         )
-        shown = show(problem, integers)
-        factor_rates = [
-            factor_rate(onchip, learning, exponent, rate)
-            for exponent, rate in zip(memory.exponents, of_a_sample, strict=True)
-        ]
-        known = know(shown, onchip, learning, config.seed, memory.learned_from, factor_rates)
+        shown = show(problem, integers, learning.average_steps)
         classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
-        written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
+        written, skips = np.zeros_like(writes), len(shown.bits) < len(problem.phases)
+        if not skips:
+            factor_rates = [
+                factor_rate(onchip, learning, exponent, rate)
+                for exponent, rate in zip(memory.exponents, of_a_sample, strict=True)
+            ]
+            known = know(shown, onchip, learning, config.seed, memory.learned_from, factor_rates)
+            written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
+            changed += [np.count_nonzero(layer) for layer in known.get(FACTOR, known[CHANGE])]
+            if onchip.sight.spikes:
+                told += [abs(layer).sum() for layer in known[FACTOR]]
+            active += [np.count_nonzero(layer) for layer in known[ACTIVITY]]
         if size > 1:
             written[..., APPLIED] = 0
             if (b + 1) % size == 0 or b == len(x) - 1:
                 written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
         writes += written
-        changed += [np.count_nonzero(layer) for layer in known.get(FACTOR, known[CHANGE])]
-        if onchip.sight.spikes:
-            told += [abs(layer).sum() for layer in known[FACTOR]]
-        active += [np.count_nonzero(layer) for layer in known[ACTIVITY]]
-        spikes += [[int(layer.sum()) for layer in phase] for phase in shown.bits]
+        ran = [[int(layer.sum()) for layer in phase] for phase in shown.bits]
+        spikes[: len(ran)] += ran
+        skipped += skips
         saturations += shown.saturations
         memory.learned_from += 1
     writes += tend_copies(memory, config, rates)
-    return Learned(np.array(classes), writes, changed, active, told, spikes, saturations)
+    return Learned(np.array(classes), writes, changed, active, told, spikes, saturations, skipped)

@@ -45,6 +45,7 @@ ABSENT = "none"  # TOML has no null
 # Settings that came after the first runs were kept, and what stands for none: they are no part of a
 # fingerprint, so that a run of an earlier version is gone on with.
 LATER: dict[tuple[str, ...], Any] = {
+    ("learning", "skip_right"): 0.0,
     ("on_chip", "change_bits"): 0,
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
@@ -176,6 +177,16 @@ class Config(_Settings):
             raise ValueError(
                 f"learning: rule is {rule!r}, which a file cannot hold; expected the name of a row "
                 f"of RULES: {', '.join(RULES)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _check_skipping(self) -> Config:
+        nearest = self.learning.skip_right
+        if nearest and self.timing is not None:
+            raise InputError(
+                f"learning: skip_right is {nearest!r} with timing, where units are at no moment "
+                "all at the end of a phase; expected 0, or one clock for all"
             )
         return self
 

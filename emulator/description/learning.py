@@ -43,6 +43,10 @@ class Learning:
     readout : {"squared-error", "cross-entropy"}
         What the last layer is: part of the dynamics and pulled towards the target, or, with rule
         ``symmetric`` only, outside of them; see :func:`eqchip.run`.
+    skip_right : float
+        A sample of which every output ends the free phase nearer to its target than this is right
+        already: it is not nudged and writes nothing. A minibatch is still divided by all of its
+        samples. 0: every sample is nudged.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -55,6 +59,7 @@ class Learning:
     split_stream: bool = False
     average_steps: int = 1
     readout: Readout = "squared-error"
+    skip_right: float = 0.0
 
     def __post_init__(self) -> None:
         rule = rule_of(self.rule)
@@ -73,6 +78,12 @@ class Learning:
             )
         if self.readout == "cross-entropy":
             check_read_out(rule)
+        check_number("Learning: skip_right", self.skip_right)
+        if not 0 <= self.skip_right < 1:
+            raise InputError(
+                f"Learning: skip_right is {self.skip_right!r}; expected a distance between output "
+                "and target in [0, 1), 0 for none"
+            )
         for name in ("free_steps", "nudged_steps"):
             check_whole(f"Learning: {name}", getattr(self, name), 1, MOST_STEPS)
         check_whole("Learning: average_steps", self.average_steps, 1, MOST_STEPS)

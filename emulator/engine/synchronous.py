@@ -145,6 +145,7 @@ def _new_record(problem: Problem, lowered: Lowered) -> arrays.Record:
         injected=np.zeros(batch, np.int64),
         saturations=np.zeros((batch, phases, layers), np.int64),
         returned=np.zeros((batch, phases), np.int64),
+        skipped=np.zeros(batch, np.bool_),
         bits=np.zeros((bits, batch, units), np.uint8),
         potentials=np.zeros((potentials, batch, units), dtype),
         part_spikes=np.zeros((parted, batch, len(lowered.part_ends)), np.int32),
@@ -202,6 +203,7 @@ def _answer(
         record.part_spikes if problem.parts else None,
         record.saturations.sum(0),
         readout=problem.readout,
+        skipped=record.skipped if problem.skip_right else None,
     )
 
 
@@ -259,9 +261,11 @@ def activity_of(
 ) -> Activity:
     """The counts of a run; updates: neuron updates, (phases, layers), if counted."""
     batch = len(problem.x)
-    if updates is None:  # every unit, at every step
+    if updates is None:  # every unit, at every step that its sample ran
         steps = np.array([phase.steps for phase in problem.phases], np.int64)
-        updates = steps[:, None] * np.array(problem.network.sizes, np.int64) * batch
+        ran = np.full(len(steps), batch - np.count_nonzero(record.skipped))
+        ran[0] = batch
+        updates = (steps * ran)[:, None] * np.array(problem.network.sizes, np.int64)
         if problem.input == "current":
             updates[:, 0] = 0
     active = record.active.sum(0)

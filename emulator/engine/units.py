@@ -70,6 +70,7 @@ def rules_of(
         high=0 if fixed is None else fixed.highest_state,
         coefficient_bits=0 if fixed is None else fixed.coefficient_bits,
         fraction_bits=0 if fixed is None else fixed.fraction_bits,
+        tolerance=float(problem.skip_right),
         plasticity=Unplastic() if plasticity is None else plasticity,
     )
 

@@ -376,6 +376,17 @@ def _follow_all(net, learner, written, b):
             )  # fmt: skip
 
 
+@inlined
+def _learn_sample(net, rules, record, learner, terms, written, plus, minus, b, sample, follows):
+    """What cores know after a sample, and what they write."""
+    know_potentials(net, learner, record.ends, plus, minus, written, b)
+    if len(record.bits) > 0:
+        know_traces(net, rules, learner, record.bits, plus, minus, sample)
+    if learner.largest_factor > 0:
+        know_factors(net, learner, written, b, sample)
+    _learn(net, rules, learner, terms, written, b, sample, follows)
+
+
 @kernel
 def learn_online(
     net, rules, record, given, x, targets, samples, state, free, scratch, learner, terms, written,
@@ -403,8 +414,8 @@ def learn_online(
             net, rules,
             Record(
                 record.ends, record.active[one], record.arrivals[one], record.injected[one],
-                record.saturations[one], record.returned[one], record.bits, record.potentials,
-                record.part_spikes,
+                record.saturations[one], record.returned[one], record.skipped[one], record.bits,
+                record.potentials, record.part_spikes,
             ),
             given, x[one], targets[:, one], samples[one], state, free, scratch, 0, 1,
         )  # fmt: skip
@@ -414,12 +425,11 @@ def learn_online(
             if record.ends[0, 0, first + j] > record.ends[0, 0, first + best]:
                 best = j
         written.classes[b] = best
-        know_potentials(net, learner, record.ends, plus, minus, written, b)
-        if len(record.bits) > 0:
-            know_traces(net, rules, learner, record.bits, plus, minus, first_number + b)
-        if learner.largest_factor > 0:
-            know_factors(net, learner, written, b, first_number + b)
-        _learn(net, rules, learner, terms, written, b, first_number + b, minibatch == 1)
+        if not record.skipped[b]:
+            _learn_sample(
+                net, rules, record, learner, terms, written, plus, minus, b, first_number + b,
+                minibatch == 1,
+            )  # fmt: skip
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
             _follow_all(net, learner, written, b)
 

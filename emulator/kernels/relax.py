@@ -15,6 +15,7 @@ from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
 from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
+from eqchip.emulator.kernels.right import is_right, stay
 from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
 from eqchip.emulator.kernels.units import add_states, copy
 
@@ -162,6 +163,9 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             copy_state(free, state)
             copy_messages(free, state, net, now, valued, plastic)
             free_now, free_t = now, t
+        if phase == 0 and rules.tolerance > 0 and is_right(net, rules, record, targets, b):
+            stay(record, b)
+            break
 
 
 @kernel

@@ -35,6 +35,8 @@ class Rules(NamedTuple):
     over which its end is summed; cross_entropy: whether the last layer is a read-out.
     one: what stands for 1.0, 1 or 2**fraction_bits. Of a chip's integers, else 0: low, high, the
     range of a state, and how many bits are below the point of a coefficient and of a state.
+    tolerance: a sample whose outputs all end the first phase nearer to its target runs no further;
+    0: every sample runs all phases.
     plasticity: the numbers of what writes weights while phases run (see `plastic`).
     """
 
@@ -53,6 +55,7 @@ class Rules(NamedTuple):
     high: int
     coefficient_bits: int
     fraction_bits: int
+    tolerance: float
     plasticity: Any = Unplastic()
 
 
@@ -61,9 +64,10 @@ class Record(NamedTuple):
 
     ends: (k, b, j) numbers, 0 before; active: (b, k, l) int64, messages other than 0; arrivals:
     (b, k, connection, 2) int64; injected: (b,) int64; saturations: (b, k, l) int64, states
-    clipped; returned: (b, k) int64, synapses that a read-out's error crossed; bits:
-    (steps, b, j) uint8; potentials: (steps, b, j) numbers; part_spikes: (steps, b, parts) int32;
-    the last three of length 0 when they are not wanted.
+    clipped; returned: (b, k) int64, synapses that a read-out's error crossed; skipped: (b,) bool,
+    samples that were right and ran no further; bits: (steps, b, j) uint8; potentials:
+    (steps, b, j) numbers; part_spikes: (steps, b, parts) int32; the last three of length 0 when
+    they are not wanted.
     """
 
     ends: np.ndarray
@@ -72,6 +76,7 @@ class Record(NamedTuple):
     injected: np.ndarray
     saturations: np.ndarray
     returned: np.ndarray
+    skipped: np.ndarray
     bits: np.ndarray
     potentials: np.ndarray
     part_spikes: np.ndarray

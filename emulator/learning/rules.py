@@ -40,17 +40,16 @@ class Contrasted:
     below : ndarray, shape (batch, units), or None
         What a read-out outside the dynamics is fed, at the end of the free phase; None where the
         last layer is part of the dynamics.
+    batch : int
+        Samples, with those that were skipped, of which `layers` holds nothing: they change nothing,
+        and the mean is over all.
     """
 
     rule: Rule
     layers: list[End]
     scale: float
+    batch: int
     below: np.ndarray | None = None
-
-    @property
-    def batch(self) -> int:
-        """Samples."""
-        return len(self.layers[0].minus)
 
     def terms(self, k: int) -> Terms:
         """The terms of connection k."""
@@ -88,15 +87,16 @@ def contrasted(run: Run, beta: float, rule: Rule) -> Contrasted:
     if run.readout == "cross-entropy":
         check_read_out(rule)
     minus, plus = (run.ends[k] for k in rule.contrasted(run.phases, beta))
+    ran = slice(None) if run.skipped is None else ~run.skipped
     layers = [
-        End(_flat(low), _flat(high), clamped=layer == 0)
+        End(_flat(low)[ran], _flat(high)[ran], clamped=layer == 0)
         for layer, (low, high) in enumerate(zip(minus, plus, strict=True))
     ]
     below = None
     if run.readout == "cross-entropy":
         free = [run.ends[k] for k, phase in enumerate(run.phases) if isinstance(phase, Free)]
-        below = _flat(free[-1][-2])
-    return Contrasted(rule, layers, rule.scale(beta), below)
+        below = _flat(free[-1][-2])[ran]
+    return Contrasted(rule, layers, rule.scale(beta), len(run.ends[0][0]), below)
 
 
 def _flat(potentials: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ Feature = Literal[
     "real-valued messages",
     "read-out outside the dynamics",
     "spikes per core",
+    "skipping of right samples",
     "threads",
 ]
 
@@ -80,6 +81,8 @@ def of_problem(problem: Problem) -> Iterator[Need]:
     yield from _of_read_out(problem.readout, "readout is")
     if problem.parts:
         yield Need("spikes per core", f"{len(problem.parts)} parts are counted", "no parts")
+    if problem.skip_right:
+        yield Need("skipping of right samples", f"skip_right is {problem.skip_right}", "0")
 
 
 def _of_read_out(readout: Readout, where: str) -> Iterator[Need]:

@@ -39,6 +39,7 @@ def pose(
     timing: Asynchronous | None = None,
     paths: Paths | None = None,
     readout: Readout = "squared-error",
+    skip_right: float = 0.0,
 ) -> Problem:
     """Check what a user asks of an engine; see :func:`eqchip.run` for the arguments.
 
@@ -83,10 +84,12 @@ def pose(
         timing=timing,
         paths=paths,
         readout=readout,
+        skip_right=skip_right,
     )
     _check_record(problem)
     _check_readout(problem)
     _check_timing(problem)
+    _check_skipping(problem)
     _check_precision(problem)
     return problem
 
@@ -224,6 +227,23 @@ def _check_timing(problem: Problem) -> None:
         raise InputError(
             "run: uniforms are given by the step, but clocks differ; "
             "expected no uniforms, or clocks without spread, offset and jitter"
+        )
+
+
+def _check_skipping(problem: Problem) -> None:
+    """Refuse to leave out what is no phase after a free one, or ends at no moment."""
+    if problem.skip_right == 0:
+        return
+    first, *later = problem.phases
+    if not isinstance(first, Free) or not any(isinstance(phase, Nudged) for phase in later):
+        raise InputError(
+            f"run: skip_right is {problem.skip_right!r}, but phases are no free one and then a "
+            "nudged one; expected [Free(...), ..., Nudged(...)], or 0"
+        )
+    if problem.timing is not None:
+        raise InputError(
+            f"run: skip_right is {problem.skip_right!r} with a timing, where units are at no "
+            "moment all at the end of a phase; expected 0, or timing=None"
         )
 
 

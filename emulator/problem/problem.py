@@ -46,6 +46,9 @@ class Problem:
         Its ways between parts, where it has a mesh.
     readout : {"squared-error", "cross-entropy"}
         What the last layer is; see :func:`eqchip.run`.
+    skip_right : float
+        A sample of which all outputs end the first phase nearer to their targets runs no further;
+        0: every sample runs all phases.
     """
 
     network: Network
@@ -65,6 +68,7 @@ class Problem:
     timing: Asynchronous | None = None
     paths: Paths | None = None
     readout: Readout = "squared-error"
+    skip_right: float = 0.0
 
     @property
     def dtype(self) -> np.dtype:

@@ -46,6 +46,9 @@ class Run:
     readout : {"squared-error", "cross-entropy"}
         What the last layer is. Of cross-entropy, its potentials are logits in a free phase and the
         error that it sends back in a nudged one.
+    skipped : ndarray of bool, shape (batch,), or None
+        Samples that were right when the first phase ended, and ran no further: their later phases
+        end as that one did, with no bit in them. None where every sample runs all phases.
     """
 
     phases: tuple[Phase, ...]
@@ -58,3 +61,4 @@ class Run:
     cores: Any = None
     timed: Timed | None = None
     readout: Readout = "squared-error"
+    skipped: np.ndarray | None = None

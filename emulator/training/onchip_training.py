@@ -196,6 +196,7 @@ class OnChipTrainer(Trainer):
         samples = max(self.tally.samples, 1)
         per_sample = (self.written.sum((0, 1)) / samples).tolist()
         return {
+            **super().measures(),
             "drift": self.drift(),
             **{f"weights_{n}_per_sample": x for n, x in zip(WRITES, per_sample, strict=True)},
             "units_changed_per_sample": (self.told[0] / samples).tolist(),
@@ -365,6 +366,7 @@ def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Reco
         injected=np.zeros(batch, np.int64),
         saturations=np.zeros((batch, phases, layers), np.int64),
         returned=np.zeros((batch, phases), np.int64),
+        skipped=np.zeros(batch, np.bool_),
         bits=np.zeros((problem.steps if spikes else 0, 1, units), np.uint8),
         potentials=np.zeros((0, 1, units), np.int32),
         part_spikes=np.zeros((0, 1, 0), np.int32),

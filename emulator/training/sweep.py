@@ -28,7 +28,7 @@ FORMAT = "eqchip-sweep 1"
 AXES = (
     "weight_bits", "trace_bits", "copies", "accumulator_bits", "quantizer", "free_steps",
     "nudged_steps", "sees", "seed", "lr_scale", "beta", "average_steps", "threshold",
-    "weight_range", "change_bits", "change_spikes",
+    "weight_range", "change_bits", "change_spikes", "skip_right",
 )  # fmt: skip
 PLAIN = ("dataset", "layers", "epochs", "samples")
 # Where an axis belongs, and the type of its values, are those of the descriptions.
@@ -40,7 +40,9 @@ _USUAL: dict[str, Any] = {
     for name in setting_names(type(description))
 } | {"seed": 0, "lr_scale": 1.0}
 # Axes that sweeps of earlier versions did not have.
-LATER: dict[str, Any] = {name: _USUAL[name] for name in ("change_bits", "change_spikes")}
+LATER: dict[str, Any] = {
+    name: _USUAL[name] for name in ("change_bits", "change_spikes", "skip_right")
+}
 WHOLE, NUMBERS, WORDS = (
     tuple(name for name in AXES if type(_USUAL[name]) is of) for of in (int, float, str)
 )

@@ -27,6 +27,8 @@ from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.inference import averaged_by_engine, classes_of, stream_seed
 
+NUDGED_SHARE = "nudged_share"  # in an epoch's line of metrics, where samples may be skipped
+
 
 class Trainer:
     """One training run: weights, and where in which epoch it stands.
@@ -125,6 +127,7 @@ class Trainer:
             input=config.input,
             timing=config.timing,
             readout=config.learning.readout,
+            skip_right=config.learning.skip_right,
             **{"precision": config.precision, **settings},
         )
 
@@ -243,7 +246,17 @@ class Trainer:
 
     def measures(self) -> dict[str, Any]:
         """What else an epoch's line of metrics holds, of the epoch so far."""
-        return {}
+        if not self.config.learning.skip_right:
+            return {}
+        return {NUDGED_SHARE: self.nudged_share}
+
+    @property
+    def nudged_share(self) -> float:
+        """The share of the epoch's samples so far that were nudged, by the steps of their units."""
+        counted = self.tally.activity
+        steps = self._template.phases[-1].steps * self.config.sizes[-1]
+        updates = int((counted.updates_active + counted.updates_inactive)[-1, -1])
+        return updates / max(steps * self.tally.samples, 1)
 
     def _inputs(self, indices: np.ndarray) -> np.ndarray:
         """The inputs of a minibatch: moved, mirrored, and some of them silenced."""

@@ -84,6 +84,11 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
     "--readout", type=click.Choice(("squared-error", "cross-entropy")),
     help="Output units that are pulled to the target, or, outside the dynamics, a softmax.",
 )  # fmt: skip
+@click.option(
+    "--skip-right", type=float,
+    help="Leave out the nudged phases and the writes of a sample whose outputs all end the free "
+    "phase nearer to the target than this. 0: of none.",
+)  # fmt: skip
 @click.option("--random-sign", is_flag=True, default=None, help="Draw beta's sign per minibatch.")
 @click.option(
     "--split-stream", is_flag=True, default=None,

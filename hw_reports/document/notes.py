@@ -122,6 +122,26 @@ def _told(found: Document) -> str:
     )
 
 
+def skipping(document: Document) -> Notes:
+    """What is charged where samples that are right are not nudged."""
+    about = document["run"]
+    if not about.get("skip_right"):  # reports of older versions have none
+        return []
+    lines = [
+        f"Of all training samples {percent(about['nudged_share'])} were nudged: the others ended "
+        f"the free phase with every output within {about['skip_right']:g} of its target. Nudged "
+        "phases and updates of an epoch are charged for the share of its samples that had them; a "
+        "replayed sample runs all phases."
+    ]
+    if document["learning"] is not None:
+        lines.append(
+            "Whether a sample is right, every output unit finds by one comparison, priced as an "
+            "update, in a time step after the free phase, in which each core of the output layer "
+            "tells the processor by one message."
+        )
+    return lines
+
+
 def read_out(document: Document) -> Notes:
     """What a read-out outside the dynamics is charged, and what is left out."""
     if document["run"]["readout"] != "cross-entropy":
@@ -252,6 +272,6 @@ def _timing(document: Document) -> Document:
 
 # In the order in which they are read.
 ABOUT: tuple[Callable[[Document], Notes], ...] = (
-    modelled, chip, energy, learning, read_out, writes, current, timing, kernels, optimizer, replay,
-    asynchronous,
+    modelled, chip, energy, learning, skipping, read_out, writes, current, timing, kernels,
+    optimizer, replay, asynchronous,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.asynchronous_notes import describe as describe_timing
+from eqchip.hw_reports.pricing.epochs import nudged_share
 
 
 class Epochs(NamedTuple):
@@ -62,6 +63,8 @@ def section(replay: Replay, run: RunDirectory, epochs: Epochs) -> dict[str, Any]
         "beta": config.learning.beta,
         "free_steps": config.learning.free_steps,
         "nudged_steps": config.learning.nudged_steps,
+        "skip_right": config.learning.skip_right,
+        "nudged_share": _nudged(epochs.trained),
         "minibatch": config.descent.minibatch,
         "epochs": config.descent.epochs,
         "epochs_trained": len(epochs.trained),
@@ -75,6 +78,12 @@ def section(replay: Replay, run: RunDirectory, epochs: Epochs) -> dict[str, Any]
         "timing": None if config.timing is None else describe_timing(config.timing),
         "shares_weights": any(one.shares_weights for one in replay.network.connections),
     }
+
+
+def _nudged(rows: list[dict[str, Any]]) -> float:
+    """The share of all training samples that were nudged."""
+    samples = sum(row["samples"] for row in rows)
+    return sum(row["samples"] * nudged_share(row) for row in rows) / samples
 
 
 def describe(coding: Coding) -> str:

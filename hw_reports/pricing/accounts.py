@@ -58,8 +58,13 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
         INFERENCE: core_counts(inference),
     }
     exchanged = readout.on_cores(replay, mapped)
+    found = None if replay.written is None else signals(replay.config, mapped)
+    verdict = None if found is None else found.verdict
     for phase, kinds in counts.items():
         more = update.barriers if phase == UPDATE else 0.0
+        if verdict is not None and phase == FREE:
+            more += 1.0
+            kinds["update_inactive"] = kinds["update_inactive"] + verdict.compared
         more += exchanged[phase].steps if phase in exchanged else 0
         kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
@@ -71,7 +76,6 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
     else:
         relaxing, told = _simulated_times(replay, mapped, in_steps)
     times = {phase: update.time if phase == UPDATE else relaxing[phase] for phase in counts}
-    found = None if replay.written is None else signals(replay.config, mapped)
     asides = _asides(found, exchanged)
     settled = settle(counts, times, replay.chip, mapped.chips, asides)
     if mapped.gatherers:
@@ -104,8 +108,8 @@ def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[Aside]:
     """Signals of phases, and what a read-out exchanges."""
     found = []
     if told is not None:
-        for phase, rounds in told.rounds.items():
-            found.append(Aside(phase, SIGNAL, told.time * rounds, [told.entry(phase)]))
+        for phase in told.rounds:
+            found.append(Aside(phase, SIGNAL, told.time_of(phase), [told.entry(phase)]))
     for phase, one in exchanged.items():
         found.append(Aside(phase, READ_OUT_MESSAGE, one.time, one.entries(phase)))
     return found

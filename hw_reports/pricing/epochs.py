@@ -11,6 +11,10 @@ spikes and synaptic events while it trained (``metrics.jsonl``), and these are t
   read-out outside the dynamics exchanges are the same for every sample;
 * of the time, what the deciding core or link spends on each kind follows the same factors.
 
+Where samples that are right are skipped (``Learning.skip_right``), a sample of the replay runs all
+phases all the same. An epoch counted the share of its samples that were nudged, and of the nudged
+phases and the update it is charged that share.
+
 A network that learned on the chip counted what it wrote as well, and for whom it sent messages:
 of its epochs, weight updates are their own, and messages of learning follow the units that
 changed, or were active, as the epoch counted them.
@@ -26,13 +30,16 @@ import numpy as np
 
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import metric
+from eqchip.emulator.training.trainer import NUDGED_SHARE
 from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.totals import Sum, total
 from eqchip.mapping.chip_file.figures import Visits
 from eqchip.mapping.kinds import (
     EVENTS,
+    FREE,
     MESSAGES,
+    NUDGED,
     SPIKES,
     SYNAPSES,
     TRAINING,
@@ -67,7 +74,7 @@ FOLLOWED = {
 # What an epoch's metrics counted that a price follows.
 PER_SAMPLE = (
     "spikes_per_sample", "synaptic_events_per_sample", "weights_attempted_per_sample",
-    *FOLLOWED.values(),
+    NUDGED_SHARE, *FOLLOWED.values(),
 )  # fmt: skip
 
 
@@ -91,6 +98,9 @@ class Learned:
         Messages that such a unit of each layer sends.
     visits : {"lists", "axons", "sweep", None}
         What the learning engine reads its synapses by.
+    steady : float
+        Of what an update takes beside writes and messages, the share that comes whether or not the
+        sample is learned from.
     """
 
     attempted: float
@@ -100,22 +110,33 @@ class Learned:
     source: str | None
     reach: tuple[float, ...]
     visits: Visits | None = None
+    steady: float = 0.0
+
+    def share(self, row: Mapping[str, Any]) -> float:
+        """How many times the replay's an epoch's update was, of what follows no count."""
+        return self.steady + (1.0 - self.steady) * nudged_share(row)
 
     def factors(self, row: Mapping[str, Any], spiked: float) -> dict[str, float]:
         """By kind, how many times the replay's update an epoch's was; `spiked`: its spikes."""
+        nudged = nudged_share(row)
         sent = self.always
         if self.source is not None:
             units = _units(row, FOLLOWED[self.source], len(self.reach))
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
         writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
         messages = _ratio(sent, self.messages)
-        visited = {"axons": spiked, "sweep": 1.0}.get(self.visits or "lists", writes)
+        visited = {"axons": spiked * nudged, "sweep": nudged}.get(self.visits or "lists", writes)
         told = MESSAGES if self.source != "spikes" else (*MESSAGES, SPIKES, SYNAPSES)
         return {
             **dict.fromkeys(names_of(WRITES), writes),
             "synapse_visit": visited,
             **dict.fromkeys(names_of(*told), messages),
         }
+
+
+def nudged_share(row: Mapping[str, Any]) -> float:
+    """The share of an epoch's samples that were nudged: all, unless it says otherwise."""
+    return metric(row, NUDGED_SHARE) if NUDGED_SHARE in row else 1.0
 
 
 def _units(row: Mapping[str, Any], name: str, layers: int) -> list[float]:
@@ -175,7 +196,6 @@ def epochs(
     InputError
         If a line does not say how many samples its epoch had, or, with `learned`, what it wrote.
     """
-    counted = _counted(found)
     result = []
     for row in (row for row in rows if "train_error" in row):
         samples = row.get("samples")
@@ -184,19 +204,22 @@ def epochs(
                 f"metrics of epoch {row['epoch']}: samples is {samples!r}; "
                 "expected a whole number of at least 1"
             )
-        factors = _factors(row, counted)
+        nudged = nudged_share(row)
+        factors = _factors(row, _counted(found, nudged))
         spiked = factors.get("spike", 1.0)
         updating = None if learned is None else learned.factors(row, spiked)
         costs = []
-        for writes in (1.0, 1.0 / minibatch):
+        for writes in (nudged, min(nudged, 1.0 / minibatch)):
             scale = {**factors, **dict.fromkeys((*names_of(WRITES), "learning_epoch"), writes)}
-            seconds = {p: _time(p, times[p], critical, scale, writes) for p in TRAINING}
+            often = {FREE: 1.0, NUDGED: nudged, UPDATE: writes}
+            seconds = {p: _time(p, times[p], critical, scale, often[p]) for p in TRAINING}
             if updating is None or critical is None or learned is None:
-                energy = _energy(found, times, seconds, scale)
+                energy = _energy(found, times, seconds, scale, nudged)
             else:
-                seconds[UPDATE] = _scaled(times[UPDATE], critical[UPDATE], updating)
+                share = learned.share(row)
+                seconds[UPDATE] = _scaled(times[UPDATE], critical[UPDATE], updating, share)
                 relaxing = [entry for entry in found if entry.phase != UPDATE]
-                energy = _energy(relaxing, times, seconds, scale)
+                energy = _energy(relaxing, times, seconds, scale, nudged)
                 energy += _update(found, learned, row, updating, times, seconds)
             costs += [energy * samples, total(seconds.values()) * samples]
         result.append(
@@ -235,12 +258,13 @@ def mean_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {**trained[0], "samples": samples, **{name: mean(name) for name in counted}}
 
 
-def _counted(found: Sequence[Entry]) -> dict[str, float]:
-    """Events of one training sample, by kind."""
+def _counted(found: Sequence[Entry], nudged: float) -> dict[str, float]:
+    """Events of one training sample of which such a share is nudged, by kind."""
     counted: dict[str, float] = {}
     for entry in found:
         if entry.phase in TRAINING and entry.count is not None:
-            counted[entry.kind] = counted.get(entry.kind, 0.0) + entry.count
+            share = 1.0 if entry.phase == FREE else nudged
+            counted[entry.kind] = counted.get(entry.kind, 0.0) + share * entry.count
     return counted
 
 
@@ -265,18 +289,20 @@ def _time(
     time: Sum,
     critical: Mapping[str, Mapping[str, float]] | None,
     factors: Mapping[str, float],
-    writes: float,
+    often: float,
 ) -> Sum:
-    """The time of a phase, its deciding parts scaled by their kinds' factors."""
-    if phase == UPDATE:
-        return time * writes  # as often as weights are written, with its barrier
-    return time if critical is None else _scaled(time, critical[phase], factors)
+    """The time of a phase, its deciding parts scaled by their kinds' factors, as often as it is."""
+    if phase == UPDATE or critical is None:  # as often as weights are written, with its barrier
+        return time * often
+    return _scaled(time, critical[phase], factors) * often
 
 
-def _scaled(time: Sum, critical: Mapping[str, float], factors: Mapping[str, float]) -> Sum:
-    """The time of a phase whose deciding parts take so many times as long."""
+def _scaled(
+    time: Sum, critical: Mapping[str, float], factors: Mapping[str, float], other: float = 1.0
+) -> Sum:
+    """The time of a phase whose deciding parts take so many times as long; `other`: the rest."""
     before = sum(critical.values())
-    after = sum(s * factors.get(kind, 1.0) for kind, s in critical.items())
+    after = sum(s * factors.get(kind, other) for kind, s in critical.items())
     return time * (after / before if before else 1.0)
 
 
@@ -297,7 +323,7 @@ def _update(
             factor = _longer(times[UPDATE].figure, seconds[UPDATE].figure)
             terms.append(entry.energy * factor)
         else:
-            terms.append(entry.energy * factors.get(entry.kind, 1.0))
+            terms.append(entry.energy * factors.get(entry.kind, learned.share(row)))
     return total(terms)
 
 
@@ -306,12 +332,16 @@ def _energy(
     times: Mapping[str, Sum],
     seconds: Mapping[str, Sum],
     factors: Mapping[str, float],
+    nudged: float,
 ) -> Sum:
-    terms = []
+    """Of the kinds that weights are written by, `factors` know how often that is."""
+    terms, written = [], (*names_of(WRITES), "learning_epoch")
     for entry in found:
         if entry.phase not in TRAINING:
             continue
         factor = factors.get(entry.kind, 1.0)
+        if entry.phase != FREE and entry.kind not in written:
+            factor *= nudged
         lasting = event(entry.kind).follows == "time"
         if lasting or (entry.kind == "barrier" and entry.phase == UPDATE):
             factor = _longer(times[entry.phase].figure, seconds[entry.phase].figure)

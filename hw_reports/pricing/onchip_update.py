@@ -99,6 +99,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         counts |= sent
         time = together([time, exchanging], 1.0)
     barriers, mirroring = exchanges + window_steps(config), 0.0
+    steady = copying  # barriers that come once in so many samples, whatever these are
     if source == "spikes":
         found, lasting = _windows(replay, mapped, known)
         counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}
@@ -110,6 +111,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         time = together([time, lasting], 1.0)
         mirroring = float(found["message"].sum())
         barriers += STEPS_OF_PRESENTATION * modes.presentations
+        steady += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
     for sender, receiver, messages in ways:
         reach[sender] += messages * len(mapped.cores_of(receiver))
@@ -121,6 +123,7 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         source=source,
         reach=tuple(reach.tolist()),
         visits=None if chip.learning_engine is None else chip.learning_engine.visits,
+        steady=steady / (1.0 + barriers),
     )
     return _Update(
         updates=WeightUpdates(whole, whole * shares.applied, whole * shares.saturated),

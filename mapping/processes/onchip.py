@@ -79,10 +79,10 @@ def with_on_chip_learning(
     ------
     InputError
         For what the processes do not do: sees ``"loihi-engine"`` or ``"signed-spikes"``, changes
-        in few bits, copies that need spikes beside those of samples, an injected current. And for
-        rates that would never change a weight.
+        in few bits, copies that need spikes beside those of samples, an injected current, samples
+        that are skipped. And for rates that would never change a weight.
     """
-    _check(graph, onchip)
+    _check(graph, onchip, learning)
     check_rates(onchip, learning, rates)
     connections = len(graph.connections)
     terms = terms_of(onchip, connections)
@@ -147,7 +147,12 @@ def _usual_first(names: Iterable[str], usual: str) -> list[str]:
     return sorted(names, key=lambda name: name != usual)
 
 
-def _check(graph: ProcessGraph, onchip: OnChip) -> None:
+def _check(graph: ProcessGraph, onchip: OnChip, learning: Learning) -> None:
+    if learning.skip_right:
+        raise InputError(
+            f"process graph: skip_right is {learning.skip_right!r}; expected 0: "
+            "its processes run all phases of every sample"
+        )
     if onchip.change_bits:
         raise InputError(
             f"process graph: change_bits is {onchip.change_bits}; expected 0: "

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onchip_cases import made_up, small, train, wrapping
+from onchip_cases import made_up, small, train
+from onchip_twin import Twinned
 
 from eqchip.backends.reference import onchip as reference
-from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
@@ -30,7 +30,6 @@ from eqchip.emulator.description.sight import (
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR, UPKEEPS, Shrink, Upkeep
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.kernels.lowered import layer_units
 from eqchip.emulator.learning.onchip_lowering import terms_of
 from eqchip.emulator.learning.onchip_traffic import reach_of, upkeep_of
 from eqchip.emulator.training.onchip_training import OnChipTrainer
@@ -45,49 +44,6 @@ LEVELS = [
     if (sees, copies) != ("loihi-engine", "errors")
 ]
 levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
-
-
-class Twinned(OnChipTrainer):
-    """A trainer beside which the reference learns; they are compared at every stop."""
-
-    def __init__(self, config: Config, dataset: Dataset) -> None:
-        super().__init__(config, dataset, 1)
-        self.memory = reference.new_memory(config, self.start)
-        self.all_written = np.zeros_like(self.written)
-        self.assert_equal()
-
-    def _train_minibatch(
-        self, indices: np.ndarray, sign: int, rates: list[float], seed: int
-    ) -> None:
-        x = self._inputs(indices)
-        before = self.written.copy(), self.told.copy(), self.tally, self.spikes_told.copy()
-        with wrapping():
-            super()._train_minibatch(indices, sign, rates, seed)
-        learned = reference.learn_samples(
-            self.config, self.start, self.memory, x, self.targets[indices],
-            rates=rates, seed=seed, samples=indices,
-        )  # fmt: skip
-        self.assert_equal()
-        np.testing.assert_array_equal(self.written - before[0], learned.writes)
-        np.testing.assert_array_equal(self.told - before[1], [learned.changed, learned.active])
-        np.testing.assert_array_equal(self.spikes_told - before[3], learned.told)
-        wrong = np.count_nonzero(learned.classes != self.dataset.train_y[indices])
-        assert self.tally.errors - before[2].errors == wrong
-        assert self.tally.saturations - before[2].saturations == learned.saturations
-        spikes = self.tally.activity.spikes - before[2].activity.spikes
-        np.testing.assert_array_equal(spikes, learned.spikes)
-        self.all_written += learned.writes
-
-    def assert_equal(self) -> None:
-        """What is stored, the codes that spikes read, and the biases are the reference's."""
-        for k, copies in enumerate(self.memory.stored):
-            for which, expected in enumerate(copies):
-                stored, codes = self.copy(k, which)
-                np.testing.assert_array_equal(stored, expected, f"connection {k}, copy {which}")
-                read = self.memory.codes(k, which, self.onchip)
-                np.testing.assert_array_equal(codes, read, f"connection {k}, copy {which}")
-            biases = layer_units(self.lowered, self.lowered.biases, k + 1)
-            np.testing.assert_array_equal(biases, self.memory.biases[k], f"connection {k}")
 
 
 # weight bits, coding, average steps, layers

@@ -253,6 +253,17 @@ def test_with_minibatches_the_update_alone_gets_cheaper(chip):
     assert epoch.minibatch_seconds.figure.value == pytest.approx(1000 * 2.25e-6)
 
 
+def test_an_epoch_pays_for_nudges_and_updates_as_often_as_it_nudged(chip):
+    (epoch,) = epochs(chip, nudged_share=0.25, synaptic_events_per_sample=100 + 0.25 * 50)
+    of = {p: cost.energy_of(sample(chip), (p,)).figure.value for p in kinds.TRAINING}
+    per_sample = of["free"] + 0.25 * (of["nudged"] + of["update"])
+    assert epoch.energy.figure.value == pytest.approx(1000 * per_sample)
+    seconds = {phase: SECONDS[phase].figure.value for phase in kinds.TRAINING}
+    lasting = seconds["free"] + 0.25 * (seconds["nudged"] + seconds["update"])
+    assert epoch.seconds.figure.value == pytest.approx(1000 * lasting)
+    assert epoch.minibatch_energy == epoch.energy  # written once in 4 samples, of which 1 is nudged
+
+
 def test_an_epoch_lacks_what_its_samples_lack(tmp_path):
     chip = toy_chip(tmp_path, without=("energy.weight_update",))
     (epoch,) = epochs(chip)

@@ -81,10 +81,10 @@ def sent_in(config: Config, run: Run, sample: int) -> list[Messages]:
 
 def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: Any) -> Config:
     """A small run that learns on the chip."""
-    average = settings.pop("average_steps", 1)
+    average, distance = settings.pop("average_steps", 1), settings.pop("skip_right", 0.0)
     return small_config(
         layers=layers,
-        learning={"beta": 1.0, "average_steps": average},
+        learning={"beta": 1.0, "average_steps": average, "skip_right": distance},
         descent={"lr": (lr,) * (len(layers) - 1), "minibatch": 1, "epochs": 1},
         on_chip=OnChip(**{"every": 20, **settings}),
     )
@@ -559,6 +559,54 @@ def test_epochs_pay_for_signals_as_often_as_they_had_samples(run, tmp_path):
         (without,) = epochs([busier], rest, *others)
         paid = whole.energy.figure.value - without.energy.figure.value
         assert paid == pytest.approx(row["samples"] * told, rel=1e-6)
+
+
+def test_a_verdict_on_every_sample_by_hand(run, tmp_path):
+    # So small a distance that no sample is within it: only the question is new.
+    asking = trained(tmp_path / "run", skip_right=1e-9)
+    chip = toy_chip(tmp_path)
+    (found, asked, document), (_, plain, _) = reported(asking, chip), reported(run, chip)
+    assert [part.layer for part in found.mapped.parts] == [0, 1, 2]
+    links = found.mapped.x[2], found.mapped.y[2]
+    message = (3 + 7 * links[0] + 11 * links[1]) * PJ  # from the core of the outputs to the corner
+
+    def counted(accounts, kind, phase="free"):
+        (entry,) = (e for e in accounts.entries if (e.kind, e.phase) == (kind, phase))
+        return entry
+
+    for kind, more in (("update_inactive", 10), ("barrier", 1), ("signal", 1)):
+        before, after = counted(plain, kind), counted(asked, kind)
+        assert after.count == pytest.approx(before.count + more), kind
+        for phase in ("nudged", "update"):
+            same = [counted(one, kind, phase).count for one in (plain, asked)
+                    if any((e.kind, e.phase) == (kind, phase) for e in one.entries)]  # fmt: skip
+            assert len(set(same)) <= 1, kind
+    told = [counted(one, "signal").energy.figure.value for one in (plain, asked)]
+    assert told[1] - told[0] == pytest.approx(message)
+    longer = asked.seconds["free"].figure.value - plain.seconds["free"].figure.value
+    assert longer >= (10 * TIME["update_inactive"] + BARRIER) * NS * (1 - 1e-9)
+    notes = " ".join(document["notes"])
+    assert "100 % were nudged" in notes and "every output unit finds by one comparison" in notes
+    assert document["run"]["skip_right"] == 1e-9 and document["run"]["nudged_share"] == 1.0
+
+
+def test_an_epoch_on_the_chip_is_charged_for_the_samples_that_it_nudged(run, tmp_path):
+    _, accounts, _ = reported(run, toy_chip(tmp_path))
+    (row,) = (r for r in run.metrics() if "train_error" in r)
+    times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
+    silent = {
+        **row, "spikes_per_sample": 0.0, "synaptic_events_per_sample": 0.0,
+        "weights_attempted_per_sample": 0.0, "units_changed_per_sample": [0.0, 0.0, 0.0],
+    }  # fmt: skip
+    (none,) = epochs([{**silent, "nudged_share": 0.0}], *times)
+    free = [e for e in accounts.entries if e.phase == "free"]
+    seconds = none.seconds.figure.value / row["samples"]
+    assert seconds <= accounts.seconds["free"].figure.value  # nothing of nudges and updates
+    kept = sum(e.energy.figure.value for e in free if e.kind in ("signal", "reset", "barrier"))
+    static = 3e-3 * seconds
+    updates = sum(e.count for e in free if e.kind in ("update_active", "update_inactive"))
+    expected = kept + static + updates * ENERGY["update_inactive"] * PJ
+    assert none.energy.figure.value / row["samples"] == pytest.approx(expected)
 
 
 def test_epochs_pay_for_the_writes_that_they_counted(run, tmp_path):
