@@ -62,14 +62,14 @@ class Comparison:
         How many bits were compared, and how many of them differ.
     largest : float
         The largest difference of two potentials; infinite if one is no number.
-    first : Difference or None
+    first : Difference, GraphDifference of a graph, or None
         None if the runs are equal, potentials up to the tolerance.
     """
 
     bits: int
     mismatches: int
     largest: float
-    first: Difference | None
+    first: Any
 
     @property
     def equal(self) -> bool:
@@ -103,7 +103,7 @@ def compare(problem: Problem, found: Run, expected: Run, tolerance: float = 0.0)
     bits = mismatches = 0
     largest = 0.0
     for layer in range(len(problem.network.layers)):
-        apart = _distance(found.potentials[layer], expected.potentials[layer])
+        apart = distance(found.potentials[layer], expected.potentials[layer])
         largest = max(largest, float(apart.max(initial=0.0)))
         differ = found.bits[layer] != expected.bits[layer]
         if problem.coding.sends_bits:  # else messages are potentials, and bits are 0
@@ -115,7 +115,7 @@ def compare(problem: Problem, found: Run, expected: Run, tolerance: float = 0.0)
                 ("bit", differ, found.bits, expected.bits),
             )
         ):
-            index = _first(wrong)
+            index = first_of(wrong)
             if index is not None:
                 row, sample, unit = index
                 at = _place(problem, row)
@@ -137,7 +137,7 @@ def _flat(values: np.ndarray) -> np.ndarray:
     return values.reshape(len(values), values.shape[1], -1)
 
 
-def _distance(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+def distance(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     """|found - expected|, infinite where it is no number."""
     if found.shape != expected.shape:
         raise ValueError(f"a recording has shape {found.shape}; expected {expected.shape}")
@@ -146,7 +146,7 @@ def _distance(found: np.ndarray, expected: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(apart), math.inf, apart)
 
 
-def _first(wrong: np.ndarray) -> tuple[int, int, int] | None:
+def first_of(wrong: np.ndarray) -> tuple[int, int, int] | None:
     """The first true place of (steps, batch, units)."""
     if not wrong.any():
         return None
@@ -167,7 +167,7 @@ def _place(problem: Problem, row: int) -> tuple[int, int]:
 def _ends(found: Run, expected: Run, tolerance: float) -> Difference | None:
     for phase, (ours, theirs) in enumerate(zip(found.ends, expected.ends, strict=True)):
         for layer, (one, other) in enumerate(zip(ours, theirs, strict=True)):
-            index = _first((_distance(one, other) > tolerance)[np.newaxis])
+            index = first_of((distance(one, other) > tolerance)[np.newaxis])
             if index is not None:
                 _, sample, unit = index
                 values = (float(a.reshape(len(a), -1)[sample, unit]) for a in (one, other))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -48,17 +48,21 @@ def engines() -> list[Backend]:
     ]
 
 
-def choose(names: Sequence[str] | None, precision: Checked | None) -> list[Backend]:
+def choose(
+    names: Sequence[str] | None, precision: Checked | None, among: Sequence[Backend] | None = None
+) -> list[Backend]:
     """The engines of these names; all that compute in the precision if None.
+
+    among: those that there are; default: :func:`engines`.
 
     Raises
     ------
     InputError
         For an unknown name, or an engine that does not compute in the precision.
     """
+    known = {one.name: one for one in (engines() if among is None else among)}
     if names is None:
-        return [one for one in engines() if precision is None or precision in one.tolerances]
-    known = {one.name: one for one in engines()}
+        return [one for one in known.values() if precision is None or precision in one.tolerances]
     for name in names:
         if name not in known:
             raise InputError(f"unknown engine {name!r}; expected one of {', '.join(known)}")
@@ -128,18 +132,34 @@ def crosscheck(
     InputError
         If the emulator refuses the problem, or an engine that accepted it breaks down.
     """
-    precision: Checked = "chip" if problem.precision == "chip" else "float64"
     problem = replace(problem, record=frozenset({"bits", "potentials"}))
+    yield from check_engines(
+        "chip" if problem.precision == "chip" else "float64",
+        lambda one, threads: one.solve(problem, threads),
+        lambda found, expected, tolerance: compare(problem, found, expected, tolerance),
+        engines() if others is None else others,
+        threads,
+    )
+
+
+def check_engines(
+    precision: Checked,
+    solve: Callable[[Backend, int | None], Any],
+    compare: Callable[[Any, Any, float], Comparison],
+    others: Iterable[Backend],
+    threads: int | None,
+) -> Iterator[Checkup]:
+    """The loop of :func:`crosscheck`, whatever is run and compared."""
     start = time.perf_counter()
-    expected = BACKENDS[EMULATOR].solve(problem, threads)
+    expected = solve(BACKENDS[EMULATOR], threads)
     yield Checkup(EMULATOR, precision, seconds=time.perf_counter() - start)
-    for one in engines() if others is None else others:
+    for one in others:
         if precision not in one.tolerances:
             continue
         tolerance = one.tolerances[precision]
         start = time.perf_counter()
         try:
-            found = one.solve(problem)
+            found = solve(one, None)
         except InputError as error:
             cause = error.__cause__
             if cause is not None and not isinstance(cause, ImportError):
@@ -147,5 +167,4 @@ def crosscheck(
             yield Checkup(one.name, precision, tolerance, refusal=str(error))
             continue
         seconds = time.perf_counter() - start
-        comparison = compare(problem, found, expected, tolerance)
-        yield Checkup(one.name, precision, tolerance, seconds, comparison)
+        yield Checkup(one.name, precision, tolerance, seconds, compare(found, expected, tolerance))

@@ -1,15 +1,15 @@
-"""A trained network on other engines, step by step: ``eqchip.crosscheck``."""
+"""A trained network on other engines, step by step: ``eqchip.crosscheck`` of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eqchip.backends import crosscheck as engines
 from eqchip.backends.crosscheck import CHECKED, Checked, Checkup
+from eqchip.backends.crosscheck_entry import entry, left_out
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
@@ -45,6 +45,14 @@ class Crosscheck:
         """Whether no engine that ran differs from the emulator."""
         return all(one.comparison is None or one.comparison.equal for one in self.checkups)
 
+    @property
+    def title(self) -> str:
+        """What was compared."""
+        return (
+            f"{self.run.path}: {self.samples} test samples of {self.run.config.dataset}, "
+            f"{self.steps} steps each"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""
         return {
@@ -54,11 +62,11 @@ class Crosscheck:
             "samples": self.samples,
             "steps": self.steps,
             "equal": self.equal,
-            "engines": [_entry(one) for one in self.checkups],
+            "engines": [entry(one) for one in self.checkups],
         }
 
 
-def crosscheck(
+def crosscheck_run(
     run: RunDirectory | str | Path,
     *,
     against: Sequence[str] | None = None,
@@ -69,32 +77,7 @@ def crosscheck(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Crosscheck:
-    """Run a trained network on other engines: bits and potentials, step by step.
-
-    Test samples go through the phases of training on the emulator and on each other engine.
-
-    Parameters
-    ----------
-    run : RunDirectory or path
-    against : sequence of str, optional
-        Engines to compare with. Default: all that run here.
-    samples : int
-        Of the test set.
-    free_steps : int, optional
-        Steps of the free phase. Default: as in training.
-    precision : {"float64", "chip"}, optional
-        Numbers to compute in. Default: both.
-    data : path, optional
-        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
-    threads : int, optional
-        Of the emulator. Default: all processors.
-    progress : Progress, optional
-
-    Raises
-    ------
-    InputError
-        If there is no trained network, an engine that is named cannot run, or a setting is wrong.
-    """
+    """Run a trained network on other engines; see :func:`eqchip.crosscheck`."""
     run, listener = RunDirectory.of(run), progress or Silent()
     if against is not None and not against:
         known = ", ".join(one.name for one in engines.engines())
@@ -121,32 +104,7 @@ def crosscheck(
     with listener.bar("Cross-checking", len(problems) * (1 + len(chosen))) as bar:
         for problem in problems:
             for checkup in engines.crosscheck(problem, chosen, threads):
-                if checkup.refusal and against is not None:
-                    raise InputError(checkup.refusal)
-                if checkup.refusal:
-                    listener.message(
-                        f"{checkup.engine}, {checkup.precision}, left out: {checkup.refusal}"
-                    )
+                left_out(checkup, against, listener)
                 found.append(checkup)
                 bar.advance(engine=checkup.engine, precision=checkup.precision)
     return Crosscheck(run, samples, problems[0].steps, tuple(found))
-
-
-def _entry(one: Checkup) -> dict[str, Any]:
-    """A row of the JSON document."""
-    entry: dict[str, Any] = {"engine": one.engine, "precision": one.precision}
-    if one.refusal:
-        return {**entry, "left_out": one.refusal}
-    entry["seconds"] = one.seconds
-    if one.comparison is None:
-        return entry
-    first, largest = one.comparison.first, one.comparison.largest
-    return {
-        **entry,
-        "bits": one.comparison.bits,
-        "mismatches": one.comparison.mismatches,
-        "largest_difference": largest if isfinite(largest) else None,
-        "tolerance": one.tolerance,
-        "equal": one.comparison.equal,
-        "first_difference": None if first is None else asdict(first),
-    }

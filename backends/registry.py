@@ -98,8 +98,11 @@ class Backend:
         if self.graphs is None:
             has = ", ".join(repr(name) for name, one in BACKENDS.items() if one.graphs is not None)
             raise InputError(f"run: backend {self.name!r} runs no graphs; expected one of {has}")
+        self.check_precision(problem.precision)
         if threads is not None:
             self._check([Need("threads", f"threads is {threads!r}", "None")])
+        if self.package is not None:
+            self.package.require()
         solve: Callable[..., GraphRun] = import_module(self.graphs).solve
         return solve(problem) if threads is None else solve(problem, threads=threads)
 
@@ -150,6 +153,7 @@ BACKENDS = {
             {"float64": 0.0},
             ("global clock", "real-valued messages", "spikes per core"),
             packages.BRIAN2,
+            graphs="eqchip.backends.brian2.graph",
         ),
         # A port of Lava adds two sums, forward and feedback, where the contract is one running
         # sum: in floating point the last bits of a potential may differ.

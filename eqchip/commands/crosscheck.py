@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.cli.options import run_argument, shared
+from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Names
 
 if TYPE_CHECKING:
+    from eqchip.backends.crosscheck_graph import GraphCrosscheck
     from eqchip.backends.crosscheck_run import Crosscheck
 
 
@@ -21,21 +22,38 @@ if TYPE_CHECKING:
     help="Engines to compare with: lava, brian2, reference, several by commas. Default: all "
     "that run here.",
 )  # fmt: skip
-@shared("samples", default=10, help="Of the test set.")
-@shared("free_steps", help="Steps of the free phase. Default: as in training.")
+@click.option(
+    "--samples", type=int,
+    help="Of a run's test set; of a graph, drawn.  [default: 10; of a graph, 1]",
+)  # fmt: skip
+@shared("free_steps", help="Of a run, steps of the free phase. Default: as in training.")
 @click.option(
     "--precision", type=click.Choice(("float64", "chip")),
     help="Numbers to compute with; chip: a chip's integers. Default: both.",
 )  # fmt: skip
+@click.option(
+    "--spikes", "x", type=PATH,
+    help="Of a graph, a .npz file: for each input (steps, batch, units). Default: drawn ones.",
+)  # fmt: skip
+@click.option("--steps", type=int, help="Of a graph. Default: those of the spikes, or 100.")
+@click.option("--rates", type=float, help="Of a graph, the chance of a drawn spike. Default: 0.1.")
+@click.option(
+    "--dt", type=float, help="Of a graph, seconds of a step, where it has time constants."
+)
+@click.option(
+    "--reset", type=click.Choice(("zero", "subtract")),
+    help="Of a graph, what a spike does.  [default: zero]",
+)  # fmt: skip
 @shared("data", "threads")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
-    """The trained network of a RUN on every engine: bits and potentials, step by step.
+    """The network of RUN on every engine: bits and potentials, step by step.
 
-    Test samples go through the phases of training on the emulator and on each other engine.
-    Exit status 1 if one differs; the first step at which it does is shown.
+    RUN is a run, whose test samples go through the phases of training on the emulator and on each
+    other engine, or the NIR file of a spiking network, which is given spikes. Exit status 1 if an
+    engine differs; the first step at which it does is shown.
     """
-    from eqchip.backends.crosscheck_run import crosscheck
+    from eqchip.graph_check import crosscheck
 
     output = Output(as_json, quiet)
     found = crosscheck(**settings, progress=output.listener)
@@ -44,7 +62,7 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     return 0 if found.equal else 1
 
 
-def show(output: Output, found: Crosscheck) -> None:
+def show(output: Output, found: Crosscheck | GraphCrosscheck) -> None:
     """One table, and a line for every engine that differs."""
     compared = [(one, one.comparison) for one in found.checkups if one.comparison is not None]
     rows = [
@@ -63,8 +81,7 @@ def show(output: Output, found: Crosscheck) -> None:
         "engine", "precision", "bits compared", "mismatches", "potentials differ by", "seconds"
     )  # fmt: skip
     output.table(
-        f"{found.run.path}: {found.samples} test samples of {found.run.config.dataset}, "
-        f"{found.steps} steps each",
+        found.title,
         columns,
         rows,
     )

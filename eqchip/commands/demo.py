@@ -33,7 +33,7 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     reference, and Brian2 and Lava where they are installed. Exit status 1 if the test error,
     there or with the weights mapped anew, is not below 5 %, or if another engine finds other bits.
     """
-    from eqchip.backends.crosscheck_run import crosscheck
+    from eqchip.backends.crosscheck_run import crosscheck_run
     from eqchip.emulator.training.runs import free_path
     from eqchip.training import train
 
@@ -42,7 +42,7 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     trained = train("digits", on_chip=CHIP, out=path, threads=threads, progress=output.listener)
     learning.show(output, trained)
     on_chip = _put_on_chip(output, trained.run, threads)
-    checked = crosscheck(
+    checked = crosscheck_run(
         trained.run, samples=CHECKED_SAMPLES, threads=threads, progress=output.listener
     )
     checking.show(output, checked)
