@@ -182,7 +182,7 @@ def describe(graph: Graph) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         synapses.append({
             "name": f"{projection.name}, delay {delay}",
             "pre": projection.pre, "post": projection.post, "delay": delay,
-            "on_pre": f"{arrives}_post += w{sent}",
+            "on_pre": f"{arrives}_post += weight{sent}",
         })  # fmt: skip
         arrays |= {f"s{k} pre": pre, f"s{k} post": post, f"s{k} weights": weights}
     return {"format": FORMAT, "populations": populations, "synapses": synapses}, arrays

@@ -86,7 +86,7 @@ def build(
     for k, projection in enumerate(described["synapses"]):
         pre, post = (groups[projection[side]] for side in ("pre", "post"))
         joined = b2.Synapses(
-            pre, post, "w : 1", on_pre=projection["on_pre"], delay=projection["delay"] * b2.ms,
+            pre, post, "weight : 1", on_pre=projection["on_pre"], delay=projection["delay"] * b2.ms,
             clock=clock, name=f"s{k}",
         )  # fmt: skip
         copies = np.arange(samples)[:, None]
@@ -94,7 +94,7 @@ def build(
             i=(arrays[f"s{k} pre"] + copies * (len(pre) // samples)).ravel(),
             j=(arrays[f"s{k} post"] + copies * (len(post) // samples)).ravel(),
         )
-        joined.w = np.tile(arrays[f"s{k} weights"], samples)
+        joined.weight = np.tile(arrays[f"s{k} weights"], samples)
         joined.pre.order = k
         synapses[projection["name"]] = joined
     network = b2.Network(*groups.values(), *synapses.values(), *monitors.values())
