@@ -73,8 +73,8 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.evaluate import evaluate as evaluate
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
     from eqchip.gradient_study import gradients as gradients
-    from eqchip.graph_import import import_graph as import_graph
     from eqchip.graph_check import crosscheck as crosscheck
+    from eqchip.graph_import import import_graph as import_graph
     from eqchip.graph_price import price as price
     from eqchip.hw_reports.draw import draw as draw
     from eqchip.hw_reports.make import report as report

@@ -9,12 +9,12 @@ from typing import Any
 from eqchip.backends.crosscheck import Checked
 from eqchip.backends.crosscheck_graph import GraphCrosscheck, crosscheck_graph
 from eqchip.backends.crosscheck_run import SAMPLES, Crosscheck, crosscheck_run
-from eqchip.backends.nir.read import read_nir
 from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.description.graph.units import Reset
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory
+from eqchip.graph_import import import_graph
 
 
 def crosscheck(
@@ -29,7 +29,7 @@ def crosscheck(
     steps: int | None = None,
     rates: float | None = None,
     dt: float | None = None,
-    reset: Reset | None = None,
+    reset: Reset = "zero",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Crosscheck | GraphCrosscheck:
@@ -61,7 +61,7 @@ def crosscheck(
     rates : float, optional
         Of a graph, the chance of a drawn spike. Default: 0.1.
     dt, reset : optional
-        Of a NIR file, as for :func:`eqchip.read_nir`.
+        Of a file, as for :func:`eqchip.import_graph`.
     threads : int, optional
         Of the emulator. Default: all processors.
     progress : Progress, optional
@@ -90,7 +90,7 @@ def crosscheck(
     shared: dict[str, Any] = {
         "against": against, "precision": precision, "threads": threads, "progress": progress
     }  # fmt: skip
-    of_file: dict[str, Any] = {"dt": dt, "reset": reset}
+    of_file: dict[str, Any] = {"dt": dt, "reset": None if reset == "zero" else reset}
     of_graph: dict[str, Any] = {"x": x, "steps": steps, "rates": rates}
     of_run: dict[str, Any] = {"free_steps": free_steps, "data": data}
     if isinstance(run, Graph):
@@ -98,7 +98,7 @@ def crosscheck(
         return crosscheck_graph(run, samples=samples, **of_graph, **shared)
     if isinstance(run, (str, Path)) and Path(run).is_file():
         _refuse(of_run, "the file of a graph")
-        graph = read_nir(run, dt=dt, reset=reset or "zero").graph
+        graph = import_graph(run, dt=dt, reset=reset).graph
         return crosscheck_graph(graph, str(run), samples=samples, **of_graph, **shared)
     _refuse({**of_graph, **of_file}, "a run")
     return crosscheck_run(run, samples=SAMPLES if samples is None else samples, **of_run, **shared)

@@ -37,21 +37,14 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--steps", type=int, help="Of a graph. Default: those of the spikes, or 100.")
 @click.option("--rates", type=float, help="Of a graph, the chance of a drawn spike. Default: 0.1.")
-@click.option(
-    "--dt", type=float, help="Of a graph, seconds of a step, where it has time constants."
-)
-@click.option(
-    "--reset", type=click.Choice(("zero", "subtract")),
-    help="Of a graph, what a spike does.  [default: zero]",
-)  # fmt: skip
-@shared("data", "threads")
+@shared("dt", "reset", "data", "threads")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     """The network of RUN on every engine: bits and potentials, step by step.
 
     RUN is a run, whose test samples go through the phases of training on the emulator and on each
-    other engine, or the NIR file of a spiking network, which is given spikes. Exit status 1 if an
-    engine differs; the first step at which it does is shown.
+    other engine, or the file of a spiking network, as `eqchip import` reads it, which is given
+    spikes. Exit status 1 if an engine differs; the first step at which it does is shown.
     """
     from eqchip.graph_check import crosscheck
 
