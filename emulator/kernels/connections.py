@@ -13,6 +13,7 @@ import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
+from eqchip.emulator.kernels.rows_dots import add_code_rows_by_dots, are_dots_faster
 from eqchip.emulator.kernels.rows_fixed import (
     LANES,
     add_code_rows,
@@ -21,6 +22,7 @@ from eqchip.emulator.kernels.rows_fixed import (
     add_weighed_code_rows,
 )
 from eqchip.emulator.kernels.scatter import scatter_rows, scatter_rows_at_bits
+from eqchip.emulator.kernels.units import sum_of
 from eqchip.emulator.kernels.vectors import CACHE_LINE
 
 
@@ -184,11 +186,15 @@ def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
 
 
 @inlined
-def arrive_codes_block(sums, n, tile, crossed, net, rows, masks, n_rows, sent, steps):
-    """As `arrive_block`, for weight codes; tile: (t, columns) int16, 0 before and after."""
+def arrive_codes_block(sums, n, tile, flags, quads, crossed, net, rows, masks, n_rows, sent, steps):
+    """As `arrive_block`, for weight codes; tile: (t, columns) int16, 0 before and after.
+
+    flags, quads: see `rows_dots`.
+    """
     fan, start, stride = net.forward, net.starts[0], net.strides[0]
     channels, places = fan.channels[0], fan.places[0]
     single = channels == net.sizes[0]
+    by_dots = single and are_dots_faster(n_rows, sum_of(sent, steps), steps)
     clear_rows(sums, steps, n)
     first = 0
     if fan.scattered[0]:
@@ -199,10 +205,17 @@ def arrive_codes_block(sums, n, tile, crossed, net, rows, masks, n_rows, sent, s
         place = _place_of(fan, 0, rows, first, single)
         origin = start - place * channels * stride
         for s in range(fan.first[places + place], fan.first[places + place + 1]):
-            add_code_rows_at_bits(
-                sums, fan.to[s], tile, net.weights, origin + fan.source[s], stride, fan.length[s],
-                rows, masks, first, end, steps,
-            )  # fmt: skip
+            done = 0
+            if by_dots:
+                done = add_code_rows_by_dots(
+                    sums, fan.to[s], flags, quads, net.weights, origin + fan.source[s], stride,
+                    fan.length[s], rows, masks, first, end, steps,
+                )  # fmt: skip
+            if done < fan.length[s]:
+                add_code_rows_at_bits(
+                    sums, fan.to[s] + done, tile, net.weights, origin + fan.source[s] + done,
+                    stride, fan.length[s] - done, rows, masks, first, end, steps,
+                )  # fmt: skip
         first = end
     _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single)
 

@@ -56,6 +56,16 @@ def encode(
 
 
 @inlined
+def part_active(net, scratch, n_active):
+    """scratch.ends = one past the last of the active input units of each part of the input."""
+    end = 0
+    for part in range(net.part_starts[1]):
+        while end < n_active and scratch.active[end] < net.part_ends[part]:
+            end += 1
+        scratch.ends[part] = end
+
+
+@inlined
 def encode_input(
     net, rules, state, scratch, record, given, row, b, sample, t, n_active, steps, phase
 ):
@@ -74,9 +84,7 @@ def encode_input(
         scratch.sent[k] = 0
         begin = 0
         for part in range(net.part_starts[1]):
-            end = begin
-            while end < n_active and scratch.active[end] < net.part_ends[part]:
-                end += 1
+            end = scratch.ends[part]
             spikes = mark(scratch.masks, scratch.q, begin, end - begin, k)
             scratch.sent[k] += spikes
             if record.part_spikes.shape[0]:

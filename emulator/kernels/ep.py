@@ -61,7 +61,7 @@ class EPState(NamedTuple):
 
 
 @inlined
-def advance_at_once(rules, unit, scratch, first, n, t, two_beta):
+def advance_at_once(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
     """`advance` and the bits of these units in one pass, where there is one; returns whether."""
     coding = rules.unit
     if not (

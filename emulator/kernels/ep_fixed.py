@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.kernels.fused import AVAILABLE
+from eqchip.emulator.kernels.fused_fixed import step_code_lines
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.units import bernoulli, copy
 from eqchip.emulator.kernels.units_fixed import (
@@ -34,6 +36,20 @@ class EPFixedRules(NamedTuple):
     eps: np.ndarray
     lam: np.ndarray
     inverse: np.ndarray
+
+
+@inlined
+def advance_at_once(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
+    """`advance` and the bits of these units in one pass, where there is one; returns whether."""
+    coding = rules.unit
+    if not (AVAILABLE and coding.predictive and not rules.draws and two_beta == 0):
+        return False
+    record.saturations[b, phase, layer] += step_code_lines(
+        scratch.u, unit.r, scratch.b, unit.s, unit.phi, scratch.q, first, n,
+        coding.lam[t - 1], coding.eps[t - 1], coding.inverse[t - 1], rules.coefficient_bits,
+        rules.one, rules.low, rules.high,
+    )  # fmt: skip
+    return True
 
 
 @inlined

@@ -16,13 +16,16 @@ from eqchip.emulator.kernels.connections import (
     inject_codes,
     return_codes,
 )
+from eqchip.emulator.kernels.fused import AVAILABLE
+from eqchip.emulator.kernels.fused_fixed import LARGEST_TERM, join_code_lines
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import take_row
 from eqchip.emulator.kernels.softmax import softmax_error, softmax_norm
 from eqchip.emulator.kernels.units import clear, span
-from eqchip.emulator.kernels.units_fixed import join_small_sums, join_sums, load_current
+from eqchip.emulator.kernels.units_fixed import join_sums, load_current
 
-SMALL_SUMS = 2**30 // 128  # so many units that all send a weight of -128 stay below 2**30
+# So many units may all send a weight of -128 where sums are joined at once.
+MOST_FORWARD, MOST_BACK = LARGEST_TERM // 128, LARGEST_TERM // 2 // 128
 
 
 @inlined
@@ -50,11 +53,11 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
         )
         exponent_back = net.back_exponents[layer]
     exponent, low, high = net.exponents[layer - 1], rules.low, rules.high
-    senders = net.sizes[layer - 1] << max(exponent, 0)
+    small = net.sizes[layer - 1] < MOST_FORWARD
     if layer < layers - 1:
-        senders += net.sizes[layer + 1] << max(exponent_back, 0)
-    if senders < SMALL_SUMS:
-        clipped = join_small_sums(
+        small = small and net.sizes[layer + 1] << max(exponent_back, 0) < MOST_BACK
+    if small and AVAILABLE:
+        clipped = join_code_lines(
             scratch.u, forward, back, first, n, exponent, exponent_back, low, high
         )
     else:
@@ -117,8 +120,8 @@ def inject_states(net, rules, state, scratch, record, n_active, b):
 def arrive_block_codes(net, state, scratch, n_active, steps):
     """What the spikes of the clamped input bring to layer 1, for a block of steps."""
     arrive_codes_block(
-        scratch.sums, net.sizes[1], scratch.tile, scratch.sums_crossed, net, scratch.active,
-        scratch.masks, n_active, scratch.sent, steps,
+        scratch.sums, net.sizes[1], scratch.tile, scratch.flags, scratch.quads,
+        scratch.sums_crossed, net, scratch.active, scratch.masks, n_active, scratch.sent, steps,
     )  # fmt: skip
 
 

@@ -13,30 +13,27 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
-from numba.core import config
 from numba.extending import intrinsic
 
 from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
 from eqchip.emulator.kernels.units import span
-from eqchip.emulator.kernels.vectors import INDEX, INT32, load, pointer, splat, store
+from eqchip.emulator.kernels.vectors import (
+    INDEX,
+    INT32,
+    has_features,
+    load,
+    pointer,
+    splat,
+    store,
+)
 
 LANES = 16  # int32 in a vector of AVX-512
 COMPRESS = "llvm.x86.avx512.mask.compress.v16i32"
 
 
-def _has_avx512() -> bool:
-    """Whether numba compiles for it: for this processor, if NUMBA_CPU_NAME names no other."""
-    if config.CPU_FEATURES is not None:
-        return "+avx512f" in config.CPU_FEATURES.split(",")
-    try:
-        return bool(binding.get_host_cpu_features().get("avx512f", False))
-    except RuntimeError:  # LLVM does not know this processor
-        return False
-
-
-HAS_COMPRESS = _has_avx512() and not JIT_DISABLED
+HAS_COMPRESS = has_features("avx512f") and not JIT_DISABLED
 
 
 @intrinsic

@@ -14,7 +14,7 @@ from eqchip.emulator.kernels.jit import by_kind, inlined
 
 
 @inlined
-def _never_at_once(rules, unit, scratch, first, n, t, two_beta):
+def _never_at_once(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
     """`advance_at_once` of a kind that has no such pass."""
     return False
 
@@ -68,6 +68,7 @@ KINDS: dict[type, Kind] = {
         advance=ep_fixed.advance,
         emit=ep_fixed.emit,
         may_fire=ep.may_fire,
+        advance_at_once=ep_fixed.advance_at_once,
         read=ep_fixed.read,
     ),
 }

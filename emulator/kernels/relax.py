@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels import fixed, floating
-from eqchip.emulator.kernels.encoder import encode, encode_input
+from eqchip.emulator.kernels.encoder import encode, encode_input, part_active
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
@@ -40,6 +40,7 @@ def _clamp(net, rules, state, scratch, record, b):
         n_active = gather_spikes(scratch.active, 0, scratch.q, 0, n)
         for i in range(n_active):
             scratch.clamped[i] = s[scratch.active[i]]
+        part_active(net, scratch, n_active)
     if rules.cross_entropy:
         copy(scratch.offset, scratch.b, 0, units)
     return n_active
@@ -137,7 +138,9 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                     continue
                 first, n = net.offsets[layer], net.sizes[layer]
                 pull = two_beta if layer == last else unnudged
-                encoded = advance_at_once(rules, state.unit, scratch, first, n, t, pull)
+                encoded = advance_at_once(
+                    rules, state.unit, scratch, record, first, n, layer, t, pull, b, phase
+                )
                 if not encoded:
                     advance(rules, state.unit, scratch, record, first, n, layer, t, pull, b, phase)
                 state.counts[following * layers + layer] = encode(

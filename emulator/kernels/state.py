@@ -13,6 +13,7 @@ import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros, row_stride
+from eqchip.emulator.kernels.rows_dots import COLUMNS, ROWS
 from eqchip.emulator.kernels.units import clear, copy, span
 
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
@@ -129,7 +130,8 @@ class Scratch(NamedTuple):
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
     them in layer 1, or in the map before a maximum pooling; sums_crossed: (t,) int64, synapses.
-    For weight codes, tile: as sums, in int16, and wide: int64, sums of a layer.
+    For weight codes, tile: as sums, in int16, wide: int64, sums of a layer, and, for dots, flags:
+    (t, rows) uint8 and quads: int8. ends: where among the active units each part of the input ends.
 
     Of maximum poolings: map: sums before one; maxima: what it leaves; winners: int32, where in
     the map; senders: (2 j) int32, as `State.rows`, where messages back enter the map.
@@ -153,6 +155,9 @@ class Scratch(NamedTuple):
     sums_crossed: np.ndarray
     tile: np.ndarray
     wide: np.ndarray
+    flags: np.ndarray
+    quads: np.ndarray
+    ends: np.ndarray
     map: np.ndarray
     maxima: np.ndarray
     winners: np.ndarray
@@ -187,7 +192,7 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
     units = int(net.offsets[-1])
     maps = net.pools[:, 1:].prod(axis=1)
     columns = -(-max(int(net.sizes[1]), int(maps[0])) // CACHE_LINE) * CACHE_LINE
-    fixed, codes = np.dtype(dtype).kind == "i", np.dtype(np.int16)
+    fixed, codes, bytes_ = np.dtype(dtype).kind == "i", np.dtype(np.int16), np.dtype(np.uint8)
     pooled = units if maps.any() else 0
     numbers = ("offset", "u", "p", "previous", "eps", "error", "uniforms", "y", "b", "clamped")
     return Scratch(
@@ -200,6 +205,9 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
         sums_crossed=np.zeros(BLOCK, np.int64),
         tile=aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
         wide=np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
+        flags=aligned_zeros((BLOCK, row_stride(ROWS, bytes_) if fixed else 0), bytes_),
+        quads=aligned_zeros(ROWS * COLUMNS if fixed else 0, np.dtype(np.int8)),
+        ends=np.zeros(int(net.part_starts[1]), np.int64),
         map=aligned_zeros(int(maps.max()), dtype),
         maxima=aligned_zeros(pooled, dtype),
         winners=np.zeros(pooled, np.int32),

@@ -160,10 +160,19 @@ def quantize(by_chance, q, phi, a, uniforms, first, n):
 @inlined
 def ones_in(q, first, n):
     """How many of the bits first ... first + n - 1 are 1."""
-    ones = np.int64(0)
+    ones = np.uint32(0)
     for j in span(first, n):
-        ones += np.int64(q[j])
-    return ones
+        ones = np.uint32(ones + np.uint32(q[j]))
+    return np.int64(ones)
+
+
+@inlined
+def sum_of(numbers, n):
+    """The sum of the first n numbers."""
+    total = numbers.dtype.type(0)
+    for i in range(n):
+        total += numbers[i]
+    return total
 
 
 @inlined
@@ -173,11 +182,12 @@ def mark(masks, q, first, n, k):
     masks: uint32, bit k 0.
     """
     place = np.uint32(k)
-    ones = np.int64(0)
+    ones = np.uint32(0)
     for j in span(first, n):
-        masks[j] |= np.uint32(q[j]) << place
-        ones += np.int64(q[j])
-    return ones
+        bit = np.uint32(q[j])
+        masks[j] |= np.uint32(bit << place)
+        ones = np.uint32(ones + bit)
+    return np.int64(ones)
 
 
 @inlined

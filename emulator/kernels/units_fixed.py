@@ -43,21 +43,6 @@ def join_sums(u, forward, back, first, n, exponent, exponent_back, low, high):
 
 
 @inlined
-def join_small_sums(u, forward, back, first, n, exponent, exponent_back, low, high):
-    """As `join_sums`, where every scaled sum is below 2**30."""
-    left, right = np.int32(max(exponent, 0)), np.int32(max(-exponent, 0))
-    left_back, right_back = np.int32(max(exponent_back, 0)), np.int32(max(-exponent_back, 0))
-    lowest, highest, clipped = np.int32(low), np.int32(high), np.int32(0)
-    for j in span(first, n):
-        scaled = np.int32(np.int32(forward[j] << left) >> right)
-        total = np.int32(scaled + np.int32(np.int32(back[j] << left_back) >> right_back))
-        kept = min(max(total, lowest), highest)
-        clipped = np.int32(clipped + np.int32(kept != total))
-        u[j] = kept
-    return np.int64(clipped)
-
-
-@inlined
 def decode_states(r, u, first, n, gain, bits):
     """r = (1 - gain) r + gain u, with gain over 2**bits; lies between r and u."""
     factor = np.int32(gain)

@@ -7,11 +7,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
+from numba.core import config
 
 CACHE_LINE = 64  # bytes
 INDEX = ir.IntType(64)
 INT32 = ir.IntType(32)
+
+
+def has_features(*names: str) -> bool:
+    """Whether numba compiles for them: for this processor, if NUMBA_CPU_NAME names no other."""
+    if config.CPU_FEATURES is not None:
+        return {f"+{name}" for name in names} <= set(config.CPU_FEATURES.split(","))
+    try:
+        features = binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this processor
+        return False
+    return all(features.get(name, False) for name in names)
 
 
 def line_of(number: Any) -> Any:

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from kernel_twins import from_python
 
-from eqchip.emulator.kernels import rows_fixed, units_fixed
+from eqchip.emulator.kernels import fused_fixed, rows_dots, rows_fixed, units_fixed
+from eqchip.emulator.kernels.jit import JIT_DISABLED
 from eqchip.emulator.kernels.state import BLOCK
 
 pytestmark = pytest.mark.nojit
 WIDTHS = (1, 2, 31, 32, 33, 64, 65, 100, 513)
 LOW, HIGH = -(2**23), 2**23 - 1
 FIRST = 64
+compiled = pytest.mark.skipif(JIT_DISABLED, reason="LLVM vectors have no plain Python form")
 
 
 def rescale(product: np.ndarray, bits: int) -> np.ndarray:
@@ -109,25 +111,90 @@ def test_unit_kernels_equal_their_twins(n):
 
 
 @pytest.mark.parametrize("n", WIDTHS)
-@pytest.mark.parametrize("name", ["join_sums", "join_small_sums"])
-def test_sums_are_scaled_by_their_exponents_and_joined(name, n):
+def test_sums_are_scaled_by_their_exponents_and_joined(n):
     rng = np.random.default_rng(n)
-    layer = slice(FIRST, FIRST + n)
     for exponent, back_exponent in ((0, 0), (5, -2), (-3, 9), (13, 13)):
-        if name == "join_small_sums" and exponent == 13:
-            limit = 2**16
-        else:
-            limit = 2**20
-        u, back = (rng.integers(-limit, limit, 700).astype(np.int32) for _ in range(2))
-        if name == "join_sums":
-            u[:] *= 16
-        terms = [
-            np.floor(array[layer] * 2.0**e).astype(np.int64)
-            for array, e in ((u, exponent), (back, back_exponent))
-        ]
-        new, count = clip(terms[0] + terms[1])
+        forward, back = (rng.integers(-(2**20), 2**20, 700).astype(np.int32) for _ in range(2))
+        forward[:] *= 16
+        new, count = joined(forward, back, n, exponent, back_exponent)
         out = states(rng, 700)
-        check(name, rng, n, [out, u, back], (exponent, back_exponent, LOW, HIGH), [0], [new], count)
+        arguments = (exponent, back_exponent, LOW, HIGH)
+        check("join_sums", rng, n, [out, forward, back], arguments, [0], [new], count)
+
+
+def joined(
+    forward: np.ndarray, back: np.ndarray, n: int, exponent: int, back_exponent: int
+) -> tuple[np.ndarray, int]:
+    layer = slice(FIRST, FIRST + n)
+    terms = [
+        np.floor(array[layer] * 2.0**e).astype(np.int64)
+        for array, e in ((forward, exponent), (back, back_exponent))
+    ]
+    return clip(terms[0] + terms[1])
+
+
+def line_of(n: int) -> slice:
+    """What a kernel that takes whole lines may write of n units."""
+    return slice(FIRST, FIRST + -(-n // 16) * 16)
+
+
+@compiled
+@pytest.mark.parametrize("n", WIDTHS)
+def test_sums_that_leave_an_int32_when_they_are_scaled_are_joined_all_the_same(n):
+    rng = np.random.default_rng(n)
+    for exponent, back_exponent in ((0, 0), (5, -2), (-3, 9), (13, 13), (15, 0), (-15, 0)):
+        forward = rng.integers(-(2**30), 2**30, 700, endpoint=True).astype(np.int32)
+        forward[rng.random(700) < 0.5] >>= 12
+        most = (2**29 - 1) >> max(back_exponent, 0)
+        back = rng.choice([-most, most, 0, 77], 700).astype(np.int32)
+        new, count = joined(forward, back, n, exponent, back_exponent)
+        out = states(rng, 700)
+        expected = out.copy()
+        found = from_python(fused_fixed.join_code_lines)(
+            out, forward, back, FIRST, n, exponent, back_exponent, LOW, HIGH
+        )
+        assert found == count
+        np.testing.assert_array_equal(out[FIRST : FIRST + n], new)
+        expected[line_of(n)] = out[line_of(n)]
+        np.testing.assert_array_equal(out, expected)
+
+
+@compiled
+@pytest.mark.parametrize("n", WIDTHS)
+def test_a_step_at_once_is_that_of_the_loops_with_the_same_count(n):
+    rng = np.random.default_rng(n)
+    for bits in (6, 12, 15):
+        for lam, eps in ((1, 1), (2**bits // 3, 2**bits - 1), (2**bits, 2**bits)):
+            u, r, b, s, phi = (states(rng, 700) for _ in range(5))
+            s = np.clip(s, 0, 4096).astype(np.int32)
+            inverse = (4**bits + lam // 2) // lam
+            loops = [array.copy() for array in (r, s, phi)]
+            q, p, previous, a = np.zeros(700, np.uint8), *np.zeros((3, 700), np.int32)
+            count = one_after_the_other(
+                u, loops[0], b, loops[1], loops[2], q, p, previous, a, n, lam, eps, inverse, bits
+            )
+            before, bits_at_once = [array.copy() for array in (u, b)], np.zeros(700, np.uint8)
+            found = from_python(fused_fixed.step_code_lines)(
+                u, r, b, s, phi, bits_at_once, FIRST, n, lam, eps, inverse, bits, 4096, LOW, HIGH
+            )
+            assert found == count
+            np.testing.assert_array_equal((u, b), before)
+            for mine, theirs in zip((r, s, phi, bits_at_once), (*loops, q), strict=True):
+                theirs[FIRST + n : line_of(n).stop] = mine[FIRST + n : line_of(n).stop]
+                np.testing.assert_array_equal(mine, theirs)
+
+
+def one_after_the_other(u, r, b, s, phi, q, p, previous, a, n, lam, eps, inverse, bits):
+    """The step of layer FIRST ... FIRST + n - 1, loop by loop; returns how many were clipped."""
+    from_python(units_fixed.decode_states)(r, u, FIRST, n, lam, bits)
+    clipped = from_python(units_fixed.drive_states)(p, r, b, FIRST, n, LOW, HIGH)
+    from_python(units_fixed.step_states)(s, previous, p, FIRST, n, eps, bits, 4096)
+    clipped += from_python(units_fixed.predict_states)(
+        a, s, previous, FIRST, n, inverse, bits, LOW, HIGH
+    )
+    return clipped + from_python(units_fixed.sigma_delta_states)(
+        q, phi, a, FIRST, n, 4096, LOW, HIGH
+    )
 
 
 @pytest.mark.parametrize("shift", [-3, 0, 1, 12])
@@ -174,6 +241,30 @@ def test_code_rows_are_added_at_the_bits_of_their_masks(n, count):
     np.testing.assert_array_equal(out[:steps, :n], expected)
     assert not out[steps:].any()
     assert not tile[:, :n].any()
+
+
+@pytest.mark.skipif(not rows_dots.AVAILABLE, reason="this processor has no dot products of bytes")
+@pytest.mark.parametrize("n", [64, 100, 192, 513])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 127, 300])
+def test_dots_are_the_sums_at_the_bits_of_their_masks(n, count):
+    rng = np.random.default_rng(n + count)
+    stride = -(-n // 64) * 64
+    w = rng.choice([-128, 127, 0, 3, -77], (400, stride)).astype(np.int8)
+    rows = np.sort(rng.choice(400, count, replace=False)).astype(np.int32)
+    flags = np.full((BLOCK, rows_dots.ROWS + 64), 255, np.uint8)
+    quads = np.full(rows_dots.ROWS * rows_dots.COLUMNS, 99, np.int8)
+    for steps in range(1, BLOCK + 1):
+        masks = rng.integers(0, 2**steps, count, np.uint32)
+        before = rng.integers(-1000, 1000, (BLOCK, stride + 64)).astype(np.int32)
+        out, bits = before.copy(), (masks[:, None] >> np.arange(steps, dtype=np.uint32)) & 1
+        done = from_python(rows_dots.add_code_rows_by_dots)(
+            out, 32, flags, quads, w.ravel(), 0, stride, n, rows, masks, 0, count, steps
+        )
+        assert done == n // 64 * 64
+        before[:steps, 32 : 32 + done] += (bits.T.astype(np.int64) @ w[rows, :done]).astype(
+            np.int32
+        )
+        np.testing.assert_array_equal(out, before, err_msg=f"{steps} steps")
 
 
 def test_scaled_code_rows_are_exact():
