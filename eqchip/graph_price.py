@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eqchip.backends.nir.read import read_nir
 from eqchip.emulator.arrays import open_foreign_arrays
-from eqchip.emulator.description.graph.graph import Graph, Population
-from eqchip.emulator.description.graph.units import Reset
+from eqchip.emulator.description import notation
+from eqchip.emulator.description.graph.event_file import read_events
+from eqchip.emulator.description.graph.file import Imported
+from eqchip.emulator.description.graph.graph import Graph, Population, Projection
+from eqchip.emulator.description.graph.parameters import SHORTEST_STEP
+from eqchip.emulator.description.graph.units import LIF, Input, Reset
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.hw_reports.pricing.graph import GraphCost, cost_of
-from eqchip.hw_reports.pricing.totals import figure_dict, total
+from eqchip.graph_import import import_graph
+from eqchip.hw_reports.document.graph import Asked, price_document
+from eqchip.hw_reports.page.graph import write_price
+from eqchip.hw_reports.pricing.graph import cost_of
+from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
 from eqchip.mapping.chip_file.chip import USUAL, load_chip
-from eqchip.mapping.placement.graph import MappedGraph, map_graph
+from eqchip.mapping.placement.graph import map_graph
 from eqchip.mapping.placement.place import Placement
 
-FORMAT = "eqchip-price 1"
 DEFAULT_STEPS = 100
+WAYS = ("rates", "spikes", "events")  # in which spikes are told
 
 
 def price(
-    graph: Graph | Path | str,
+    graph: Graph | Path | str | None = None,
     *,
+    network: str | Sequence[notation.Entry] | None = None,
     chip: str = USUAL,
-    rates: float | None = None,
+    rates: float | Mapping[str, float] | None = None,
     spikes: Any = None,
+    events: str | Path | None = None,
     steps: int | None = None,
     dt: float | None = None,
     reset: Reset = "zero",
+    writes: float = 0.0,
     placement: Placement = "hops",
+    out: str | Path | None = None,
 ) -> dict[str, Any]:
     """Map a spiking network onto a chip, and price what its spikes do there, without running it.
 
@@ -43,24 +53,33 @@ def price(
 
     Parameters
     ----------
-    graph : Graph or path-like
-        A graph, or a NIR file.
+    graph : Graph or path-like, optional
+        A graph, or a file that :func:`eqchip.import_graph` reads.
+    network : str, optional
+        Or sizes alone, ``"784-500-10"``, of populations called ``0``, ``1``, ``2``.
     chip : str
         Name of a chip with cores, or a chip file.
-    rates : float, optional
-        Spikes of a unit in a step, of all units alike.
+    rates : float or mapping, optional
+        Spikes of a unit in a step: of all units alike, or by population.
     spikes : mapping, GraphRun or path-like, optional
         What each population sent, (steps, batch, *units) or (steps, *units): by name, or the
-        ``.npz`` file of such arrays; a run with ``record="spikes"`` has them. One of the two is
-        needed.
+        ``.npz`` file of such arrays; a run with ``record="spikes"`` has them.
+    events : path-like, optional
+        A file of address events (AER), ``.csv`` or ``.npz``; who has none is quiet. One of the
+        three is needed.
     steps : int, optional
         Of a sample. Default: those of the spikes, or 100.
     dt : float, optional
-        Of a NIR file, the length of a step in seconds.
+        The length of a step in seconds: of a NIR file, to read it; and to price a second of
+        signal.
     reset : {"zero", "subtract"}
         Of a NIR file, what a spike does.
+    writes : float, default 0
+        Price learning that writes each synapse so many times a sample, too.
     placement : {"hops", "energy", "time", "naive"}
         What messages spend on their ways, made small; naive: cores in the order of populations.
+    out : path-like, optional
+        Directory to write price.json, report.html and pictures to.
 
     Returns
     -------
@@ -71,148 +90,103 @@ def price(
     Raises
     ------
     InputError
-        For rates and spikes that are both given or both missing, spikes of populations or units
-        that are not there, a graph that does not fit.
+        For rates, spikes and events of which not just one is given, spikes of populations or
+        units that are not there, a graph that does not fit.
 
     Examples
     --------
-    >>> import eqchip as eq
-    >>> graph = eq.Graph(
-    ...     [eq.Population("in", eq.Input(), 784), eq.Population("hidden", eq.LIF(), 500)],
-    ...     [eq.Projection("in", "hidden", np.ones((784, 500)))],
-    ... )
-    >>> found = price(graph, chip="loihi1-davies", rates=0.1, steps=10)
+    >>> found = price(network="784-500-10", chip="loihi1-davies", rates=0.1, steps=10)
     >>> found["cores"], found["events"]["synaptic_event"]
-    (5, 392000.0)
+    (6, 397000.0)
     """
-    notes: tuple[str, ...] = ()
-    name = "Graph"
-    if not isinstance(graph, Graph):
-        name = str(graph)
-        imported = read_nir(Path(graph), dt=dt, reset=reset)
-        graph, notes = imported.graph, imported.notes
-    if (rates is None) == (spikes is None):
-        given = "neither" if rates is None else "both"
-        raise InputError(f"price: {given} of rates and spikes given; expected one of the two")
-    if spikes is None:
-        sent, steps = _of_rates(graph, rates), DEFAULT_STEPS if steps is None else steps
-    else:
-        sent = _of_spikes(graph, spikes)
-        steps = len(sent[0]) if steps is None else steps
-        if steps != len(sent[0]):
-            raise InputError(
-                f"price: steps is {steps!r}, but the spikes have {len(sent[0])}; expected as many"
-            )
-    check_whole("price: steps", steps, 1)
-    mapped = map_graph(
-        graph, load_chip(chip), sent=[one.mean(axis=(0, 1)) for one in sent], placement=placement
-    )
-    cost = cost_of(mapped, sent, steps)
-    return _document(name, mapped, cost, notes, "rates" if spikes is None else "spikes")
-
-
-def _of_rates(graph: Graph, rates: Any) -> list[np.ndarray]:
-    """One mean step of all populations that send."""
-    check_number("price: rates", rates)
-    if not 0 <= rates <= 1:
-        raise InputError(f"price: rates is {rates!r}; expected spikes of a unit in a step, 0 to 1")
-    return [
-        np.full((1, 1, p.size), float(rates) if p.unit.sends else 0.0) for p in graph.populations
-    ]
-
-
-def _of_spikes(graph: Graph, spikes: Any) -> list[np.ndarray]:
-    """What every population sent, (steps, batch, units): how many messages."""
-    if isinstance(spikes, (str, Path)):
-        where, given = f"{spikes}", _arrays(Path(spikes))
-    else:
-        where, given = "price: spikes", getattr(spikes, "spikes", spikes)
-    if not isinstance(given, Mapping):
+    _check_numbers(dt, steps, writes)
+    name, imported = _graph(graph, network, dt, reset)
+    read, chosen = imported.graph, load_chip(chip)
+    sent, of = _sent(read, rates, spikes, events, steps, dt)
+    if sent.alike:
+        steps = DEFAULT_STEPS if steps is None else steps
+    elif steps not in (None, sent.rows):
         raise InputError(
-            f"{where}: {type(given).__name__} holds no spikes; expected arrays by population, or a "
-            "run with record='spikes'"
+            f"price: steps is {steps!r}, but the spikes have {sent.rows}; expected as many"
         )
-    for name in given:
-        if name not in graph.numbers:
-            known = ", ".join(map(repr, graph.numbers))
-            raise InputError(f"{where}: spikes of {name!r}; expected one of {known}")
-    found: dict[str, np.ndarray] = {}
-    for population in graph.populations:
-        if population.name in given:
-            found[population.name] = _messages(
-                where, population, np.asarray(given[population.name])
+    mapped = map_graph(read, chosen, sent=sent.means(), placement=placement)
+    cost = cost_of(mapped, sent, sent.rows if steps is None else int(steps), float(writes))
+    found = price_document(mapped, cost, Asked(name, of, dt, float(writes), imported.notes))
+    if out is not None:
+        write_price(found, Path(out))
+    return found
+
+
+def _check_numbers(dt: float | None, steps: int | None, writes: float) -> None:
+    if dt is not None:
+        check_number("price: dt", dt)
+        if not SHORTEST_STEP <= dt < math.inf:
+            raise InputError(
+                f"price: dt is {dt!r}; expected seconds, of at least {SHORTEST_STEP:g}"
             )
-        elif population.unit.sends:
-            raise InputError(f"{where}: no spikes of {population.name!r}; expected its array")
-    shapes = {one.shape[:2] for one in found.values()}
-    if len(shapes) != 1:
-        listed = ", ".join(f"{name!r} {one.shape[:2]}" for name, one in found.items())
-        raise InputError(f"{where}: steps and samples differ: {listed}; expected the same of all")
-    (shape,) = shapes
-    return [found.get(p.name, np.zeros((*shape, p.size))) for p in graph.populations]
+    if steps is not None:
+        check_whole("price: steps", steps, 1, 2**31)
+    check_number("price: writes", writes)
+    if not 0 <= writes < math.inf:
+        raise InputError(f"price: writes is {writes!r}; expected a number of at least 0")
+
+
+def _graph(
+    graph: Graph | Path | str | None,
+    network: str | Sequence[notation.Entry] | None,
+    dt: float | None,
+    reset: Reset,
+) -> tuple[str, Imported]:
+    """The graph and its name."""
+    if (graph is None) == (network is None):
+        given = "neither" if graph is None else "both"
+        raise InputError(
+            f"price: {given} of graph and network given; expected a file, or sizes such as "
+            "784-500-10"
+        )
+    if network is not None:
+        entries = notation.parse(network) if isinstance(network, str) else tuple(network)
+        return notation.written(entries), Imported(_of_sizes(entries), {}, {}, ())
+    if isinstance(graph, Graph):
+        return "Graph", Imported(graph, {}, {}, ())
+    assert graph is not None
+    return str(graph), import_graph(graph, dt=dt, reset=reset)
+
+
+def _of_sizes(entries: Sequence[notation.Entry]) -> Graph:
+    """A chain of layers; what its weights are makes no difference to a price."""
+    chain = notation.connections(entries)
+    shapes = [chain[0].pre_shape, *(connection.post_shape for connection in chain)]
+    populations = [
+        Population(str(k), LIF() if k else Input(), shape) for k, shape in enumerate(shapes)
+    ]
+    projections = [
+        Projection(str(k), str(k + 1), np.ones(one.weight_shape, np.float32), one)
+        for k, one in enumerate(chain)
+    ]
+    return Graph(populations, projections)
+
+
+def _sent(
+    graph: Graph, rates: Any, spikes: Any, events: Any, steps: int | None, dt: float | None
+) -> tuple[Sent, str]:
+    """The spikes, and in which of the ways they are told."""
+    given = [way for way, one in zip(WAYS, (rates, spikes, events), strict=True) if one is not None]
+    if len(given) != 1:
+        said = " and ".join(given) if given else "none"
+        raise InputError(
+            f"price: {said} of rates, spikes and events given; expected one of the three"
+        )
+    if rates is not None:
+        return OfRates(graph, rates), "rates"
+    if events is not None:
+        return OfEvents(graph, read_events(events, graph, dt), steps), "events"
+    if isinstance(spikes, (str, Path)):
+        return Recorded(graph, _arrays(Path(spikes)), f"{spikes}"), "spikes"
+    return Recorded(graph, getattr(spikes, "spikes", spikes), "price: spikes"), "spikes"
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file; nothing is unpickled."""
     with open_foreign_arrays(path, "arrays of spikes, .npz") as file:
         return {name: file.values(name) for name in file.headers}
-
-
-def _messages(where: str, population: Population, array: np.ndarray) -> np.ndarray:
-    if array.dtype.kind not in "biuf":
-        raise InputError(
-            f"{where}: spikes of {population.name!r} are {array.dtype}; expected numbers"
-        )
-    for shape in (population.shape, (population.size,)):
-        lead = array.shape[: array.ndim - len(shape)]
-        if array.shape[len(lead) :] == shape and len(lead) in (1, 2) and 0 not in lead:
-            sent = array.reshape(lead[0], lead[1] if len(lead) == 2 else 1, population.size)
-            return (sent != 0).astype(np.float64)
-    raise InputError(
-        f"{where}: spikes of {population.name!r} have shape {array.shape}; expected (steps, batch, "
-        f"*{population.shape}) or (steps, *{population.shape})"
-    )
-
-
-def _document(
-    name: str, mapped: MappedGraph, cost: GraphCost, notes: tuple[str, ...], of: str
-) -> dict[str, Any]:
-    whole = total(entry.energy for entry in cost.entries)
-    used = {key: sum(use[key] for use in mapped.use) for key in ("units", "synapse_memory")}
-    populations = [
-        {
-            "name": p.name,
-            "unit": type(p.unit).__name__,
-            "units": p.size,
-            "cores": sum(part.layer == k for part in mapped.parts),
-        }
-        for k, p in enumerate(mapped.graph.populations)
-    ]
-    return {
-        "format": FORMAT,
-        "graph": name,
-        "chip": mapped.chip.name,
-        "chips": mapped.mesh.chips,
-        "cores": mapped.cores,
-        "populations": populations,
-        "synapses": mapped.synapses,
-        "used": used,
-        "steps": cost.steps,
-        "of": of,
-        "events": cost.totals,
-        "energy": whole.to_dict(),
-        "energy_by_kind": [
-            {
-                "kind": entry.kind,
-                "count": entry.count,
-                "figure": figure_dict(entry.energy.figure),
-                "lacks": list(entry.energy.lacks),
-            }
-            for entry in cost.entries
-        ],
-        "time": cost.seconds.to_dict(),
-        "step_seconds": None
-        if cost.seconds.figure is None or math.isclose(cost.seconds.figure.value, 0)
-        else cost.seconds.figure.value / cost.steps,
-        "notes": list(notes),
-    }

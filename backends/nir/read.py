@@ -25,7 +25,8 @@ from eqchip.backends.nir.wires import (
     eqchip_shape,
 )
 from eqchip.emulator.description.graph.file import Imported
-from eqchip.emulator.description.graph.graph import Graph, Population, Projection
+from eqchip.emulator.description.graph.graph import LONGEST_DELAY, Graph, Population, Projection
+from eqchip.emulator.description.graph.parameters import SHORTEST_STEP
 from eqchip.emulator.description.graph.units import IF, LI, Input, Reset
 from eqchip.emulator.errors import InputError
 
@@ -60,8 +61,8 @@ def read_nir(path: str | Path, *, dt: float | None = None, reset: Reset = "zero"
     path = Path(path)
     if reset not in get_args(Reset):
         raise InputError(f"nir: reset is {reset!r}; expected 'zero' or 'subtract'")
-    if dt is not None and not (dt > 0 and math.isfinite(dt)):
-        raise InputError(f"nir: dt is {dt!r}; expected seconds above 0")
+    if dt is not None and not SHORTEST_STEP <= dt < math.inf:
+        raise InputError(f"nir: dt is {dt!r}; expected seconds, of at least {SHORTEST_STEP:g}")
     try:
         tree = read_tree(path)
         if KEY in tree.metadata:
@@ -101,8 +102,7 @@ class _Builder:
             if node.kind == OUTPUT:
                 self._add_output(node)
         self._add_biases()
-        if not self.outputs:
-            raise InputError("no node is an Output; expected at least one")
+        self._check_ends()
         graph = Graph(self.populations, self.projections, tuple(dict.fromkeys(self.outputs)))
         return Imported(
             graph,
@@ -110,6 +110,24 @@ class _Builder:
             {name: np.asarray(one.offset) for name, one in self.read.items()},
             tuple(self.tree.notes),
         )
+
+    def _check_ends(self) -> None:
+        """Refuse what is never reached, or reaches nobody."""
+        if not self.outputs:
+            unread = [node.name for node in self.tree.nodes.values() if node.kind == OUTPUT]
+            raise InputError(
+                f"node {unread[0]!r} (Output): no unit leads to it; expected an edge to it"
+                if unread
+                else "no node is an Output; expected at least one"
+            )
+        reached = {projection.post for projection in self.projections}
+        for population in self.populations:
+            unit: Any = population.unit
+            if unit.receives and population.name not in reached and not np.any(unit.bias):
+                raise InputError(
+                    f"node {population.name!r} ({self.tree.nodes[population.name].kind}): nothing "
+                    "leads to it; expected an edge from an Input or from units"
+                )
 
     @staticmethod
     def _is_end(node: Node) -> bool:
@@ -205,14 +223,21 @@ class _Builder:
             raise InputError(f"node {name!r} (Delay): nothing says how long a step is; expected dt")
         steps = []
         for seconds in (before, after):
-            whole = np.rint(seconds / self.setting.dt)
-            if (np.abs(seconds / self.setting.dt - whole) > 1e-3).any() or (whole < 0).any():
+            exactly = seconds / self.setting.dt
+            whole = np.rint(exactly)
+            if (np.abs(exactly - whole) > 1e-3).any() or (whole < 0).any():
                 raise InputError(
                     f"node {name!r} (Delay): a delay is no whole number of steps of "
                     f"{self.setting.dt!r} s; expected multiples of it, of at least 0"
                 )
-            steps.append(whole.astype(np.int64))
+            steps.append(np.minimum(whole, 2.0**31).astype(np.int64))
         first, last = steps
+        longest = int(first.max() + last.max())
+        if longest > LONGEST_DELAY:
+            raise InputError(
+                f"node {name!r} (Delay): a delay is {longest:,} steps of {self.setting.dt!r} s; "
+                f"expected at most {LONGEST_DELAY:,}"
+            )
         if (first == first.flat[0]).all() and (last == last.flat[0]).all():
             return int(first.flat[0] + last.flat[0])
         if connection.shares_weights:

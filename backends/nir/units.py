@@ -80,11 +80,12 @@ class _Parameters:
 
     def gain(self, value: np.ndarray, key: str) -> np.ndarray:
         """A factor of what arrives, which must be above 0."""
-        if not (value > 0).all():
-            wrong = float(value[~(value > 0)].flat[0]) if value.ndim else float(value)
+        right = (value > 0) & np.isfinite(value)
+        if not right.all():
+            wrong = float(value[~right].flat[0]) if value.ndim else float(value)
             raise InputError(
                 f"node {self.node.name!r} ({self.node.kind}): {key} amounts to {wrong:g}; expected "
-                "it above 0"
+                "it finite and above 0"
             )
         return value
 
@@ -186,4 +187,10 @@ def read_unit(node: Node, setting: Setting, shape: Shape) -> Read:
     InputError
         Naming the node, and what it says that no unit here does.
     """
-    return UNITS[node.kind](_Parameters(node, setting, shape))
+    try:
+        with np.errstate(all="ignore"):  # what is not finite is refused
+            return UNITS[node.kind](_Parameters(node, setting, shape))
+    except InputError as error:
+        if str(error).startswith("node "):
+            raise
+        raise InputError(f"node {node.name!r} ({node.kind}): {error}") from None

@@ -79,6 +79,29 @@ class Rates(click.ParamType):
             self.fail(f"{value!r}; expected numbers such as 0.2,0.1", param, ctx)
 
 
+class UnitRates(click.ParamType):
+    """``0.05``, or by population ``hidden=0.05,out=0.01``."""
+
+    name = "rates"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float | dict[str, float]:
+        """The parsed value; which populations there are is for the command to say."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
+        found: dict[str, float] = {}
+        try:
+            if "=" not in value:
+                return float(value)
+            for word in value.split(","):
+                name, _, rate = word.rpartition("=")
+                if not name or name in found:
+                    raise ValueError
+                found[name] = float(rate)
+        except ValueError:
+            self.fail(f"{value!r}; expected 0.05, or hidden=0.05,out=0.01", param, ctx)
+        return found
+
+
 class Names(click.ParamType):
     """``lava`` or ``lava,brian2``."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eqchip.emulator.errors import InputError
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import percent
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import MANAGEMENT_POWER, STATIC, energy_of, kinds_of
+from eqchip.hw_reports.pricing.entries import MANAGEMENT_POWER, STATIC, Entry, energy_of, kinds_of
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.executable import executable
 from eqchip.mapping.chip_file.figures import STATUSES, Area, Limit
@@ -33,7 +34,8 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
     """The chip: its figures, which were used, and which of them are weak."""
     chip = replay.chip
     tiles = 0 if replay.mapped is None else replay.mapped.tiles
-    coefficients = _coefficients(chip, accounts, _of_barrier(chip, tiles))
+    critical = [accounts.critical[phase] for phase in TRAINING]
+    found = coefficients(chip, accounts.entries, critical, tiles, TRAINING)
     return {
         "name": chip.name,
         "title": chip.title,
@@ -45,13 +47,13 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
         "chips": 1 if replay.mapped is None else replay.mapped.chips,
         "learning": chip.learning,
         "copies": chip.copies,
-        "coefficients": coefficients,
+        "coefficients": found,
         "unknown": [{"name": name, "why": why} for name, why in chip.unknown.items()],
         "included": [
             {"name": name, "in": where} for name, where in {**chip.included, **chip.absent}.items()
         ],
         "visits": None if chip.learning_engine is None else chip.learning_engine.visits,
-        "weakest": _weakest(coefficients),
+        "weakest": _weakest(found),
         "shares_kernels": chip.shares_kernels,
         "area": {part: area.model_dump(mode="json") for part, area in chip.area.items()},
         "rule": _rule(replay),
@@ -79,19 +81,26 @@ def _rule(replay: Replay) -> dict[str, Any] | None:
     return executable(chip, replay.config).to_dict()
 
 
-def _coefficients(
-    chip: Chip, accounts: Accounts, of_barrier: dict[str, float]
+def coefficients(
+    chip: Chip,
+    entries: Sequence[Entry],
+    critical: Sequence[Mapping[str, float]],
+    tiles: int,
+    phases: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Every coefficient, and how much of a training sample's energy or time rests on it."""
+    """Every coefficient, and how much of the energy or time of some phases rests on it.
+
+    critical: seconds by kind, of each phase; tiles: that the barrier waits for.
+    """
+    of_barrier = _of_barrier(chip, tiles)
     joules: dict[str, float] = {}
-    for kind in kinds_of(accounts.entries):
-        figure = energy_of(accounts.entries, TRAINING, kind).figure
+    for kind in kinds_of(entries):
+        figure = energy_of(entries, phases, kind).figure
         if figure is not None:
             joules[kind] = figure.value
     seconds: dict[str, float] = {}
-    for phase in TRAINING:
-        for kind, lasted in accounts.critical[phase].items():
-            seconds[kind] = seconds.get(kind, 0.0) + lasted
+    for kind, lasted in (one for each in critical for one in each.items()):
+        seconds[kind] = seconds.get(kind, 0.0) + lasted
     spent = {"energy": joules, "time": seconds}
     sums = {of: sum(each.values()) for of, each in spent.items()}
     found: list[dict[str, Any]] = []

@@ -84,7 +84,7 @@ def write_page(
         "headline": document.get("headline", ()),
     }
     plots = ASYNCHRONOUS_PLOTS if asynchronous else PLOTS
-    return _write(document, directory, "report.html", plots, context, beside or {})
+    return write_template(document, directory, "report.html", plots, context, beside or {})
 
 
 def _write_comparison(
@@ -98,7 +98,7 @@ def _write_comparison(
         )
     ]
     context = {"reports": reports, "tables": {"comparison": costs.comparison(document)}}
-    return _write(document, directory, "comparison.html", COMPARISON_PLOTS, context, beside)
+    return write_template(document, directory, "comparison.html", COMPARISON_PLOTS, context, beside)
 
 
 def _encodable(found: Any) -> Any:
@@ -121,7 +121,7 @@ def _breakable(text: str) -> Any:
     return Markup(re.sub(r"([._])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))
 
 
-def _write(
+def write_template(
     document: Mapping[str, Any],
     directory: Path,
     template: str,
@@ -129,6 +129,7 @@ def _write(
     context: Mapping[str, Any],
     beside: Mapping[str, str],
 ) -> list[Path]:
+    """Write a page from its template, its figures, and what lies beside; as :func:`write_page`."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 

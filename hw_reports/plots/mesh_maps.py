@@ -11,7 +11,7 @@ import numpy as np
 
 from eqchip.hw_reports.document.readable import count, name_of, percent, scale
 from eqchip.hw_reports.plots.mesh import LAYER_COLOURS, draw_mesh
-from eqchip.hw_reports.plots.style import SMALL, WIDTH, head, new_figure, say
+from eqchip.hw_reports.plots.style import SMALL, WIDTH, head, new_figure, say, shortened
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.route import Link
 
@@ -38,6 +38,7 @@ class DocumentedMapping:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._mapping = document["mapping"]
         self.network = SimpleNamespace(sizes=document["run"]["units"])
+        self.names = document["run"].get("names")
         cores = self._mapping["cores"]
         self.layer_of = [core["layer"] for core in cores]
         self.gathers = np.array([core.get("home", k) != k for k, core in enumerate(cores)], bool)
@@ -110,9 +111,9 @@ def utilisation_map(document: Mapping[str, Any]) -> Figure:
     return _map(document, title, draw, 1)
 
 
-def traffic_map(document: Mapping[str, Any]) -> Figure:
-    """How long every core works, and how many messages cross every link, per training sample."""
-    busy = (document["time"]["by_core"] or {}).get("training")
+def traffic_map(document: Mapping[str, Any], of: str = "training") -> Figure:
+    """How long every core works, and how many messages cross every link, per sample."""
+    busy = (document["time"]["by_core"] or {}).get(of)
     work = (document["activity"]["by_core"] or {}).get("synaptic_events")
 
     def draw(figure: Figure, ax: Axes, mapped: DocumentedMapping) -> None:
@@ -121,7 +122,7 @@ def traffic_map(document: Mapping[str, Any]) -> Figure:
         label = f"busy time ({unit})" if busy else "synaptic events"
         drawn = draw_mesh(
             ax, cast("MappedNetwork", mapped), core_load=np.array(load),
-            link_load=mapped.link_load("training"),
+            link_load=mapped.link_load(of),
         )  # fmt: skip
         _bar(figure, ax, drawn.cores, label).formatter = lambda value, _: f"{value / size:,g}"
         if drawn.links is not None:
@@ -129,7 +130,8 @@ def traffic_map(document: Mapping[str, Any]) -> Figure:
                 count(value)
             )
 
-    return _map(document, "Work and traffic of a training sample", draw, 2)
+    sample = "a training sample" if of == "training" else "a sample"
+    return _map(document, f"Work and traffic of {sample}", draw, 2)
 
 
 def _map(document: Mapping[str, Any], title: str, draw: Any, bars: int) -> Figure:
@@ -187,6 +189,8 @@ def _layer_key(ax: Axes, mapped: DocumentedMapping) -> None:
 
     sizes = mapped.network.sizes
     role = {0: " input", len(sizes) - 1: " output"}
+    if mapped.names is not None:
+        role = {layer: f" ({shortened(name, 20)})" for layer, name in enumerate(mapped.names)}
     handles = []
     for layer, units in enumerate(sizes):
         cores, colour = len(mapped.cores_of(layer)), LAYER_COLOURS[layer % len(LAYER_COLOURS)]

@@ -138,8 +138,11 @@ def test_a_price_of_rates_is_that_of_steps_alike():
 
 
 REFUSED = {
-    "neither": ({}, "price: neither of rates and spikes given; expected one of the two"),
-    "both": ({"rates": 0.1, "spikes": {}}, "price: both of rates and spikes given"),
+    "neither": ({}, "price: none of rates, spikes and events given; expected one of the"),
+    "both": (
+        {"rates": 0.1, "spikes": {}},
+        "price: rates and spikes of rates, spikes and events given",
+    ),
     "rate": ({"rates": 2.0}, "price: rates is 2.0; expected spikes of a unit in a step, 0 to 1"),
     "steps": ({"rates": 0.1, "steps": 0}, "price: steps is 0; expected a whole number"),
     "chip": (
@@ -187,4 +190,4 @@ def test_the_command_prints_what_the_function_returns(tmp_path, capsys):
     assert main(asked) == 0
     assert "3 cores on 1 chip" in " ".join(capsys.readouterr().out.split())
     assert main(["price", str(path), "--chip", LOIHI]) == 2
-    assert "neither of rates and spikes" in capsys.readouterr().err
+    assert "none of rates, spikes and events" in capsys.readouterr().err

@@ -29,6 +29,7 @@ from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config
 from eqchip.emulator.description.connections import Conv2d, OneToOne, Sparse, SumPool2d
+from eqchip.emulator.description.graph.event_file import read_events
 from eqchip.emulator.description.graph.file import Imported, load_imported, save_graph
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
 from eqchip.emulator.description.graph.units import LI, LIF, Input
@@ -42,8 +43,9 @@ from eqchip.emulator.training.runs import METRICS_FORMAT, RunDirectory, metric
 from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
 from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
 from eqchip.emulator.training.trainers import make_trainer
-from eqchip.graph_price import _of_spikes
+from eqchip.graph_price import _arrays
 from eqchip.hw_reports.document.read import read_report, whole
+from eqchip.hw_reports.pricing.graph_spikes import Recorded
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
 from eqchip.hw_reports.studies.sweep import Pricing, _document
@@ -361,7 +363,11 @@ def spikes(folder: Path) -> Loader:
         save(whole, **{"in": np.ones((5, 2, 3), bool), "out": np.zeros((5, 2, 2))})
         honest.append(whole.getvalue())
     return Loader(
-        "spikes", "spikes.npz", "npz", tuple(honest), lambda path: _of_spikes(network, path)
+        "spikes",
+        "spikes.npz",
+        "npz",
+        tuple(honest),
+        lambda path: Recorded(network, _arrays(path), str(path)),
     )
 
 
@@ -425,6 +431,33 @@ def edges(folder: Path) -> Loader:
         b"pre,post,weight,delay\nin:0,out:1,0.5,0\nin:3,out:0,1,7\nout:0,out:1,-2,1\n",
     )
     return Loader("edges", "edges.csv", "words", texts, lambda path: read_weights(path, LIF()))
+
+
+def _listening() -> Graph:
+    return Graph(
+        [Population("in", Input(), 4), Population("out", LIF(), 2)],
+        [Projection("in", "out", np.ones((4, 2)))],
+    )
+
+
+def events(folder: Path) -> Loader:
+    network = _listening()
+    texts = (
+        b"step,population,unit,sample\n0,in,3,0\n4,out,1,0\n9,in,0,1\n",
+        b"time,unit\n0.0,3\n0.0012,5\n0.5,0\n",
+    )
+    return Loader(
+        "events", "events.csv", "words", texts, lambda path: read_events(path, network, 1e-3)
+    )
+
+
+def event_arrays(folder: Path) -> Loader:
+    network, whole = _listening(), io.BytesIO()
+    np.savez(whole, **{"in": np.array([[0, 3, 0], [9, 0, 1]]), "out": np.array([[4, 1]])})
+    return Loader(
+        "event arrays", "events.npz", "npz", (whole.getvalue(),),
+        lambda path: read_events(path, network),
+    )  # fmt: skip
 
 
 def anchor(folder: Path) -> Loader:
@@ -509,6 +542,8 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "graph text": graph_text,
     "weights": weights,
     "edges": edges,
+    "events": events,
+    "event arrays": event_arrays,
     "anchor": anchor,
     "nir text": nir_text,
     "words": words,

@@ -35,6 +35,8 @@ class Bounds(NamedTuple):
 
 ANY, DECAY, COUNT = Bounds(), Bounds(0.0, 1.0), Bounds(0.0, whole=True)
 SHARE = Bounds(0.0, 1.0)  # as a decay, but what is taken and not what is lost
+ROUNDED = 2.0**-22  # what a decay of 1 may be beyond it: files keep time constants in float32
+SHORTEST_STEP = 1e-12  # seconds of a step that files are read in: beyond, their numbers end
 AT_LEAST_0, FLOOR = Bounds(0.0), Bounds(high=0.0, open_end=True)
 
 
@@ -110,11 +112,13 @@ def decay(tau: Any, dt: float) -> Any:
         raise InputError(f"decay: dt is {dt!r}; expected a number above 0")
     if not (times > 0).all():
         raise InputError(f"decay: tau is {times[~(times > 0)].flat[0]!r}; expected it above 0")
-    found = dt / times
-    if (found > 1).any():
+    with np.errstate(over="ignore"):  # of a step beyond all bounds: refused here
+        found = dt / times
+    if (found > 1 + ROUNDED).any():
         shortest = float(times.min())
         raise InputError(
             f"decay: dt {dt!r} over tau {shortest!r} is a decay of {dt / shortest:g}; "
             "expected at most 1: a shorter time step"
         )
+    found = np.minimum(found, 1.0)
     return found if found.ndim else float(found)
