@@ -34,7 +34,11 @@ def solve(problem: GraphProblem, threads: int | None = None) -> GraphRun:
         For a kind of unit or connection that the engine does not know, and a graph in which
         nothing computes.
     """
-    lowered = lower_graph(problem)
+    return run_lowered(lower_graph(problem), problem, threads)
+
+
+def run_lowered(lowered: LoweredGraph, problem: GraphProblem, threads: int | None) -> GraphRun:
+    """Run all samples of a problem on a graph that is lowered for it."""
     given, record = given_of(problem), _new_record(problem, lowered.net)
 
     def work(first: int, last: int) -> None:

@@ -10,17 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.connections import (
-    Connection,
     Dense,
     OneToOne,
     Sparse,
     SumPool2d,
     row_of,
 )
-from eqchip.emulator.description.connections.sparse import CompressedRows
 from eqchip.emulator.description.graph.graph import Graph, Projection
 from eqchip.emulator.description.graph.integers import weight_codes
-from eqchip.emulator.engine.lowering import LAYOUTS, Layout, Rows, fan_of, lay_out, one_row
+from eqchip.emulator.engine.lowering import LAYOUTS, Rows, fan_of, lay_out
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.graph.arrays import Given, Wiring
 from eqchip.emulator.kernels.lowered import (
@@ -34,61 +32,67 @@ from eqchip.emulator.problem.graph import GraphProblem
 SUM_LIMIT = 2**31  # of a sum of codes
 
 
+class Synapses(NamedTuple):
+    """A list of synapses by the unit that sends: those of unit i are start[i] : start[i + 1].
+
+    start: int64; post: int32 or int64, the unit that each reaches; weight: which of the stored
+    weights each has, or all of them in turn.
+    """
+
+    start: np.ndarray
+    post: np.ndarray
+    weight: Any = slice(None)
+
+
+NOWHERE = Rows(0, 0, np.zeros(1, np.int64), np.zeros((0, 3), np.int64))
+
+
 class Bundle(NamedTuple):
-    """The synapses of one projection with one delay, in rows by presynaptic channel."""
+    """The synapses of one projection with one delay: a list of them, or rows by channel.
+
+    held: the weights of the list, or what the rows hold.
+    """
 
     projection: int
     pre: int
     post: int
     compartment: int
     delay: int
-    rows: Rows
     held: np.ndarray
     exponent: int
+    synapses: Synapses | None = None
+    rows: Rows = NOWHERE
 
 
-def _one_to_one_rows(connection: OneToOne) -> tuple[Rows, Rows]:
-    unit = np.arange(connection.units)
-    rows = one_row(CompressedRows(np.arange(connection.units + 1), unit, unit))
-    return rows, rows
+def _sparse_list(connection: Sparse) -> Synapses:
+    return Synapses(connection.indptr, connection.indices)
 
 
-def _pool_rows(connection: SumPool2d) -> tuple[Rows, Rows]:
+def _one_to_one_list(connection: OneToOne) -> Synapses:
+    return Synapses(np.arange(connection.units + 1), np.arange(connection.units))
+
+
+def _pool_list(connection: SumPool2d) -> Synapses:
     senders = np.arange(math.prod(connection.pre_shape))
     _, width, channels = connection.post_shape
     i, j, channel = np.unravel_index(senders, connection.pre_shape)
     above = (i // connection.size * width + j // connection.size) * channels + channel
-    order = np.argsort(above, kind="stable")
-    ends = np.arange(0, len(senders) + 1, connection.size**2)
-    return (
-        one_row(CompressedRows(np.arange(len(senders) + 1), above, senders)),
-        one_row(CompressedRows(ends, senders[order], senders)),
-    )
+    return Synapses(np.arange(len(senders) + 1), above, np.zeros(len(senders), np.int64))
 
 
-def _spread_pool(connection: SumPool2d, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    row = np.full((1, math.prod(connection.pre_shape)), weights[0])
-    return row, row
+def _dense_list(connection: Dense) -> Synapses:
+    count, n_post = math.prod(connection.weight_shape), connection.n_post
+    return Synapses(np.arange(0, count + 1, n_post), np.arange(count) % n_post)
 
 
-# Graphs know the kinds of connection that networks know, and some more.
-GRAPH_LAYOUTS: ChainMap[type, Layout] = ChainMap(
-    {
-        OneToOne: Layout(
-            _one_to_one_rows,
-            lambda connection, weights: (weights[None], weights[None]),
-            lambda connection, rows: rows[0, : connection.units],
-        ),
-        SumPool2d: Layout(_pool_rows, _spread_pool, lambda connection, rows: rows[0, :1]),
-    },
-    LAYOUTS,
-)
-# The two units that each weight of a kind joins, where synapses may differ in their delay.
-PAIRS: dict[type, Callable[[Any], tuple[np.ndarray, np.ndarray]]] = {
-    Dense: lambda c: tuple(index.ravel() for index in np.indices(c.weight_shape)),
-    Sparse: lambda c: (c.pre, c.indices),
-    OneToOne: lambda c: (np.arange(c.units), np.arange(c.units)),
+# Kinds whose synapses go anywhere; those whose rows go to neighbours are in `LAYOUTS`.
+LISTS: dict[type, Callable[[Any], Synapses]] = {
+    Sparse: _sparse_list,
+    OneToOne: _one_to_one_list,
+    SumPool2d: _pool_list,
 }
+# Kinds whose synapses, one for each stored weight, may differ in their delay.
+DELAYED: ChainMap[type, Callable[[Any], Synapses]] = ChainMap({Dense: _dense_list}, LISTS)
 
 
 def bundles_of(problem: GraphProblem, number: int, projection: Projection) -> list[Bundle]:
@@ -110,36 +114,32 @@ def bundles_of(problem: GraphProblem, number: int, projection: Projection) -> li
     if problem.integers:
         held, exponent = weight_codes(projection)
     else:
-        held = connection.synapse_weights(projection.weights.astype(problem.dtype))
+        weights = projection.weights.astype(problem.dtype, copy=False)
+        held = connection.synapse_weights(weights)
+
     if np.ndim(projection.delay):
-        pre, post = row_of(PAIRS, connection, f"run: {projection}")(connection)
-        return [
-            Bundle(number, *ends, delay, *_at_delay(connection, projection, held, delay, pre, post),
-                   exponent)
-            for delay in projection.delays
-        ]  # fmt: skip
-    layout = row_of(GRAPH_LAYOUTS, connection, f"run: {projection}")
+        synapses = row_of(DELAYED, connection, f"run: {projection}")(connection)
+        found = [
+            (delay, *_at_delay(synapses, projection, held, delay)) for delay in projection.delays
+        ]
+        return [Bundle(number, *ends, delay, own, exponent, of) for delay, of, own in found]
+    if type(connection) in LISTS:
+        synapses = LISTS[type(connection)](connection)
+        own = held[synapses.weight]
+        return [Bundle(number, *ends, projection.delay, own, exponent, synapses)]
+    layout = row_of(LAYOUTS, connection, f"run: {projection}")
     forward, _ = layout.rows(connection)
-    return [
-        Bundle(number, *ends, projection.delay, forward, layout.spread(connection, held)[0],
-               exponent)
-    ]  # fmt: skip
+    own = layout.spread(connection, held)[0]
+    return [Bundle(number, *ends, projection.delay, own, exponent, rows=forward)]
 
 
 def _at_delay(
-    connection: Connection,
-    projection: Projection,
-    held: np.ndarray,
-    delay: int,
-    pre: np.ndarray,
-    post: np.ndarray,
-) -> tuple[Rows, np.ndarray]:
-    """The synapses of one delay, each a segment."""
+    synapses: Synapses, projection: Projection, held: np.ndarray, delay: int
+) -> tuple[Synapses, np.ndarray]:
+    """The synapses of one delay, and their weights."""
     here = (projection.delay == delay).ravel()
-    senders = math.prod(connection.pre_shape)
-    starts = np.concatenate([[0], np.cumsum(np.bincount(pre[here], minlength=senders))])
-    rows = one_row(CompressedRows(starts, post[here], np.flatnonzero(here)))
-    return rows, held.ravel()[here][None]
+    before = np.append(0, np.cumsum(here))  # of all synapses, how many are of this delay
+    return Synapses(before[synapses.start], synapses.post[here]), held.ravel()[here]
 
 
 def check_sums(problem: GraphProblem) -> None:
@@ -173,13 +173,20 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
         dtype = np.dtype(np.int8)
     sizes = np.array(graph.sizes, np.int64)
     rooms = _rooms(graph, order, dtype.itemsize)
-    rows = [b.rows for b in bundles]
+    lists, rows = _lists_of(bundles), [b.rows for b in bundles]
     starts, strides, total = lay_out(rows, dtype) if rows else (*_no_rows(), 0)
-    weights = aligned_zeros(total, dtype)
-    for bundle, start, stride in zip(bundles, starts, strides, strict=True):
-        channels, columns = bundle.held.shape
-        kept = weights[start : start + channels * stride].reshape(channels, stride)
-        kept[:, :columns] = bundle.held
+    line = CACHE_LINE // dtype.itemsize
+    behind = -(-len(lists.targets) // line) * line  # lists come first, rows start on a line
+    weights = aligned_zeros(behind + total, dtype)
+    for k, bundle in enumerate(bundles):
+        if lists.listed[k]:
+            first = int(lists.starts[lists.begin[k]])
+            weights[first : first + len(bundle.held)] = bundle.held
+        else:
+            channels, columns = bundle.held.shape
+            start = behind + starts[k]
+            kept = weights[start : start + channels * strides[k]].reshape(channels, -1)
+            kept[:, :columns] = bundle.held
     pre, post, delay, projection, exponent = (
         np.array([getattr(b, name) for b in bundles], np.int64)
         for name in ("pre", "post", "delay", "projection", "exponent")
@@ -187,7 +194,7 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
     depth = np.full(len(sizes), 1, np.int64)
     np.maximum.at(depth, pre, delay + 2)
     lanes = min(CACHE_LINE // dtype.itemsize, MOST_LANES)
-    fan = fan_of(rows or [_nowhere()], lanes)
+    fan = fan_of(rows or [NOWHERE], lanes)
     compartment = np.array([b.compartment for b in bundles], np.int64)
     return Wiring(
         rooms[0],
@@ -195,7 +202,11 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
         sizes,
         np.array([p.unit.valued for p in graph.populations]),
         weights,
-        starts,
+        lists.listed,
+        lists.begin,
+        lists.starts,
+        lists.targets,
+        behind + starts,
         strides,
         fan,
         fan.channels[: len(pre)] == sizes[pre],
@@ -208,6 +219,27 @@ def wire(problem: GraphProblem, order: Sequence[int]) -> Wiring:
         depth,
         _begins(depth * sizes),
         _begins(depth),
+    )
+
+
+class _Lists(NamedTuple):
+    """All lists of synapses, one behind the other; see `Wiring`."""
+
+    listed: np.ndarray
+    begin: np.ndarray
+    starts: np.ndarray
+    targets: np.ndarray
+
+
+def _lists_of(bundles: Sequence[Bundle]) -> _Lists:
+    listed = np.array([b.synapses is not None for b in bundles], bool)
+    lists = [b.synapses for b in bundles if b.synapses is not None]
+    shift = _begins(np.array([len(one.post) for one in lists], np.int64))
+    begin = np.zeros(len(bundles), np.int64)
+    begin[listed] = _begins(np.array([len(one.start) for one in lists], np.int64))
+    starts = [one.start + s for one, s in zip(lists, shift, strict=True)]
+    return _Lists(
+        listed, begin, _joined(starts, np.int64), _joined([one.post for one in lists], np.int32)
     )
 
 
@@ -226,10 +258,6 @@ def _rooms(graph: Graph, order: Sequence[int], itemsize: int) -> np.ndarray:
 
 def _no_rows() -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(0, np.int64), np.zeros(0, np.int64)
-
-
-def _nowhere() -> Rows:
-    return Rows(0, 0, np.zeros(1, np.int64), np.zeros((0, 3), np.int64))
 
 
 def _begins(lengths: np.ndarray) -> np.ndarray:
@@ -261,4 +289,4 @@ def given_of(problem: GraphProblem) -> Given:
 
 
 def _joined(arrays: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype), *arrays]).astype(dtype)
+    return np.concatenate([np.zeros(0, dtype), *arrays], dtype=dtype, casting="unsafe")

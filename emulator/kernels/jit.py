@@ -32,6 +32,7 @@ import numba.core.caching
 import numba.core.event
 import numba.extending
 import numpy as np
+from llvmlite import ir
 
 from eqchip.emulator.compiling import compiling_begins, compiling_ends
 from eqchip.emulator.errors import InputError
@@ -60,6 +61,25 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from kernels only."""
     return function if JIT_DISABLED else _compiled(function, INLINED)
+
+
+def _prefetch(typing: Any, array: Any, index: Any) -> Any:
+    """Ask for a number of an array before it is needed; nothing is computed."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        ask = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
+        builder.call(ask, [place, *(ir.Constant(number, value) for value in READ_SOON)])
+        return context.get_dummy_value()
+
+    return numba.types.void(array, index), code
+
+
+READ_SOON = (0, 3, 1)  # to read, into the nearest cache, data
+prefetch = (lambda array, index: None) if JIT_DISABLED else numba.extending.intrinsic(_prefetch)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,13 +13,18 @@ import numpy as np
 from eqchip.emulator.description.connections import row_of
 from eqchip.emulator.description.graph.graph import Graph, Projection
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.engine.graph_lowering import GRAPH_LAYOUTS
+from eqchip.emulator.engine.graph_lowering import LISTS
+from eqchip.emulator.engine.lowering import LAYOUTS
 
 
 def synapses_of(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
     """The two units of every synapse, int64, sorted by the first."""
     connection = projection.connection
-    layout = row_of(GRAPH_LAYOUTS, connection, f"map: {projection}")
+    if type(connection) in LISTS:
+        synapses = LISTS[type(connection)](connection)
+        counts = np.diff(synapses.start)
+        return np.repeat(np.arange(len(counts)), counts), synapses.post
+    layout = row_of(LAYOUTS, connection, f"map: {projection}")
     rows, _ = layout.rows(connection)
     counts = np.diff(rows.first)
     place = np.repeat(np.arange(len(counts)), counts)

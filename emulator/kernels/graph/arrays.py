@@ -20,9 +20,12 @@ class Wiring(NamedTuple):
     first, sizes: (p,) int64, where each population starts in arrays over units, and its units.
     rooms: (c, p) int64, where compartment c of each starts; that of compartment 0 is `first`.
     graded: (p,) bool, whether its messages have values.
-    weights: flat, rows by presynaptic channel (see `engine.lowering`): numbers of the run, or codes
-    (int8, int16); starts, strides: (k,) int64; fan: where their segments go; single: (k,) bool,
-    whether the population that sends is one place of the fan.
+    weights: flat, numbers of the run, or codes (int8, int16). listed: (k,) bool, whether the
+    bundle is a list of synapses: those of unit i of the population that sends are
+    ``lists[lists_begin[k] + i]`` up to the next, in `weights` and in targets, int32.
+    Else it is rows by presynaptic channel (see `engine.lowering`), behind all lists:
+    starts, strides: (k,) int64; fan: where their segments go; single: (k,) bool, whether the
+    population that sends is one place of the fan.
     pre, post, delay, projection: (k,) int64; target: (k,) int64, the room to which it adds;
     exponent: (k,) int64, of codes.
     depth: (p,) int64, of how many steps the messages are kept; begin: (p,) int64, where those of
@@ -34,6 +37,10 @@ class Wiring(NamedTuple):
     sizes: np.ndarray
     graded: np.ndarray
     weights: np.ndarray
+    listed: np.ndarray
+    lists_begin: np.ndarray
+    lists: np.ndarray
+    targets: np.ndarray
     starts: np.ndarray
     strides: np.ndarray
     fan: Fan

@@ -6,18 +6,21 @@ import numpy as np
 
 from eqchip.emulator.description.graph.integers import ALIGN
 from eqchip.emulator.kernels.connections import spread
+from eqchip.emulator.kernels.graph.lists import add_lists
 from eqchip.emulator.kernels.jit import by_number, inlined
 from eqchip.emulator.kernels.rows_fixed import add_code_rows, add_weighed_code_rows
-from eqchip.emulator.kernels.scatter import scatter_rows
 from eqchip.emulator.kernels.units import clear, span
 
 
 @inlined
 def _arrive_numbers(net, state, k, at, count):
     """Add what the messages at ... at + count - 1 bring over bundle k; the synapses crossed."""
+    valued = net.graded[net.pre[k]]
+    if net.listed[k]:
+        return add_lists(state.incoming, net, k, state.rows, state.values, at, at + count, valued)
     return spread(
         state.incoming, net.target[k], net.weights, net.starts[k], net.strides[k], net.fan,
-        k, net.single[k], state.rows, state.values, at, at + count, net.graded[net.pre[k]],
+        k, net.single[k], state.rows, state.values, at, at + count, valued,
     )  # fmt: skip
 
 
@@ -40,10 +43,8 @@ def _sum_codes(net, state, k, first, last, valued):
     """As `kernels.connections.spread`, into state.sums; the synapses crossed."""
     fan, u, at, rows = net.fan, state.sums, net.target[k], state.rows
     start, stride = net.starts[k], net.strides[k]
-    if fan.scattered[k]:
-        return scatter_rows(
-            u, at, net.weights, start, fan, k, rows, state.values, first, last, valued
-        )
+    if net.listed[k]:
+        return add_lists(u, net, k, rows, state.values, first, last, valued)
     crossed = 0
     channels, places = fan.channels[k], fan.places[k]
     while first < last:

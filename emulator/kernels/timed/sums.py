@@ -20,7 +20,7 @@ SMALL = 16  # messages that insertion sorts
 
 
 @inlined
-def _sort_by_key(buffer, n):
+def sort_by_key(buffer, n):
     """Sort the messages of a buffer by key: by insertion if few, else by Shell's increments."""
     gap = 1
     while n > SMALL and gap < n // 2:
@@ -94,7 +94,7 @@ def read_in(net, rules, clockwork, state, cores, queue, buffer, part):
         n += 1
         node = following
     if not sorted_:
-        _sort_by_key(buffer, n)
+        sort_by_key(buffer, n)
     layer = clockwork.part_layer[part]
     middle, below = net.offsets[layer], 0
     lower = net.offsets[layer - 1]

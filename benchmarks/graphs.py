@@ -1,0 +1,218 @@
+"""How fast graphs of spiking units run: beside other simulators, and as they grow.
+
+    python benchmarks/graphs.py peers --nest-python PYTHON     # results/graphs-peers.json
+    python benchmarks/graphs.py growth                         # results/graphs-growth.json
+    python benchmarks/graphs.py large                          # results/graphs-large.json
+
+`peers`: a feed-forward network of 784-500-10 LIF units whose input fires at 10 %, and a recurrent
+one of 10,000 LIF units, each joined to 1 % of the others. One thread and one sample each, the same
+numbers and the same equations of a step; what is compared is processor seconds of a step, of the
+loop over steps alone. Brian2 is a C++ program in float64, NEST is its own interpreter's (PYTHON;
+left out if none is named), Lava its floating-point models on the CPU. Contestants take turns, and
+figures are medians. Spikes are compared: those of other simulators are ours to a few in a thousand,
+since sums in another order flip some, and a recurrent network carries that on.
+
+`growth`: 10^3 to 10^6 units, 100 synapses each. `large`: 10^5 units and 5 x 10^7 synapses, built,
+mapped and run, with times and memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import eqchip as eq
+from eqchip.bench.machine import made_here
+from eqchip.emulator.engine.graph import lower_graph, run_lowered
+from eqchip.emulator.problem.graph import pose_graph
+
+RESULTS = Path(__file__).resolve().parent / "results"
+HERE = Path(__file__).resolve().parent
+DECAY, FAN, SEED, ROUNDS, STEPS = 0.1, 100, 0, 5, 500
+LAVA_STEPS = (10, 40)
+
+
+def sparse(rng: np.random.Generator, n: int, fan: int) -> eq.Sparse:
+    """Every unit to `fan` others, one drawn from each of as many stretches: ascending by itself."""
+    width = n // fan
+    post = np.arange(fan, dtype=np.int32) * width + rng.integers(0, width, (n, fan), np.int32)
+    return eq.Sparse(n, n, np.arange(0, n * fan + 1, fan), post.ravel())
+
+
+def recurrent(n: int, fan: int = FAN, bias: float = 0.105) -> tuple[eq.Graph, dict[str, Any]]:
+    """LIF units that a bias drives and mostly inhibition joins; about 3 % fire in a step."""
+    rng = np.random.default_rng(SEED)
+    connection = sparse(rng, n, fan)
+    scale = 0.2 / np.sqrt(fan)
+    weights = rng.normal(-0.2 * scale, scale, n * fan).astype(np.float32)
+    unit = eq.LIF(
+        decay=DECAY, bias=rng.uniform(0.9 * bias, 1.3 * bias, n), initial=rng.uniform(0, 1, n)
+    )
+    projection = eq.Projection("units", "units", weights, connection)
+    return eq.Graph([eq.Population("units", unit, n)], [projection], outputs=["units"]), {}
+
+
+def layered() -> tuple[eq.Graph, dict[str, Any]]:
+    """784-500-10, the input firing at 10 %."""
+    rng, sizes = np.random.default_rng(SEED), (784, 500, 10)
+    populations = [
+        eq.Population(name, unit, n)
+        for name, unit, n in zip(
+            ("in", "hidden", "out"), (eq.Input(), *2 * [eq.LIF(decay=DECAY)]), sizes, strict=True
+        )
+    ]
+    names, shapes = [p.name for p in populations], zip(sizes[:-1], sizes[1:], strict=True)
+    projections = [
+        eq.Projection(names[k], names[k + 1], rng.normal(0.002, 0.03, shape).astype(np.float32))
+        for k, shape in enumerate(shapes)
+    ]
+    return eq.Graph(populations, projections), {"in": rng.random((STEPS, 1, 784)) < 0.1}
+
+
+NETWORKS = {"784-500-10": layered, "recurrent-10000": lambda: recurrent(10_000)}
+
+
+def save(graph: eq.Graph, x: dict[str, Any], path: Path) -> None:
+    """A graph of LIF units as plain arrays, for other simulators."""
+    arrays: dict[str, Any] = {"steps": STEPS, "rounds": ROUNDS, "decay": DECAY,
+                              "sizes": graph.sizes}  # fmt: skip
+    arrays["inputs"] = [graph.numbers[name] for name in graph.inputs]
+    for k, population in enumerate(graph.populations):
+        if population.unit.receives:
+            arrays[f"theta_{k}"] = population.unit.threshold
+            for name in ("bias", "initial"):
+                arrays[f"{name}_{k}"] = population.per_unit(name)
+        else:
+            arrays[f"times_{k}"], _, arrays[f"units_{k}"] = np.nonzero(x[population.name])
+    arrays["ends"] = [(graph.numbers[p.pre], graph.numbers[p.post]) for p in graph.projections]
+    for k, p in enumerate(graph.projections):
+        c = p.connection
+        i, j = (c.pre, c.indices) if isinstance(c, eq.Sparse) else np.indices(c.weight_shape)
+        arrays[f"from_{k}"], arrays[f"to_{k}"] = np.ravel(i), np.ravel(j)
+        arrays[f"weights_{k}"] = p.weights.ravel().astype(np.float64)
+    np.savez(path, **arrays)
+
+
+class Ours:
+    """The emulator; a call is the processor seconds of the loop over steps."""
+
+    def __init__(self, graph: eq.Graph, x: dict[str, Any], precision: str, steps: int) -> None:
+        self.problem = pose_graph(graph, x, steps=steps, precision=precision)
+        self.lowered = lower_graph(self.problem)
+        self.run = run_lowered(self.lowered, self.problem, 1)  # compiles
+
+    def __call__(self) -> float:
+        start = time.process_time()
+        self.run = run_lowered(self.lowered, self.problem, 1)
+        return time.process_time() - start
+
+    def found(self, seconds: list[float]) -> dict[str, Any]:
+        """A contestant of the document."""
+        steps, activity = self.problem.steps, self.run.activity
+        events = sum(activity.synaptic_events.values())
+        taken = statistics.median(seconds)
+        return {
+            "microseconds_per_step": 1e6 * taken / steps,
+            "nanoseconds_per_event": 1e9 * taken / events,
+            "all_microseconds_per_step": [1e6 * s / steps for s in seconds],
+            "spikes": sum(activity.spikes.values()),
+            "synaptic_events": events,
+        }
+
+
+def other(python: str, script: str, *arguments: Any) -> dict[str, Any]:
+    """One line of JSON from another program."""
+    command = [python, str(HERE / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{script}: {done.stderr.strip().splitlines()[-1]}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def children_seconds() -> float:
+    """Processor seconds of all programs that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def lava(path: Path) -> dict[str, Any]:
+    """Lava's microseconds per step, from a short and a long run."""
+    taken = []
+    for steps in LAVA_STEPS:
+        start = children_seconds()
+        other(sys.executable, "graphs_lava.py", path, steps)
+        taken.append(children_seconds() - start)
+    return {"microseconds_per_step": 1e6 * (taken[1] - taken[0]) / (LAVA_STEPS[1] - LAVA_STEPS[0])}
+
+
+def loop(python: str, script: str, path: Path) -> dict[str, Any]:
+    """A simulator that times its own loop."""
+    found = other(python, script, path)
+    per_step = [1e6 * s / STEPS for s in found["seconds"]]
+    return {
+        "microseconds_per_step": statistics.median(per_step),
+        "all_microseconds_per_step": per_step,
+        "spikes": found["spikes"] if isinstance(found["spikes"], int) else sum(found["spikes"]),
+        "version": found["version"],
+    }
+
+
+def peers(nest_python: str | None) -> dict[str, Any]:
+    """Every network on every simulator."""
+    document: dict[str, Any] = {"steps": STEPS, "rounds": ROUNDS, "networks": {}}
+    for name, make in NETWORKS.items():
+        graph, x = make()
+        integers = eq.quantize(graph).graph
+        ours = {
+            f"emulator, {precision}": Ours(
+                integers if precision == "chip" else graph, x, precision, STEPS
+            )
+            for precision in ("float32", "float64", "chip")
+        }
+        seconds: dict[str, list[float]] = {key: [] for key in ours}
+        for _ in range(ROUNDS):
+            for key, contestant in ours.items():
+                seconds[key].append(contestant())
+        found = {key: one.found(seconds[key]) for key, one in ours.items()}
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "network.npz"
+            save(graph, x, path)
+            found["Brian2 C++"] = loop(sys.executable, "graphs_brian2.py", path)
+            if nest_python:
+                found["NEST"] = loop(nest_python, "graphs_nest.py", path)
+            found["Lava, floating point"] = lava(path)
+        best = found["emulator, float32"]["microseconds_per_step"]
+        for key, one in found.items():
+            one["times_the_emulator"] = one["microseconds_per_step"] / best
+            print(f"{name:16} {key:22} {one['microseconds_per_step']:10.1f} us/step "
+                  f"{one['times_the_emulator']:8.2f}", file=sys.stderr)  # fmt: skip
+        document["networks"][name] = found
+    return document
+
+
+def main() -> None:
+    """Measure, and write what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("--nest-python")
+    asked = parser.parse_args()
+    document = PARTS[asked.part](asked)
+    document |= {"format": f"eqchip-graphs-{asked.part} 1", **made_here(SEED)}
+    path = RESULTS / f"graphs-{asked.part}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n")
+
+
+PARTS = {"peers": lambda asked: peers(asked.nest_python)}
+
+if __name__ == "__main__":
+    main()
