@@ -38,9 +38,9 @@ class Backend:
         What it knows beyond networks with average pooling, full feedback and spikes.
     package : Package, optional
         That has to be installed.
-    graphs : str, optional
-        A module with a function ``solve(problem)`` of graphs; with the feature "threads",
-        ``solve(problem, threads=...)``.
+    graphs, timed_graphs : str, optional
+        A module with a function ``solve(problem)`` of graphs, and of those that have a timing; with
+        the feature "threads", ``solve(problem, threads=...)``.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Backend:
     features: Sequence[Feature] = ("global clock",)
     package: Package | None = None
     graphs: str | None = None
+    timed_graphs: str | None = None
 
     def check(self, problem: Problem) -> None:
         """Refuse a problem that the backend cannot compute.
@@ -98,12 +99,19 @@ class Backend:
         if self.graphs is None:
             has = ", ".join(repr(name) for name, one in BACKENDS.items() if one.graphs is not None)
             raise InputError(f"run: backend {self.name!r} runs no graphs; expected one of {has}")
+        module = self.graphs if problem.timing is None else self.timed_graphs
+        if module is None:
+            has = [repr(name) for name, one in BACKENDS.items() if one.timed_graphs is not None]
+            raise InputError(
+                f"run: backend {self.name!r} has one clock for all units of a graph; expected no "
+                f"timing, or one of {', '.join(has)}"
+            )
         self.check_precision(problem.precision)
         if threads is not None:
             self._check([Need("threads", f"threads is {threads!r}", "None")])
         if self.package is not None:
             self.package.require()
-        solve: Callable[..., GraphRun] = import_module(self.graphs).solve
+        solve: Callable[..., GraphRun] = import_module(module).solve
         return solve(problem) if threads is None else solve(problem, threads=threads)
 
     def _check(self, needs: Iterable[Need]) -> None:
@@ -131,6 +139,7 @@ BACKENDS = {
                 "threads",
             ),
             graphs="eqchip.emulator.engine.graph",
+            timed_graphs="eqchip.emulator.engine.graph_timed",
         ),
         Backend(
             "reference",
@@ -146,6 +155,7 @@ BACKENDS = {
                 "skipping of right samples",
             ),
             graphs="eqchip.backends.reference.graph",
+            timed_graphs="eqchip.backends.reference.graph_timed",
         ),
         Backend(
             "brian2",

@@ -53,6 +53,7 @@ def run(
     steps: int | None = None,
     precision: Precision = "float32",
     record: Collection[str] = (),
+    timing: Asynchronous | None = None,
     backend: str = "emulator",
     threads: int | None = None,
 ) -> GraphRun: ...
@@ -84,7 +85,7 @@ def run(
     ----------
     network : Network, MappedNetwork or Graph
         A mapped network (see :func:`eqchip.map_network`) also counts what every core did:
-        ``run.cores``. A graph takes x, steps, precision, record, backend and threads; see
+        ``run.cores``. A graph takes x, steps, precision, record, timing, backend and threads; see
         docs/networks.md.
     x : array_like, shape (batch, n_in)
         The clamped input, each value in [0, 1]. Of a graph, a dictionary by population, or what its
@@ -160,10 +161,10 @@ def run(
     """
     chosen = registry.backend(backend)
     if isinstance(network, Graph):
-        _refuse_phases(
-            coding, phases, input, uniforms, seed, samples, fixed, strict, timing, readout
+        _refuse_phases(coding, phases, input, uniforms, seed, samples, fixed, strict, readout)
+        question = pose_graph(
+            network, x, steps=steps, precision=precision, record=record, timing=timing
         )
-        question = pose_graph(network, x, steps=steps, precision=precision, record=record)
         return chosen.solve_graph(question, threads)
     if steps is not None:
         raise InputError(
@@ -213,7 +214,6 @@ _OF_PHASES = {
     "samples": None,
     "fixed": None,
     "strict": False,
-    "timing": None,
     "readout": "squared-error",
 }
 
@@ -224,5 +224,5 @@ def _refuse_phases(*given: Any) -> None:
         if type(value) is not type(default) or value != default:
             raise InputError(
                 f"run: {name} is given with a graph, whose units say what they compute; expected "
-                "x, steps, precision, record, backend and threads"
+                "x, steps, precision, record, timing, backend and threads"
             )

@@ -76,22 +76,22 @@ def solve(problem: GraphProblem) -> GraphRun:
     graph = problem.graph
     arithmetic = ARITHMETIC[problem.precision](problem.dtype)
     bundles = [b for k, p in enumerate(graph.projections) for b in bundles_of(problem, k, p)]
-    layers = {p.name: _begin(problem, p, arithmetic) for p in graph.populations}
+    layers = {p.name: begin(problem, p, arithmetic) for p in graph.populations}
     sent: dict[str, list[np.ndarray]] = {name: [] for name in layers}  # of every step
     ends: dict[str, list[np.ndarray]] = {m: [] for p in graph.populations for m in p.membranes}
     arrivals = np.zeros(len(graph.projections), np.int64)
     for t in range(1, problem.steps + 1):
-        arrived = {name: _currents(problem, name, t) for name in layers}
+        arrived = {name: currents(problem, name, t) for name in layers}
         for bundle in bundles:
             if t - 1 - bundle.delay >= 1:
                 q = sent[bundle.pre][t - 2 - bundle.delay]
                 arrivals[bundle.projection] += (
                     (q != 0).astype(np.int64) @ bundle.there.sum(1)
                 ).sum()
-                _arrive(problem, arrived[bundle.post][bundle.compartment], bundle, q)
+                arrive(problem, arrived[bundle.post][bundle.compartment], bundle, q)
         for name, layer in layers.items():
             if layer is None:
-                sent[name].append(_given(problem, name, t))
+                sent[name].append(given(problem, name, t))
                 continue
             population = graph.population(name)
             unit_row(TWINS, population.unit, "reference")(arithmetic, layer, *arrived[name])
@@ -132,7 +132,7 @@ def bundles_of(problem: GraphProblem, k: int, projection: Projection) -> list[Bu
     return found
 
 
-def _arrive(problem: GraphProblem, x: np.ndarray, bundle: Bundle, q: np.ndarray) -> None:
+def arrive(problem: GraphProblem, x: np.ndarray, bundle: Bundle, q: np.ndarray) -> None:
     """Add what q, (batch, n_pre), sent over a bundle to x, (batch, n_post), sender by sender."""
     for b, sender in np.ndindex(q.shape):
         if not problem.integers and q[b, sender]:
@@ -147,7 +147,7 @@ def shifted(sums: np.ndarray, exponent: int) -> np.ndarray:
     return sums << exponent if exponent >= 0 else sums >> -exponent
 
 
-def _begin(problem: GraphProblem, population: Population, arithmetic: Any) -> Layer | None:
+def begin(problem: GraphProblem, population: Population, arithmetic: Any) -> Layer | None:
     """A population before step 1; None: an input, which computes nothing."""
     if not population.unit.receives:
         return None
@@ -157,7 +157,7 @@ def _begin(problem: GraphProblem, population: Population, arithmetic: Any) -> La
     return Layer(parameters, population.unit, problem.batch, population.size, problem.dtype)
 
 
-def _currents(problem: GraphProblem, name: str, t: int) -> list[np.ndarray]:
+def currents(problem: GraphProblem, name: str, t: int) -> list[np.ndarray]:
     """The current of step t, (batch, units), of every compartment; 0 where none is given."""
     population = problem.graph.population(name)
     found = [
@@ -169,7 +169,7 @@ def _currents(problem: GraphProblem, name: str, t: int) -> list[np.ndarray]:
     return found
 
 
-def _given(problem: GraphProblem, name: str, t: int) -> np.ndarray:
+def given(problem: GraphProblem, name: str, t: int) -> np.ndarray:
     """What an input sends at step t, (batch, units)."""
     messages = problem.messages[name]
     sent = np.zeros((problem.batch, problem.graph.population(name).size), messages.values.dtype)

@@ -66,3 +66,37 @@ def check_timing(
                 f"calibrated clocks overflow a sum of 32 bits; expected at most {MOST_MESSAGES}: "
                 "less spread, or layers with fewer units"
             )
+
+
+def check_graph_timing(timing: Asynchronous) -> None:
+    """Refuse what a timing says of cores, links and phases, which graphs have none of.
+
+    Raises
+    ------
+    InputError
+        Naming the first value.
+    """
+    if not isinstance(timing, Asynchronous):
+        raise InputError(f"run: timing is {timing!r}; expected an Asynchronous")
+    faults, queues = timing.faults, timing.queues
+    unknown = {
+        "clocks: restarted": timing.clocks.restarted,
+        "delays: hop": timing.delays.hop,
+        "queues: synaptic_event": queues.synaptic_event,
+        "queues: link": queues.link,
+        "faults: stuck_at_0": faults.stuck_at_0,
+        "faults: stuck_at_1": faults.stuck_at_1,
+        "faults: stopped": faults.stopped,
+        "stop": timing.stop,
+    }
+    for name, value in unknown.items():
+        if value:
+            raise InputError(
+                f"run: timing has {name} {value!r}, which graphs do not know; expected clocks, "
+                "delays and loss alone"
+            )
+    if timing.clocks.calibrated and timing.clocks.spread:
+        raise InputError(
+            "run: timing has calibrated clocks of different periods, but units of a graph do not "
+            "count each other's ticks; expected Clocks(calibrated=False)"
+        )

@@ -39,7 +39,7 @@ def solve(problem: GraphProblem, threads: int | None = None) -> GraphRun:
 
 def run_lowered(lowered: LoweredGraph, problem: GraphProblem, threads: int | None) -> GraphRun:
     """Run all samples of a problem on a graph that is lowered for it."""
-    given, record = given_of(problem), _new_record(problem, lowered.net)
+    given, record = given_of(problem), new_record(problem, lowered.net)
 
     def work(first: int, last: int) -> None:
         relax_graph(
@@ -48,20 +48,20 @@ def run_lowered(lowered: LoweredGraph, problem: GraphProblem, threads: int | Non
         )  # fmt: skip
 
     share(work, problem.batch, resolve_threads(threads))
-    return _answer(problem, lowered.net, record)
+    return answer(problem, lowered.net, record)
 
 
 def advance_graph(
     lowered: LoweredGraph, problem: GraphProblem, memory: Sequence[Memory], start: int
 ) -> GraphRun:
     """Run the samples of a problem on from step `start`, each in its own memory."""
-    given, record = given_of(problem), _new_record(problem, lowered.net)
+    given, record = given_of(problem), new_record(problem, lowered.net)
     for b, own in enumerate(memory):
         relax_graph(
             lowered.net, lowered.rules, lowered.sends, given, record, *own, start, problem.steps,
             b, b + 1,
         )  # fmt: skip
-    return _answer(problem, lowered.net, record)
+    return answer(problem, lowered.net, record)
 
 
 class Memory(NamedTuple):
@@ -110,7 +110,8 @@ def _units(net: Wiring) -> int:
     return int((net.rooms + -(-net.sizes // line) * line).max())
 
 
-def _new_record(problem: GraphProblem, net: Wiring) -> Record:
+def new_record(problem: GraphProblem, net: Wiring) -> Record:
+    """Zeroed results of a run."""
     units, batch = _units(net), problem.batch
     spikes, potentials = (
         problem.steps if name in problem.record else 0 for name in ("spikes", "potentials")
@@ -141,8 +142,10 @@ def _new_state(problem: GraphProblem, net: Wiring) -> State:
     )
 
 
-def _answer(problem: GraphProblem, net: Wiring, record: Record) -> GraphRun:
-    """What was recorded, by population."""
+def answer(
+    problem: GraphProblem, net: Wiring, record: Record, updates: np.ndarray | None = None
+) -> GraphRun:
+    """What was recorded, by population; updates: of each, where clocks differ."""
     counts, ends = {}, {}
     spikes: dict[str, np.ndarray] = {}
     potentials: dict[str, np.ndarray] = {}
@@ -168,5 +171,5 @@ def _answer(problem: GraphProblem, net: Wiring, record: Record) -> GraphRun:
         potentials if "potentials" in problem.record else None,
         counts,
         ends,
-        GraphActivity.of(problem, record.sent.sum(0), record.arrivals.sum(0)),
+        GraphActivity.of(problem, record.sent.sum(0), record.arrivals.sum(0), updates),
     )

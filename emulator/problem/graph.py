@@ -8,10 +8,12 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.graph.events import Events
 from eqchip.emulator.description.graph.graph import Graph, Population
 from eqchip.emulator.description.graph.integers import LIMIT, check_integers
 from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.timing_checks import check_graph_timing
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 
 RECORDABLE = ("spikes", "potentials")
@@ -48,6 +50,8 @@ class GraphProblem:
     currents : dict
         By the names of the populations that are given one.
     record : frozenset of {"spikes", "potentials"}
+    timing : Asynchronous or None
+        Clocks of populations or units; None: one for all.
     """
 
     graph: Graph
@@ -57,6 +61,7 @@ class GraphProblem:
     messages: dict[str, Messages]
     currents: dict[str, Currents]
     record: frozenset[str]
+    timing: Asynchronous | None = None
 
     @property
     def integers(self) -> bool:
@@ -94,13 +99,24 @@ class GraphActivity:
     macs: dict[str, int]
 
     @classmethod
-    def of(cls, problem: GraphProblem, spikes: np.ndarray, arrivals: np.ndarray) -> GraphActivity:
-        """From the messages of each population and the arrivals of each projection."""
+    def of(
+        cls,
+        problem: GraphProblem,
+        spikes: np.ndarray,
+        arrivals: np.ndarray,
+        updates: np.ndarray | None = None,
+    ) -> GraphActivity:
+        """From the messages of each population and the arrivals of each projection.
+
+        updates: of each population; None: one of every unit in every step.
+        """
         graph, sent, updated = problem.graph, {}, {}
-        for population, count in zip(graph.populations, spikes, strict=True):
-            sent[population.name] = int(count)
+        for k, population in enumerate(graph.populations):
+            sent[population.name] = int(spikes[k])
             steps = problem.steps * problem.batch if population.unit.receives else 0
-            updated[population.name] = steps * population.size
+            updated[population.name] = (
+                steps * population.size if updates is None else int(updates[k])
+            )
         events, macs = {}, {}
         for projection, count in zip(graph.projections, arrivals, strict=True):
             graded = getattr(graph.population(projection.pre).unit, "graded", False)
@@ -171,6 +187,7 @@ def pose_graph(
     steps: int | None = None,
     precision: Precision = "float32",
     record: Collection[str] = (),
+    timing: Asynchronous | None = None,
 ) -> GraphProblem:
     """Check what is asked of a graph; see :func:`eqchip.run` for the arguments.
 
@@ -201,7 +218,9 @@ def pose_graph(
         else:
             messages[population.name] = _messages(population, value, steps, precision)
     _check_driven(graph, messages, currents)
-    return GraphProblem(graph, steps, batch, precision, messages, currents, wanted)
+    if timing is not None:
+        check_graph_timing(timing)
+    return GraphProblem(graph, steps, batch, precision, messages, currents, wanted, timing)
 
 
 def _by_population(graph: Graph, x: Any) -> list[tuple[Population, Any]]:

@@ -6,23 +6,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from drawn_graphs import drawn_graph, idle_kinds
+from drawn_graphs import BOTH, assert_equal_runs, drawn_graph, idle_kinds, one_unit
 
 import eqchip as eq
-
-BOTH = ("spikes", "potentials")
-
-
-def assert_equal_runs(one, other):
-    for name in BOTH:
-        mine, theirs = getattr(one, name), getattr(other, name)
-        assert mine.keys() == theirs.keys()
-        for population in mine:
-            assert np.array_equal(mine[population], theirs[population]), (name, population)
-    for name in ("counts", "ends"):
-        for population, array in getattr(one, name).items():
-            assert np.array_equal(array, getattr(other, name)[population]), (name, population)
-    assert one.activity.to_dict() == other.activity.to_dict()
 
 
 @pytest.mark.parametrize(
@@ -97,13 +83,6 @@ def test_a_loop_is_closed_around_a_graph():
     with pytest.raises(eq.InputError, match="step: x has a batch of 2; expected 1"):
         simulation.step([[1], [1]])
     assert simulation.steps == 12
-
-
-def one_unit(unit, weight=1.0, **more):
-    """An input, and one unit behind one synapse."""
-    populations = [eq.Population("in", eq.Input(), 1), eq.Population("out", unit, 1), *idle_kinds()]
-    projection = eq.Projection("in", "out", [[weight]], **more)
-    return eq.Graph(populations, [projection], outputs=["out"])
 
 
 def voltages(graph, spikes, backend, precision="float64"):

@@ -12,6 +12,19 @@ import numpy as np
 import eqchip as eq
 
 MAP, POOLED = (4, 4, 2), (2, 2, 2)
+BOTH = ("spikes", "potentials")
+
+
+def assert_equal_runs(one, other):
+    for name in BOTH:
+        mine, theirs = getattr(one, name), getattr(other, name)
+        assert mine.keys() == theirs.keys()
+        for population in mine:
+            assert np.array_equal(mine[population], theirs[population]), (name, population)
+    for name in ("counts", "ends"):
+        for population, array in getattr(one, name).items():
+            assert np.array_equal(array, getattr(other, name)[population]), (name, population)
+    assert one.activity.to_dict() == other.activity.to_dict()
 
 
 def idle_kinds() -> list[eq.Population]:
@@ -147,3 +160,10 @@ def drawn_graph(seed: int, whole: bool) -> tuple[eq.Graph, dict[str, Any], int]:
         current = np.rint(rng.normal(0, 900, (steps, batch, target.size)))
         x[target.name] = current if whole else current / 2560
     return eq.Graph(populations, projections, outputs=["LI"]), x, steps
+
+
+def one_unit(unit, weight=1.0, **more):
+    """An input, and one unit behind one synapse."""
+    populations = [eq.Population("in", eq.Input(), 1), eq.Population("out", unit, 1), *idle_kinds()]
+    projection = eq.Projection("in", "out", [[weight]], **more)
+    return eq.Graph(populations, [projection], outputs=["out"])
