@@ -101,10 +101,10 @@ class Backend:
             raise InputError(f"run: backend {self.name!r} runs no graphs; expected one of {has}")
         module = self.graphs if problem.timing is None else self.timed_graphs
         if module is None:
-            has = [repr(name) for name, one in BACKENDS.items() if one.timed_graphs is not None]
+            timed = [repr(name) for name, one in BACKENDS.items() if one.timed_graphs is not None]
             raise InputError(
                 f"run: backend {self.name!r} has one clock for all units of a graph; expected no "
-                f"timing, or one of {', '.join(has)}"
+                f"timing, or one of {', '.join(timed)}"
             )
         self.check_precision(problem.precision)
         if threads is not None:

@@ -35,6 +35,7 @@ import eqchip as eq
 from eqchip.bench.machine import made_here
 from eqchip.emulator.engine.graph import lower_graph, run_lowered
 from eqchip.emulator.problem.graph import pose_graph
+from eqchip.mapping.placement.graph import map_graph
 
 RESULTS = Path(__file__).resolve().parent / "results"
 HERE = Path(__file__).resolve().parent
@@ -200,19 +201,82 @@ def peers(nest_python: str | None) -> dict[str, Any]:
     return document
 
 
+def scale(units: int, fan: int, steps: int, chip: str | None = None) -> dict[str, Any]:
+    """A recurrent network built, lowered, run, and mapped on a chip if one is named.
+
+    Processor seconds, and the most memory of this process so far, in bytes: so one network a
+    process.
+    """
+    found: dict[str, Any] = {"units": units, "synapses": units * fan, "steps": steps}
+    compile_for = recurrent(100, 10)[0]
+    Ours(compile_for, {}, "float32", 2)
+    found["peak_bytes_before"] = peak_bytes()
+    start = time.process_time()
+    graph, x = recurrent(units, fan)
+    found["build_seconds"], start = time.process_time() - start, time.process_time()
+    problem = pose_graph(graph, x, steps=steps, precision="float32")
+    lowered = lower_graph(problem)
+    found["lower_seconds"], start = time.process_time() - start, time.process_time()
+    run = run_lowered(lowered, problem, 1)
+    seconds = time.process_time() - start
+    found["peak_bytes"] = peak_bytes()
+    events = sum(run.activity.synaptic_events.values())
+    found |= {
+        "run_seconds": seconds,
+        "milliseconds_per_step": 1e3 * seconds / steps,
+        "firing_in_a_step": sum(run.activity.spikes.values()) / units / steps,
+        "synaptic_events": events,
+        "nanoseconds_per_event": 1e9 * seconds / events,
+        "bytes_per_synapse": (found["peak_bytes"] - found["peak_bytes_before"]) / units / fan,
+    }
+    if chip is not None:
+        del lowered
+        start = time.process_time()
+        mapped = map_graph(graph, eq.load_chip(chip), placement="naive")
+        found |= {
+            "chip": chip, "cores": mapped.cores, "map_seconds": time.process_time() - start,
+            "peak_bytes_mapped": peak_bytes(),
+        }  # fmt: skip
+    return found
+
+
+def peak_bytes() -> int:
+    """The most memory that this process has had."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def grown(sizes: list[tuple[Any, ...]]) -> dict[str, Any]:
+    """Networks of these units, synapses of each, and steps, each in a process of its own."""
+    found = []
+    for size in sizes:
+        found.append(other(sys.executable, "graphs.py", "one", *size))
+        print(json.dumps(found[-1]), file=sys.stderr)
+    return {"networks": found}
+
+
+GROWTH = [(10**3, FAN, 20_000), (10**4, FAN, 2000), (10**5, FAN, 200), (10**6, FAN, 20)]
+LARGE = [(10**5, 500, 100, "loihi2")]
+PARTS = {
+    "peers": lambda asked: peers(asked.nest_python),
+    "growth": lambda asked: grown(GROWTH),
+    "large": lambda asked: grown(LARGE),
+}
+
+
 def main() -> None:
     """Measure, and write what was found."""
+    if sys.argv[1:2] == ["one"]:
+        units, fan, steps, *chip = sys.argv[2:]
+        print(json.dumps(scale(int(units), int(fan), int(steps), *chip)))
+        return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=PARTS)
-    parser.add_argument("--nest-python")
+    parser.add_argument("--nest-python", help="an interpreter that has NEST")
     asked = parser.parse_args()
-    document = PARTS[asked.part](asked)
-    document |= {"format": f"eqchip-graphs-{asked.part} 1", **made_here(SEED)}
+    document = {"format": f"eqchip-graphs-{asked.part} 1", **PARTS[asked.part](asked)}
     path = RESULTS / f"graphs-{asked.part}.json"
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path.write_text(json.dumps(document | made_here(SEED), indent=1) + "\n")
 
-
-PARTS = {"peers": lambda asked: peers(asked.nest_python)}
 
 if __name__ == "__main__":
     main()

@@ -78,8 +78,8 @@ def check_unmasked(what: str, values: Any) -> None:
         raise InputError(f"{what} is a masked array; expected a plain one, e.g. values.filled(0)")
 
 
-def whole_numbers(what: str, values: Any) -> np.ndarray:
-    """A private, read-only int64 copy of a row of whole numbers; anything else is refused."""
+def whole_numbers(what: str, values: Any, dtype: type = np.int64) -> np.ndarray:
+    """A private, read-only copy of a row of whole numbers; anything else is refused."""
     check_unmasked(what, values)
     array = np.asarray(values)
     if array.ndim != 1 or (array.dtype.kind not in "iu" and array.size):
@@ -87,7 +87,12 @@ def whole_numbers(what: str, values: Any) -> np.ndarray:
             f"{what} has shape {array.shape} and type {array.dtype}; "
             "expected a row of whole numbers"
         )
-    array = array.astype(np.int64)
+    limits = np.iinfo(dtype)
+    wide = array.size and not np.can_cast(array.dtype, dtype)
+    if wide and not (array.min() >= limits.min and array.max() <= limits.max):
+        outside = array[(array < limits.min) | (array > limits.max)]
+        raise InputError(f"{what} hold {outside[0]}; expected numbers of {limits.bits} bits")
+    array = array.astype(dtype)
     array.setflags(write=False)
     return array
 

@@ -201,7 +201,8 @@ class Sample:
             if kind == MESSAGES:
                 self.waiting[self.bundles[what.bundle].post].append(what)
             elif kind == TICKS:
-                self.tick(*what, time)
+                clock, k = what
+                self.tick(clock, k, time)
             else:
                 self._end_of_period(what, time)
 

@@ -204,8 +204,11 @@ class _Split:
         assert self.chip.cores is not None
         axon_bits, units = self.chip.cores.packing.axon_bits, self.graph.sizes
         uses = [
-            [dict.fromkeys(self.limits, 0) | {"units": part.units} for part in parts]
-            for parts in self.parts
+            [
+                dict.fromkeys(self.limits, 0) | {"units": part.units * len(p.unit.compartments)}
+                for part in parts
+            ]
+            for p, parts in zip(self.graph.populations, self.parts, strict=True)
         ]
         for projection in self.graph.projections:
             pre, post = (self.graph.numbers[n] for n in (projection.pre, projection.post))

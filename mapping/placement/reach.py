@@ -13,17 +13,17 @@ import numpy as np
 from eqchip.emulator.description.connections import row_of
 from eqchip.emulator.description.graph.graph import Graph, Projection
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.engine.graph_lowering import LISTS
+from eqchip.emulator.engine.graph_lowering import LISTS, Synapses
 from eqchip.emulator.engine.lowering import LAYOUTS
 
+CHUNK = 2**22  # synapses that are sorted into parts at once
 
-def synapses_of(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
-    """The two units of every synapse, int64, sorted by the first."""
+
+def synapses_of(projection: Projection) -> Synapses:
+    """The synapses of a projection by the unit that sends; those of kernels one by one."""
     connection = projection.connection
     if type(connection) in LISTS:
-        synapses = LISTS[type(connection)](connection)
-        counts = np.diff(synapses.start)
-        return np.repeat(np.arange(len(counts)), counts), synapses.post
+        return LISTS[type(connection)](connection)
     layout = row_of(LAYOUTS, connection, f"map: {projection}")
     rows, _ = layout.rows(connection)
     counts = np.diff(rows.first)
@@ -34,8 +34,12 @@ def synapses_of(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
     channels = max(rows.channels, 1)
     order = np.argsort(place, kind="stable")
     place, post = place[order], post[order]
-    pre = (place[:, None] * channels + np.arange(channels)).ravel()
-    return pre, np.repeat(post, channels)
+    per_place = np.bincount(place, minlength=len(counts))
+    start = np.append(0, np.cumsum(np.repeat(per_place, channels)))
+    ends = np.cumsum(per_place)
+    # Channels of a place reach the same units, and stand one after the other.
+    posts = [np.tile(post[end - n : end], channels) for end, n in zip(ends, per_place, strict=True)]
+    return Synapses(start, np.concatenate(posts))
 
 
 def synapse_count(projection: Projection) -> int:
@@ -43,7 +47,7 @@ def synapse_count(projection: Projection) -> int:
     connection = projection.connection
     if connection.all_to_all:
         return math.prod(connection.weight_shape)
-    return len(synapses_of(projection)[0])
+    return len(synapses_of(projection).post)
 
 
 def reach(projection: Projection, parts: Sequence[Part]) -> np.ndarray:
@@ -56,12 +60,20 @@ def reach(projection: Projection, parts: Sequence[Part]) -> np.ndarray:
     """
     if projection.connection.all_to_all:
         return np.array([[part.units for part in parts]], np.int64)
-    pre, post = synapses_of(projection)
-    ends = np.array([part.end for part in parts])
-    part_of = np.searchsorted(ends, post, side="right")
-    senders, count = math.prod(projection.connection.pre_shape), len(parts)
-    found = np.bincount(pre * count + part_of, minlength=senders * count)
-    return found.reshape(senders, count)
+    synapses, count = synapses_of(projection), len(parts)
+    start, part_of = synapses.start, np.repeat(np.arange(count), [part.units for part in parts])
+    senders = len(start) - 1
+    found = np.zeros((senders, count), np.int64)
+    first = 0
+    while first < senders:  # some units at a time: a list may be as long as memory is
+        last = max(int(np.searchsorted(start, start[first] + CHUNK, side="right")) - 1, first + 1)
+        last = min(last, senders)
+        unit = np.repeat(np.arange(last - first), np.diff(start[first : last + 1]))
+        part = part_of[synapses.post[start[first] : start[last]]]
+        own = np.bincount(unit * count + part, minlength=(last - first) * count)
+        found[first:last] = own.reshape(-1, count)
+        first = last
+    return found
 
 
 def fan_in(graph: Graph, name: str) -> int:
@@ -72,5 +84,7 @@ def fan_in(graph: Graph, name: str) -> int:
             if projection.connection.all_to_all:
                 total += graph.population(projection.pre).size
             else:
-                total += np.bincount(synapses_of(projection)[1], minlength=len(total))
+                post = synapses_of(projection).post
+                for first in range(0, len(post), CHUNK):
+                    total += np.bincount(post[first : first + CHUNK], minlength=len(total))
     return int(total.max(initial=0))

@@ -34,7 +34,9 @@ def dense(*sizes: int, loop: bool = False) -> Graph:
     return eq.Graph(populations, projections, outputs=names[-1:])
 
 
-def test_synapses_onto_parts_are_those_of_the_matrix():
+@pytest.mark.parametrize("chunk", [7, 2**22])
+def test_synapses_onto_parts_are_those_of_the_matrix(chunk, monkeypatch):
+    monkeypatch.setattr("eqchip.mapping.placement.reach.CHUNK", chunk)
     for seed in range(12):
         graph, _, _ = drawn_graph(seed, whole=False)
         into = {p.name: np.zeros(p.size, int) for p in graph.populations}
@@ -51,6 +53,13 @@ def test_synapses_onto_parts_are_those_of_the_matrix():
                 assert np.array_equal(np.broadcast_to(found, expected.shape), expected)
         for name, expected in into.items():
             assert fan_in(graph, name) == expected.max()
+
+
+def test_a_unit_of_two_compartments_takes_two_of_a_core():
+    population = eq.Population("two", eq.TwoCompartmentLIF(bias=0.1), 1024)
+    graph = eq.Graph([population], [], outputs=["two"])
+    mapped = map_graph(graph, eq.load_chip(LOIHI))
+    assert [use["units"] for use in mapped.use] == [1024, 1024]
 
 
 def test_parts_keep_the_limits_of_a_core_and_hold_all_units():

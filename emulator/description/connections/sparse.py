@@ -44,7 +44,7 @@ class Sparse(Connection):
     indptr : array_like of int, shape (n_pre + 1,)
         The synapses of presynaptic unit i are ``indptr[i]`` ... ``indptr[i + 1] - 1``.
     indices : array_like of int, shape (n,)
-        The postsynaptic unit of each synapse, ascending for every presynaptic unit.
+        The postsynaptic unit of each synapse, ascending for every presynaptic unit. Kept as int32.
 
     Raises
     ------
@@ -66,8 +66,10 @@ class Sparse(Connection):
     def __post_init__(self) -> None:
         for name in ("n_pre", "n_post"):
             check_whole(f"Sparse: {name}", getattr(self, name), 1)
-        for name in ("indptr", "indices"):
-            object.__setattr__(self, name, whole_numbers(f"Sparse: {name}", getattr(self, name)))
+        object.__setattr__(self, "indptr", whole_numbers("Sparse: indptr", self.indptr))
+        narrow = np.int32 if self.n_post <= np.iinfo(np.int32).max else np.int64
+        indices = whole_numbers("Sparse: indices", self.indices, narrow)
+        object.__setattr__(self, "indices", indices)
         if self.indptr.shape != (self.n_pre + 1,):
             raise InputError(
                 f"Sparse: indptr has shape {self.indptr.shape}; expected {(self.n_pre + 1,)}"
@@ -84,7 +86,9 @@ class Sparse(Connection):
                 "expected at least one"
             )
         _check_range("indices", self.indices, self.n_post)
-        follows = (np.diff(self.indices) <= 0) & (np.diff(self.pre) == 0)
+        follows = self.indices[1:] <= self.indices[:-1]
+        begins = self.indptr[1:-1]  # where another unit's begin, order starts anew
+        follows[begins[(begins > 0) & (begins < len(self.indices))] - 1] = False
         if follows.any():
             k = int(np.argmax(follows)) + 1
             raise InputError(
@@ -221,9 +225,9 @@ def _starts(units: np.ndarray, count: int) -> np.ndarray:
 
 
 def _check_range(name: str, units: np.ndarray, count: int) -> None:
+    if not len(units) or (units.min() >= 0 and units.max() < count):
+        return
     outside = (units < 0) | (units >= count)
-    if outside.any():
-        raise InputError(
-            f"Sparse: {name} hold unit {units[np.argmax(outside)]}; "
-            f"expected units of 0 to {count - 1}"
-        )
+    raise InputError(
+        f"Sparse: {name} hold unit {units[np.argmax(outside)]}; expected units of 0 to {count - 1}"
+    )
