@@ -13,6 +13,8 @@ from typing import Any, NoReturn
 # Windows has the first alone.
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 
+_waits = False  # whether the main thread is in a block of `uninterrupted`
+
 
 class Ended(KeyboardInterrupt):
     """The process was asked to end, by a signal that is not Ctrl-C's.
@@ -69,8 +71,9 @@ def uninterrupted() -> Iterator[None]:
     KeyboardInterrupt
         After the block, if Ctrl-C was pressed in it. (Or what the handler outside raises.)
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
+    global _waits
+    if _waits or threading.current_thread() is not threading.main_thread():
+        yield  # in a block within a block there is nothing to do
         return
     came: list[tuple[int, FrameType | None]] = []
     handlers: dict[int, Callable[..., Any]] = {}
@@ -79,9 +82,11 @@ def uninterrupted() -> Iterator[None]:
         if callable(handler):
             handlers[number] = handler
             signal.signal(number, lambda number, frame: came.append((number, frame)))
+    _waits = True
     try:
         yield
     finally:
+        _waits = False
         for number, handler in handlers.items():
             signal.signal(number, handler)
     if came:

@@ -30,11 +30,13 @@ def share(work: Callable[[int, int], None], items: int, threads: int) -> None:
     All threads have ended when it returns or raises; of several errors the first items' is raised.
     """
     threads = min(threads, items)
+    if threads <= 1:
+        work(0, items)
+        return
     bounds = [items * k // threads for k in range(threads + 1)]
     with uninterrupted():  # a thread that Ctrl-C meets in its start would never be told to end
-        others = [
-            _pool(threads - 1).submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)
-        ]
+        pool = _pool(threads - 1)
+        others = [pool.submit(work, bounds[k], bounds[k + 1]) for k in range(1, threads)]
     try:
         work(bounds[0], bounds[1])
     finally:

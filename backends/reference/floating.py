@@ -505,7 +505,7 @@ def side_by_side(runs: Sequence[Run]) -> Run:
         ],
         activity=reduce(Activity.__add__, [run.activity for run in runs]),
         part_spikes=joined("part_spikes", 1),
-        saturations=sum(run.saturations for run in runs if run.saturations is not None),
+        saturations=reduce(np.add, [run.saturations for run in runs]),
         skipped=joined("skipped", 0),
     )
 

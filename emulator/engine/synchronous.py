@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from eqchip.emulator.engine.asynchronous import (
 )
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.plasticity import lower_plasticity
-from eqchip.emulator.engine.units import lower_unit, rules_of
+from eqchip.emulator.engine.units import lower_unit, pulls_of, rules_of, seed_of
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units
@@ -71,31 +72,92 @@ def solve(
         messages are in flight than `most_in_flight` allows: the error's ``run`` holds what was
         computed.
     """
-    _check_average(problem, average_steps)
-    asked = ask(
-        problem,
-        lower_problem(problem) if lowered is None else lowered,
-        average_steps,
-        lower_plasticity(problem, plasticity),
-    )
-    record = _new_record(problem, asked.lowered)
-    workers = resolve_threads(threads) if plasticity is None else 1
-    if problem.timing is not None:
-        return _solve_timed(problem, asked, record, workers)
-    layers, units = len(asked.lowered.sizes), int(asked.lowered.offsets[-1])
-    dtype = asked.lowered.biases.dtype  # of states
+    solver = Solver(
+        problem, threads=threads, lowered=lowered, average_steps=average_steps,
+        plasticity=plasticity,
+    )  # fmt: skip
+    return solver.solve(problem)
 
-    def work(first: int, last: int) -> None:
-        state, free = (arrays.new_state(asked.kept, units, layers, dtype) for _ in range(2))
-        relax(
-            asked.lowered, asked.rules, record, asked.given, asked.x, asked.targets, asked.samples,
-            state, free, arrays.new_scratch(asked.lowered, dtype), first, last,
-        )  # fmt: skip
 
-    share(work, len(problem.x), workers)
-    run = _answer(problem, asked.lowered, record, average_steps=average_steps)
-    check_saturations(problem, record.saturations.sum(0))
-    return run
+class Solver:
+    """One problem asked again and again, of other samples: what stays is lowered once.
+
+    Parameters
+    ----------
+    problem, threads, lowered, average_steps, plasticity
+        See :func:`solve`.
+
+    Raises
+    ------
+    InputError
+        As :func:`solve`, of what no samples change.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        threads: int | None = None,
+        lowered: Lowered | None = None,
+        average_steps: int = 1,
+        plasticity: Plasticity | None = None,
+    ) -> None:
+        _check_average(problem, average_steps)
+        self.lowered = lower_problem(problem) if lowered is None else lowered
+        self.average_steps = average_steps
+        self.threads = resolve_threads(threads) if plasticity is None else 1
+        unit, written = lower_unit(problem), lower_plasticity(problem, plasticity)
+        self._kept = unit.kept
+        self._rules = rules_of(problem, unit, average_steps, written)
+        self._record: arrays.Record | None = None
+        self._memory: dict[int, tuple[arrays.State, arrays.State, arrays.Scratch]] = {}
+
+    def solve(self, problem: Problem) -> Run:
+        """Run the problem of the beginning, with other samples, another seed, other nudges.
+
+        Without a timing, the run's `ends`, `bits` and `potentials` are those of this call until
+        the next.
+        """
+        rules = self._rules._replace(two_beta=pulls_of(problem), seed=seed_of(problem))
+        asked = _asked(problem, self.lowered, rules, self._kept)
+        if problem.timing is not None:
+            record = _new_record(problem, self.lowered)
+            return _solve_timed(problem, asked, record, self.threads)
+        record = self._blank_record(problem)
+
+        def work(first: int, last: int) -> None:
+            state, free, scratch = self._memory_of_thread()
+            relax(
+                asked.lowered, asked.rules, record, asked.given, asked.x, asked.targets,
+                asked.samples, state, free, scratch, first, last,
+            )  # fmt: skip
+
+        share(work, len(problem.x), self.threads)
+        run = _answer(problem, self.lowered, record, average_steps=self.average_steps)
+        check_saturations(problem, record.saturations.sum(0))
+        return run
+
+    def _blank_record(self, problem: Problem) -> arrays.Record:
+        """The record of the last call, if it was of as many samples, with nothing in it."""
+        if self._record is None or self._record.ends.shape[1] != len(problem.x):
+            self._record = _new_record(problem, self.lowered)
+        else:
+            for array in self._record:
+                array.fill(0)
+        return self._record
+
+    def _memory_of_thread(self) -> tuple[arrays.State, arrays.State, arrays.Scratch]:
+        """A thread's own states and scratch, which hold nothing from one sample to the next."""
+        thread = get_ident()
+        if thread not in self._memory:
+            layers, units = len(self.lowered.sizes), int(self.lowered.offsets[-1])
+            dtype = self.lowered.biases.dtype  # of states
+            self._memory[thread] = (
+                arrays.new_state(self._kept, units, layers, dtype),
+                arrays.new_state(self._kept, units, layers, dtype),
+                arrays.new_scratch(self.lowered, dtype),
+            )
+        return self._memory[thread]
 
 
 def _check_average(problem: Problem, average_steps: int) -> None:
@@ -119,10 +181,14 @@ def ask(
 ) -> Asked:
     """The problem as kernels are given it."""
     unit = lower_unit(problem)
+    return _asked(problem, lowered, rules_of(problem, unit, average_steps, plasticity), unit.kept)
+
+
+def _asked(problem: Problem, lowered: Lowered, rules: arrays.Rules, kept: arrays.Kept) -> Asked:
     return Asked(
         lowered=lowered,
-        rules=rules_of(problem, unit, average_steps, plasticity),
-        kept=unit.kept,
+        rules=rules,
+        kept=kept,
         given=_given_uniforms(problem, lowered),
         x=numbers_of(problem, problem.x),
         targets=targets_of(problem, int(lowered.sizes[-1])),

@@ -46,14 +46,6 @@ def rules_of(
     take it; None: weights stay.
     """
     fixed, phases = problem.fixed, problem.phases
-    if fixed is None:
-        betas = [2 * phase.beta if isinstance(phase, Nudged) else 0 for phase in phases]
-        pulls = np.array(betas, problem.dtype)
-    else:
-        pulls = np.array(
-            [two_beta(phase, fixed) if isinstance(phase, Nudged) else 0 for phase in phases],
-            np.int64,
-        )
     return Rules(
         unit=unit.rules,
         current=problem.input == "current",
@@ -61,8 +53,8 @@ def rules_of(
         draws=problem.coding.draws,
         phase_steps=np.array([phase.steps for phase in phases], np.int64),
         phase_from_free=np.array([phase.from_free for phase in phases], np.int64),
-        two_beta=pulls,
-        seed=np.array(philox.split_seed(problem.seed), np.uint64),
+        two_beta=pulls_of(problem),
+        seed=seed_of(problem),
         average=average_steps,
         cross_entropy=problem.readout == "cross-entropy",
         one=1 if fixed is None else fixed.one,
@@ -73,6 +65,21 @@ def rules_of(
         tolerance=float(problem.skip_right),
         plasticity=Unplastic() if plasticity is None else plasticity,
     )
+
+
+def pulls_of(problem: Problem) -> np.ndarray:
+    """2 beta of every phase in the run's numbers, 0 of a free one, shape (phases,)."""
+    fixed, phases = problem.fixed, problem.phases
+    if fixed is None:
+        betas = [2 * phase.beta if isinstance(phase, Nudged) else 0 for phase in phases]
+        return np.array(betas, problem.dtype)
+    numbers = [two_beta(phase, fixed) if isinstance(phase, Nudged) else 0 for phase in phases]
+    return np.array(numbers, np.int64)
+
+
+def seed_of(problem: Problem) -> np.ndarray:
+    """The seed as kernels take it, uint64, shape (2,)."""
+    return np.array(philox.split_seed(problem.seed), np.uint64)
 
 
 def _ep(problem: Problem) -> LoweredUnit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +14,7 @@ from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
-from eqchip.emulator.engine.plasticity import lower_plasticity
-from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.engine.synchronous import Solver
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends
@@ -114,7 +112,13 @@ class Trainer:
         )
         # Checked and lowered once; a minibatch only exchanges the samples.
         self._template = self._pose(record=["potentials"] if self._averages_records else [])
-        lower_plasticity(self._template, self.descent.rule.plasticity)  # refused now, if at all
+        self._solver = Solver(
+            self._template,
+            threads=self.threads,
+            lowered=self.lowered,
+            average_steps=averaged_by_engine(config),
+            plasticity=self.descent.rule.plasticity,
+        )
 
     def _pose(self, **settings: Any) -> Problem:
         """The problem of a minibatch, with a sample in place of it."""
@@ -289,20 +293,11 @@ class Trainer:
             seed=seed,
             samples=indices,
         )
-        plasticity = self.descent.rule.plasticity
-        # What a rule writes while phases run changes together with the position, too.
-        with uninterrupted() if plasticity is not None else nullcontext():
-            run = solve(
-                problem,
-                threads=self.threads,
-                lowered=self.lowered,
-                average_steps=averaged_by_engine(config),
-                plasticity=plasticity,
-            )
+        with uninterrupted():  # weights and position change together, or not at all
+            run = self._solver.solve(problem)
             wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
             if self._averages_records:
                 run = average_ends(run, config.learning.average_steps)
-            with uninterrupted():  # weights and position change together, or not at all
-                self.descent.update(run, sign * config.learning.beta, rates)
-                self.position += 1
-                self.tally += Tally(len(indices), wrong, run.activity)
+            self.descent.update(run, sign * config.learning.beta, rates)
+            self.position += 1
+            self.tally += Tally(len(indices), wrong, run.activity)

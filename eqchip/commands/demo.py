@@ -29,8 +29,8 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
 
     Every neuron sends only bits, in training and at test time, and every core learns after every
     sample, in the integers of a Loihi chip, writing its own copies of the weights. What that
-    costs is reported: modelled, not measured. In the end other engines run it too: the plain
-    reference, and Brian2 and Lava where they are installed. Exit status 1 if the test error,
+    costs is reported: modelled, not measured. In the end other engines run it too, in the same
+    integers: the plain reference, and Lava where it is installed. Exit status 1 if the test error,
     there or with the weights mapped anew, is not below 5 %, or if another engine finds other bits.
     """
     from eqchip.backends.crosscheck_run import crosscheck_run
@@ -43,8 +43,9 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
     learning.show(output, trained)
     on_chip = _put_on_chip(output, trained.run, threads)
     checked = crosscheck_run(
-        trained.run, samples=CHECKED_SAMPLES, threads=threads, progress=output.listener
-    )
+        trained.run, samples=CHECKED_SAMPLES, precision="chip", threads=threads,
+        progress=output.listener,
+    )  # fmt: skip
     checking.show(output, checked)
     output.result({**trained.to_dict(), "on_chip": on_chip, "crosscheck": checked.to_dict()})
     if not checked.equal:

@@ -22,8 +22,9 @@ from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delay
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.phases import Free
-from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.engine.synchronous import Solver, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends, contrast
@@ -213,6 +214,45 @@ def test_an_interruption_while_weights_change_waits_until_they_are_changed(
     assert arrays_of(run.path / "checkpoint.npz")["numbers"][:2].tolist() == [0, 2]
     fit(run, few_digits(), threads=1)
     assert_same_end(run, whole("momentum"))
+
+
+def test_a_block_within_a_block_leaves_an_interruption_to_the_outer_one():
+    after = []
+
+    def blocks() -> None:
+        with uninterrupted():
+            with uninterrupted():
+                os.kill(os.getpid(), signal.SIGINT)
+            after.append("inner")
+            with uninterrupted():
+                after.append("next")
+
+    for _ in range(2):  # the second is as the first was
+        with pytest.raises(KeyboardInterrupt):
+            blocks()
+    assert after == ["inner", "next"] * 2
+
+
+def test_samples_asked_again_of_one_solver_are_answered_as_by_a_new_one():
+    net = Network.dense([64, 9, 10], seed=3)
+    data = few_digits()
+    whole = []
+    for samples, beta in ((range(7), 0.5), (range(7, 14), -0.3), (range(3), 0.5)):
+        x, y = data.train_x[list(samples)], np.eye(10)[data.train_y[list(samples)]]
+        phases = [Free(6), Nudged(4, y, beta, from_free=True)]
+        whole.append(
+            pose(net, x, coding=BERNOULLI, phases=phases, seed=len(samples), record=["bits"])
+        )
+    solver = Solver(whole[0], threads=2, average_steps=2)
+    for problem in whole:
+        again, anew = solver.solve(problem), solve(problem, threads=1, average_steps=2)
+        for a, b in zip(again.ends, anew.ends, strict=True):
+            for of_a, of_b in zip(a, b, strict=True):
+                np.testing.assert_array_equal(of_a, of_b)
+        for a, b in zip(again.bits, anew.bits, strict=True):
+            np.testing.assert_array_equal(a, b)
+        for name, counts in again.activity.to_arrays().items():
+            np.testing.assert_array_equal(counts, anew.activity.to_arrays()[name])
 
 
 @pytest.mark.parametrize("method", ["append_metrics", "save_network", "save_checkpoint"])
@@ -433,11 +473,13 @@ def test_an_epoch_sees_every_training_sample_once_and_no_other(monkeypatch):
     trainer = Trainer(config, few_digits(), 1)
     seen: list[list[int]] = []
 
-    def listening(problem: Any, **options: Any) -> Any:
-        seen.append(problem.samples.tolist())
-        return solve(problem, **options)
+    answer = Solver.solve
 
-    monkeypatch.setattr(training, "solve", listening)
+    def listening(solver: Solver, problem: Any) -> Any:
+        seen.append(problem.samples.tolist())
+        return answer(solver, problem)
+
+    monkeypatch.setattr(Solver, "solve", listening)
     for _tally in trainer.train_epoch():
         pass
     assert [len(samples) for samples in seen] == [16, 16, 8]
@@ -449,11 +491,13 @@ def test_an_epoch_sees_every_training_sample_once_and_no_other(monkeypatch):
 def test_the_activity_of_an_epoch_is_the_sum_of_its_runs(monkeypatch):
     trainer, runs = Trainer(small_config(), few_digits(), 2), []
 
-    def listening(problem: Any, **options: Any) -> Any:
-        runs.append(solve(problem, **options))
+    answer = Solver.solve
+
+    def listening(solver: Solver, problem: Any) -> Any:
+        runs.append(answer(solver, problem))
         return runs[-1]
 
-    monkeypatch.setattr(training, "solve", listening)
+    monkeypatch.setattr(Solver, "solve", listening)
     for _tally in trainer.train_epoch():
         pass
     tally = trainer.end_epoch()
@@ -550,10 +594,14 @@ def test_layers_that_do_not_fit_the_data_set_are_refused(layers):
 def test_free_phase_alone_is_what_classification_runs(monkeypatch):
     phases = []
 
-    def listening(problem: Any, **options: Any) -> Any:
-        phases.append(problem.phases)
-        return solve(problem, **options)
+    answer = Solver.solve
 
-    monkeypatch.setattr(training, "solve", listening)
+    def listening(solver: Solver, problem: Any) -> Any:
+        phases.append(problem.phases)
+        return answer(solver, problem)
+
+    monkeypatch.setattr(Solver, "solve", listening)
     Trainer(small_config(), few_digits(), 1).test()
-    assert all(len(p) == 1 and isinstance(p[0], Free) and p[0].steps == 6 for p in phases)
+    assert phases and all(
+        len(p) == 1 and isinstance(p[0], Free) and p[0].steps == 6 for p in phases
+    )
