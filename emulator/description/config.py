@@ -41,6 +41,7 @@ from eqchip.emulator.errors import InputError
 FORMAT = "eqchip-config 1"
 MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
 ABSENT = "none"  # TOML has no null
+MOST_SUM = 2**30  # of what arrives in a step, beside a potential of 24 bits, in int32
 
 # Settings that came after the first runs were kept, and what stands for none: they are no part of a
 # fingerprint, so that a run of an earlier version is gone on with.
@@ -332,6 +333,17 @@ def check_spiking(config: Config) -> None:
             raise InputError(
                 f"rule {rule.name!r}: weight_range of connection {k} needs the exponent "
                 f"{exponent}, finer than the last bit of a potential; expected a larger one"
+            )
+        if config.sizes[k - 1] * (onchip.fixed.highest_code << exponent) >= MOST_SUM:
+            raise InputError(
+                f"rule {rule.name!r}: {config.sizes[k - 1]} weights of exponent {exponent} sum to "
+                "more than 31 bits; expected a smaller weight_range, or fewer units"
+            )
+    for size in config.sizes[1:]:
+        if rule.graded and size * onchip.fixed.highest_code * onchip.fixed.one >= 2 * MOST_SUM:
+            raise InputError(
+                f"rule {rule.name!r}: the errors of {size} units sum to more than 31 bits; "
+                "expected fewer units"
             )
     rule.check_network(config.sizes)
 

@@ -12,12 +12,14 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Emstdp, Graded
+from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, row_stride, weight_rows
 from eqchip.emulator.kernels.spiking.arrays import Learner, Paths, Unit
 from eqchip.emulator.kernels.spiking.emstdp import EmstdpRules, run_emstdp
+from eqchip.emulator.kernels.spiking.erbp import KEEP_BITS, ErbpRules, run_erbp
 from eqchip.emulator.kernels.spiking.graded import GradedRules, run_graded
+from eqchip.emulator.kernels.spiking.nbp import NbpRules, run_nbp
 from eqchip.emulator.learning.onchip_lowering import initial_store, integer_rate
 
 PATH_STREAM = 7  # of the seed: what fixed feedback is drawn by
@@ -69,10 +71,34 @@ def _emstdp_rates(rule: Emstdp, fixed: FixedPoint) -> tuple[float, float]:
     return 1.0 / rule.steps**2, 1.0 / rule.steps
 
 
+def _lower_erbp(rule: Erbp, fixed: FixedPoint) -> ErbpRules:
+    unit = lower_unit(fixed, rule.floor, 0.0, takes_all=True)
+    keep, least = round((1 - rule.decay) * 2**KEEP_BITS), math.ceil(rule.least_error * fixed.one)
+    return ErbpRules(
+        unit, rule.steps, rule.settle, round(rule.box * fixed.one), keep, max(least, 1),
+        rule.write == "spike",
+    )  # fmt: skip
+
+
+def _erbp_rates(rule: Erbp, fixed: FixedPoint) -> tuple[float, float]:
+    share = 1.0 / (rule.steps - rule.settle)
+    return (share if rule.write == "spike" else share**2) / fixed.one, 0.0
+
+
+def _lower_nbp(rule: Nbp, fixed: FixedPoint) -> NbpRules:
+    return NbpRules(lower_unit(fixed, 0.0, 0.0))
+
+
+def _nbp_rates(rule: Nbp, fixed: FixedPoint) -> tuple[float, float]:
+    return 0.0, 0.0  # a code a write, whatever the rate
+
+
 # What runs each rule, by the type of its description. A new rule: a row here.
 PROGRAMS: dict[type[SpikingRule], Program] = {
     Graded: Program(_lower_graded, run_graded, _graded_rates),
     Emstdp: Program(_lower_emstdp, run_emstdp, _emstdp_rates),
+    Erbp: Program(_lower_erbp, run_erbp, _erbp_rates),
+    Nbp: Program(_lower_nbp, run_nbp, _nbp_rates),
 }
 
 
@@ -100,16 +126,22 @@ def initial_codes(network: Network, onchip: OnChip, seed: int) -> list[np.ndarra
 
 
 def fixed_feedback(
-    sizes: Sequence[int], source: int, layer: int, onchip: OnChip, seed: int, exponent: int
+    rule: SpikingRule,
+    sizes: Sequence[int],
+    source: int,
+    layer: int,
+    onchip: OnChip,
+    seed: int,
+    exponent: int,
 ) -> np.ndarray:
     """Codes of a fixed random path into a layer, int8, shape (n_source, n).
 
-    Uniform, as initial weights are (Glorot and Bengio 2010), less the mean over the senders, so
-    that an error that all of them have alike moves nothing.
+    Uniform, less the mean over the senders, so that an error that all of them have alike moves
+    nothing.
     """
     rng = np.random.default_rng([seed, PATH_STREAM, layer])
     n_source, n = sizes[source], sizes[layer]
-    limit = math.sqrt(6.0 / (n_source + n))
+    limit = rule.feedback_limit(n_source, n)
     drawn = rng.uniform(-limit, limit, (n_source, n))
     codes = np.ldexp(drawn - drawn.mean(0), onchip.fixed.fraction_bits - exponent)
     most = onchip.fixed.highest_code
@@ -135,7 +167,7 @@ def lower_paths(lowered: Lowered, rule: SpikingRule, onchip: OnChip, seed: int) 
             continue
         exponents[layer] = lowered.exponents[source[layer] - 1]
         codes = fixed_feedback(
-            sizes, int(source[layer]), layer, onchip, seed, int(exponents[layer])
+            rule, sizes, int(source[layer]), layer, onchip, seed, int(exponents[layer])
         )
         wide = np.zeros((len(codes), row_stride(sizes[layer], np.dtype(np.int8))), np.int8)
         wide[:, : sizes[layer]] = codes
@@ -196,8 +228,9 @@ def check_rates(learner: Learner, rule: SpikingRule, rates: Sequence[float]) -> 
     ------
     InputError
     """
+    of_weight, _ = program_of(rule).rates(rule, FixedPoint())
     for k, rate in enumerate(rates):
-        if rate > 0 and learner.mantissa[k] == 0:
+        if rate > 0 and of_weight > 0 and learner.mantissa[k] == 0:
             raise InputError(
                 f"lr {rate:g} of connection {k + 1} rounds every update of rule {rule.name!r} to "
                 "zero; expected more"

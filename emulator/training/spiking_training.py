@@ -36,7 +36,7 @@ from eqchip.emulator.training.classifier import EVALUATION_BATCH, Tally
 from eqchip.emulator.training.trainer import Trainer
 
 # Counts of an epoch beside those of its activity.
-KEPT = ("steps", "error_spikes", "messages", "error_events", "labels", "open", "writes")
+KEPT = ("steps", "error_spikes", "messages", "error_events", "labels", "open", "told", "writes")
 
 
 class SpikingNetwork:
@@ -64,7 +64,9 @@ class SpikingNetwork:
     def run(self, x: np.ndarray, labels: np.ndarray, first_number: int, learns: bool) -> Done:
         """Run samples one after another; x: (b, n_in) in [0, 1]; labels: (b,) int64."""
         fixed = self.onchip.fixed
-        done = new_done(len(x), len(self.rule.phases), len(self.lowered.sizes))
+        done = new_done(
+            len(x), len(self.rule.phases), len(self.lowered.sizes), len(self.rule.tells)
+        )
         states = fixed.states(x).astype(np.int32)
         with np.errstate(over="ignore"):  # random numbers are taken modulo 2**64
             self.program.run(
@@ -152,7 +154,7 @@ class SpikingTrainer(Trainer):
         self.lowered = self.chip.lowered
         self._set_rates(config.descent.lr)
         check_rates(self.chip.learner, rule, config.descent.lr)
-        zero = new_done(0, len(rule.phases), len(config.layers))
+        zero = new_done(0, len(rule.phases), len(config.layers), len(rule.tells))
         self.kept = {name: getattr(zero, name) for name in KEPT}
         self.learned_from = np.zeros(1, np.int64)  # samples, over all epochs
         read_codes(self.lowered, self.chip.learner)
@@ -192,6 +194,10 @@ class SpikingTrainer(Trainer):
             "error_events_per_sample": kept["error_events"].tolist(),
             "label_spikes_per_sample": float(kept["labels"][0]),
             "units_open_per_sample": kept["open"].tolist(),
+            **{
+                f"{name}_per_sample": n
+                for name, n in zip(self.chip.rule.tells, kept["told"].tolist(), strict=True)
+            },
         }
 
     def _learned(self) -> dict[str, np.ndarray]:

@@ -48,6 +48,9 @@ CASES = [
         (6, 5, 4, 3),
         3.0,
     ),
+    ({"name": "erbp", "steps": 7, "settle": 2, "box": 0.2, "gain": 0.5}, (6, 7, 3), 1.0),
+    ({"name": "erbp", "steps": 6, "settle": 1, "write": "spike", "decay": 0.25}, (6, 5, 4, 3), 0.5),
+    ({"name": "nbp"}, (12, 9, 3), 0.0),
 ]
 
 
@@ -116,7 +119,9 @@ def test_every_rule_has_a_row_in_every_table():
         assert spiking_rule(rule().settings()) == rule()
 
 
-@pytest.mark.parametrize(("rule", "most"), [("graded", 5.0), ("emstdp", 7.0)])
+@pytest.mark.parametrize(
+    ("rule", "most"), [("graded", 5.0), ("emstdp", 7.0), ("erbp", 8.0), ("nbp", 12.0)]
+)
 def test_digits_are_learned(rule, most):
     config = configuration(
         "digits", on_chip="loihi2", settings={"rule": rule, "epochs": 10, "seed": 1}

@@ -11,7 +11,7 @@ Every layer hears what fired below in the step before; the input runs a step ahe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -22,7 +22,6 @@ from eqchip.emulator.learning.onchip_lowering import integer_rate
 from eqchip.emulator.learning.spiking import fixed_feedback, initial_codes, program_of
 
 FORWARD, MIRROR, OF_BIASES = 0, 1, 2
-VISITED, ATTEMPTED, APPLIED, SATURATED = 0, 1, 2, 3
 
 
 def decayed(x: np.ndarray, keep: int) -> np.ndarray:
@@ -43,6 +42,7 @@ class Counts:
     labels: np.ndarray
     saturated: np.ndarray
     open: np.ndarray
+    told: np.ndarray
     writes: np.ndarray
 
 
@@ -81,6 +81,7 @@ class Machine:
         shapes = {
             "steps": (phases,), "spikes": (phases, layers), "arrivals": (phases, layers - 1),
             "labels": (1,), "saturated": (1,), "writes": (layers - 1, 2, 4),
+            "told": (len(self.rule.tells),),
         }  # fmt: skip
         names = (one.name for one in fields(Counts))
         self.counts = Counts(
@@ -143,7 +144,13 @@ class Machine:
             return self.codes(self.mirror[layer]).T
         source = self.source(layer)
         codes = fixed_feedback(
-            self.sizes, source, layer, self.onchip, self.config.seed, self.exponents[source - 1]
+            self.rule,
+            self.sizes,
+            source,
+            layer,
+            self.onchip,
+            self.config.seed,
+            self.exponents[source - 1],
         )
         return codes.astype(np.int64)
 
@@ -171,18 +178,28 @@ class Machine:
         start = stream(self.config.seed, sample, k, FORWARD)
         products = np.outer(below, above)
         change = round_at_random(products * mantissa, shift, start, numbers)
-        change = np.where(products == 0, 0, change)
+        self.apply(k, below, above, np.where(products == 0, 0, change))
+
+    def apply(
+        self, k: int, below: np.ndarray, above: np.ndarray, change: np.ndarray,
+        times: Mapping[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """stored = clip(stored + change), of what `below` and `above` attempt to write.
+
+        times: how many of each copy there are, where the emulator keeps one for all.
+        """
+        products = np.outer(below, above)
         copies = (self.stored, self.mirror) if self.mirrored and k > 0 else (self.stored,)
         limit = self.fixed.highest_code << self.onchip.accumulator_bits
         for copy, held in enumerate(copies):
             total = held[k] + change
             kept = np.clip(total, -limit, limit)
-            counts = self.counts.writes[k, copy]
             axons = (below != 0).sum() * len(above), (above != 0).sum() * len(below)
-            counts[VISITED] += axons[copy]
-            counts[ATTEMPTED] += (products != 0).sum()
-            counts[APPLIED] += (self.codes(kept) != self.codes(held[k])).sum()
-            counts[SATURATED] += (kept != total).sum()
+            found = [
+                axons[copy], (products != 0).sum(),
+                (self.codes(kept) != self.codes(held[k])).sum(), (kept != total).sum(),
+            ]  # fmt: skip
+            self.counts.writes[k, copy] += np.array(found) * (times or {}).get(copy, 1)
             held[k] = kept
 
     def write_biases(self, layer: int, error: np.ndarray, sample: int) -> None:

@@ -15,6 +15,7 @@ its codes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal, get_args
@@ -45,6 +46,8 @@ class SpikingRule:
         Whether errors travel as numbers; else as spikes of both signs.
     error_units : int
         Units beside each that learns, of both signs of its error.
+    tells : tuple of str
+        What else its kernel counts of a sample.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -54,12 +57,17 @@ class SpikingRule:
     phases: ClassVar[tuple[str, ...]] = ("free",)
     graded: ClassVar[bool] = False
     error_units: ClassVar[int] = 0
+    tells: ClassVar[tuple[str, ...]] = ()
 
     @property
     def feedback_path(self) -> Feedback | None:
         """The path of its errors; None: it has no choice."""
         found: Feedback | None = getattr(self, "feedback", None)
         return found
+
+    def feedback_limit(self, n_source: int, n: int) -> float:
+        """The largest fixed weight of a path: as of initial ones (Glorot and Bengio 2010)."""
+        return math.sqrt(6.0 / (n_source + n))
 
     def check_network(self, sizes: Sequence[int]) -> None:
         """Refuse a network that the rule cannot train.

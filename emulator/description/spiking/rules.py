@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
@@ -9,6 +10,7 @@ from eqchip.emulator.description.spiking.rule import Feedback, SpikingRule
 from eqchip.emulator.errors import InputError
 
 Contrast = Literal["rates", "error-spikes"]
+Moment = Literal["sample", "spike"]
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,116 @@ class Emstdp(SpikingRule):
             )
 
 
+@dataclass(frozen=True)
+class Erbp(SpikingRule):
+    """Event-driven random backpropagation: error spikes into a dendrite that only writes read.
+
+    After Neftci, Augustine, Paul and Detorakis (Front. Neurosci. 11:324, 2017). One phase; feedback
+    is direct, over fixed random weights whose mean over the classes is 0::
+
+        I   = sum_j w_ji q_j                           current of a step, without memory
+        V  += I                                        a spike takes all of V
+        E+ += [k = y] - q_k,  E- -= the same           outputs; a spike at 1 takes 1; at least 0
+        U  -= decay U,  U += sum_k g_ik (n+_k - n-_k)  dendrites; of an output its own n, g = 1
+        at a spike of j, where |I| < box:  dw_ji = lr U_i / (steps - settle)
+
+    ``write`` spike is that: a write at each presynaptic spike, before its weight is added, with I
+    of the step before. ``sample`` is our variant of it: once a sample, the spikes of j times the
+    mean of the gated U. In the first ``settle`` steps nothing is written.
+
+    A step is a refractory period of the paper, so that the current's time constant and the soma's
+    vanish in it.
+
+    Parameters
+    ----------
+    steps, settle : int
+    feedback : {"direct"}
+    write : {"sample", "spike"}
+    box : float
+        In thresholds.
+    decay : float
+        Of the dendrite, a step.
+    gain : float
+        The largest fixed weight of a hidden dendrite.
+    least_error : float
+        A dendrite, of a sample its mean, that is smaller writes nothing.
+    floor : float
+        V does not fall below minus so many thresholds.
+    """
+
+    name = "erbp"
+    feedbacks: ClassVar[tuple[Feedback, ...]] = ("direct",)
+    error_units = 2
+
+    steps: int = 24
+    settle: int = 8
+    feedback: Feedback = "direct"
+    write: Moment = "sample"
+    box: float = 3.0
+    decay: float = 0.5
+    gain: float = 0.3
+    least_error: float = 0.006
+    floor: float = 4.0
+
+    def __post_init__(self) -> None:
+        self._check_steps("steps", "settle")
+        self._check_feedback()
+        self._check_amounts("box", "floor")
+        self._check_amounts("decay", "gain", "least_error", most=1.0)
+        if self.settle >= self.steps:
+            raise InputError(
+                f"erbp: settle is {self.settle} of {self.steps} steps, so nothing is ever written; "
+                "expected fewer"
+            )
+        if self.write not in get_args(Moment):
+            raise InputError(
+                f"erbp: write is {self.write!r}; expected one of {', '.join(get_args(Moment))}"
+            )
+
+    def feedback_limit(self, n_source: int, n: int) -> float:
+        """The largest fixed weight of a path."""
+        return self.gain
+
+
+@dataclass(frozen=True)
+class Nbp(SpikingRule):
+    """Exact backpropagation of a binary network by gated spikes, to the letter of its paper.
+
+    Renner, Sheldon, Zlotnik, Tao and Sornborger (Nat. Commun. 15:9691, 2024). Every unit fires at
+    most once in a step of its own, in a ring of 12; inputs are binary, those above 1/2. With drives
+    in thresholds::
+
+        h = x W1,  s = [h > 1],  o = s W2,  r = [o > 1]
+        d_k = [t > r][o > 0] - [r > t][o < 2]         outputs
+        dw2 = s d                                     one code a write, of 8 bits
+        d_i = sign(sum_k d_k w2_ik) [0 < h_i < 2]     over the transposed weights, just written
+        dw1 = x d_i
+
+    The learning rate is that one code; ``lr`` of the descent has no say. Spikes, synapses that they
+    cross and writes are those of the published circuit: three copies of weights forward, two of the
+    transpose, relays and gates.
+    """
+
+    name = "nbp"
+    tells = (
+        "hidden", "hidden_above_0", "hidden_past_1", "outputs", "outputs_above_0",
+        "outputs_past_1", "errors_up", "errors_down", "hidden_errors_up", "hidden_errors_down",
+        "taught",
+    )  # fmt: skip
+
+    def check_network(self, sizes: Sequence[int]) -> None:
+        """Refuse what is not one hidden layer: the ring has steps for no more."""
+        if len(sizes) != 3:
+            raise InputError(
+                f"nbp: {len(sizes)} layers; expected 3, the ring of 12 steps is made for one "
+                "hidden layer"
+            )
+
+
 # Every rule of this kind that has a name. A new one: a class, and a row here.
-SPIKING_RULES: dict[str, type[SpikingRule]] = {rule.name: rule for rule in (Graded, Emstdp)}
+SPIKING_RULES: dict[str, type[SpikingRule]] = {
+    rule.name: rule for rule in (Graded, Emstdp, Erbp, Nbp)
+}
 
 
 def setting_names(rule: type[SpikingRule]) -> tuple[str, ...]:

@@ -56,7 +56,8 @@ class Units(NamedTuple):
     taught: spikes of the first and of the second phase; told: the error spikes of the step before,
     int32, and new ones; dendrite, gated: U, and its sum where the gate was open. bits: uint8.
     rows: what fired in the step before, by layer from its offset on; fired: (l,) int64, how many.
-    pre_rows, pre_values, post_rows, post_values: one end each of a product.
+    pre_rows, pre_values, post_rows, post_values, spike_rows, spike_values: one end each of a
+    product. wide: (j,) int64, scratch.
     """
 
     v: np.ndarray
@@ -76,6 +77,9 @@ class Units(NamedTuple):
     pre_values: np.ndarray
     post_rows: np.ndarray
     post_values: np.ndarray
+    spike_rows: np.ndarray
+    spike_values: np.ndarray
+    wide: np.ndarray
 
 
 class Done(NamedTuple):
@@ -85,7 +89,9 @@ class Done(NamedTuple):
     error_spikes, messages: (l,), errors sent by a layer as spikes, and as numbers; error_events:
     (l,), synapses that errors crossed to reach a layer; labels: (1,), spikes of label units;
     saturated: (1,), potentials that left the chip's range; open: (l,), units whose gate let an
-    error through; writes: (k, copy, 4), visited, attempted, applied (a code changed), saturated.
+    error through; told: what
+    else a rule tells, in its order; writes: (k, copy, 4), visited, attempted, applied (a code
+    changed), saturated.
     """
 
     classes: np.ndarray
@@ -98,6 +104,7 @@ class Done(NamedTuple):
     labels: np.ndarray
     saturated: np.ndarray
     open: np.ndarray
+    told: np.ndarray
     writes: np.ndarray
 
 
@@ -119,10 +126,11 @@ def new_units(units: int, layers: int) -> Units:
     """States of a network of so many units, in one row."""
     found = {name: np.zeros(units, np.int32) for name in Units._fields}
     found["bits"], found["fired"] = np.zeros(units, np.uint8), np.zeros(layers, np.int64)
+    found["wide"] = np.zeros(units, np.int64)
     return Units(**found)
 
 
-def new_done(samples: int, phases: int, layers: int) -> Done:
+def new_done(samples: int, phases: int, layers: int, tells: int = 0) -> Done:
     """Nothing done yet."""
     by_layer = [np.zeros(layers, np.int64) for _ in range(4)]
     error_spikes, messages, error_events, opened = by_layer
@@ -137,5 +145,6 @@ def new_done(samples: int, phases: int, layers: int) -> Done:
         np.zeros(1, np.int64),
         np.zeros(1, np.int64),
         opened,
+        np.zeros(tells, np.int64),
         np.zeros((layers - 1, 2, len(WRITE_COUNTS)), np.int64),
     )

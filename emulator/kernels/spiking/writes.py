@@ -13,7 +13,8 @@ from eqchip.emulator.kernels.spiking.arrays import VISITED
 
 
 @inlined
-def _write_copy(copy, across, along, rate, learner, counts, width):
+def write_copy(copy, across, along, rate, learner, counts, width):
+    """Write an outer product; `width`: the synapses of each axon, which are visited."""
     write_outer(
         copy, across, along, rate, learner.accumulator_bits, learner.highest, True, counts[1:]
     )
@@ -34,12 +35,12 @@ def write_connection(net, paths, learner, units, done, k, below, above, sample):
     of_pre = Factor(units.pre_rows, units.pre_values, pre, n_post)
     of_post = Factor(units.post_rows, units.post_values, post, 1)
     forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
-    _write_copy(forward, of_pre, of_post, rate, learner, done.writes[k, FORWARD], n_post)
+    write_copy(forward, of_pre, of_post, rate, learner, done.writes[k, FORWARD], n_post)
     if paths.mirrored and k > 0:
         mirror = Copy(
             learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
         )
-        _write_copy(mirror, of_post, of_pre, rate, learner, done.writes[k, MIRROR], n_pre)
+        write_copy(mirror, of_post, of_pre, rate, learner, done.writes[k, MIRROR], n_pre)
 
 
 @inlined
