@@ -8,7 +8,7 @@ from typing import Any, get_args
 import click
 
 from eqchip.emulator.description.spiking.rule import Feedback
-from eqchip.emulator.description.spiking.rules import Contrast
+from eqchip.emulator.description.spiking.rules import Contrast, Moment
 
 
 def spiking_options(command: Any) -> Any:
@@ -31,6 +31,18 @@ def spiking_options(command: Any) -> Any:
         ),
         click.option(
             "--error-threshold", type=float, help="With --rule emstdp, of hidden error units."
+        ),
+        click.option(
+            "--write", type=click.Choice(get_args(Moment)),
+            help="With --rule erbp, what writes: each presynaptic spike, or each sample.",
+        ),
+        click.option(
+            "--box", type=float,
+            help="With --rule erbp, a current beyond so many thresholds closes the gate.",
+        ),
+        click.option("--decay", type=float, help="With --rule erbp, of a dendrite in a step."),
+        click.option(
+            "--gain", type=float, help="With --rule erbp, the largest weight of its feedback."
         ),
         click.option(
             "--least-error", type=float, help="Of a spiking rule: a smaller error is none."

@@ -120,7 +120,7 @@ def test_every_rule_has_a_row_in_every_table():
 
 
 @pytest.mark.parametrize(
-    ("rule", "most"), [("graded", 5.0), ("emstdp", 7.0), ("erbp", 8.0), ("nbp", 12.0)]
+    ("rule", "most"), [("graded", 5.0), ("emstdp", 7.0), ("erbp", 8.0), ("nbp", 20.0)]
 )
 def test_digits_are_learned(rule, most):
     config = configuration(
