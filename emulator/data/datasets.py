@@ -14,9 +14,12 @@ from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.idx import IdxFile, read_idx
 from eqchip.emulator.errors import InputError, check_unmasked
 
-NAMES = ("digits", "mnist", "fashion-mnist")
+NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20")
+# Data sets that are the inner pixels of another's images: its name, and how many are left out at
+# each edge. All of a digit of MNIST lies in its inner 20 x 20.
+CROPPED = {"mnist-20x20": ("mnist", 4)}
 DATA_VARIABLE = "EQCHIP_DATA"
-CLASSES = 10  # of each of the three
+CLASSES = 10  # of each of them
 
 # The split of digits, which comes without one. Changing either changes every result.
 DIGITS_TEST = 360
@@ -70,7 +73,8 @@ def load(
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist"}
+    name : {"digits", "mnist", "fashion-mnist", "mnist-20x20"}
+        The last is mnist without the four outermost pixels at each edge.
     data_dir : path-like, optional
         Where the four IDX files are, plain or gzipped: in its subfolder ``name`` or
         in itself. Default: the directory in the environment variable EQCHIP_DATA;
@@ -99,6 +103,9 @@ def load(
         raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}")
     if name == "digits":
         return _digits()
+    if name in CROPPED:
+        whole, edge = CROPPED[name]
+        return _inner(name, load(whole, data_dir, progress), edge)
     where, told_by = data_dir, "data directory"
     if where is None and os.environ.get(DATA_VARIABLE):
         where, told_by = os.environ[DATA_VARIABLE], f"{DATA_VARIABLE}: directory"
@@ -213,6 +220,26 @@ def _digits() -> Dataset:
         bunch.images.shape[1:],
         CLASSES,
         f"scikit-learn {sklearn.__version__} load_digits, split with seed {DIGITS_SPLIT_SEED}",
+    )
+
+
+def _inner(name: str, whole: Dataset, edge: int) -> Dataset:
+    """The inner pixels of all images."""
+    height, width = (side - 2 * edge for side in whole.shape)
+
+    def inner(x: np.ndarray) -> np.ndarray:
+        images = x.reshape(-1, *whole.shape)[:, edge : edge + height, edge : edge + width]
+        return np.ascontiguousarray(images.reshape(len(x), -1))
+
+    return Dataset(
+        name,
+        inner(whole.train_x),
+        whole.train_y,
+        inner(whole.test_x),
+        whole.test_y,
+        (height, width),
+        whole.classes,
+        f"{whole.source}, without {edge} pixels at each edge",
     )
 
 

@@ -71,6 +71,9 @@ def preset(
     if isinstance(layers, str) and layers not in KINDS:
         raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
     base = known[dataset]
+    if "as" in base:  # settings of another data set, but for what differs
+        other, own = known[base.pop("as")], base.pop("conv")
+        base = {**other, **base, "conv": {**other["conv"], **own}}
     conv = base.pop("conv")
     online = base.pop("on-chip")
     asked = settings.get("on_chip")

@@ -87,6 +87,19 @@ def test_arrays_have_the_promised_types(name: str, tmp_path: Path) -> None:
 # --- files
 
 
+def test_a_cropped_data_set_holds_the_inner_pixels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = idx_files.small_arrays()
+    idx_files.write_set(tmp_path, arrays, "")
+    monkeypatch.setitem(datasets.CROPPED, "mnist-20x20", ("mnist", 1))
+    data, whole = datasets.load("mnist-20x20", tmp_path), datasets.load("mnist", tmp_path)
+    assert data.shape == (2, 1)
+    inner = whole.train_x.reshape(-1, 4, 3)[:, 1:3, 1:2]
+    np.testing.assert_array_equal(data.train_x.reshape(inner.shape), inner)
+    np.testing.assert_array_equal(data.test_y, whole.test_y)
+
+
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
 def test_files_give_the_values_that_they_hold(name: str, suffix: str, tmp_path: Path) -> None:
@@ -469,7 +482,7 @@ def test_cache_that_cannot_be_written_is_refused(
 
 def test_published_tables_are_whole() -> None:
     sums = [s for p in download.PUBLISHED.values() for s in p.archives + p.contents]
-    assert set(download.PUBLISHED) == set(datasets.NAMES) - {"digits"}
+    assert set(download.PUBLISHED) == set(datasets.NAMES) - {"digits", *datasets.CROPPED}
     assert len(set(sums)) == 16 and all(len(s) == 64 and int(s, 16) for s in sums)
 
 

@@ -17,11 +17,11 @@ from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "mnist-20x20"])
 def test_every_preset_is_a_valid_configuration_of_its_data_set(name):
     config = preset(name)
     assert config.dataset == name
-    assert config.layers[0] in (64, 784) and config.layers[-1] == 10
+    assert config.layers[0] in (64, 784, 400) and config.layers[-1] == 10
     assert config.validation > 0
     assert len(config.descent.lr) == len(config.layers) - 1
 
