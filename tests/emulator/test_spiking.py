@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields
 
 import numpy as np
 import pytest
+import toy_spiking
 from onchip_cases import made_up, wrapping
 from small_runs import assert_same_end, few_digits
 
 from eqchip.backends.reference.spiking import TWINS, Machine
-from eqchip.emulator.data.datasets import load
+from eqchip.emulator.data.datasets import DATA_VARIABLE, load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES, Graded, spiking_rule
 from eqchip.emulator.errors import InputError
@@ -22,6 +24,9 @@ from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.spiking_training import KEPT, SpikingTrainer
 from eqchip.emulator.training.trainers import make_trainer
+from eqchip.mapping.anchors.anchor import load_anchors
+from eqchip.mapping.anchors.census import census
+from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.settings import configuration
 
 # Rules with their settings, the layers that they are tried on, and their rates.
@@ -89,6 +94,22 @@ def follow(config: Config, samples: int) -> tuple[SpikingTrainer, Machine, list[
 def test_a_rule_equals_its_reference_to_the_bit(rule, layers, rate, bits):
     """Weights of both copies, biases and every counter, after samples that learn."""
     config = small(rule, layers, rate, accumulator_bits=bits)
+    trainer = assert_equals_reference(config)
+    assert trainer.kept["writes"][:, 0, 2].all(), "a connection was never written"
+
+
+def test_a_new_rule_is_a_description_a_twin_a_kernel_and_its_rows(monkeypatch):
+    monkeypatch.setitem(SPIKING_RULES, "winner", toy_spiking.Winner)
+    monkeypatch.setitem(PROGRAMS, toy_spiking.Winner, toy_spiking.PROGRAM)
+    monkeypatch.setitem(TWINS, toy_spiking.Winner, toy_spiking.winner)
+    config = small({"name": "winner", "steps": 5}, (6, 7, 3), 0.5)
+    trainer = assert_equals_reference(config)
+    assert trainer.kept["writes"][1, 0, 2] and not trainer.kept["writes"][0].any()
+
+
+def assert_equals_reference(config: Config) -> SpikingTrainer:
+    """Train on 8 samples, and compare all that learning keeps with the reference."""
+    layers = config.sizes
     trainer, machine, classes = follow(config, 8)
     lowered, learner = trainer.lowered, trainer.chip.learner
     for k, (n_pre, n_post) in enumerate(zip(layers, layers[1:], strict=False)):
@@ -109,7 +130,7 @@ def test_a_rule_equals_its_reference_to_the_bit(rule, layers, rate, bits):
         np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
     ]
     assert trainer.tally.errors == (np.array(classes) != labels).sum()
-    assert trainer.kept["writes"][:, 0, 2].all(), "a connection was never written"
+    return trainer
 
 
 def test_every_rule_has_a_row_in_every_table():
@@ -227,3 +248,45 @@ def test_without_a_label_nothing_is_written():
 def test_settings_of_a_rule_are_its_words_in_a_file():
     names = {field.name for field in fields(Graded)}
     assert {"name", *names} == set(Graded().settings())
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not os.environ.get(DATA_VARIABLE), reason="needs MNIST, by EQCHIP_DATA")
+def test_renners_circuit_does_as_often_as_the_described_one_what_it_does():
+    """Counts of the last 10,000 samples of 8 epochs, as those of `renner-2024.toml` are.
+
+    Errors are some 360 in these samples, so that 10 % are two standard deviations; they get 15.
+    """
+    settings = {"rule": "nbp", "epochs": 8, "validation": 0}
+    config = configuration("mnist-20x20", on_chip="loihi1-davies", settings=settings)
+    trainer = make_trainer(config, load("mnist-20x20"), 1)
+    counted: list[dict[str, float]] = []
+    while not trainer.done:
+        for tally in trainer.train_epoch():
+            measures = {k: v for k, v in trainer.measures().items() if isinstance(v, float)}
+            told = {"events": tally.events_per_sample, "spikes": tally.spikes_per_sample}
+            counted.append({k: v * tally.samples for k, v in {**measures, **told}.items()})
+        trainer.end_epoch()
+    before, after = counted[-21], counted[-1]
+    found = {name: (after[name] - before[name]) / 10_000 for name in after}
+    (anchor,) = (one for one in load_anchors() if one.name == "Renner 2024")
+    described = anchor.runs["training"].census
+    expected = census(described, load_chip("loihi1-davies"), 1)
+    fires = {(one.population, one.steps): one.spikes[1] for one in described.fires}
+    gates = 12
+    all_spikes = sum(
+        one.spikes[1] * (len(one.steps) if one.steps else gates) for one in described.fires
+    )
+    for name, wanted, near in (
+        ("events", expected.counts.synaptic_events.sum(), 0.1),
+        ("spikes", all_spikes - gates, 0.1),
+        ("weights_attempted_per_sample", expected.writes.attempted.sum(), 0.1),
+        ("weights_applied_per_sample", expected.writes.changed.sum(), 0.1),
+        ("hidden_per_sample", fires["h kept", (3,)], 0.1),
+        ("hidden_above_0_per_sample", fires["h above 0", (2,)], 0.1),
+        ("hidden_past_1_per_sample", fires["h past 1", (2,)], 0.1),
+        ("outputs_above_0_per_sample", fires["o above 0", (3,)], 0.1),
+        ("errors_up_per_sample", fires["error up", (4,)], 0.15),
+        ("hidden_errors_up_per_sample", fires["h error", (6,)], 0.15),
+    ):
+        assert found[name] == pytest.approx(wanted, rel=near), name
