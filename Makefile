@@ -1,7 +1,7 @@
 # Everything here runs in $(VENV), on the installed package and never on the source tree:
 # what is tested is what a user gets. An edit of a source file reinstalls the package.
 #
-# Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)
+# Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)  DATA=dir (for speed)
 #           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  SECONDS=600 (for torture)
 #           DIST=dir (for wheel)
 
@@ -18,8 +18,8 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv peers demo test test-long test-nojit lint typecheck format wheel bench fuzz \
-	torture clean clean-cache
+.PHONY: help venv peers demo test test-long test-nojit lint typecheck format wheel bench speed \
+	fuzz torture clean clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,20 @@ wheel: venv ## source distribution and wheel into $(DIST)
 
 bench: venv ## measure speed
 	@$(BIN)/eqchip bench $(ARGS)
+
+# On a quiet machine, in one sitting: each says what share of a processor it got. Needs peers.
+speed: peers ## measure all speed tables again: DATA=dir of MNIST's files; an hour
+	@test -n "$(DATA)" || { echo "make speed: DATA names no directory of MNIST's files"; exit 2; }
+	@$(BIN)/eqchip bench --data "$(DATA)" --epoch --rounds 7 --out benchmarks/results/speed.json
+	@$(BIN)/eqchip bench chip loihi1-sanafe --data "$(DATA)" --rounds 9 \
+		--out benchmarks/results/chip-speed.json
+	@$(BIN)/eqchip bench peers --data "$(DATA)" --batch 12 --rounds 5 \
+		--out benchmarks/results/peer-speed.json
+	@$(BIN)/eqchip bench asynchronous --data "$(DATA)" --rounds 3 --batch 20 \
+		--out benchmarks/results/asynchrony-speed.json
+	@$(BIN)/python benchmarks/onchip_speed.py --data "$(DATA)" --samples 5000 --rounds 3 --threads 1
+	@OMP_NUM_THREADS=1 $(BIN)/python benchmarks/mapping_size.py --hidden 8,16,32,64,595
+	@$(BIN)/python benchmarks/tables.py
 
 fuzz: venv ## the property-based tests with many fresh examples, ROUNDS times over
 	@for round in $$(seq $(ROUNDS)); do \

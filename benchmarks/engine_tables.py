@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 from asynchrony_speed_table import asynchrony_speed
@@ -11,22 +12,30 @@ from cells import NOTHING, between, table, thousands
 Results = dict[str, Any]  # file name -> document
 
 
+def _processors(contestant: dict[str, Any]) -> str:
+    """How many a contestant got, in the median: fewer than its threads where others ran, too."""
+    pairs = zip(contestant["cpu"], contestant["wall"], strict=True)
+    return f"{median(cpu / wall for cpu, wall in pairs):.2f}"
+
+
 def speed(results: Results) -> str:
     """The engine against the machine's limit and dense algebra: ``speed.json``."""
     found = results.get("speed.json")
     if found is None:
         return NOTHING
     contestants = table(
-        ["one step of one sample", "synaptic events/s >", "microseconds >"],
+        ["one step of one sample", "synaptic events/s >", "microseconds >",
+         "processors they got >"],
         [
             [
                 contestant["name"],
                 thousands(contestant["events_per_second"]),
                 f"{contestant['microseconds_per_step']:.2f}",
+                _processors(contestant),
             ]
             for contestant in found["contestants"]
         ],
-    )
+    )  # fmt: skip
     ratios = found["ratios"]
     named = {
         "limit": "the plain row loop (aim: at least 0.6)",
@@ -79,6 +88,7 @@ def chip_speed(results: Results) -> str:
             contestant["name"],
             contestant["threads"],
             thousands(contestant["events_per_second"]),
+            _processors(contestant),
             between(found["ratios"][contestant["name"]])
             if contestant["name"] in found["ratios"]
             else "",
@@ -86,9 +96,10 @@ def chip_speed(results: Results) -> str:
         for contestant in found["contestants"]
     ]
     compared = table(
-        ["", "threads >", "synaptic events/s >", "integers are times as fast: median (extremes) >"],
+        ["", "threads >", "synaptic events/s >", "processors they got >",
+         "integers on one thread are times as fast: median (extremes) >"],
         rows,
-    )
+    )  # fmt: skip
     setting = found["setting"]
     peer = found["sanafe"]
     told = (

@@ -148,6 +148,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/skip-right"))
     options = parser.parse_args()
     dataset = load(options.dataset, options.data)
+    config = configured(Point(False, 0.0, 0), options.dataset, options.epochs)
     points = []
     for seed in options.seeds:  # all distances of a seed first: they are compared
         for on_chip in (False, True):
@@ -155,8 +156,8 @@ def main() -> None:
                 point = Point(on_chip, distance, int(seed))
                 folder = options.runs / options.dataset / point.name
                 if not (folder / DONE).exists():
-                    config = configured(point, options.dataset, options.epochs)
-                    found = train(point, config, dataset, folder)
+                    asked = configured(point, options.dataset, options.epochs)
+                    found = train(point, asked, dataset, folder)
                     (folder / DONE).write_text(json.dumps(found))
                     print(point.name, f"{found['validation_error']:.2f} %", flush=True)
                 found = json.loads((folder / DONE).read_text())
@@ -174,6 +175,7 @@ def main() -> None:
         f" --distances {','.join(f'{d:g}' for d in options.distances)}"
         f" --seeds {','.join(f'{s:g}' for s in options.seeds)}"
         + (f" --test {','.join(f'{d:g}' for d in options.test)}" if options.test else ""),
+        "network": f"{config.written} on {options.dataset}",
         "chip": CHIP,
         "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
         "rows": summary(points),

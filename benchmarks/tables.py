@@ -24,11 +24,13 @@ from cost_tables import TABLES as COST
 from engine_tables import TABLES as ENGINE
 from headline_table import headline
 from onchip_tables import TABLES as ON_CHIP
+from skip_tables import TABLES as SKIP
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
+    "docs/training.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -58,6 +60,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ENGINE,
     **ASYNCHRONY,
     **ON_CHIP,
+    **SKIP,
 }
 
 

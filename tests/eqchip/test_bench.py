@@ -22,6 +22,7 @@ from eqchip.bench import contest, setting
 from eqchip.bench import engine as benchmark
 from eqchip.bench import training as trainingcost
 from eqchip.commands.bench import MODES
+from eqchip.commands.bench.shown import busy, got
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
@@ -183,6 +184,17 @@ def test_ratios_are_taken_within_a_round():
     ratio = contest.Ratio.of(fast, slow)
     assert (ratio.low, ratio.median, ratio.high) == (2.0, 3.0, 5.0)
     assert (ratio.cpu_low, ratio.cpu_median, ratio.cpu_high) == (2.0, 3.0, 4.0)
+
+
+@pytest.mark.parametrize(("cpu", "trusted"), [(0.97, True), (0.5, False)])
+def test_a_machine_too_busy_is_told_by_the_share_that_contestants_got(cpu, trusted):
+    two = {"threads": 2, "cpu": [1.8, 1.6], "wall": [1.0, 1.0]}
+    one = {"threads": 1, "cpu": [cpu, cpu, 0.25], "wall": [1.0, 1.0, 1.0]}
+    said = busy({"contestants": [two, one]})
+    assert f"{cpu:.2f} of a processor (at worst 0.25)" in said
+    assert ("too busy" in said) is not trusted
+    assert got([two, one], 2) == [1.8, 1.6]
+    assert "tells" in busy({"contestants": [two]})
 
 
 def test_contestants_take_turns():

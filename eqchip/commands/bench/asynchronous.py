@@ -21,7 +21,7 @@ from eqchip.commands.bench.options import (
     seconds_option,
     units_option,
 )
-from eqchip.commands.bench.shown import spread, verdict
+from eqchip.commands.bench.shown import busy, spread, verdict
 
 IDENTITY_FLOOR, SIMPY_FLOOR = 0.2, 50.0  # the project's aims
 
@@ -89,6 +89,7 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
     )
     events.show(output, document)
     output.text(f"{setting['rounds']} rounds; ratios: median (lowest-highest) within a round")
+    output.text(busy(document))
     for name in (named(IDENTITY, precision) for precision in PRECISIONS):
         times = ratios[name]["cpu_median"]
         output.text(

@@ -20,7 +20,7 @@ from eqchip.commands.bench.options import (
     seconds_option,
     threads_option,
 )
-from eqchip.commands.bench.shown import spread, verdict
+from eqchip.commands.bench.shown import busy, spread, verdict
 
 FLOAT_FLOOR, SANAFE_FLOOR = 0.5, 200.0  # the project's aims
 
@@ -96,7 +96,7 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
     output.table(
         f"{shape} on {document['cores']} cores of {document['chip']}, {setting['free_steps']} + "
         f"{setting['nudged_steps']} steps",
-        ["contestant", "threads", "events/s", "integers / it"],
+        ["contestant", "threads", "events/s", "integers on one thread / it"],
         [
             [
                 one["name"],
@@ -111,6 +111,7 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
         f"{setting['rounds']} rounds; ratios: median (lowest-highest) within a round, synaptic "
         "events per second of wall time; SANA-FE by its own clock, without loading"
     )
+    output.text(busy(document))
     for name, floor in ((FLOAT, FLOAT_FLOOR), (SANAFE, SANAFE_FLOOR)):
         if name in ratios:
             times = ratios[name]["median"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import click
@@ -35,7 +36,7 @@ from eqchip.commands.bench.options import (
     trained_on,
     trained_options,
 )
-from eqchip.commands.bench.shown import spread, steps_of, verdict
+from eqchip.commands.bench.shown import busy, got, spread, steps_of, verdict
 from eqchip.emulator.errors import InputError
 
 LIMIT_FLOOR = 0.6  # of the plain row loop, on one thread: the project's aim
@@ -151,6 +152,7 @@ def _conditions(document: Mapping[str, Any]) -> list[str]:
         f"{machine['cpu']}, {machine['processors']} processors for this process; "
         f"{core['name']} {core['version']} tuned for {core['core_type']}, one thread",
     ]
+    told.append(busy(document))
     if core[BLAS_VARIABLE]:
         told.append(
             f"{BLAS_VARIABLE}={core[BLAS_VARIABLE]} is set: BLAS may be slower than it could be"
@@ -183,8 +185,11 @@ def _scaling(document: Mapping[str, Any], ratio: Mapping[str, Any]) -> str:
     told = f"threads: {spread(ratio)} times as fast on {threads} threads as on one"
     if threads == 2:
         told += f"; the floor is {THREADS_FLOOR}: {verdict(ratio['median'], THREADS_FLOOR)}"
+    processors_got = got(document["contestants"], threads)
+    if processors_got:
+        told += f"; they got {median(processors_got):.2f} of {threads} processors"
     projected = threads * ratio["cpu_median"]
-    told += f"; if no other job took processor time it would be {projected:.2f}"
+    told += f", and with all of these it would be {projected:.2f}"
     if processors < threads:
         told += f" (but only {processors} processor for this process)"
     return told

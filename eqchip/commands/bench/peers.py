@@ -19,7 +19,7 @@ from eqchip.commands.bench.options import (
     run_options,
     seconds_option,
 )
-from eqchip.commands.bench.shown import spread, steps_of, verdict
+from eqchip.commands.bench.shown import busy, spread, steps_of, verdict
 
 
 @click.command("peers")
@@ -84,6 +84,7 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
         ["", "events/s", "ms / 100 steps", "float32 / it: wall", "CPU", "set-up, s"],
         rows,
     )
+    output.text(busy(document))
     floors = {BRIAN2["cpp_standalone"]: 20.0, LAVA: 150.0}  # the project's aims
     for name, floor in floors.items():
         if name in ratios:
