@@ -32,13 +32,13 @@ class SynapseList(NamedTuple):
 def synapse_lists(graph: Graph) -> Iterator[SynapseList]:
     """All synapses of a graph, in the order in which what arrives over them is added."""
     for projection in graph.projections:
-        pre, post, weights, delays = _listed(projection)
+        pre, post, weights, delays = listed(projection)
         for delay in projection.delays:
             here = delays == delay
             yield SynapseList(projection, int(delay), pre[here], post[here], weights[here])
 
 
-def _listed(projection: Projection) -> tuple[np.ndarray, ...]:
+def listed(projection: Projection) -> tuple[np.ndarray, ...]:
     """Pre, post, weight and delay of every synapse."""
     connection: Any = projection.connection
     weights = connection.synapse_weights(projection.weights.astype(np.float64))

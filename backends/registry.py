@@ -173,6 +173,7 @@ BACKENDS = {
             {"float64": 1e-12, "chip": 0.0},
             graph.FEATURES,
             packages.LAVA,
+            graphs="eqchip.backends.lava.graph",
         ),
         Backend(
             "discrete",

@@ -5,11 +5,13 @@ Every graph has all kinds of units: kernels are compiled for the set of kinds th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 import eqchip as eq
+from eqchip.backends.graphs import listed
 
 MAP, POOLED = (4, 4, 2), (2, 2, 2)
 BOTH = ("spikes", "potentials")
@@ -47,10 +49,17 @@ def idle_kinds() -> list[eq.Population]:
 
 
 class Draw:
-    """Choices from a seed; whole: numbers that a chip holds, else real ones."""
+    """Choices from a seed; whole: numbers that a chip holds, else real ones.
 
-    def __init__(self, seed: int, whole: bool) -> None:
-        self.rng, self.whole = np.random.default_rng(seed), whole
+    structure: a seed of its own for what graphs that stand side by side have in common. for_lava:
+    only what Lava's Processes know, whose units have one decay and one threshold in common.
+    """
+
+    def __init__(
+        self, seed: int, whole: bool, structure: int | None = None, for_lava: bool = False
+    ) -> None:
+        self.rng, self.whole, self.for_lava = np.random.default_rng(seed), whole, for_lava
+        self.form = self.rng if structure is None else np.random.default_rng(structure)
 
     def flip(self, chance: float = 0.5) -> bool:
         return bool(self.rng.random() < chance)
@@ -69,17 +78,26 @@ class Draw:
         return found if found.ndim else found.item()
 
     def decay(self, shape: Any) -> Any:
+        if self.for_lava:
+            return self.form.choice([1, 163, 1024, 4095, 4096]).item() / 4096
         found = self.rng.choice([0, 1, 163, 1024, 4095, 4096], shape if self.flip() else ()) / 4096
         return found if found.ndim else found.item()
 
     def firing(self, shape: Any) -> dict[str, Any]:
+        if self.for_lava:
+            return {
+                "threshold": float(self.form.integers(8, 60) * 64),
+                "bias": self.state(-0.1, 0.3, shape, 4),
+                "signed": bool(self.form.random() < 0.3),
+                "initial": self.state(-0.5, 0.5, shape) if self.flip() else 0,
+            }
         return {
             "threshold": self.state(0.2, 1.5, shape, 64),
             "bias": self.state(-0.1, 0.3, shape, 4),
-            "reset": ["zero", "subtract"][self.rng.integers(2)],
+            "reset": ["zero", "subtract"][self.form.integers(2)],
             "refractory": self.rng.integers(0, 4, shape) if self.flip() else 0,
             "floor": self.state(-1, -0.1, shape) if self.flip() else -np.inf,
-            "signed": self.flip(0.3),
+            "signed": bool(self.form.random() < 0.3),
             "initial": self.state(-0.5, 0.5, shape) if self.flip() else 0,
         }
 
@@ -116,7 +134,7 @@ class Draw:
             delay = self.rng.integers(0, 6, connection.weight_shape)
         return eq.Projection(
             pre.name, post.name, self.weights(connection.weight_shape), connection, delay,
-            name=name, to=self.rng.choice(post.unit.compartments).item(),
+            name=name, to=self.form.choice(post.unit.compartments).item(),
         )  # fmt: skip
 
     def sparse(self, n_pre: int, n_post: int) -> eq.Sparse:
@@ -125,10 +143,17 @@ class Draw:
         return eq.Sparse.from_mask(mask)
 
 
-def drawn_graph(seed: int, whole: bool) -> tuple[eq.Graph, dict[str, Any], int]:
-    """A graph, what it is given, and its steps."""
-    draw = Draw(seed, whole)
-    rng, steps, batch = draw.rng, int(draw.rng.integers(2, 25)), int(draw.rng.integers(1, 4))
+def drawn_graph(
+    seed: int, whole: bool, structure: int | None = None, for_lava: bool = False
+) -> tuple[eq.Graph, dict[str, Any], int]:
+    """A graph, what it is given, and its steps.
+
+    Graphs of one structure have populations and projections of the same names, resets and signs,
+    steps and samples; sizes, connections, delays and numbers are each one's own.
+    """
+    draw = Draw(seed, whole, structure, for_lava)
+    rng, form = draw.rng, draw.form
+    steps, batch = int(form.integers(2, 25)), int(form.integers(1, 2 if for_lava else 4))
     inputs = [
         eq.Population("bits", eq.Input(), MAP),
         eq.Population("signed", eq.Input(signed=True), draw.size()),
@@ -136,28 +161,31 @@ def drawn_graph(seed: int, whole: bool) -> tuple[eq.Graph, dict[str, Any], int]:
     ]
     shapes: list[Any] = [MAP, POOLED, *(draw.size() for _ in range(5))]
     kinds = [eq.IF, eq.LIF, eq.CubaLIF, eq.AdaptiveLIF, eq.TwoCompartmentLIF]
-    kinds = [kinds[k] for k in rng.permutation(5)] + [eq.LI, eq.CubaLI]
+    if for_lava:
+        kinds[3:] = [eq.IF, eq.LIF]
+    kinds = [kinds[k] for k in form.permutation(5)] + [eq.LI, eq.CubaLI]
     units = [
-        eq.Population(f"{kind.__name__}", draw.unit(kind, shape), shape)
-        for kind, shape in zip(kinds, shapes, strict=True)
+        eq.Population(kind.__name__ + " again" * (kind in kinds[:k]), draw.unit(kind, shape), shape)
+        for k, (kind, shape) in enumerate(zip(kinds, shapes, strict=True))
     ]
     senders, receivers = [*inputs, *units[:5]], units
     pairs = [(senders[k % len(senders)], receivers[k]) for k in range(7)]
     pairs += [
-        (senders[rng.integers(len(senders))], receivers[rng.integers(7)])
-        for _ in range(rng.integers(2, 9))
+        (senders[form.integers(len(senders))], receivers[form.integers(7)])
+        for _ in range(form.integers(2, 9))
     ]
     projections = [draw.projection(f"{k}", *pair) for k, pair in enumerate(pairs)]
-    order = rng.permutation(len(inputs) + len(units))
+    order = form.permutation(len(inputs) + len(units))
     populations = [[*inputs, *units][k] for k in order]
     x = {
         "bits": rng.random((steps, batch, *MAP)) < 0.3,
         "signed": rng.integers(-1, 2, (batch, inputs[1].size)),
         "frames": rng.integers(-3, 4, (steps, batch, inputs[2].size)),
     }
-    if draw.flip():
-        target = units[rng.integers(7)]
-        current = np.rint(rng.normal(0, 900, (steps, batch, target.size)))
+    if form.random() < 0.5:
+        target = units[form.integers(7)]
+        step = 64 if for_lava else 1  # which a LIF of Lava shifts what arrives by
+        current = np.rint(rng.normal(0, 900 / step, (steps, batch, target.size))) * step
         x[target.name] = current if whole else current / 2560
     return eq.Graph(populations, projections, outputs=["LI"]), x, steps
 
@@ -167,3 +195,66 @@ def one_unit(unit, weight=1.0, **more):
     populations = [eq.Population("in", eq.Input(), 1), eq.Population("out", unit, 1), *idle_kinds()]
     projection = eq.Projection("in", "out", [[weight]], **more)
     return eq.Graph(populations, [projection], outputs=["out"])
+
+
+def side_by_side(graphs: list[eq.Graph], xs: list[dict[str, Any]]) -> tuple[eq.Graph, Any]:
+    """Graphs of one structure as one: populations behind each other, no synapse between graphs.
+
+    Every unit hears what it hears in its own graph, in the same order.
+    """
+    first = graphs[0]
+    starts = {
+        p.name: np.concatenate([[0], np.cumsum([g.population(p.name).size for g in graphs])])
+        for p in first.populations
+    }
+    populations = []
+    for population in first.populations:
+        name, unit = population.name, population.unit
+        own = {
+            key: np.concatenate([g.population(name).per_unit(key) for g in graphs])
+            for key in unit.parameters()
+        }
+        populations.append(eq.Population(name, replace(unit, **own), int(starts[name][-1])))
+    projections = []
+    for k, projection in enumerate(first.projections):
+        lists = [listed(g.projections[k]) for g in graphs]
+        pre, post = (
+            np.concatenate([one[side] + starts[name][n] for n, one in enumerate(lists)])
+            for side, name in ((0, projection.pre), (1, projection.post))
+        )
+        sizes = (int(starts[projection.pre][-1]), int(starts[projection.post][-1]))
+        order = np.lexsort((post, pre))
+        weights, delays = (np.concatenate([one[n] for one in lists])[order] for n in (2, 3))
+        projections.append(
+            eq.Projection(
+                projection.pre, projection.post, weights,
+                eq.Sparse.from_edges(*sizes, pre, post), delays,
+                name=projection.name, to=projection.to,
+            )
+        )  # fmt: skip
+    x = {}
+    for name in xs[0]:
+        rows = [one[name].reshape(*one[name].shape[: one_lead(one[name], g, name)], -1)
+                for one, g in zip(xs, graphs, strict=True)]  # fmt: skip
+        x[name] = np.concatenate(rows, axis=-1)
+    return eq.Graph(populations, projections, outputs=first.outputs), x
+
+
+def one_lead(value: np.ndarray, graph: eq.Graph, name: str) -> int:
+    """How many axes of an array stand before those of the population's units."""
+    shape = graph.population(name).shape
+    return value.ndim - (len(shape) if value.shape[-len(shape) :] == shape else 1)
+
+
+def apart(run: eq.GraphRun, graphs: list[eq.Graph], number: int) -> dict[str, dict[str, Any]]:
+    """What one of the graphs that stand side by side did: spikes and potentials."""
+    found: dict[str, dict[str, Any]] = {"spikes": {}, "potentials": {}}
+    for population in graphs[number].populations:
+        first = sum(g.population(population.name).size for g in graphs[:number])
+        for what, arrays in found.items():
+            names = (population.name,) if what == "spikes" else population.membranes
+            for name in names:
+                if name in getattr(run, what):
+                    array = getattr(run, what)[name][..., first : first + population.size]
+                    arrays[name] = array.reshape(*array.shape[:2], *population.shape)
+    return found

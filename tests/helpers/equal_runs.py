@@ -7,6 +7,7 @@ from dataclasses import fields
 import numpy as np
 
 from eqchip.emulator.activity import Activity
+from eqchip.emulator.problem.graph import GraphRun
 from eqchip.emulator.problem.run import Run
 
 
@@ -44,3 +45,14 @@ def assert_equal_runs(got: Run, expected: Run) -> None:
     if got.part_spikes is not None:
         assert got.part_spikes.dtype == expected.part_spikes.dtype == np.int32
         np.testing.assert_array_equal(got.part_spikes, expected.part_spikes, err_msg="part spikes")
+
+
+def assert_equal_graph_runs(got: GraphRun, expected: GraphRun) -> None:
+    """Spikes, potentials, counts and ends of a graph equal to the last bit, and its activity."""
+    for what in ("spikes", "potentials", "counts", "ends"):
+        mine, theirs = getattr(got, what), getattr(expected, what)
+        assert mine.keys() == theirs.keys(), what
+        for name, array in theirs.items():
+            assert (mine[name].dtype, mine[name].shape) == (array.dtype, array.shape), (what, name)
+            np.testing.assert_array_equal(mine[name], array, err_msg=f"{what} of {name}")
+    assert got.activity.to_dict() == expected.activity.to_dict()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from drawn_graphs import drawn_graph
+from equal_runs import assert_equal_graph_runs
 from optional_packages import need
 
 import eqchip as eq
@@ -18,13 +19,7 @@ def assert_equal_to_the_reference(graph, x, steps=None):
     asked = {"precision": "float64", "record": BOTH, "steps": steps}
     run = eq.run(graph, x, **asked, backend="brian2")
     expected = eq.run(graph, x, **asked, backend="reference")
-    for what in (*BOTH, "counts", "ends"):
-        mine, theirs = getattr(run, what), getattr(expected, what)
-        assert mine.keys() == theirs.keys()
-        for name, array in theirs.items():
-            assert np.array_equal(mine[name], array), (what, name)
-            assert mine[name].dtype == array.dtype
-    assert run.activity.to_dict() == expected.activity.to_dict()
+    assert_equal_graph_runs(run, expected)
     return expected
 
 
