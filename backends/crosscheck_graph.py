@@ -15,6 +15,7 @@ from eqchip.backends.crosscheck_entry import entry, left_out
 from eqchip.backends.registry import BACKENDS, EMULATOR, Backend
 from eqchip.emulator.arrays import open_foreign_arrays
 from eqchip.emulator.description.graph.graph import Graph, Population
+from eqchip.emulator.description.graph.integers import check_integers
 from eqchip.emulator.description.graph.quantize import quantize
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.problem.graph import RECORDABLE, GraphProblem, pose_graph
@@ -121,13 +122,13 @@ def crosscheck_graph(
         known = ", ".join(one.name for one in graph_engines())
         raise InputError(f"crosscheck: no engine is named; expected some of {known}")
     chosen = choose(against, precision, graph_engines())
-    given = _given(graph, x, steps, samples, rates, seed)
+    given = what_is_given(graph, x, steps, samples, rates, seed)
     problems: list[GraphProblem] = []
     for one in CHECKED if precision is None else (precision,):
         if not any(one in engine.tolerances for engine in chosen):
             continue
         try:
-            asked = _in_integers(graph) if one == "chip" else graph
+            asked = in_integers(graph) if one == "chip" else graph
             problems.append(pose_graph(asked, given, steps=steps, precision=one))
         except InputError as error:  # what no chip holds is still checked in floats
             if not problems:
@@ -146,9 +147,8 @@ def crosscheck_graph(
     return GraphCrosscheck(name, problems[0].batch, problems[0].steps, spikes, tuple(found))
 
 
-def _in_integers(graph: Graph) -> Graph:
-    from eqchip.emulator.description.graph.integers import check_integers
-
+def in_integers(graph: Graph) -> Graph:
+    """A graph of a chip's integers: itself, or what :func:`eqchip.quantize` makes of it."""
     try:
         check_integers(graph)
     except InputError:
@@ -161,13 +161,13 @@ def _spikes(problem: GraphProblem) -> int:
     return sum(sent[p.name] for p in problem.graph.populations if p.unit.receives)
 
 
-def _given(
+def what_is_given(
     graph: Graph,
-    x: Any,
-    steps: int | None,
-    samples: int | None,
-    rates: float | None,
-    seed: int,
+    x: Any = None,
+    steps: int | None = None,
+    samples: int | None = None,
+    rates: float | None = None,
+    seed: int = 0,
 ) -> Any:
     """What a graph is given: x, the arrays of a file, or what is drawn."""
     if x is None:
@@ -180,7 +180,7 @@ def _given(
         )
     for name, value in (("samples", samples), ("rates", rates)):
         if value is not None:
-            raise InputError(f"crosscheck: {name} is {value!r} beside x; expected one of the two")
+            raise InputError(f"{name} is {value!r} beside x; expected one of the two")
     if not isinstance(x, (str, Path)):
         return x
     with open_foreign_arrays(Path(x), "arrays by population, .npz") as file:
@@ -203,11 +203,11 @@ def drawn_input(
     InputError
         For steps or samples below 1, and rates that are no chance.
     """
-    check_whole("crosscheck: steps", steps, 1)
-    check_whole("crosscheck: samples", samples, 1)
-    check_number("crosscheck: rates", rates)
+    check_whole("steps", steps, 1)
+    check_whole("samples", samples, 1)
+    check_number("rates", rates)
     if not 0 <= rates <= 1:
-        raise InputError(f"crosscheck: rates is {rates!r}; expected spikes of a unit in a step")
+        raise InputError(f"rates is {rates!r}; expected spikes of a unit in a step")
     rng = np.random.default_rng(seed)
 
     def of(population: Population) -> np.ndarray:

@@ -1,89 +1,119 @@
-"""A trained network, written for another tool: ``eqchip.export``.
+"""A network, written for another tool: ``eqchip.export``.
 
-A tool is a row of `TARGETS`: its module has a function ``export_run(run, path, progress,
-**settings)`` that returns the files it wrote, and the row names the settings that it takes.
+A tool is a row of `TARGETS`. For trained networks its module has a function ``export_run(run, path,
+progress, **settings)`` that returns the files it wrote, for graphs another has
+``export_graph(graph, path, progress, **settings)``, and the row names the settings that each takes.
+Where a graph goes with what it is given, it is a :class:`GraphProblem`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from eqchip.backends.crosscheck import Checked
+from eqchip.backends.crosscheck_graph import in_integers, what_is_given
+from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.graph import GraphProblem, pose_graph
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory
 
 
 class Target(NamedTuple):
-    """Where a tool's files are written, and what can be said of them."""
+    """Where a tool's files are written, and what can be said of them.
 
-    module: str
+    module: of trained networks; graphs: of graphs. None: it knows none. given: whether a graph is
+    written with what it is given.
+    """
+
+    module: str | None
     settings: tuple[str, ...]
+    graphs: str | None = None
+    of_graphs: tuple[str, ...] = ()
+    given: bool = False
 
 
+INPUTS = ("x", "steps", "rates", "samples")
 TARGETS = {
-    "lava": Target("eqchip.backends.lava.export", ("precision", "samples", "free_steps", "data")),
-    "nir": Target("eqchip.backends.nir.write", ()),
+    "brian2": Target(None, (), "eqchip.backends.brian2.graph", INPUTS, given=True),
+    "lava": Target(
+        "eqchip.backends.lava.export",
+        ("precision", "samples", "free_steps", "data"),
+        "eqchip.backends.lava.graph",
+        ("precision", *INPUTS),
+        given=True,
+    ),
+    "nir": Target("eqchip.backends.nir.write", (), "eqchip.backends.nir.graph_write", ("dt",)),
 }
 
 
-def export(
+def export_run(
     run: RunDirectory | str | Path,
     path: str | Path,
     *,
     to: str,
-    precision: Checked | None = None,
-    samples: int | None = None,
-    free_steps: int | None = None,
-    data: str | Path | None = None,
     progress: Progress | None = None,
+    **settings: Any,
 ) -> list[Path]:
-    """Write the trained network of a run for another tool.
+    """Write the trained network of a run; see :func:`eqchip.export`."""
+    target = target_of(to)
+    if target.module is None:
+        known = ", ".join(name for name, one in TARGETS.items() if one.module is not None)
+        raise InputError(f"export: {to!r} takes graphs alone; expected one of {known} for a run")
+    given = chosen(to, settings, {name: one.settings for name, one in TARGETS.items()})
+    write: Callable[..., list[Path]] = import_module(target.module).export_run
+    return write(RunDirectory.of(run), Path(path), progress, **given)
 
-    Parameters
-    ----------
-    run : RunDirectory or path
-    path : path
-        The directory or file to write.
-    to : {"lava", "nir"}
-        lava: a directory with Processes, weights and a run script. nir: one file.
-    precision : {"chip", "float64"}, optional
-        lava: numbers to compute in. Default: a chip's integers.
-    samples : int, optional
-        lava: test samples to go with it. Default: 10.
-    free_steps : int, optional
-        lava: steps of the free phase. Default: as in training.
-    data : path, optional
-        lava: directory of the IDX files. Default: EQCHIP_DATA, or a download.
-    progress : Progress, optional
 
-    Returns
-    -------
-    list of Path
-        The files.
+def export_graph(
+    graph: Graph,
+    path: str | Path,
+    *,
+    to: str,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> list[Path]:
+    """Write a graph; see :func:`eqchip.export`."""
+    target = target_of(to)
+    assert target.graphs is not None, "every tool takes graphs"
+    given = chosen(to, settings, {name: one.of_graphs for name, one in TARGETS.items()})
+    what: Graph | GraphProblem = graph
+    if target.given:
+        steps = given.pop("steps", None)
+        inputs = {name: given.pop(name, None) for name in ("x", "samples", "rates")}
+        x = what_is_given(graph, steps=steps, **inputs)
+        precision = given.pop("precision", "float64")
+        asked = in_integers(graph) if precision == "chip" else graph
+        what = pose_graph(asked, x, steps=steps, precision=precision)
+    write: Callable[..., list[Path]] = import_module(target.graphs).export_graph
+    return write(what, Path(path), progress, **given)
+
+
+def target_of(to: str) -> Target:
+    """The row of a tool.
 
     Raises
     ------
     InputError
-        If there is no trained network, the tool's format cannot say it, or it does not take a
-        setting.
+        If there is none.
     """
     if to not in TARGETS:
         raise InputError(f"export: to is {to!r}; expected one of {', '.join(TARGETS)}")
-    run, target = RunDirectory.of(run), TARGETS[to]
-    settings = {
-        "precision": precision, "samples": samples, "free_steps": free_steps, "data": data
-    }  # fmt: skip
+    return TARGETS[to]
+
+
+def chosen(
+    to: str, settings: Mapping[str, Any], known: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    """The settings that were given, each of which the tool must know."""
     given = {name: value for name, value in settings.items() if value is not None}
     for name in given:
-        if name not in target.settings:
-            others = [other for other, one in TARGETS.items() if name in one.settings]
+        if name not in known[to]:
+            others = [other for other, one in known.items() if name in one]
+            wanted = f"it with --to {' or '.join(others)}" if others else "none there"
             raise InputError(
-                f"--{name.replace('_', '-')} is given with --to {to}; "
-                f"expected it with --to {' or '.join(others)}"
+                f"--{name.replace('_', '-')} is given with --to {to}; expected {wanted}"
             )
-    write: Callable[..., list[Path]] = import_module(target.module).export_run
-    return write(run, Path(path), progress, **given)
+    return given

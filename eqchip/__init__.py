@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqchip import bench as bench
     from eqchip.api import run as run
-    from eqchip.backends.export import export as export
     from eqchip.backends.nir.read import read_nir as read_nir
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.datasets import Dataset as Dataset
@@ -74,6 +73,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
     from eqchip.gradient_study import gradients as gradients
     from eqchip.graph_check import crosscheck as crosscheck
+    from eqchip.graph_export import export as export
     from eqchip.graph_import import import_graph as import_graph
     from eqchip.graph_price import price as price
     from eqchip.hw_reports.draw import draw as draw
@@ -95,7 +95,6 @@ __version__ = version("eqchip")
 _PUBLIC = {
     "eqchip": ("bench",),  # a package: a function for each thing that is measured
     "eqchip.api": ("run",),
-    "eqchip.backends.export": ("export",),
     "eqchip.backends.nir.read": ("read_nir",),
     "eqchip.emulator.activity": ("Activity",),
     "eqchip.emulator.data.datasets": ("Dataset", "load"),
@@ -127,6 +126,7 @@ _PUBLIC = {
     "eqchip.emulator.training.evaluate": ("evaluate",),
     "eqchip.emulator.training.runs": ("RunDirectory",),
     "eqchip.gradient_study": ("gradients",),
+    "eqchip.graph_export": ("export",),
     "eqchip.graph_import": ("import_graph",),
     "eqchip.graph_check": ("crosscheck",),
     "eqchip.graph_price": ("price",),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from eqchip.backends.brian2 import graph_builder
 from eqchip.backends.brian2.solve import preferences
+from eqchip.backends.graph_folder import write_folder
 from eqchip.backends.graphs import given_to, run_of_graph, synapse_lists
 from eqchip.backends.packages import BRIAN2
 from eqchip.emulator.description.graph.graph import Graph, Population
@@ -31,6 +33,7 @@ from eqchip.emulator.description.graph.units import (
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.graph import GraphProblem, GraphRun
+from eqchip.emulator.progress import Progress
 
 FORMAT = "eqchip-brian2 1"
 LONGEST_CHAIN = 63  # steps that a unit keeps what it sent, where that is a number
@@ -266,3 +269,18 @@ def solve(problem: GraphProblem) -> GraphRun:
         built = graph_builder.build(described, arrays, given_to(problem), problem.steps)
         found = graph_builder.run(built)
     return run_of_graph(problem, found)
+
+
+def export_graph(
+    problem: GraphProblem, directory: Path, progress: Progress | None = None
+) -> list[Path]:
+    """Write a graph, with what it is given, as a folder that Brian2 runs."""
+    described, arrays = describe(problem.graph)
+    words = {
+        "tool": "Brian2",
+        "package": "brian2",
+        "built": "a NeuronGroup for each population, Synapses for each delay of a projection",
+        "more": "A step is a millisecond of Brian2's time.",
+    }
+    builder, given = Path(graph_builder.__file__), given_to(problem)
+    return write_folder(directory, described, arrays, given, builder=builder, words=words)

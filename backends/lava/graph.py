@@ -6,7 +6,6 @@ Python process of its own, because it hangs when a Process raises.
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.backends.graph_folder import write_described, write_folder
 from eqchip.backends.graphs import given_to, listed, run_of_graph
 from eqchip.backends.lava import watch
 from eqchip.backends.packages import LAVA
@@ -35,6 +35,7 @@ from eqchip.emulator.description.graph.units import IF, LI, LIF, CubaLI, CubaLIF
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.graph import GraphProblem, GraphRun
+from eqchip.emulator.progress import Progress
 
 FORMAT = "eqchip-lava-graph 1"
 PREFIX = "eqchip-lava-"
@@ -275,7 +276,7 @@ def solve(problem: GraphProblem, *, limit: float | None = None) -> GraphRun:
         limit = LEAST_SECONDS + SECONDS_PER_STEP * problem.steps * problem.batch
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
-        save(folder, described, arrays)
+        write_described(folder, described, arrays)
         np.savez(folder / "inputs.npz", steps=np.array(problem.steps), **given)  # type: ignore[arg-type]
         files = [str(folder / file) for file in ("inputs.npz", "results.npz")]
         command = [sys.executable, "-m", BUILDER, str(folder), *files]
@@ -287,7 +288,17 @@ def solve(problem: GraphProblem, *, limit: float | None = None) -> GraphRun:
             return run_of_graph(problem, {key: file[key] for key in file.files})
 
 
-def save(folder: Path, described: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write what a builder loads."""
-    (folder / "network.json").write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
-    np.savez(folder / "network.npz", **arrays)  # type: ignore[arg-type]
+def export_graph(
+    problem: GraphProblem, directory: Path, progress: Progress | None = None
+) -> list[Path]:
+    """Write a graph, with what it is given, as a folder of Lava's stock Processes."""
+    described, arrays = describe(problem.graph, problem.integers)
+    words = {
+        "tool": "Lava",
+        "package": "lava-nc==0.10.0",
+        "built": "stock Processes, joined",
+        "more": "Python 3.10. A Process that raises makes Lava hang: stop it by hand.",
+    }
+    builder = Path(__file__).with_name("graph_builder.py")
+    given = given_to(problem)
+    return write_folder(directory, described, arrays, given, builder=builder, words=words)

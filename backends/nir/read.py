@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 import numpy as np
 
+from eqchip.backends.nir.exact import flag
 from eqchip.backends.nir.metadata import KEY
 from eqchip.backends.nir.tree import INPUT, OUTPUT, Node, Tree, read_tree, walk_back
 from eqchip.backends.nir.units import UNITS, Read, Setting, read_unit, shape_of
@@ -143,7 +144,7 @@ class _Builder:
                 )
             while len(shape) > 1 and shape[0] == 1 and len(shape) != 3:
                 shape = shape[1:]
-            unit: Any = Input()
+            unit: Any = Input(signed=flag(node, "signed"), graded=flag(node, "graded"))
         else:
             shape = shape_of(node)
             self.read[node.name] = read_unit(node, self.setting, shape)

@@ -208,4 +208,5 @@ def walk_back(tree: Tree, target: str, is_end: Any) -> Iterator[tuple[str, list[
             )
         if name in wires:
             raise InputError(f"node {name!r} is in a circle without a unit; expected one in it")
-        left += [(source, [name, *wires]) for source in tree.before(name)]
+        # Those that lead to it next: ways come in the order of the edges, however long they are.
+        left[:0] = [(source, [name, *wires]) for source in tree.before(name)]

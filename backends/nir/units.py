@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.backends.nir.exact import made_exact
 from eqchip.backends.nir.tree import Node
 from eqchip.backends.nir.wires import Shape, eqchip_order, eqchip_shape
 from eqchip.emulator.description.graph.parameters import decay
@@ -189,7 +190,9 @@ def read_unit(node: Node, setting: Setting, shape: Shape) -> Read:
     """
     try:
         with np.errstate(all="ignore"):  # what is not finite is refused
-            return UNITS[node.kind](_Parameters(node, setting, shape))
+            read = UNITS[node.kind](_Parameters(node, setting, shape))
+        unit, exact = made_exact(node, read.unit, read.gain, shape)
+        return read._replace(unit=unit, gain=np.ones(())) if exact else read
     except InputError as error:
         if str(error).startswith("node "):
             raise

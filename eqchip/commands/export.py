@@ -14,20 +14,34 @@ from eqchip.cli.output import Output, output_options
 @run_argument()
 @click.argument("path", type=PATH)
 @click.option(
-    "--to", type=click.Choice(("lava", "nir")), required=True,
-    help="lava: a directory with Processes, weights and a run script. nir: one file.",
+    "--to", type=click.Choice(("lava", "nir", "brian2")), required=True,
+    help="lava: a directory with Processes, weights and a run script. nir: one file. brian2: of a "
+    "graph, a directory with a run script.",
 )  # fmt: skip
 @click.option(
     "--precision", type=click.Choice(("chip", "float64")),
-    help="lava: numbers to compute with; chip: a chip's integers.  [default: chip]",
+    help="lava: numbers to compute with; chip: a chip's integers.  [default: chip; of a graph, "
+    "float64]",
 )  # fmt: skip
-@shared("samples", help="lava: test samples to go with it.  [default: 10]")
+@shared(
+    "samples",
+    help="lava: test samples of a run to go with it; of a graph, drawn.  [default: 10, or 1]",
+)
 @shared("free_steps", help="lava: steps of the free phase.  [default: as in training]")
-@shared("data")
+@click.option(
+    "--spikes", "x", type=PATH,
+    help="lava, brian2: what a graph is given, a .npz file: for each input (steps, batch, units).",
+)  # fmt: skip
+@click.option("--steps", type=int, help="Of drawn spikes.  [default: 100]")
+@click.option("--rates", type=float, help="The chance of a drawn spike.  [default: 0.1]")
+@shared("dt", "reset", "data")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
-    """Write the trained network of a RUN for another tool: --to lava DIR, or --to nir FILE."""
-    from eqchip.backends.export import export
+    """Write the network of RUN for another tool: --to lava DIR, --to nir FILE, --to brian2 DIR.
+
+    RUN is a run, or the file of a spiking network, as `eqchip import` reads it.
+    """
+    from eqchip.graph_export import export
 
     output = Output(as_json, quiet)
     written = export(**settings, progress=output.listener)
