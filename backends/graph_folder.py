@@ -35,7 +35,7 @@ def write_described(
 ) -> None:
     """Write ``network.json`` and ``network.npz``, which a builder loads."""
     write_text(folder / "network.json", json.dumps(described, indent=1) + "\n")
-    np.savez(folder / "network.npz", **arrays)  # type: ignore[arg-type]
+    np.savez(folder / "network.npz", **arrays)
 
 
 def write_folder(
@@ -71,7 +71,7 @@ def write_folder(
         raise InputError(f"export: {directory} is in use; expected a new or empty directory")
     directory.mkdir(parents=True, exist_ok=True)
     write_described(directory, described, arrays)
-    np.savez(directory / "inputs.npz", **given)  # type: ignore[arg-type]
+    np.savez(directory / "inputs.npz", **given)
     text = builder.read_text(encoding="utf-8").replace("python -m <this module>", "python run.py")
     write_text(directory / "run.py", text)
     write_text(directory / "README.md", README.format(**words))

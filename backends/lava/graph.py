@@ -277,7 +277,7 @@ def solve(problem: GraphProblem, *, limit: float | None = None) -> GraphRun:
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
         write_described(folder, described, arrays)
-        np.savez(folder / "inputs.npz", steps=np.array(problem.steps), **given)  # type: ignore[arg-type]
+        np.savez(folder / "inputs.npz", steps=np.array(problem.steps), **given)
         files = [str(folder / file) for file in ("inputs.npz", "results.npz")]
         command = [sys.executable, "-m", BUILDER, str(folder), *files]
         try:

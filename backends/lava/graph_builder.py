@@ -56,6 +56,7 @@ def build(
             continue
         given = inputs.get(name)
         if population["process"] == "RingBuffer":
+            assert given is not None, f"nothing is given for {name}"
             made[name] = RingBuffer(data=given.T)
             continue
         own = {key: arrays[f"{k} {key}"] for key in ("v", "bias_mant", "bias_exp")}
@@ -84,7 +85,7 @@ def connection(projection: dict[str, Any], arrays: dict[str, np.ndarray], k: int
     from lava.proc.conv.process import Conv
     from lava.proc.dense.process import DelayDense, Dense
     from lava.proc.sparse.process import DelaySparse, Sparse
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
     weights, asked = arrays[f"s{k} weights"], dict(projection["parameters"])
     kind = projection["process"]
@@ -124,7 +125,9 @@ def run(
 
     first = next(iter(inputs.values()), None)
     samples = 1 if first is None else first.shape[1]
-    steps = len(first) if first is not None else steps
+    if first is not None:
+        steps = len(first)
+    assert steps is not None, "nothing says how many steps"
     found: dict[str, list[np.ndarray]] = {}
     for sample in range(samples):
         given = {name: values[:, sample] for name, values in inputs.items()}
