@@ -394,12 +394,14 @@ def learn_online(
 ):  # fmt: skip
     """Run the samples one after another and learn from each before the next.
 
-    As `relax`, in a chip's integers; record.ends, .bits and .potentials hold one sample, whose
-    they are last. plus, minus: the phases with +beta and -beta; first_number: how many samples
-    were learned from before; minibatch: samples after which codes follow what is stored, as they
-    do after the last.
+    As `relax`, in a chip's integers, but that targets are sample by sample, (b, k, 1, n_out), so
+    that one compilation of it serves all callers; record.ends, .bits and .potentials hold one
+    sample, whose they are last. plus, minus: the phases with +beta and -beta; first_number: how
+    many samples were learned from before; minibatch: samples after which codes follow what is
+    stored, as they do after the last.
     """
     last = len(net.sizes) - 1
+    this = np.int64(0)  # a constant would be a type of its own
     for b in range(len(x)):
         for phase in range(len(record.ends)):
             ends = record.ends[phase, 0]
@@ -417,7 +419,7 @@ def learn_online(
                 record.saturations[one], record.returned[one], record.skipped[one], record.bits,
                 record.potentials, record.part_spikes,
             ),
-            given, x[one], targets[:, one], samples[one], state, free, scratch, 0, 1,
+            given, x[one], targets[b], samples[one], state, free, scratch, this, this + 1,
         )  # fmt: skip
         first = net.offsets[last]
         best = 0

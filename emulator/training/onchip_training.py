@@ -279,7 +279,7 @@ class OnChipTrainer(Trainer):
                 record,
                 np.zeros((0, 0, 0), np.int32),
                 numbers_of(problem, problem.x),
-                targets_of(problem, int(lowered.sizes[-1])),
+                _by_sample(targets_of(problem, int(lowered.sizes[-1]))),
                 problem.samples.astype(np.uint64),
                 arrays.new_state(unit.kept, units, connections + 1, dtype),
                 arrays.new_state(unit.kept, units, connections + 1, dtype),
@@ -353,6 +353,11 @@ _TENDED: dict[type[Tending], Callable[..., None]] = {
     Send: OnChipTrainer._send,
     MirrorMode: OnChipTrainer._mirror,
 }
+
+
+def _by_sample(targets: np.ndarray) -> np.ndarray:
+    """Targets of shape (phases, batch, n_out) as (batch, phases, 1, n_out): of one sample each."""
+    return np.ascontiguousarray(targets.transpose(1, 0, 2)[:, :, None])
 
 
 def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Record:

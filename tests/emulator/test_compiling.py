@@ -6,14 +6,24 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onchip_cases import made_up, small, train
 from small_runs import few_digits, small_config
 
 from eqchip.cli.output import Output
 from eqchip.emulator import compiling
+from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free
+from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.kernels.relax import relax
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import Trainer
 
@@ -149,6 +159,14 @@ print(time.perf_counter() - wall, running_clock() - worked)
     cold, asleep = ([float(word) for word in line.split()] for line in python(place, code))
     assert 0 <= cold[1] < cold[0] / 2
     assert asleep[1] == pytest.approx(asleep[0], abs=0.01)
+
+
+def test_training_on_a_chip_and_running_on_it_compile_one_relaxation():
+    train(OnChipTrainer(small(), made_up(6, 3, 8), 1))
+    net = Network.dense([6, 5, 3], seed=0)
+    solve(pose(net, np.ones((2, 6)), coding=Coding(), phases=[Free(3)], precision="chip"))
+    kinds = Counter(str(rules) for _, rules, *_ in relax.signatures if "EPFixedRules" in str(rules))
+    assert kinds and set(kinds.values()) == {1}
 
 
 def test_seconds_and_speed_of_a_training_are_without_compiling(tmp_path, monkeypatch):
