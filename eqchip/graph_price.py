@@ -17,9 +17,11 @@ from eqchip.emulator.description.graph.graph import Graph, Population, Projectio
 from eqchip.emulator.description.graph.parameters import SHORTEST_STEP
 from eqchip.emulator.description.graph.units import LIF, Input, Reset
 from eqchip.emulator.errors import InputError, check_number, check_whole
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.graph_import import import_graph
 from eqchip.hw_reports.document.graph import Asked, price_document
 from eqchip.hw_reports.page.graph import write_price
+from eqchip.hw_reports.pricing.circuit import circuit_of, update_of_circuit
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
 from eqchip.mapping.chip_file.chip import USUAL, load_chip
@@ -54,7 +56,8 @@ def price(
     Parameters
     ----------
     graph : Graph or path-like, optional
-        A graph, or a file that :func:`eqchip.import_graph` reads.
+        A graph, or a file that :func:`eqchip.import_graph` reads; or the directory of a run by a
+        rule of spikes, which counted its own.
     network : str, optional
         Or sizes alone, ``"784-500-10"``, of populations called ``0``, ``1``, ``2``.
     chip : str
@@ -100,6 +103,10 @@ def price(
     (6, 397000.0)
     """
     _check_numbers(dt, steps, writes)
+    if isinstance(graph, (str, Path)) and (Path(graph) / "config.toml").is_file():
+        given = {"network": network, "rates": rates, "spikes": spikes, "events": events}
+        given |= {"steps": steps, "writes": writes or None}
+        return _of_run(RunDirectory(Path(graph)), given, chip, placement, dt, out)
     name, imported = _graph(graph, network, dt, reset)
     read, chosen = imported.graph, load_chip(chip)
     sent, of = _sent(read, rates, spikes, events, steps, dt)
@@ -112,6 +119,34 @@ def price(
     mapped = map_graph(read, chosen, sent=sent.means(), placement=placement)
     cost = cost_of(mapped, sent, sent.rows if steps is None else int(steps), float(writes))
     found = price_document(mapped, cost, Asked(name, of, dt, float(writes), imported.notes))
+    if out is not None:
+        write_price(found, Path(out))
+    return found
+
+
+def _of_run(
+    run: RunDirectory,
+    given: Mapping[str, Any],
+    chip: str,
+    placement: Placement,
+    dt: float | None,
+    out: str | Path | None,
+) -> dict[str, Any]:
+    """A training sample of a run by a spiking rule, as its last epoch counted it."""
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(
+                f"price: {name} is given, but a run counted its own; expected no --{name}"
+            )
+    circuit = circuit_of(run)
+    graph = circuit.graph
+    sent = OfRates(graph, circuit.rates)
+    mapped = map_graph(graph, load_chip(chip), sent=sent.means(), placement=placement)
+    update = update_of_circuit(mapped, circuit)
+    cost = cost_of(mapped, sent, circuit.steps, update=update)
+    each = float(update[0]["weight_update"].sum()) / mapped.synapses
+    note = "A training sample, by the counts of the run's last epoch; its update is told apart."
+    found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, (note,)))
     if out is not None:
         write_price(found, Path(out))
     return found

@@ -188,6 +188,8 @@ class SpikingTrainer(Trainer):
                 f"weights_{name}_per_sample": n
                 for name, n in zip(WRITE_COUNTS, writes, strict=True)
             },
+            "spikes_by_layer_per_sample": (self.tally.activity.spikes.sum(0) / samples).tolist(),
+            "writes_by_copy_per_sample": kept["writes"].tolist(),
             "steps_per_sample": kept["steps"].tolist(),
             "error_spikes_per_sample": kept["error_spikes"].tolist(),
             "error_messages_per_sample": kept["messages"].tolist(),

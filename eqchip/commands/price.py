@@ -41,6 +41,8 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
 
     GRAPH is a file that eqchip import reads, NIR among them. Its spikes are given: --rates,
     --spikes that another tool recorded, or --events. With --dt a second of signal is priced, too.
+    Or it is the directory of a run by a rule of spikes (eqchip train --rule), which counted its
+    own.
     """
     from eqchip.graph_price import price
 

@@ -27,8 +27,8 @@ STATEMENT = "modelled, not measured"
 class Asked(NamedTuple):
     """What a price was asked of.
 
-    of: ``rates``, ``spikes`` or ``events``; dt: seconds of a step, if known; writes: how often
-    learning writes each synapse.
+    of: ``rates``, ``spikes``, ``events`` or a ``run``; dt: seconds of a step, if known; writes: how
+    often learning writes each synapse.
     """
 
     graph: str
@@ -188,7 +188,7 @@ def _mapping(mapped: MappedGraph, cost: GraphCost) -> dict[str, Any]:
 
 def _notes(mapped: MappedGraph, cost: GraphCost, asked: Asked, step: float | None) -> list[str]:
     found = []
-    if asked.of == "rates":
+    if asked.of in ("rates", "run"):
         found.append("All steps are taken to be alike: the time is a lower bound in that respect.")
     if any(len(rows) > 1 for rows in mapped.reached) and mapped.chip.shares_kernels:
         found.append("Synapses of convolutions are stored one by one; this chip can share kernels.")
@@ -196,7 +196,7 @@ def _notes(mapped: MappedGraph, cost: GraphCost, asked: Asked, step: float | Non
         found.append(
             f"A step takes {step:.3g} s and the signal {asked.dt:.3g} s: the chip does not keep up."
         )
-    if asked.writes:
+    if asked.writes and asked.of != "run":
         found.append(
             "The update writes and visits every synapse as often as was said; what a rule needs "
             "besides (errors on their way back, traces, second copies of weights) is not in it."

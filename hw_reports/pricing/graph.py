@@ -66,7 +66,13 @@ class GraphCost(NamedTuple):
         return self.settled.seconds[INFERENCE]
 
 
-def cost_of(mapped: MappedGraph, sent: Sent, steps: int, writes_each: float = 0.0) -> GraphCost:
+def cost_of(
+    mapped: MappedGraph,
+    sent: Sent,
+    steps: int,
+    writes_each: float = 0.0,
+    update: tuple[Counts, PhaseTime] | None = None,
+) -> GraphCost:
     """Price the spikes of a graph.
 
     Parameters
@@ -77,6 +83,8 @@ def cost_of(mapped: MappedGraph, sent: Sent, steps: int, writes_each: float = 0.
         Of a sample.
     writes_each : float
         How often a sample's learning writes each synapse; see :func:`update_of`.
+    update : tuple of Counts and PhaseTime, optional
+        Or what it writes, as it was counted.
 
     Returns
     -------
@@ -99,7 +107,9 @@ def cost_of(mapped: MappedGraph, sent: Sent, steps: int, writes_each: float = 0.
     relaxing = timing.relaxation(counted, ways, chip, tiles, np.ones(sent.rows, bool))
     phases, lasting = {INFERENCE: counts}, {INFERENCE: _times(relaxing, times)}
     if writes_each:
-        phases[UPDATE], lasting[UPDATE] = update_of(mapped, writes_each)
+        update = update_of(mapped, writes_each)
+    if update is not None:
+        phases[UPDATE], lasting[UPDATE] = update
     settled = settle(phases, lasting, chip, mapped.mesh.chips)
     return GraphCost(steps, phases, settled, lasting, ways, links)
 

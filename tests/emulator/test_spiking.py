@@ -24,6 +24,7 @@ from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.spiking_training import KEPT, SpikingTrainer
 from eqchip.emulator.training.trainers import make_trainer
+from eqchip.graph_price import price
 from eqchip.mapping.anchors.anchor import load_anchors
 from eqchip.mapping.anchors.census import census
 from eqchip.mapping.chip_file.chip import load_chip
@@ -182,6 +183,28 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
     assert_same_end(run, whole)
     with pytest.raises(InputError, match=f"trained by rule '{rule}', whose units integrate"):
         run.network()
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case[0]["name"] != "nbp"], ids=str)
+def test_a_run_is_priced_by_the_events_that_it_counted(case, tmp_path):
+    rule, (_, *hidden, _), _ = case
+    config = small(rule, (64, *hidden, 10), 0.1)
+    run = RunDirectory.create(tmp_path / "run", config)
+    fit(run, few_digits(), threads=1)
+    row = run.metrics()[1]
+    found = price(run.path, chip="loihi1-davies")
+    # A price lets what is sent in the last of a few steps arrive, too.
+    counted = row["synaptic_events_per_sample"] + row["macs_per_sample"]
+    assert counted <= found["events"]["synaptic_event"] <= 1.25 * counted
+    if not row["weights_attempted_per_sample"]:
+        assert found["update"] is None
+        return
+    update = found["update"]["events"]
+    for kind, name in (("weight_update", "attempted"), ("weight_change", "applied")):
+        assert update[kind] == pytest.approx(row[f"weights_{name}_per_sample"])
+    assert found["energy"]["figure"]["value"] > 0 and found["update"]["time"]["figure"]["value"] > 0
+    with pytest.raises(InputError, match="rates is given, but a run counted its own"):
+        price(run.path, rates=0.1)
 
 
 def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):

@@ -26,9 +26,9 @@ def emstdp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: boo
     for _ in range(rule.steps):
         before = [spikes.copy() for spikes in told]
         machine.counts.labels[0] += 1
-        machine.counts.error_events[last] += 2 * (machine.bits[last].sum() + 1)
+        machine.counts.error_events[last] += machine.bits[last].sum() + 1
         e[last] += (np.arange(machine.sizes[last]) == label) - machine.bits[last]
-        told[last] = np.sign(e[last]) * (abs(e[last]) >= 1)
+        told[last] = np.sign(e[last])
         e[last] -= told[last]
         threshold = round(rule.error_threshold * one)
         for layer in range(1, last):

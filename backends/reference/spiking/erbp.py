@@ -30,7 +30,7 @@ def erbp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: bool)
                 if layer < last:
                     u[layer] += machine.heard(layer, told) << machine.path_exponent(layer)
             u[last] += one * told
-            counts.error_events[last] += abs(told).sum() + 2 * (below[last].sum() + 1)
+            counts.error_events[last] += abs(told).sum() + below[last].sum() + 1
             counts.labels[0] += 1
             error += (np.arange(len(told)) == label) - below[last]
             told = np.sign(error)

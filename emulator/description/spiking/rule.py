@@ -44,8 +44,6 @@ class SpikingRule:
         Of a training sample, as counts name them: an inference is the first.
     graded : bool
         Whether errors travel as numbers; else as spikes of both signs.
-    error_units : int
-        Units beside each that learns, of both signs of its error.
     tells : tuple of str
         What else its kernel counts of a sample.
     """
@@ -56,7 +54,6 @@ class SpikingRule:
     feedbacks: ClassVar[tuple[Feedback, ...]] = ()
     phases: ClassVar[tuple[str, ...]] = ("free",)
     graded: ClassVar[bool] = False
-    error_units: ClassVar[int] = 0
     tells: ClassVar[tuple[str, ...]] = ()
 
     @property

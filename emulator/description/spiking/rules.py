@@ -92,7 +92,6 @@ class Emstdp(SpikingRule):
     name = "emstdp"
     feedbacks: ClassVar[tuple[Feedback, ...]] = get_args(Feedback)
     phases = ("free", "nudged")
-    error_units = 2
 
     steps: int = 24
     settle: int = 4
@@ -151,7 +150,6 @@ class Erbp(SpikingRule):
 
     name = "erbp"
     feedbacks: ClassVar[tuple[Feedback, ...]] = ("direct",)
-    error_units = 2
 
     steps: int = 24
     settle: int = 8

@@ -39,8 +39,7 @@ def _output_error(net, units, done, label):
     first, n = net.offsets[last], net.sizes[last]
     for k in range(n):
         units.error[first + k] += np.int32(k == label) - np.int32(units.bits[first + k])
-    # What an output sends, and the label's spike, reach two units each: one of either sign.
-    done.error_events[last] += 2 * (units.fired[last] + 1)
+    done.error_events[last] += units.fired[last] + 1
     done.labels[0] += 1
     step_error(units.error, units.new, 1, first, n)
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.upkeep import FORWARD
+from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.onchip import Copy, Factor, Rate
 from eqchip.emulator.kernels.random_rounding import stream_key
@@ -72,7 +73,7 @@ def _errors(net, units, done, label):
     first, n = net.offsets[last], net.sizes[last]
     for k in range(n):
         units.error[first + k] += np.int32(k == label) - np.int32(units.bits[first + k])
-    done.error_events[last] += 2 * (units.fired[last] + 1)
+    done.error_events[last] += units.fired[last] + 1
     done.labels[0] += 1
     step_error(units.error, units.told, 1, first, n)
     for j in span(first, n):
@@ -108,11 +109,7 @@ def _write_at_spikes(net, rules, learner, units, done, k, count, sample, t):
         return
     n_post, first = net.sizes[k + 1], net.offsets[k + 1]
     done.open[k + 1] += _least(net, units, units.new, rules.least, k + 1)
-    post = np.int64(0)
-    for j in range(n_post):
-        units.post_rows[post] = j
-        units.post_values[post] = units.new[first + j]
-        post += np.int64(units.new[first + j] != 0)
+    post = gather_values(units.post_rows, units.post_values, 0, units.new, first, n_post)
     for i in range(count):
         units.spike_rows[i] = units.rows[net.offsets[k] + i]
         units.spike_values[i] = 1

@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
-from eqchip.emulator.kernels.gather import gather_spikes
+from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.onchip import Copy, Factor, Rate
+from eqchip.emulator.kernels.random_rounding import stream_key
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import arrive, begin, largest, pass_errors
 from eqchip.emulator.kernels.spiking.writes import write_copy
@@ -77,15 +78,12 @@ def _hidden_errors(net, paths, unit, units, done):
 def _write(net, learner, units, done, k, count):
     """weights += one code times errors, of what fired below; every copy of the circuit counts."""
     n_pre, n_post, first = net.sizes[k], net.sizes[k + 1], net.offsets[k + 1]
-    post = np.int64(0)
-    for j in range(n_post):
-        units.post_rows[post] = j
-        units.post_values[post] = units.error[first + j]
-        post += np.int64(units.error[first + j] != 0)
+    post = gather_values(units.post_rows, units.post_values, 0, units.error, first, n_post)
     for i in range(count):
         units.pre_rows[i] = units.rows[net.offsets[k] + i]
         units.pre_values[i] = 1
-    rate = Rate(np.int64(1) << np.int64(learner.accumulator_bits), np.int64(0), np.uint64(0))
+    key = stream_key(learner.seed[0], 0, k, FORWARD)  # of no use: whole codes are not rounded
+    rate = Rate(1 << learner.accumulator_bits, 0, key)
     below = Factor(units.pre_rows, units.pre_values, count, n_post)
     above = Factor(units.post_rows, units.post_values, post, 1)
     forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
