@@ -20,12 +20,13 @@ DOORS = {
     "eqchip.backends.nir.hdf5_program",
 }
 # What reads nothing that a user names: files of the package and of the system, replies of processes
-# that eqchip started, and the exported package, which is a program with its own folder.
+# that eqchip started, and exported packages, which are programs with their own folders.
 OWN = {
     *("eqchip.emulator.training.presets", "eqchip.emulator.source", "eqchip.emulator.memory"),
     *("eqchip.mapping.chip_file.chip", "eqchip.mapping.anchors"),
     *("eqchip.backends.sanafe.process", "eqchip.backends.sanafe.peer", "eqchip.backends.lava"),
     *("eqchip.hw_reports.watch.document", "eqchip.bench"),
+    *("eqchip.backends.brian2.graph_builder", "eqchip.backends.graph_folder"),
 }
 
 
