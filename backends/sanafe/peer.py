@@ -25,6 +25,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.figures import Coefficient
 from eqchip.mapping.kinds import event
 from eqchip.mapping.placement.checks import check_unicast, check_whole_fan_in
+from eqchip.mapping.placement.graph import MappedGraph
 from eqchip.mapping.placement.mapped import MappedNetwork
 
 Timing = Literal["simple", "detailed"]
@@ -220,7 +221,7 @@ def problem_of(
     }
 
 
-def chip_of(mapped: MappedNetwork) -> dict[str, Any]:
+def chip_of(mapped: MappedNetwork | MappedGraph) -> dict[str, Any]:
     """The chips of a mapping, as one mesh with the nominal coefficients of the chip file.
 
     What the file does not know costs nothing there. Where the file has an update with a spike

@@ -26,10 +26,11 @@ Of a group: ``units``, ``x, y, slot`` (its core) and a ``drive``:
     The same trains on integrate-and-fire somas that are updated in every step.
 ``integrate``
     Integrate-and-fire somas with ``bias`` and the starting ``potential``; they fire above
-    ``threshold``, which is subtracted then.
+    ``threshold``, which is subtracted then, or, with ``reset`` "hard", leaves 0.
 
 A connection holds ``pre, post`` (places in the list of groups) and ``weights`` (row by
-row), or None where only the traffic matters.
+row), or None where only the traffic matters; with ``pairs``, those of units that are joined,
+a weight for each.
 """
 
 from __future__ import annotations
@@ -169,6 +170,10 @@ class Simulation:
             made.append(units)
         for joined in problem["connections"]:
             pre, post = made[joined["pre"]], made[joined["post"]]
+            if "pairs" in joined:
+                pairs = [tuple(pair) for pair in joined["pairs"]]
+                pre.connect_neurons_sparse(post, {"weight": joined["weights"]}, pairs)
+                continue
             weights = joined["weights"] or [0.0] * (len(pre) * len(post))
             pre.connect_neurons_dense(post, {"weight": weights})
         self.network, self.hardware = network, hardware
@@ -242,7 +247,7 @@ def _soma(group: dict[str, Any]) -> dict[str, Any]:
     return {
         "threshold": group["drive"]["threshold"],
         "potential": group["drive"]["potential"],
-        "reset_mode": "soft",
+        "reset_mode": group["drive"].get("reset", "soft"),
         "force_update": True,
     }
 
