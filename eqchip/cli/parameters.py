@@ -87,7 +87,7 @@ class UnitRates(click.ParamType):
     def convert(self, value: Any, param: Any, ctx: Any) -> float | dict[str, float]:
         """The parsed value; which populations there are is for the command to say."""
         if not isinstance(value, str):
-            return value  # type: ignore[no-any-return]
+            return value
         found: dict[str, float] = {}
         try:
             if "=" not in value:

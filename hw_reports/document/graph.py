@@ -142,7 +142,8 @@ def _update(cost: GraphCost, writes: float) -> dict[str, Any]:
 
 def _mapping(mapped: MappedGraph, cost: GraphCost) -> dict[str, Any]:
     """Where the parts stand, what they use, and what the links carry, as reports have it."""
-    allowed, mesh, cores = limits(mapped.chip), mapped.mesh, []
+    allowed, mesh = limits(mapped.chip), mapped.mesh
+    cores: list[dict[str, Any]] = []
     for core, (part, use) in enumerate(zip(mapped.parts, mapped.use, strict=True)):
         shares = {name: use[name] / limit for name, limit in allowed.items() if limit}
         tightest = max(shares, key=shares.__getitem__, default=None)

@@ -22,7 +22,7 @@ from eqchip.hw_reports.page.cells import (
     total_cell,
 )
 from eqchip.hw_reports.page.headline import Card, card
-from eqchip.hw_reports.page.write import write_template
+from eqchip.hw_reports.page.write import encodable, write_template
 from eqchip.hw_reports.plots.graph import GRAPH_PLOTS
 from eqchip.hw_reports.plots.time import DECIDERS
 from eqchip.mapping.kinds import INFERENCE
@@ -33,6 +33,7 @@ OF = {
     "rates": "the rates that were given",
     "spikes": "the spikes that were given",
     "events": "the events that were given",
+    "run": "the spikes that the run counted",
 }
 
 
@@ -46,14 +47,14 @@ def write_price(document: Document, folder: Path) -> list[Path]:
     folder : Path
         Made, if need be.
     """
-    report = as_report(document, provenance(command_line()))
+    report = encodable(as_report(document, provenance(command_line())))
     found = (populations(report), energy(report), time(report), tables.resources(report),
              tables.coefficients(report))  # fmt: skip
     context = {
         "tables": {table.name: table for table in found if table is not None},
-        "cards": cards(document),
+        "cards": cards(report["price"]),
         "facts": facts(report),
-        "sentence": sentence(document),
+        "sentence": sentence(report["price"]),
     }
     beside = {"price.json": json.dumps(document, indent=1, allow_nan=False) + "\n"}
     return write_template(report, folder, "graph.html", GRAPH_PLOTS, context, beside)

@@ -59,7 +59,7 @@ def write_page(
     OSError
         If a file cannot be written.
     """
-    document = _encodable(document)
+    document = encodable(document)
     if document["format"] == COMPARISON:
         return _write_comparison(document, directory, beside or {})
     asynchronous = "asynchronous" in document
@@ -101,14 +101,14 @@ def _write_comparison(
     return write_template(document, directory, "comparison.html", COMPARISON_PLOTS, context, beside)
 
 
-def _encodable(found: Any) -> Any:
+def encodable(found: Any) -> Any:
     """The document with question marks for what UTF-8 cannot hold: a path may have such bytes."""
     if isinstance(found, str):
         return found.encode(errors="replace").decode()
     if isinstance(found, Mapping):
-        return {_encodable(key): _encodable(value) for key, value in found.items()}
+        return {encodable(key): encodable(value) for key, value in found.items()}
     if isinstance(found, list):
-        return [_encodable(value) for value in found]
+        return [encodable(value) for value in found]
     return found
 
 

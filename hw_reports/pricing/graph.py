@@ -8,7 +8,7 @@ of rates, a step is the mean one, whose busiest core is less busy than the mean 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -169,7 +169,7 @@ def entries_of(cost: GraphCost, phase: str) -> list[Entry]:
 
 def _times(time: PhaseTime, factor: float) -> PhaseTime:
     """The time of so many steps alike: what is told of a step is left as it is."""
-    parts = {
+    parts: dict[str, Any] = {
         name: None if (figure := getattr(time, name)) is None else figure * factor
         for name in timing.RESOURCES
     }

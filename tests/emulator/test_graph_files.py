@@ -14,8 +14,9 @@ from drawn_graphs import drawn_graph
 import eqchip as eq
 from eqchip.emulator.description.graph.file import CONNECTIONS, UNITS, Imported, load_imported
 from eqchip.emulator.description.graph.weights import graph_of_weights, read_weights
-from eqchip.emulator.engine.graph_lowering import GRAPH_LAYOUTS
+from eqchip.emulator.engine.graph_lowering import LISTS
 from eqchip.emulator.engine.graph_units import GRAPH_UNITS
+from eqchip.emulator.engine.lowering import LAYOUTS
 
 
 def same(a: Any, b: Any) -> bool:
@@ -58,7 +59,7 @@ def test_scales_and_notes_go_with_a_graph(tmp_path):
 
 def test_every_kind_that_the_engine_knows_has_a_place_in_files():
     assert {UNITS.get(kind.__name__) for kind in GRAPH_UNITS} == set(GRAPH_UNITS)
-    assert {row.kind for row in CONNECTIONS.values()} == set(GRAPH_LAYOUTS)
+    assert {row.kind for row in CONNECTIONS.values()} == {*LISTS, *LAYOUTS}
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -11,6 +11,7 @@ import pytest
 
 import eqchip as eq
 from eqchip.__main__ import main
+from eqchip.hw_reports.page.graph import write_price
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfRates, Recorded, Sent
 from eqchip.mapping.placement.graph import map_graph
@@ -178,6 +179,15 @@ def test_a_page_is_written_whole_and_names_no_more_than_it_has(tmp_path):
         assert words.lower() in page.lower()
     assert "<script" not in page
     assert "http" not in page.replace("http://www.w3.org", "")
+
+
+def test_names_that_no_encoding_knows_and_every_way_of_spikes_have_a_page(tmp_path):
+    found = eq.price(small(), rates=0.1, chip=LOIHI)
+    odd = {**found, "graph": "odd\udc80<b>.nir"}
+    for of in ("rates", "spikes", "events", "run"):
+        write_price({**odd, "of": of}, tmp_path / of)
+        page = (tmp_path / of / "report.html").read_text()
+        assert "odd?&lt;b&gt;.nir" in page
 
 
 def test_a_refused_price_writes_nothing(tmp_path):

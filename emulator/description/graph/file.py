@@ -204,7 +204,7 @@ class _Writer:
                 f"save: {projection} is {kind_of(connection)}; expected one of {known}"
             )
         said: dict[str, Any] = {"kind": kind_of(connection)}
-        for field in dataclasses.fields(row.kind):  # type: ignore[arg-type]
+        for field in dataclasses.fields(row.kind):
             value = row.say.get(field.name, _as_it_is)(getattr(connection, field.name))
             said[field.name] = self.value(f"{field.name}_{k}", value)
         self.arrays[f"weights_{k}"] = projection.weights

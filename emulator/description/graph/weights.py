@@ -55,7 +55,7 @@ def graph_of_weights(weights: Mapping[str, Any], unit: Neuron) -> Graph:
         ends = [end.strip() for end in name.split(ARROW)]
         if len(ends) != 2 or not all(ends):
             raise InputError(f"array {name!r}: expected a name such as 'in->hidden'")
-        made = Projection(*ends, matrix)
+        made = Projection(ends[0], ends[1], matrix)
         for end, size in zip(ends, made.weights.shape, strict=True):
             if sizes.setdefault(end, size) != size:
                 raise InputError(
