@@ -189,9 +189,9 @@ def _step_counts(mapped: MappedGraph, sent: Sent) -> tuple[StepCounts, np.ndarra
     """
     sender, goes_to = np.nonzero(mapped.traffic([np.ones(n) for n in mapped.graph.sizes]))
     x, y = mapped.mesh.tile_x[mapped.tiles], mapped.mesh.tile_y[mapped.tiles]
-    to = np.zeros((len(sender), mapped.cores), bool)
-    to[np.arange(len(to)), goes_to] = True
-    ways = routes(x, y, to, sender, mapped.mesh)
+    ways, way_of = _ways(mapped, sender, goes_to)
+    by_way = np.argsort(way_of, kind="stable")
+    first_of_way = np.searchsorted(way_of[by_way], np.arange(len(ways.crossed)))
     shape = (sent.rows, sent.batch, mapped.cores)
     check_memory(
         f"price: {sent.rows:,} steps of {sent.batch:,} samples on {mapped.cores:,} cores",
@@ -217,7 +217,8 @@ def _step_counts(mapped: MappedGraph, sent: Sent) -> tuple[StepCounts, np.ndarra
             into[rows][..., goes_to[here]] += flows[..., here]
             if mapped.graph.populations[part.layer].unit.receives:
                 active[rows, :, core] = spikes.sum(axis=-1)
-        links[rows] = flows @ ways.crossed
+        if len(sender):
+            links[rows] = np.add.reduceat(flows[..., by_way], first_of_way, axis=-1) @ ways.crossed
         of_pair += flows.sum(axis=0).mean(axis=0)
         first = rows.stop
     directed = np.zeros((mapped.cores, len(DIRECTIONS)))
@@ -228,3 +229,18 @@ def _step_counts(mapped: MappedGraph, sent: Sent) -> tuple[StepCounts, np.ndarra
     phase = np.zeros(sent.rows, np.int64)
     counted = StepCounts(phase, active, computes - active, events, out, into, links)
     return counted, directed, ways
+
+
+def _ways(
+    mapped: MappedGraph, sender: np.ndarray, goes_to: np.ndarray
+) -> tuple[Routes, np.ndarray]:
+    """The ways between pairs of tiles, and which of them each pair of cores takes.
+
+    Cores of a tile share their ways, of which there are so many fewer.
+    """
+    used, place = np.unique(mapped.tiles, return_inverse=True)
+    pairs, way_of = np.unique(place[sender] * len(used) + place[goes_to], return_inverse=True)
+    to = np.zeros((len(pairs), len(used)), bool)
+    to[np.arange(len(pairs)), pairs % len(used)] = True
+    x, y = mapped.mesh.tile_x[used], mapped.mesh.tile_y[used]
+    return routes(x, y, to, pairs // len(used), mapped.mesh), way_of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from eqchip.hw_reports.pricing.graph_spikes import OfRates, Recorded, Sent
 from eqchip.mapping.placement.graph import map_graph
 
 LOIHI = "loihi1-davies"
+GOLDEN = Path(__file__).parents[1] / "golden" / "nir"
 
 
 def small() -> eq.Graph:
@@ -221,6 +223,35 @@ print([one.py_func.__name__ for one in made])
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_links_carry_the_hops_of_all_messages():
+    """Many cores on many tiles: what links carry is what messages hop, direction by direction."""
+    found = eq.price(network="784-3000-2000", rates=0.1, steps=3, chip=LOIHI, placement="naive")
+    assert found["cores"] > 40
+    links = found["mapping"]["links"]
+    for kind, ways in (("east_west", ("east", "west")), ("north_south", ("north", "south"))):
+        carried = sum(one["load"]["inference"] for one in links if one["direction"] in ways)
+        assert carried == pytest.approx(found["events"][f"hop_{kind}"])
+
+
+def test_a_graph_without_synapses_has_a_price():
+    lone = eq.Graph([eq.Population("p", eq.LIF(bias=2.0), 4)], [])
+    found = eq.price(lone, rates=0.5, chip=LOIHI)
+    assert found["events"]["message"] == 0
+    assert found["mapping"]["links"] == []
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("name", ["", "_subgraph"])
+def test_a_recurrent_network_of_another_tool_is_priced_by_one_command(name, capsys):
+    pytest.importorskip("nir")
+    path = GOLDEN / f"braille_noDelay_bias_zero{name}.nir"
+    asked = ["price", str(path), "--dt", "1e-4", "--rates", "0.05", "--chip", LOIHI]
+    assert main([*asked, "--json", "--quiet"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    synops = 100 * (0.05 * (12 * 38 + 38 * 38 + 38 * 7) + 38 + 7)  # a bias fires at every step
+    assert found["events"]["synaptic_event"] == pytest.approx(synops)
 
 
 def test_means_are_those_of_all_steps():
