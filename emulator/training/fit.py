@@ -146,6 +146,11 @@ def _train_epoch(
         f"{row['spikes_per_sample']:,.0f} spikes a sample, "
         f"{row['samples_per_second']:,.0f} samples/s"
     )
+    if row["train_error"] > 0 and row.get("weights_attempted_per_sample") == 0:
+        progress.message(
+            "No weight was to be written in this epoch: no error passed a gate; expected larger "
+            "errors, a wider gate or more steps"
+        )
 
 
 def _close_epoch(

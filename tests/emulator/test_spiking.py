@@ -260,6 +260,24 @@ def test_a_rate_that_rounds_to_nothing_is_refused():
         make_trainer(small({"name": "graded"}, (6, 7, 3), 1e-9), made_up(6, 3, 4), 1)
 
 
+class Listener(Silent):
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.told.append(text)
+
+
+def test_a_gate_that_never_opens_is_told_after_an_epoch(tmp_path):
+    closed = {"name": "erbp", "steps": 4, "settle": 1, "box": 0.0}
+    listener = Listener()
+    run = RunDirectory.create(tmp_path / "run", small(closed, (64, 8, 10), 0.1))
+    fit(run, few_digits(), threads=1, progress=listener)
+    assert sum("no error passed a gate" in text for text in listener.told) == 2
+
+
 def test_without_a_label_nothing_is_written():
     config = small({"name": "graded", "steps": 4}, (6, 7, 3), 0.5)
     trainer = make_trainer(config, made_up(6, 3, 5), 1)
