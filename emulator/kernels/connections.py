@@ -21,6 +21,7 @@ from eqchip.emulator.kernels.rows_fixed import (
     add_scaled_code_rows,
     add_weighed_code_rows,
 )
+from eqchip.emulator.kernels.rows_tiles import add_rows_by_tiles, are_tiles_faster
 from eqchip.emulator.kernels.scatter import scatter_rows, scatter_rows_at_bits
 from eqchip.emulator.kernels.units import sum_of
 from eqchip.emulator.kernels.vectors import CACHE_LINE
@@ -167,6 +168,7 @@ def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
     fan, start, stride = net.forward, net.starts[0], net.strides[0]
     channels, places = fan.channels[0], fan.places[0]
     single = channels == net.sizes[0]
+    by_tiles = single and are_tiles_faster(n_rows, sum_of(sent, steps), steps)
     clear_rows(sums, steps, n)
     first = 0
     if fan.scattered[0]:
@@ -177,10 +179,17 @@ def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
         place = _place_of(fan, 0, rows, first, single)
         origin = start - place * channels * stride
         for s in range(fan.first[places + place], fan.first[places + place + 1]):
-            add_rows_at_bits(
-                sums, fan.to[s], net.weights, origin + fan.source[s], stride, fan.length[s], rows,
-                masks, first, end,
-            )  # fmt: skip
+            done = 0
+            if by_tiles:
+                done = add_rows_by_tiles(
+                    sums, fan.to[s], net.weights, origin + fan.source[s], stride, fan.length[s],
+                    rows, masks, first, end, steps,
+                )  # fmt: skip
+            if done < fan.length[s]:
+                add_rows_at_bits(
+                    sums, fan.to[s] + done, net.weights, origin + fan.source[s] + done, stride,
+                    fan.length[s] - done, rows, masks, first, end,
+                )  # fmt: skip
         first = end
     _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single)
 

@@ -210,6 +210,8 @@ def add_code_rows_by_dots(out, o, flags, quads, w, w0, stride, n, rows, masks, f
     out: (t, columns), with rows for t up to 7; flags: (t, ROWS) uint8 and quads: int8 of ROWS rows,
     for use here.
     """
+    if not AVAILABLE:  # known when this is compiled: no instruction that there is not
+        return 0
     whole = n // COLUMNS * COLUMNS
     taken = max(steps, 2 * FEWEST_STEPS)  # of 7 steps, 8 are taken
     while first < last:

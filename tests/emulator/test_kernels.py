@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from kernel_twins import from_python
 
 from eqchip.emulator import philox
-from eqchip.emulator.kernels import gather, learning, rows, units
+from eqchip.emulator.kernels import gather, learning, rows, rows_tiles, units
 from eqchip.emulator.kernels.lowered import CACHE_LINE
 from eqchip.emulator.kernels.state import BLOCK
 
@@ -232,14 +232,27 @@ def test_bits_are_marked_in_masks_and_counted():
 COMPILED_FOR_ANY = """
 import numba
 import numpy as np
-from eqchip.emulator.kernels import gather
+from eqchip.emulator.kernels import gather, rows_dots, rows_tiles
 
 @numba.njit
 def all_of(rows, q):
     return gather.gather_spikes(rows, 0, q, 0, len(q))
 
+@numba.njit
+def dots(out, flags, quads, w, rows, masks):
+    return rows_dots.add_code_rows_by_dots(out, 0, flags, quads, w, 0, 64, 64, rows, masks, 0, 4, 4)
+
+@numba.njit
+def tiles(out, w, rows, masks):
+    return rows_tiles.add_rows_by_tiles(out, 0, w, 0, 64, 64, rows, masks, 0, 4, 4)
+
 rows, q = np.zeros(64, np.int32), (np.arange(40) % 3 == 0).astype(np.uint8)
 print(gather.HAS_COMPRESS, all_of(rows, q), rows[:14].tolist() == list(range(0, 40, 3)))
+four, masks, bytes_ = np.arange(4, dtype=np.int32), np.ones(4, np.uint32), np.zeros(8192, np.int8)
+flags = np.zeros((32, 192), np.uint8)
+print(rows_dots.AVAILABLE, dots(np.zeros((32, 80), np.int32), flags, bytes_, bytes_, four, masks))
+out, w = np.zeros((32, 80), np.float32), np.ones(256, np.float32)
+print(rows_tiles.AVAILABLE, tiles(out, w, four, masks))
 """
 
 
@@ -251,7 +264,7 @@ def test_kernels_compiled_for_any_processor_run_on_one_with_avx512(tmp_path):
         [sys.executable, "-c", COMPILED_FOR_ANY],
         cwd=tmp_path, env={**here, **told}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["False", "14", "True"], done.stderr
+    assert done.stdout.split() == ["False", "14", "True", *["False", "0"] * 2], done.stderr
 
 
 needs_avx512 = pytest.mark.skipif(not gather.HAS_COMPRESS, reason="needs AVX-512 and the JIT")
@@ -346,6 +359,27 @@ def test_scaled_rows_are_added_one_after_the_other_each_product_rounded(dtype, c
             total = total + value * w[start : start + n]
         add_scaled_rows(out, first, w, w0, stride, n, messages, sent, 2, 2 + count)
         assert_summed(out, before, total, first)
+
+
+@pytest.mark.skipif(not rows_tiles.AVAILABLE, reason="needs AVX-512 and the JIT")
+@both_types
+@pytest.mark.parametrize("count", [1, 33])
+def test_rows_are_added_in_tiles_as_at_the_bits_of_their_masks(dtype, count):
+    add_rows_by_tiles = from_python(rows_tiles.add_rows_by_tiles)
+    add_rows_at_bits = from_python(rows.add_rows_at_bits)
+    tile = rows_tiles.LINES * line(dtype)
+    for n in (tile - 1, tile, 127, 129, 300):
+        _, _, w, w0, stride, messages, _ = sum_case(dtype, n, count)
+        rng = np.random.default_rng([n, count])
+        for steps in range(1, BLOCK + 1):
+            masks = rng.integers(0, 2**steps, count + 2, np.uint32)
+            out = rng.normal(0, 1, (BLOCK, up_to(n, line(dtype)) + line(dtype))).astype(dtype)
+            expected, whole = out.copy(), n // tile * tile
+            place = (w, w0, stride, whole, messages, masks, 0, count)
+            add_rows_at_bits(expected, 0, *place)
+            done = add_rows_by_tiles(out, 0, w, w0, stride, n, messages, masks, 0, count, steps)
+            assert done == whole
+            np.testing.assert_array_equal(out, expected, err_msg=f"{n} columns, {steps} steps")
 
 
 @both_types
