@@ -8,7 +8,8 @@
 one of 10,000 LIF units, each joined to 1 % of the others. One thread and one sample each, the same
 numbers and the same equations of a step; what is compared is processor seconds of a step, of the
 loop over steps alone. Brian2 is a C++ program in float64, NEST is its own interpreter's (PYTHON;
-left out if none is named), Lava its floating-point models on the CPU. Contestants take turns, and
+left out if none is named), Lava its floating-point models on the CPU, SANA-FE counts and does not
+time. Contestants take turns, and
 figures are medians. Spikes are compared: those of other simulators are ours to a few in a thousand,
 since sums in another order flip some, and a recurrent network carries that on.
 
@@ -40,7 +41,7 @@ from eqchip.mapping.placement.graph import map_graph
 RESULTS = Path(__file__).resolve().parent / "results"
 HERE = Path(__file__).resolve().parent
 DECAY, FAN, SEED, ROUNDS, STEPS = 0.1, 100, 0, 5, 500
-LAVA_STEPS = (10, 40)
+LAVA_STEPS, SANAFE_STEPS = 400, 50
 
 
 def sparse(rng: np.random.Generator, n: int, fan: int) -> eq.Sparse:
@@ -140,30 +141,16 @@ def other(python: str, script: str, *arguments: Any) -> dict[str, Any]:
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def children_seconds() -> float:
-    """Processor seconds of all programs that were started here and have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-def lava(path: Path) -> dict[str, Any]:
-    """Lava's microseconds per step, from a short and a long run."""
-    taken = []
-    for steps in LAVA_STEPS:
-        start = children_seconds()
-        other(sys.executable, "graphs_lava.py", path, steps)
-        taken.append(children_seconds() - start)
-    return {"microseconds_per_step": 1e6 * (taken[1] - taken[0]) / (LAVA_STEPS[1] - LAVA_STEPS[0])}
-
-
-def loop(python: str, script: str, path: Path) -> dict[str, Any]:
+def loop(python: str, script: str, path: Path, *arguments: int) -> dict[str, Any]:
     """A simulator that times its own loop."""
-    found = other(python, script, path)
-    per_step = [1e6 * s / STEPS for s in found["seconds"]]
+    found = other(python, script, path, *arguments)
+    steps = found.get("steps", STEPS)
+    per_step = [1e6 * s / steps for s in found["seconds"]]
     return {
         "microseconds_per_step": statistics.median(per_step),
         "all_microseconds_per_step": per_step,
-        "spikes": found["spikes"] if isinstance(found["spikes"], int) else sum(found["spikes"]),
+        "steps": steps,
+        "spikes": found.get("spikes"),
         "version": found["version"],
     }
 
@@ -191,7 +178,8 @@ def peers(nest_python: str | None) -> dict[str, Any]:
             found["Brian2 C++"] = loop(sys.executable, "graphs_brian2.py", path)
             if nest_python:
                 found["NEST"] = loop(nest_python, "graphs_nest.py", path)
-            found["Lava, floating point"] = lava(path)
+            found["SANA-FE"] = loop(sys.executable, "graphs_sanafe.py", path, SANAFE_STEPS)
+            found["Lava, floating point"] = loop(sys.executable, "graphs_lava.py", path, LAVA_STEPS)
         best = found["emulator, float32"]["microseconds_per_step"]
         for key, one in found.items():
             one["times_the_emulator"] = one["microseconds_per_step"] / best
@@ -275,7 +263,10 @@ def main() -> None:
     asked = parser.parse_args()
     document = {"format": f"eqchip-graphs-{asked.part} 1", **PARTS[asked.part](asked)}
     path = RESULTS / f"graphs-{asked.part}.json"
-    path.write_text(json.dumps(document | made_here(SEED), indent=1) + "\n")
+    document |= made_here(SEED)
+    named = " --nest-python PYTHON" if asked.nest_python else ""
+    document["command"] = f"python benchmarks/graphs.py {asked.part}{named}"
+    path.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -61,8 +61,8 @@ def main(path: str) -> None:
             b2.device.run(folder, "results", with_output=False)
             (found,) = Path(folder).rglob(LOOP_SECONDS)
             best.append(float(found.read_text().split()[1]))
-        counts = [int(np.sum(monitor.count)) for monitor in monitors]
-    print(json.dumps({"seconds": best, "spikes": counts, "version": b2.__version__}))
+        spikes = sum(int(np.sum(monitor.count)) for monitor in monitors)
+    print(json.dumps({"seconds": best, "spikes": spikes, "version": b2.__version__}))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from asynchrony_tables import TABLES as ASYNCHRONY
 from cells import NOTHING, table
 from cost_tables import TABLES as COST
 from engine_tables import TABLES as ENGINE
+from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from onchip_tables import TABLES as ON_CHIP
 from skip_tables import TABLES as SKIP
@@ -30,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
-    "docs/training.md",
+    "docs/training.md", "docs/networks.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -58,6 +59,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ANCHORS,
     **COST,
     **ENGINE,
+    **GRAPHS,
     **ASYNCHRONY,
     **ON_CHIP,
     **SKIP,

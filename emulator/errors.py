@@ -87,7 +87,7 @@ def whole_numbers(what: str, values: Any, dtype: type = np.int64) -> np.ndarray:
             f"{what} has shape {array.shape} and type {array.dtype}; "
             "expected a row of whole numbers"
         )
-    limits = np.iinfo(dtype)
+    limits: np.iinfo = np.iinfo(dtype)
     wide = array.size and not np.can_cast(array.dtype, dtype)
     if wide and not (array.min() >= limits.min and array.max() <= limits.max):
         outside = array[(array < limits.min) | (array > limits.max)]

@@ -57,7 +57,7 @@ def add_lists(u, net, k, rows, values, first, last, valued):
     u: sums over units. valued: whether each is worth values[i].
     """
     w, targets, begin = net.weights, net.targets, net.lists_begin[k]
-    at, crossed = np.uint64(net.target[k]), 0
+    at, crossed = np.uint64(net.target[k]), np.int64(0)
     for i in range(first, last):
         if i + AHEAD < last:
             ahead = begin + rows[i + AHEAD]
