@@ -23,8 +23,8 @@ def peers(results: Results) -> str:
             cell
             for network in networks.values()
             for cell in (
-                f"{network[name]['microseconds_per_step']:.3g}",
-                f"{network[name]['times_the_emulator']:.3g}",
+                _three(network[name]["microseconds_per_step"]),
+                _three(network[name]["times_the_emulator"]),
             )
         ]
         for name in names
@@ -38,10 +38,15 @@ def peers(results: Results) -> str:
     )
     note = (
         f"Processor time of a time step, one sample, one thread, without building; median of "
-        f"{found['rounds']} rounds, of Lava the difference of two runs. Synaptic events in a step: "
-        f"{events}. {found['machine']['cpu']}."
+        f"{found['rounds']} rounds, of Lava and SANA-FE one of fewer steps. Synaptic "
+        f"events of a step: {events}. {found['machine']['cpu']}."
     )
     return f"{table(['simulator', *columns], rows)}\n\n{note}"
+
+
+def _three(number: float) -> str:
+    """A number in three digits."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def growth(results: Results) -> str:

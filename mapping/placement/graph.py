@@ -1,9 +1,9 @@
 """A graph on the cores of a chip: populations in parts, parts on cores, cores on the mesh.
 
-Every population is split into near-equal parts, as few as keep the limits of a core, and a part
-stands alone on its core, as the layers of a network do (docs/mapping.md). Inputs stand on cores,
-too, which send and compute nothing. Weights are stored once, where their spikes arrive; those of
-kernels once for each synapse.
+Every population is split into near-equal parts, as few as keep the limits of a core (beyond 32
+parts, to within a 32nd), and a part stands alone on its core, as the layers of a network do
+(docs/mapping.md). Inputs stand on cores, too, which send and compute nothing. Weights are stored
+once, where their spikes arrive; those of kernels once for each synapse.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from eqchip.mapping.placement.place import Placement, check_placement, place
 from eqchip.mapping.placement.reach import fan_in, reach
 from eqchip.mapping.placement.use import limits
 
+FINE = 32  # parts: up to so many they are as few as can be, beyond to within 1 in FINE
 WEIGHT_BITS = 8  # of a chip whose file has no arithmetic
 
 
@@ -196,7 +197,7 @@ class _Split:
                     "another chip"
                 )
             total = sum(use[resource] for use in uses)  # does not fall when parts are cut
-            wanted = max(wanted, count + 1, -(-total // limit))
+            wanted = max(wanted, count + 1 + count // FINE, -(-total // limit))
         return min(wanted, population.size)
 
     def _uses(self) -> list[list[dict[str, int]]]:
@@ -216,7 +217,9 @@ class _Split:
             each = units[pre] if len(rows) == 1 else 1
             neighbours = bool(projection.connection.all_to_all)
             for use, counts in zip(uses[post], rows.T, strict=True):
-                synapses, axons = np.unique(counts[counts > 0], return_counts=True)
+                with_synapses = np.bincount(counts)  # of units, by how many they have here
+                synapses = 1 + np.flatnonzero(with_synapses[1:])
+                axons = with_synapses[synapses]
                 use["input_axons"] += each * int(axons.sum())
                 use["synapse_memory"] += each * sum(
                     int(n) * axon_bits(int(s), self.bits, neighbours)
