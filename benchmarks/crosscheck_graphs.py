@@ -6,7 +6,7 @@ Graphs are drawn as the tests draw theirs (`tests/helpers/drawn_graphs.py`): all
 connections, delays, currents, frames, in floating point and in a chip's integers; and some of what
 Lava knows, in its bit-accurate integers. The emulator runs every graph, and its spikes and
 potentials are compared with those of other engines. The reference runs every graph, too. Brian2 and
-Lava, which take seconds to make code and processes, run twenty, or ten, at once: graphs of one
+Lava, which take seconds to make code and processes, run twenty, or fifty, at once: graphs of one
 structure, whose populations stand behind each other without a synapse between graphs, while sizes,
 connections, delays and all numbers are each one's own.
 
@@ -56,7 +56,7 @@ class Drawn(NamedTuple):
 DRAWN = {
     "real numbers": Drawn("float64", ("reference",), ("brian2",)),
     "integers": Drawn("chip", ("reference",), ()),
-    "what Lava knows": Drawn("chip", ("reference",), ("lava",), 10, 0.2),
+    "what Lava knows": Drawn("chip", ("reference",), ("lava",), 50, 0.2),
 }
 
 

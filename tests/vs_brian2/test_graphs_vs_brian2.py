@@ -7,6 +7,7 @@ import pytest
 from drawn_graphs import drawn_graph
 from equal_runs import assert_equal_graph_runs
 from optional_packages import need
+from recipes import recipe
 
 import eqchip as eq
 from eqchip.backends.brian2 import graph as brian2_graph
@@ -72,3 +73,36 @@ def test_a_wrong_model_is_caught(monkeypatch):
     assert (first.what, first.population, first.step) == ("potential", "out", 3)
     assert (first.found, first.expected) == (0.0, 1.0)
     assert not found.equal
+
+
+def test_a_network_of_brian2_is_read_as_the_page_says():
+    import brian2 as b2
+
+    b2.prefs.codegen.target = "numpy"
+    tau, tau_g, dt, n_in, steps = 20e-3, 5e-3, 1e-3, 6, 80
+    rng = np.random.default_rng(3)
+    x = rng.random((steps, n_in)) < 0.2
+    step, unit = np.nonzero(x)
+    b2.defaultclock.dt = dt * b2.second
+    source = b2.SpikeGeneratorGroup(n_in, unit, step * dt * b2.second)
+    group = b2.NeuronGroup(
+        8,
+        "dv/dt = (g - v)/tau : 1\ndg/dt = -g/tau_g : 1",
+        threshold="v > 1",
+        reset="v = 0",
+        method="euler",
+        namespace={"tau": tau * b2.second, "tau_g": tau_g * b2.second},
+    )
+    synapses = b2.Synapses(source, group, "w : 1", on_pre="g_post += w")
+    synapses.connect(p=0.7)
+    synapses.w = rng.normal(2.5, 2, len(synapses))
+    synapses.delay = rng.integers(0, 4, len(synapses)) * dt * b2.second
+    seen = b2.SpikeMonitor(group)
+    b2.Network(source, group, synapses, seen).run(steps * dt * b2.second)
+    theirs = np.zeros((steps, 8), bool)
+    theirs[np.rint(np.array(seen.t) / dt).astype(int), np.array(seen.i)] = True
+
+    graph = recipe("brian2")(group, synapses, n_in, tau, tau_g, dt)
+    asked = {"precision": "float64", "record": "spikes", "backend": "reference"}
+    ours = eq.run(graph, x[:, None], **asked).spikes["units"][:, 0]
+    assert np.array_equal(ours, theirs) and theirs.sum() > 20

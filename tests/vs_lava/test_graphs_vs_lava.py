@@ -11,6 +11,7 @@ import pytest
 from drawn_graphs import drawn_graph
 from equal_runs import assert_equal_graph_runs
 from lava_graphs import drawn
+from recipes import recipe
 
 import eqchip as eq
 from eqchip.backends.lava.graph import describe
@@ -163,3 +164,21 @@ def test_a_current_that_a_lif_cannot_shift_is_refused():
         eq.InputError, match=r"the current of 'p' holds 7; expected multiples of 64"
     ):
         eq.run(graph, x, steps=2, precision="chip", backend="lava")
+
+
+@pytest.mark.peer
+@pytest.mark.usefixtures("lava")
+def test_processes_of_lava_are_read_as_the_page_says():
+    """The graph holds what Lava was told; that such graphs run alike is what all else tests."""
+    from lava.proc.dense.process import Dense
+    from lava.proc.lif.process import LIF
+
+    lif = LIF(shape=(3,), du=4095, dv=163, vth=25, bias_mant=np.array([0, 3, -4]), bias_exp=2)
+    dense = Dense(weights=np.array([[10, -20], [4, 8], [255, 0]]), weight_exp=1)
+    graph = recipe("lava")(lif, dense)
+    unit = graph.population("units").unit
+    assert (unit.threshold, unit.decay * 4096, unit.current_decay) == (1600.0, 163.0, 1.0)
+    assert graph.population("units").per_unit("bias").tolist() == [0, 12, -16]
+    # Of both signs, a mantissa is even and at most 254: what a synapse of Loihi holds.
+    assert graph.projections[0].weights.tolist() == [[1280, 512, 32512], [-2560, 1024, 0]]
+    eq.run(graph, [[1, 0]], steps=5, precision="chip", backend="reference")
