@@ -18,6 +18,7 @@ from eqchip.emulator.description.graph.parameters import SHORTEST_STEP
 from eqchip.emulator.description.graph.units import LIF, Input, Reset
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.spiking_training import rule_and_chip
 from eqchip.graph_import import import_graph
 from eqchip.hw_reports.document.graph import Asked, price_document
 from eqchip.hw_reports.page.graph import write_price
@@ -145,8 +146,14 @@ def _of_run(
     update = update_of_circuit(mapped, circuit)
     cost = cost_of(mapped, sent, circuit.steps, update=update)
     each = float(update[0]["weight_update"].sum()) / mapped.synapses
-    note = "A training sample, by the counts of the run's last epoch; its update is told apart."
-    found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, (note,)))
+    rule, onchip = rule_and_chip(run.config)
+    kept, fixed = rule.kept_bits(onchip.fixed), onchip.fixed
+    notes = (
+        "A training sample, by the counts of the run's last epoch; its update is told apart.",
+        f"Learning keeps {fixed.weight_bits + onchip.accumulator_bits} bits of a synapse, "
+        f"{kept.unit} of a unit that learns and {kept.axon} of an axon.",
+    )
+    found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, notes))
     if out is not None:
         write_price(found, Path(out))
     return found

@@ -14,6 +14,7 @@ from small_runs import assert_same_end, few_digits
 from eqchip.backends.reference.spiking import TWINS, Machine
 from eqchip.emulator.data.datasets import DATA_VARIABLE, load
 from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES, Graded, spiking_rule
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import layer_units, mirror_rows, weight_rows
@@ -202,6 +203,7 @@ def test_a_run_is_priced_by_the_events_that_it_counted(case, tmp_path):
     update = found["update"]["events"]
     for kind, name in (("weight_update", "attempted"), ("weight_change", "applied")):
         assert update[kind] == pytest.approx(row[f"weights_{name}_per_sample"])
+    assert any("bits of a synapse" in note for note in found["notes"])
     assert found["energy"]["figure"]["value"] > 0 and found["update"]["time"]["figure"]["value"] > 0
     with pytest.raises(InputError, match="rates is given, but a run counted its own"):
         price(run.path, rates=0.1)
@@ -284,6 +286,16 @@ def test_without_a_label_nothing_is_written():
     before = trainer.chip.learner.stored.copy()
     trainer.test()
     np.testing.assert_array_equal(trainer.chip.learner.stored, before)
+
+
+def test_what_a_rule_keeps_is_counted_by_hand():
+    fixed = FixedPoint(state_bits=20, fraction_bits=10)
+    assert Graded(steps=12).kept_bits(fixed) == (20 + 20 + 4, 4)
+    kept = spiking_rule({"name": "emstdp", "steps": 31}).kept_bits(fixed)
+    assert kept == (20 + 20 + 2 + 5 + 6, 5)
+    at_spikes = spiking_rule({"name": "erbp", "write": "spike"}).kept_bits(fixed)
+    assert at_spikes == (20 + 20, 0)
+    assert spiking_rule({"name": "nbp"}).kept_bits(fixed) == (20, 0)
 
 
 def test_settings_of_a_rule_are_its_words_in_a_file():

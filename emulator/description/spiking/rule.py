@@ -18,9 +18,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
+from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.errors import InputError, check_number, check_whole
 
 # The path that an error takes to a hidden layer: over the transposed weights, which are written
@@ -28,6 +29,13 @@ from eqchip.emulator.errors import InputError, check_number, check_whole
 # the output layer, whatever lies between.
 Feedback = Literal["transpose", "random", "direct"]
 MOST_STEPS = 4096  # of a phase: counts of spikes are small whole numbers
+
+
+class Kept(NamedTuple):
+    """Bits that learning keeps: of each unit that learns, and of each input axon of a core."""
+
+    unit: int
+    axon: int
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,10 @@ class SpikingRule:
     def feedback_limit(self, n_source: int, n: int) -> float:
         """The largest fixed weight of a path: as of initial ones (Glorot and Bengio 2010)."""
         return math.sqrt(6.0 / (n_source + n))
+
+    def kept_bits(self, fixed: FixedPoint) -> Kept:
+        """What a unit and an axon keep of a sample, in bits: here V alone."""
+        return Kept(fixed.state_bits, 0)
 
     def check_network(self, sizes: Sequence[int]) -> None:
         """Refuse a network that the rule cannot train.

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
-from eqchip.emulator.description.spiking.rule import Feedback, SpikingRule
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.spiking.rule import Feedback, Kept, SpikingRule
 from eqchip.emulator.errors import InputError
 
 Contrast = Literal["rates", "error-spikes"]
@@ -53,6 +54,11 @@ class Graded(SpikingRule):
         self._check_feedback()
         self._check_amounts("least_error", most=1.0)
         self._check_amounts("floor")
+
+    def kept_bits(self, fixed: FixedPoint) -> Kept:
+        """V, the error and the spikes of a unit; the spikes of an axon."""
+        count = self.steps.bit_length()
+        return Kept(2 * fixed.state_bits + count, count)
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,11 @@ class Emstdp(SpikingRule):
                 f"emstdp: contrast is {self.contrast!r}; "
                 f"expected one of {', '.join(get_args(Contrast))}"
             )
+
+    def kept_bits(self, fixed: FixedPoint) -> Kept:
+        """V, E, an error spike, c, and d - c of a unit; c of an axon."""
+        count = self.steps.bit_length()
+        return Kept(2 * fixed.state_bits + 2 + count + (count + 1), count)
 
 
 @dataclass(frozen=True)
@@ -179,6 +190,13 @@ class Erbp(SpikingRule):
     def feedback_limit(self, n_source: int, n: int) -> float:
         """The largest fixed weight of a path."""
         return self.gain
+
+    def kept_bits(self, fixed: FixedPoint) -> Kept:
+        """V and U of a unit; where a sample writes, the sum of its U, and the spikes of an axon."""
+        if self.write == "spike":
+            return Kept(2 * fixed.state_bits, 0)
+        count = (self.steps - self.settle).bit_length()
+        return Kept(3 * fixed.state_bits + count, count)
 
 
 @dataclass(frozen=True)
