@@ -30,8 +30,8 @@ COMMANDS = {
     "anchors": "How far is the model from what was measured? Measured runs, priced as ours are.",
     "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
-    "crosscheck": "Run a trained network on other engines, and compare step by step.",
-    "export": "Write a trained network for other tools: NIR, or Lava.",
+    "crosscheck": "Run a network on other engines, and compare step by step.",
+    "export": "Write a network for other tools: NIR, Lava, Brian2.",
     "bench": "Measure speed: the engine's, on a chip, beside peers, without a clock, of training.",
 }
 DONE, CHECK_FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,3 +108,47 @@ def test_the_command_refuses_a_file_that_is_no_graph(tmp_path, capsys):
     assert main(["crosscheck", str(path)]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and str(path) in error
+
+
+# --- the benchmark ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def benchmark(monkeypatch):
+    """benchmarks/crosscheck_graphs.py, on the reference, alone and side by side."""
+    folder = Path(__file__).parents[2] / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
+    spec = spec_from_file_location("benchmark_crosscheck_graphs", folder / "crosscheck_graphs.py")
+    loaded = module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    row = loaded.Drawn("float64", ("reference",), ("reference",), at_once=2)
+    monkeypatch.setitem(loaded.DRAWN, "few", row)
+    return loaded
+
+
+def test_the_benchmark_compares_every_graph_alone_and_beside_others(benchmark):
+    found = benchmark.study("few", graphs=4, seed=3)
+    assert (found["graphs"], found["different"], found["differences"]) == (4, 0, [])
+    total = found["engines"]["reference"]
+    assert total["networks"] == 2 * 4 and total["mismatches"] == 0
+    bits = 0
+    for group in range(2):
+        for graph, x, steps in benchmark.draw(3, "few", group):
+            batch = x["frames"].shape[1]
+            bits += steps * batch * sum(graph.sizes)
+    assert total["bits"] == 2 * bits
+    json.dumps(found, allow_nan=False)
+
+
+def test_the_benchmark_says_which_of_its_graphs_differ(benchmark, monkeypatch):
+    right = neurons._integrate
+
+    def leaky(a, layer, x):
+        right(a, layer, x)
+        layer.v = layer.v * (1 - 1e-9)
+
+    monkeypatch.setattr(neurons, "_integrate", leaky)
+    found = benchmark.study("few", graphs=2, seed=3)
+    assert found["different"] == 2 * 2
+    assert {one["number"] for one in found["differences"]} == {0, 1}
+    assert "step t = " in found["differences"][0]["first"]
