@@ -22,7 +22,7 @@ from eqchip.commands.bench.options import (
 )
 from eqchip.commands.bench.shown import busy, spread, verdict
 
-FLOAT_FLOOR, SANAFE_FLOOR = 0.5, 200.0  # the project's aims
+FLOAT_FLOOR, SANAFE_FLOOR = 1.0, 200.0  # the project's aims
 
 
 @click.command("chip")
