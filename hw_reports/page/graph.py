@@ -107,7 +107,7 @@ def cards(document: Document) -> list[Card]:
     if streaming is not None:
         found.append(card("Power of a stream", streaming["power"], _pace(streaming)))
     if update is not None:
-        each = f"{update['writes_per_synapse']:g} writes of each synapse"
+        each = f"writes per synapse: {update['writes_per_synapse']:.3g}"
         found.append(card("Energy of an update", update["energy"], each))
     bits = document["used"]["synapse_memory"]
     chips = f"on {document['chips']:,} chip{'s' * (document['chips'] != 1)}"
@@ -167,7 +167,7 @@ def energy(report: Document) -> PageTable:
     rows, notes = [], []
     for kind in dict.fromkeys([*there, *written]):
         row, more = there.get(kind), written.get(kind)
-        lacks = [name for one in (row, more) if one for name in one["lacks"]]
+        lacks = dict.fromkeys(name for one in (row, more) if one for name in one["lacks"])
         if lacks:
             notes.append(f"{capital(name_of(kind, named))}: unknown: {', '.join(lacks)}.")
         share = NONE
