@@ -44,7 +44,7 @@ WINGS = {
 SHOW, MAKE = ("show", "plots", "page"), ("counting", "pricing")
 # The doors of the front: they know commands by name, and load one when it is asked for.
 KERNELS = "eqchip.emulator.kernels"
-COMPILERS = ("kernel", "inlined", "by_number", "by_kind")
+COMPILERS = ("kernel", "inlined", "merged", "by_number", "by_kind")
 HEAVY = {
     *("numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pooch"),
     *("brian2", "lava", "nir", "h5py"),

@@ -51,6 +51,7 @@ OPTIONS = {
     "_nrt": False,
 }
 INLINED = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
+MERGED = {**OPTIONS, "no_cpython_wrapper": True, "inline": "always"}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,6 +81,14 @@ def _prefetch(typing: Any, array: Any, index: Any) -> Any:
 
 READ_SOON = (0, 3, 1)  # to read, into the nearest cache, data
 prefetch = (lambda array, index: None) if JIT_DISABLED else numba.extending.intrinsic(_prefetch)
+
+
+def merged(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function called from one place in one kernel: it is compiled there, and not by itself too.
+
+    What is `inlined` is optimised alone and again in its caller. The results are the same.
+    """
+    return function if JIT_DISABLED else _compiled(function, MERGED)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
-from eqchip.emulator.kernels.jit import inlined, kernel
+from eqchip.emulator.kernels.jit import inlined, kernel, merged
 from eqchip.emulator.kernels.random_rounding import (
     BIAS_STREAM,
     TRACE_STREAM,
@@ -346,7 +346,7 @@ def _write_term(net, learner, terms, written, b, sample, follows, term, epoch):
         )  # fmt: skip
 
 
-@inlined
+@merged
 def _learn(net, rules, learner, terms, written, b, sample, follows):
     """Write every copy of every connection, term by term, and the biases."""
     for term in range(len(terms.connection)):
@@ -359,7 +359,7 @@ def _learn(net, rules, learner, terms, written, b, sample, follows):
         _learn_biases(net, rules, learner, k, sample)
 
 
-@inlined
+@merged
 def _follow_all(net, learner, written, b):
     """Let spikes read what all copies have come to."""
     bits = learner.accumulator_bits
@@ -376,7 +376,7 @@ def _follow_all(net, learner, written, b):
             )  # fmt: skip
 
 
-@inlined
+@merged
 def _learn_sample(net, rules, record, learner, terms, written, plus, minus, b, sample, follows):
     """What cores know after a sample, and what they write."""
     know_potentials(net, learner, record.ends, plus, minus, written, b)

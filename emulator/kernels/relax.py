@@ -12,7 +12,7 @@ import numpy as np
 from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.encoder import encode, encode_input, part_active
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
-from eqchip.emulator.kernels.jit import by_number, inlined, kernel
+from eqchip.emulator.kernels.jit import by_number, inlined, kernel, merged
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
 from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
 from eqchip.emulator.kernels.right import is_right, stay
@@ -26,7 +26,7 @@ send_error = by_number(floating.send_error, fixed.send_error_states)
 take_block = by_number(floating.take_block, fixed.take_block_codes)
 
 
-@inlined
+@merged
 def _clamp(net, rules, state, scratch, record, b):
     """The input, once a sample: its active units, and what they send or inject together."""
     s, n, units = state.unit.s, net.sizes[0], len(state.incoming)
@@ -46,7 +46,7 @@ def _clamp(net, rules, state, scratch, record, b):
     return n_active
 
 
-@inlined
+@merged
 def _send_input(
     net, rules, state, scratch, record, given, row, b, sample, t, n_active, k, left, phase
 ):
@@ -71,7 +71,7 @@ def _send_input(
     return scratch.sent[k]
 
 
-@inlined
+@merged
 def _record_step(net, rules, state, scratch, record, row, b, following, n_active, k):
     layers, units = len(net.sizes), len(state.incoming)
     if record.bits.shape[0] > 0 and not rules.real_valued:
@@ -95,7 +95,7 @@ def _block_length(steps):
     return (steps + blocks - 1) // blocks
 
 
-@inlined
+@merged
 def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free, scratch):
     layers = len(net.sizes)
     last = layers - 1
