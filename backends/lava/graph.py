@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -188,54 +188,83 @@ def describe(graph: Graph, integers: bool) -> tuple[dict[str, Any], dict[str, np
     }, arrays
 
 
-def _synapses(
-    graph: Graph, projection: Projection, integers: bool
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+class _Stored(NamedTuple):
+    """A projection, and its weights as a Process stores them: mantissas and an exponent."""
+
+    projection: Projection
+    weights: np.ndarray
+    exponent: int
+    integers: bool
+
+    @property
+    def delayed(self) -> bool:
+        """Whether any synapse has a delay."""
+        return self.projection.delays != (0,)
+
+
+Made = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
+def _synapses(graph: Graph, projection: Projection, integers: bool) -> Made:
     """A projection as a Process and its arrays."""
-    connection: Any = projection.connection
     asked: dict[str, Any] = {}
     if graph.population(projection.pre).unit.valued:
         asked["num_message_bits"] = MESSAGE_BITS
-    stored = projection.weights.astype(np.float64)
-    exponent = 0
+    weights, exponent = projection.weights.astype(np.float64), 0
     if integers:
         codes, exponent = mantissas(weight_codes(projection))
-        stored = codes.astype(np.int64)
+        weights = codes.astype(np.int64)
         asked["weight_exp"] = exponent
-    described = {"name": projection.name, "pre": projection.pre, "post": projection.post}
-    convolves = type(connection) is Conv2d and connection.pool is None
-    if convolves and projection.delay == 0 and exponent >= 0:
-        if integers:  # whose model does not read an exponent
-            stored, asked["weight_exp"] = stored << exponent, 0
-        asked |= {
-            "input_shape": list(connection.pre_shape),
-            "stride": connection.stride,
-            "padding": connection.padding,
-        }
-        flipped = stored[::-1, ::-1]  # Lava convolves, where all else correlates
-        kernel = np.ascontiguousarray(flipped.transpose(3, 0, 1, 2))
-        return {**described, "process": "Conv", "parameters": asked}, {"weights": kernel}
-    delayed = projection.delays != (0,)
-    if type(connection) is Dense:
-        arrays = {"weights": stored.T}
-        if delayed:
-            delays = np.broadcast_to(projection.delay, stored.shape).T.astype(np.int64)
-            arrays["delays"] = np.ascontiguousarray(delays)
-        process = "DelayDense" if delayed else "Dense"
-        return {**described, "process": process, "parameters": asked}, arrays
-    scale = 2.0 ** (ALIGN + exponent) if integers else 1.0
-    pre, post, weights, delays = listed(projection)
-    weights = np.rint(weights / scale).astype(np.int64) if integers else weights
-    arrays = {"pre": pre, "post": post, "weights": weights}
-    if delayed:
-        arrays["delays"] = np.asarray(delays, np.int64)
-    sizes = [graph.population(name).size for name in (projection.post, projection.pre)]
+    make = STORED.get(type(projection.connection), _listed)
+    described, arrays = make(_Stored(projection, weights, exponent, integers))
     return {
+        "name": projection.name,
+        "pre": projection.pre,
+        "post": projection.post,
         **described,
-        "process": "DelaySparse" if delayed else "Sparse",
-        "parameters": asked,
-        "shape": sizes,
+        "parameters": asked | described.get("parameters", {}),
+        "shape": [graph.population(name).size for name in (projection.post, projection.pre)],
     }, arrays
+
+
+def _listed(stored: _Stored) -> Made:
+    """Any connection: a Sparse, whose synapses are listed."""
+    scale = 2.0 ** (ALIGN + stored.exponent) if stored.integers else 1.0
+    pre, post, weights, delays = listed(stored.projection)
+    weights = np.rint(weights / scale).astype(np.int64) if stored.integers else weights
+    arrays = {"pre": pre, "post": post, "weights": weights}
+    if stored.delayed:
+        arrays["delays"] = np.asarray(delays, np.int64)
+    return {"process": "DelaySparse" if stored.delayed else "Sparse"}, arrays
+
+
+def _dense(stored: _Stored) -> Made:
+    arrays = {"weights": stored.weights.T}
+    if stored.delayed:
+        delays = np.broadcast_to(stored.projection.delay, stored.weights.shape)
+        arrays["delays"] = np.ascontiguousarray(delays.T.astype(np.int64))
+    return {"process": "DelayDense" if stored.delayed else "Dense"}, arrays
+
+
+def _conv(stored: _Stored) -> Made:
+    """A Conv where it is one: it has no delays, no pooling, and reads no exponent."""
+    connection: Any = stored.projection.connection
+    if stored.delayed or connection.pool is not None or stored.exponent < 0:
+        return _listed(stored)
+    weights = stored.weights << stored.exponent if stored.integers else stored.weights
+    flipped = weights[::-1, ::-1]  # Lava convolves, where all else correlates
+    parameters: dict[str, Any] = {
+        "input_shape": list(connection.pre_shape),
+        "stride": connection.stride,
+        "padding": connection.padding,
+        "weight_exp": 0,
+    }
+    kernel = np.ascontiguousarray(flipped.transpose(3, 0, 1, 2))
+    return {"process": "Conv", "parameters": parameters}, {"weights": kernel}
+
+
+# Connections that Lava has a Process for; all others are lists of synapses.
+STORED: dict[type, Callable[[_Stored], Made]] = {Conv2d: _conv, Dense: _dense}
 
 
 def mantissas(codes: Codes) -> Codes:
