@@ -505,7 +505,7 @@ def side_by_side(runs: Sequence[Run]) -> Run:
         ],
         activity=reduce(Activity.__add__, [run.activity for run in runs]),
         part_spikes=joined("part_spikes", 1),
-        saturations=reduce(np.add, [run.saturations for run in runs]),
+        saturations=np.sum([n for n in (run.saturations for run in runs) if n is not None], axis=0),
         skipped=joined("skipped", 0),
     )
 
