@@ -10,10 +10,10 @@ from typing import Any
 from eqchip.backends import crosscheck as engines
 from eqchip.backends.crosscheck import CHECKED, Checked, Checkup
 from eqchip.backends.crosscheck_entry import entry, left_out
-from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory
 
 FORMAT = "eqchip-crosscheck 1"
@@ -84,7 +84,7 @@ def crosscheck_run(
         raise InputError(f"crosscheck: no engine is named; expected some of {known}")
     chosen = engines.choose(against, precision)
     network = run.network()
-    dataset = load(run.config.dataset, data, progress=progress is not None)
+    dataset = data_of(run, data, progress=progress is not None)
     problems: list[Problem] = []
     for one in CHECKED if precision is None else (precision,):
         if not any(one in engine.tolerances for engine in chosen):

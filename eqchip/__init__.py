@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.problem.run import Run as Run
     from eqchip.emulator.training.evaluate import evaluate as evaluate
     from eqchip.emulator.training.runs import RunDirectory as RunDirectory
+    from eqchip.estimators import EPClassifier as EPClassifier
     from eqchip.gradient_study import gradients as gradients
     from eqchip.graph_check import crosscheck as crosscheck
     from eqchip.graph_export import export as export
@@ -125,6 +126,7 @@ _PUBLIC = {
     "eqchip.emulator.problem.run": ("Run",),
     "eqchip.emulator.training.evaluate": ("evaluate",),
     "eqchip.emulator.training.runs": ("RunDirectory",),
+    "eqchip.estimators": ("EPClassifier",),
     "eqchip.gradient_study": ("gradients",),
     "eqchip.graph_export": ("export",),
     "eqchip.graph_import": ("import_graph",),

@@ -16,6 +16,7 @@ from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import alone
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.studies import gradients as words
 
@@ -83,14 +84,15 @@ def gradients(
     """
     _check(samples, free_steps, nudged_steps, beta, seed)
     directory = _directory(run, dataset=dataset, network=network, epochs=epochs)
-    name = (
-        (DATASET if dataset is None else dataset) if directory is None else directory.config.dataset
-    )
-    found = load(name, data, progress=progress is not None)
+    shown = progress is not None
+    if directory is None:
+        found = load(DATASET if dataset is None else dataset, data, progress=shown)
+    else:
+        found = data_of(directory, data, progress=shown)
     if samples > len(found.train_x):
         raise InputError(
             f"--samples is {samples}; expected at most the {len(found.train_x)} training samples "
-            f"of {name}"
+            f"of {found.name}"
         )
     if out is not None:
         Path(out).mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once

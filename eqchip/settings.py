@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
@@ -55,7 +56,7 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 
 def configuration(
-    dataset: str | None,
+    dataset: str | Dataset | None,
     *,
     network: str | Sequence[notation.Entry] | None = None,
     timing: Timing = None,
@@ -70,8 +71,9 @@ def configuration(
     """
     dataset = DATASET if dataset is None else dataset
     if settings.get("rule") in SPIKING_RULES:
+        name = dataset if isinstance(dataset, str) else dataset.name
         return spiking_configuration(
-            dataset, network=network, timing=timing, on_chip=on_chip, settings=settings
+            name, network=network, timing=timing, on_chip=on_chip, settings=settings
         )
     by_home = _sorted(settings)
     for name in by_home["spiking"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import load
+from eqchip.emulator.data.datasets import NAMES, Dataset, from_file, load
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, describe
 from eqchip.emulator.description.config import Config
@@ -15,6 +15,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.fit import CHECKPOINT_MINUTES, Outcome, fit
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, free_path
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.studies.learning_curves import learning_curves
@@ -61,7 +62,7 @@ class Trained:
 
 
 def train(
-    dataset: str | None = None,
+    dataset: str | Dataset | None = None,
     *,
     network: str | Sequence[notation.Entry] | None = None,
     out: str | Path | None = None,
@@ -81,8 +82,8 @@ def train(
 
     Parameters
     ----------
-    dataset : {"digits", "mnist", "fashion-mnist"}, optional
-        Default: digits.
+    dataset : {"digits", "mnist", "fashion-mnist"} or Dataset, optional
+        Default: digits, or what is in the file that `data` names.
     network : str or sequence of int or str, optional
         ``"dense"`` or ``"conv"``, as chosen for the data set, or layer by layer:
         ``"784-500-10"``; see :mod:`eqchip.emulator.description.notation`.
@@ -91,7 +92,8 @@ def train(
     resume : RunDirectory or path, optional
         Go on with an interrupted run, which has its own settings.
     data : path, optional
-        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+        Directory of the IDX files. Default: EQCHIP_DATA, or a download. Or a file of one's own
+        data, ``.npz`` or ``.csv``: see :func:`~eqchip.emulator.data.datasets.from_file`.
     threads : int, optional
         Default: all processors. The result does not depend on it.
     checkpoint_minutes : float
@@ -137,15 +139,17 @@ def train(
         asked |= {"on_chip": on_chip, **given}
         _refuse({name: value for name, value in asked.items() if value is not None})
         run = RunDirectory.of(resume)
-        samples = load(run.config.dataset, data, progress=progress is not None)
+        samples = data_of(run, data, progress=progress is not None)
     else:
+        own = _own(dataset, data)
         config = configuration(
-            dataset, network=network, timing=timing, on_chip=on_chip, settings=given
-        )
+            dataset if own is None else own,
+            network=network, timing=timing, on_chip=on_chip, settings=given,
+        )  # fmt: skip
         if out is None:
             name = f"{config.dataset}-{config.written}-s{config.seed}"
             out = free_path(Path("runs") / name)
-        samples = load(config.dataset, data, progress=progress is not None)
+        samples = own or load(config.dataset, data, progress=progress is not None)
         # The data first, and what cannot be trained: a directory without either helps nobody.
         make_trainer(config, samples, threads)
         run = RunDirectory.create(Path(out), config, command_line())
@@ -155,6 +159,25 @@ def train(
     curves = run.report / "learning_curves.png"
     learning_curves(run.metrics(), _title(run.config), curves)
     return Trained(run, outcome, curves)
+
+
+def _own(dataset: str | Dataset | None, data: str | Path | None) -> Dataset | None:
+    """Data that were given as such, or as a file; None: those of a named data set."""
+    if isinstance(dataset, Dataset):
+        if data is not None:
+            raise InputError(
+                f"data is {str(data)!r} with a data set that is given; expected one of the two"
+            )
+        return dataset
+    if data is None or Path(data).expanduser().is_dir() or dataset in NAMES:
+        return None
+    found = from_file(data)
+    if dataset is not None and dataset != found.name:
+        raise InputError(
+            f"--data {data} holds the data set {found.name!r}, --dataset is {dataset!r}; expected "
+            "no --dataset"
+        )
+    return found
 
 
 def _refuse(given: Mapping[str, Any]) -> None:

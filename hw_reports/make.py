@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import Asynchronous, Timing, timing_of
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
 from eqchip.hw_reports.counting.samples import SAMPLES
@@ -109,7 +109,7 @@ def report(
     samples : int
         Training samples to replay, and as many for inference.
     data : path, optional
-        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+        Directory of the IDX files, or the file of one's own data. Default: where they came from.
     out : path, optional
         Directory to write report.json, report.html and pictures to, and, of one run, report.csv.
         Default: nothing is written.
@@ -178,7 +178,7 @@ def replay_of(run: RunDirectory, request: Request, progress: Progress | None = N
     return replay(
         run,
         chip,
-        load(run.config.dataset, request.data, progress=progress is not None),
+        data_of(run, request.data, progress=progress is not None),
         samples=request.samples,
         chips=request.chips,
         spread=request.spread,

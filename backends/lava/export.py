@@ -9,11 +9,11 @@ from typing import Any
 from eqchip.backends.crosscheck import Checked, pose_run
 from eqchip.backends.lava.solve import check_learning
 from eqchip.emulator import philox
-from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_text
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.mapping.processes.graph import ProcessGraph, process_graph, process_inputs
 from eqchip.mapping.processes.learning import with_learning
@@ -117,7 +117,7 @@ def export_run(
     problem = pose_run(
         config,
         network,
-        load(config.dataset, data, progress=progress is not None),
+        data_of(run, data, progress=progress is not None),
         samples=samples,
         precision=precision,
         free_steps=free_steps,

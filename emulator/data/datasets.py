@@ -1,9 +1,13 @@
-"""Data sets to train on: digits, MNIST, Fashion-MNIST; found on disk or downloaded."""
+"""Data sets to train on: named ones, found on disk or downloaded, and one's own."""
 
 from __future__ import annotations
 
+import hashlib
+import math
 import os
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +30,7 @@ DIGITS_TEST = 360
 DIGITS_SPLIT_SEED = 0
 _DIGITS_FULL_SCALE = 16.0  # load_digits: "integers in the range 0 to 16"
 _BYTE_FULL_SCALE = 255.0
+_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")  # of a run directory it becomes a part
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +49,17 @@ class Dataset:
     classes : int
     source : str
         Where the values came from: package and version, or files and their sha256.
+    labels : tuple of str
+        What the classes are called; empty: by their numbers.
+    scaling : str
+        How inputs came to lie in [0, 1], in words.
+    file : str
+        From which all of it can be made again; empty for the named data sets, and for arrays.
+
+    Raises
+    ------
+    InputError
+        If lengths, shapes, types, values or labels do not fit one another.
     """
 
     name: str
@@ -54,10 +70,87 @@ class Dataset:
     shape: tuple[int, ...]
     classes: int
     source: str
+    labels: tuple[str, ...] = ()
+    scaling: str = ""
+    file: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("train_x", "train_y", "test_x", "test_y"):
-            check_unmasked(f"Dataset: {name}", getattr(self, name))
+        for part in ("train", "test"):
+            _check_part(self, part)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: Any,
+        y: Any,
+        *,
+        x_test: Any = None,
+        y_test: Any = None,
+        test: float = 0.2,
+        scaling: str | None = None,
+        name: str = "arrays",
+    ) -> Dataset:
+        """A data set of one's own.
+
+        Parameters
+        ----------
+        x : array-like, shape (n, features) or (n, height, width) or (n, height, width, channels)
+            Finite numbers.
+        y : array-like, shape (n,) or (n, classes)
+            Classes as whole numbers or texts, in any order and with any gaps, or one-hot rows.
+        x_test, y_test : array-like, optional
+            Samples for the final test. Default: set aside from `x`.
+        test : float
+            Share to set aside, each class giving its own; always the same samples. 0: none.
+        scaling : {"on-off", "grey"}, optional
+            How inputs come to lie in [0, 1], fitted on the training samples. "on-off": two inputs
+            for each value, one for what is above the mean and one for what is below, full at two
+            standard deviations; of images, above and below 0. "grey": one gain for all, of values
+            that are not negative. Default: on-off for features, and for images with negative
+            values; else grey.
+        name : str
+            What it is called in tables and on pages.
+
+        Raises
+        ------
+        InputError
+
+        Examples
+        --------
+        >>> x = [[0.0, 5.0], [1.0, 3.0], [2.0, 4.0], [3.0, 1.0], [4.0, 0.0]] * 4
+        >>> data = Dataset.from_arrays(x, ["b", "b", "a", "a", "a"] * 4, name="two")
+        >>> data, data.labels
+        (Dataset(two: 16 train, 4 test, 4, 2 classes), ('a', 'b'))
+        """
+        from eqchip.emulator.data.own import prepare
+
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(
+                f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
+                "line's end"
+            )
+        made = prepare(x, y, x_test, y_test, test=test, scaling=scaling)
+        return cls(
+            name=name,
+            train_x=made.train_x,
+            train_y=made.train_y,
+            test_x=made.test_x,
+            test_y=made.test_y,
+            shape=made.shape,
+            classes=len(made.labels),
+            source="arrays",
+            labels=made.labels,
+            scaling=made.scaling,
+        )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all samples and their classes, in their order: 16 hexadecimal digits."""
+        told = hashlib.sha256(f"{self.shape} {self.classes}".encode())
+        for values in (self.train_x, self.train_y, self.test_x, self.test_y):
+            # The same bytes on every machine.
+            told.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
+        return told.hexdigest()[:16]
 
     def __repr__(self) -> str:
         return (
@@ -74,12 +167,13 @@ def load(
     Parameters
     ----------
     name : {"digits", "mnist", "fashion-mnist", "mnist-20x20"}
-        The last is mnist without the four outermost pixels at each edge.
+        The last is mnist without the four outermost pixels at each edge. With a file: what
+        :func:`from_file` calls its data.
     data_dir : path-like, optional
         Where the four IDX files are, plain or gzipped: in its subfolder ``name`` or
         in itself. Default: the directory in the environment variable EQCHIP_DATA;
         without that, the files are downloaded once and kept in the user's cache.
-        ``digits`` comes with scikit-learn and needs neither.
+        ``digits`` comes with scikit-learn and takes none. Or a file of one's own data.
     progress : bool, default True
         Show a download's progress on stderr.
 
@@ -99,9 +193,24 @@ def load(
     >>> load("digits")
     Dataset(digits: 1437 train, 360 test, 8x8, 10 classes)
     """
+    if data_dir is not None and os.path.isfile(data_dir):
+        found = from_file(data_dir)
+        if name != found.name:
+            raise InputError(
+                f"{data_dir}: holds the data set {found.name!r}; expected {name!r}, or a directory"
+            )
+        return found
     if name not in NAMES:
-        raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}")
+        raise InputError(
+            f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}, or --data with a "
+            "file of your own"
+        )
     if name == "digits":
+        if data_dir is not None:
+            raise InputError(
+                f"--data is {os.fspath(data_dir)!r} with digits, which come with scikit-learn; "
+                "expected no --data, or --dataset with one that is read from files"
+            )
         return _digits()
     if name in CROPPED:
         whole, edge = CROPPED[name]
@@ -114,6 +223,37 @@ def load(
     else:
         paths = download.fetch(name, progress)
     return _from_files(name, paths)
+
+
+def from_file(path: str | os.PathLike[str], name: str | None = None) -> Dataset:
+    """A data set of one's own from a file; see ``docs/data.md``.
+
+    Parameters
+    ----------
+    path : path-like
+        ``.npz`` with arrays ``X`` and ``y``, or ``X_train``, ``y_train``, ``X_test`` and
+        ``y_test``; or ``.csv``, a sample a line, the label in the column of that name (``label``,
+        ``class``, ``target`` or ``y``) or in the last. All else as :meth:`Dataset.from_arrays`.
+    name : str, optional
+        Default: that of the file, without its ending unless a named data set is called so.
+
+    Raises
+    ------
+    InputError
+        In one line that names the file.
+    """
+    from eqchip.emulator.data.tables import read_table
+
+    path = Path(path).expanduser()
+    if name is None:
+        name = path.name if path.stem in NAMES else path.stem
+    x, y, x_test, y_test = read_table(path)
+    try:
+        found = Dataset.from_arrays(x, y, x_test=x_test, y_test=y_test, name=name)
+    except InputError as error:
+        raise InputError(f"{path}: {str(error).removeprefix('data: ')}") from None
+    where = str(path.resolve())
+    return replace(found, source=where, file=where)
 
 
 def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -147,15 +287,22 @@ def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarra
     >>> len(train), len(val)
     (1237, 200)
     """
-    labels, total = dataset.train_y, len(dataset.train_y)
-    _check_whole("validation samples n", n, total)
+    labels = dataset.train_y
+    _check_whole("validation samples n", n, len(labels))
     _check_whole("validation seed", seed, 2**32)
-    n = int(n)
-    shares = np.bincount(labels, minlength=dataset.classes) * n
+    return stratified(labels, dataset.classes, int(n), int(seed))
+
+
+def stratified(
+    labels: np.ndarray, classes: int, n: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Places of those that are left, and of `n` that are drawn, each class giving its share."""
+    total = len(labels)
+    shares = np.bincount(labels, minlength=classes) * n
     quota, remainder = shares // total, shares % total
     quota[np.argsort(-remainder, kind="stable")[: n - quota.sum()]] += 1
     # RandomState and not Generator: its streams are frozen for good (NEP 19).
-    order = np.random.RandomState(int(seed)).permutation(total)
+    order = np.random.RandomState(seed).permutation(total)
     chosen = np.zeros(total, dtype=bool)
     for label, count in enumerate(quota):
         chosen[order[labels[order] == label][:count]] = True
@@ -196,6 +343,35 @@ def one_hot(labels: Any, classes: int) -> np.ndarray:
     rows = np.zeros((len(labels), classes), dtype=np.float32)
     rows[np.arange(len(labels)), labels.astype(np.int64)] = 1.0
     return rows
+
+
+def _check_part(data: Dataset, part: str) -> None:
+    """Refuse samples or classes of a part that do not fit one another."""
+    names = f"{part}_x", f"{part}_y"
+    x, y = (getattr(data, name) for name in names)
+    for name, values in zip(names, (x, y), strict=True):
+        check_unmasked(f"Dataset: {name}", values)
+        if not isinstance(values, np.ndarray):
+            raise InputError(
+                f"Dataset: {name} is a {type(values).__name__}; expected an array of numpy, or "
+                "Dataset.from_arrays, which takes anything like one"
+            )
+    units = math.prod(data.shape)
+    if x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != units:
+        raise InputError(
+            f"Dataset: {names[0]} is {x.dtype} of shape {x.shape}; expected real numbers of shape "
+            f"(samples, {units})"
+        )
+    if y.dtype.kind not in "iu" or y.ndim != 1 or len(y) != len(x):
+        raise InputError(
+            f"Dataset: {names[1]} is {y.dtype} of shape {y.shape}; expected {len(x)} whole numbers"
+        )
+    if x.size and not (x.min() >= 0 and x.max() <= 1):  # NaN is the least and the largest
+        place = tuple(np.argwhere(~((x >= 0) & (x <= 1)))[0].tolist())
+        raise InputError(
+            f"Dataset: {names[0]} holds {x[place]} at {place}; expected values in [0, 1]"
+        )
+    _check_labels(f"Dataset: {names[1]}", y, data.classes)
 
 
 def _digits() -> Dataset:

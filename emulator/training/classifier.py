@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.inference import averaged_by_engine, classes_of, inference_settings
 
@@ -108,24 +110,36 @@ class Classifier:
         progress = progress or Silent()
         with progress.bar("Classifying", len(x)) as bar:
             tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
-            for start in range(0, len(x), EVALUATION_BATCH):
-                batch = slice(start, start + EVALUATION_BATCH)
-                settings = inference_settings(
-                    self.config,
-                    x[batch],
-                    np.arange(start, start + len(x[batch])),
-                    precision=self.config.precision if self.fixed is None else "chip",
-                    fixed=self.fixed,
-                    strict=self.strict,
-                )
-                run = solve(
-                    pose(self.network, **settings),
-                    threads=self.threads,
-                    lowered=self.lowered,
-                    average_steps=averaged_by_engine(self.config),
-                )
+            for batch, run in self._runs(x):
                 wrong = classes_of(run) != labels[batch]
                 clipped = 0 if run.saturations is None else int(run.saturations.sum())
                 tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
                 bar.advance(len(wrong), error=f"{tally.error:.2f} %")
         return tally
+
+    def outputs(self, x: np.ndarray) -> np.ndarray:
+        """Potentials of the output units at the end, shape (n, classes), of samples (n, n_in)."""
+        found = [run.ends[0][-1] for _, run in self._runs(x)]
+        return np.concatenate(found) if found else np.zeros((0, self.config.sizes[-1]))
+
+    def _runs(self, x: np.ndarray) -> Iterator[tuple[slice, Run]]:
+        """Samples, some at a time, and what came of them."""
+        for start in range(0, len(x), EVALUATION_BATCH):
+            batch = slice(start, start + EVALUATION_BATCH)
+            settings = inference_settings(
+                self.config,
+                x[batch],
+                np.arange(start, start + len(x[batch])),
+                precision=self.config.precision if self.fixed is None else "chip",
+                fixed=self.fixed,
+                strict=self.strict,
+            )
+            yield (
+                batch,
+                solve(
+                    pose(self.network, **settings),
+                    threads=self.threads,
+                    lowered=self.lowered,
+                    average_steps=averaged_by_engine(self.config),
+                ),
+            )

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import load, split_validation
+from eqchip.emulator.data.datasets import split_validation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config
@@ -25,6 +25,7 @@ from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.learners import row_of
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.spiking_training import SpikingNetwork, rule_and_chip
 
@@ -110,7 +111,7 @@ def evaluate(
     ----------
     run : RunDirectory or path
     data : path, optional
-        Directory of the IDX files. Default: EQCHIP_DATA, or a download.
+        Directory of the IDX files, or the file of one's own data. Default: where they came from.
     split : {"test", "validation"}
         Choose settings on validation; read the test set once.
     free_steps : int, optional
@@ -265,7 +266,7 @@ def _samples(
     """Inputs and labels to classify."""
     if split not in get_args(Split):
         raise InputError(f"split is {split!r}; expected one of {', '.join(get_args(Split))}")
-    dataset = load(run.config.dataset, data, progress=shown)
+    dataset = data_of(run, data, progress=shown)
     if split == "test":
         return dataset.test_x, dataset.test_y
     _, indices = split_validation(dataset, run.config.validation)

@@ -11,6 +11,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.classifier import Tally
+from eqchip.emulator.training.run_data import keep_data
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.emulator.training.trainers import make_trainer
@@ -67,6 +68,7 @@ def _fit(
     progress: Progress,
 ) -> Outcome:
     trainer = make_trainer(run.config, dataset, threads)
+    keep_data(run, dataset)
     spent = _resume(run, trainer)
     progress.message(f"Training {run.config.written} on {run.config.dataset} into {run.path}")
     if trainer.epoch or trainer.position:
@@ -205,7 +207,7 @@ def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progr
     rows = run.metrics()
     last = next(row for row in reversed(rows) if "train_error" in row)
     test = trainer.test()
-    if not any("test_error" in row for row in rows):
+    if test.samples and not any("test_error" in row for row in rows):
         run.append_metrics(
             {
                 "epoch": trainer.epoch,

@@ -6,6 +6,7 @@ import sys
 from importlib.resources import files
 from typing import Any
 
+from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry
@@ -19,12 +20,14 @@ else:
 
 ONE_HIDDEN_LAYER = ("input", "hidden", "output")
 
+MOST_HELD = 5000  # samples of one's own that are set aside for validation
+
 # Kinds of networks that a data set has settings for.
 KINDS = ("dense", "conv")
 
 
 def preset(
-    dataset: str,
+    dataset: str | Dataset,
     layers: tuple[Entry, ...] | str | None = None,
     *,
     learning: dict[str, Any] | None = None,
@@ -35,7 +38,8 @@ def preset(
 
     Parameters
     ----------
-    dataset : {"digits", "mnist", "fashion-mnist"}
+    dataset : {"digits", "mnist", "fashion-mnist"} or Dataset
+        For one's own data, the data: a network of one hidden layer between its inputs and classes.
     layers : tuple of int or str, or {"dense", "conv"}, optional
         A network as in :mod:`eqchip.emulator.description.notation`, or the kind whose network was
         chosen for the data set. Settings are those of the kind. Default: dense.
@@ -66,14 +70,19 @@ def preset(
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
     deep = known.pop("deep")
     deep_online = deep.pop("on-chip")
-    if dataset not in known:
-        raise InputError(f"data set {dataset!r} is unknown; expected one of {', '.join(known)}")
+    own = known.pop("own")
     if isinstance(layers, str) and layers not in KINDS:
         raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
-    base = known[dataset]
+    name = dataset if isinstance(dataset, str) else dataset.name
+    if name in known:
+        base = known[name]
+    elif isinstance(dataset, Dataset):
+        base = _of_own(own, known["digits"]["conv"], dataset, layers)
+    else:
+        raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(known)}")
     if "as" in base:  # settings of another data set, but for what differs
-        other, own = known[base.pop("as")], base.pop("conv")
-        base = {**other, **base, "conv": {**other["conv"], **own}}
+        other, own_conv = known[base.pop("as")], base.pop("conv")
+        base = {**other, **base, "conv": {**other["conv"], **own_conv}}
     conv = base.pop("conv")
     online = base.pop("on-chip")
     asked = settings.get("on_chip")
@@ -97,7 +106,7 @@ def preset(
     if "feedback_shifts" in base:
         plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
     return make_config(
-        dataset=dataset,
+        dataset=name,
         layers=tuple(entries),
         learning={
             **{name: base[name] for name in setting_names(Learning) if name in base},
@@ -142,7 +151,6 @@ def spiking_preset(
     >>> spiking_preset("digits", None, Graded()).written
     '64-100-10'
     """
-    usual = preset(dataset)
     text = files(__package__).joinpath("spiking_presets.toml").read_text()
     known = tomllib.loads(text).get(rule.name, {})
     if dataset not in known:
@@ -150,7 +158,7 @@ def spiking_preset(
         raise InputError(
             f"rule {rule.name!r} has no settings for data set {dataset!r}; expected one of {able}"
         )
-    base = known[dataset]
+    usual, base = preset(dataset), known[dataset]
     entries = tuple(base.get("layers", usual.layers)) if layers is None else layers
     connections = len(entries) - 1
     return make_config(
@@ -174,6 +182,30 @@ def spiking_settings(name: str, dataset: str) -> dict[str, Any]:
     text = files(__package__).joinpath("spiking_presets.toml").read_text()
     found: dict[str, Any] = tomllib.loads(text).get(name, {}).get(dataset, {}).get("rule", {})
     return found
+
+
+def _of_own(
+    own: dict[str, Any],
+    conv: dict[str, Any],
+    dataset: Dataset,
+    layers: tuple[Entry, ...] | str | None,
+) -> dict[str, Any]:
+    """Settings for data of one's own: a table as of a named data set."""
+    if layers == "conv":
+        raise InputError(
+            f"network 'conv' was chosen for the named data sets, not for {dataset.name!r}; "
+            "expected one layer by layer, e.g. 28x28-16c5p2-10"
+        )
+    held = min(len(dataset.train_y) // 10, MOST_HELD)
+    # As many passes as it takes to see enough samples, where there are few.
+    epochs = max(own["epochs"], -(-own.pop("samples") // max(len(dataset.train_y) - held, 1)))
+    return {
+        **own,
+        "layers": [dataset.train_x.shape[1], own["hidden"], dataset.classes],
+        "validation": held,
+        "epochs": epochs,
+        "conv": {**conv, "validation": held},
+    }
 
 
 def _rates(base: dict[str, Any], connections: int) -> list[float]:

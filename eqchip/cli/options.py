@@ -26,8 +26,9 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--data",),
         {
             "type": PATH,
-            "help": "Directory of the IDX files, gzipped or not. Default: EQCHIP_DATA, or a "
-            "download.",
+            "help": "Directory of the IDX files, gzipped or not, or a file of your own data, "
+            ".npz or .csv. Default: EQCHIP_DATA, or a download; of a run, where its data came "
+            "from.",
         },
     ),
     "samples": (("--samples",), {"type": int, "show_default": True}),

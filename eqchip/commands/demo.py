@@ -60,8 +60,8 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
 
 def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict[str, Any]:
     """Map the network, classify the test set in the chip's integers, and report its cost."""
-    from eqchip.emulator.data.datasets import load
     from eqchip.emulator.training.classifier import Classifier
+    from eqchip.emulator.training.run_data import data_of
     from eqchip.hw_reports.draw import write
     from eqchip.hw_reports.make import Request, make_report
     from eqchip.hw_reports.show import terminal as tables
@@ -69,7 +69,7 @@ def _put_on_chip(output: Output, run: RunDirectory, threads: int | None) -> dict
     reported = make_report(run, Request(chip=CHIP, threads=threads), output.listener)
     document, mapped = reported.document, reported.replay.mapped
     assert mapped is not None
-    data = load(run.config.dataset)
+    data = data_of(run)
     classifier = Classifier(run.config, mapped.network, threads, fixed=mapped.chip.arithmetic)
     tally = classifier.classify(data.test_x, data.test_y, output.listener)
     page = write(reported.document, run.report).page

@@ -24,7 +24,7 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 
 
 @click.command()
-@shared("dataset", help="Default: digits.")
+@shared("dataset", help="Default: digits, or what is in the file of --data.")
 @shared("data")
 @shared(
     "network",

@@ -15,6 +15,7 @@ from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.engine.synchronous import lower_problem, solve
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import Changes, contrast
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
@@ -66,6 +67,11 @@ def choose(config: Config, dataset: Dataset, samples: int) -> _Chosen:
     train, validation = split_validation(dataset, config.validation)
     held = validation if len(validation) else np.arange(len(dataset.test_x))
     split: Split = "validation" if len(validation) else "test"
+    if not len(held):
+        raise InputError(
+            f"{dataset.name}: neither validation nor test samples were set aside; expected some to "
+            "classify"
+        )
 
     def some(of: np.ndarray) -> np.ndarray:
         return np.sort(rng.choice(of, min(samples, len(of)), replace=False))

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import CLASSES, load, one_hot
+from eqchip.emulator.data.datasets import load, one_hot
 from eqchip.emulator.description.asynchronous import USUAL, Asynchronous, Timing, timing_of
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
@@ -23,6 +23,7 @@ from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.fixed_points import fixed_points
 from eqchip.emulator.training.inference import inference_settings
 from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.watch.document import document
 from eqchip.hw_reports.watch.watched import Watched, events_csv
@@ -88,7 +89,11 @@ def watch(
     fresh = FRESH_DATASET if dataset is None else dataset
     config = preset(fresh) if directory is None else directory.config
     network = config.network() if directory is None else directory.network()
-    found = load(config.dataset, data, progress=progress is not None)
+    shown = progress is not None
+    if directory is None:
+        found = load(config.dataset, data, progress=shown)
+    else:
+        found = data_of(directory, data, progress=shown)
     if not 0 <= sample < len(found.test_x):
         raise InputError(
             f"--sample is {sample}; expected 0 to {len(found.test_x) - 1}, "
@@ -131,7 +136,7 @@ def watch_sample(
         If an engine refuses, or the real-valued network does not come to rest.
     """
     check_needs("watch", of_learning(config.learning), ())
-    target = one_hot([label], CLASSES)
+    target = one_hot([label], config.sizes[-1])
     phases = config.learning.phases(target)
     # The free phase of the synchronous engine is then the one that `evaluate` runs.
     numbers = config.precision if precision is None else precision

@@ -23,7 +23,7 @@ from eqchip.backends.nir.metadata import parse
 from eqchip.backends.nir.read import read_nir as read_graph
 from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
-from eqchip.emulator.data.datasets import load
+from eqchip.emulator.data.datasets import Dataset, from_file, load
 from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
@@ -39,6 +39,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.studies.convergence_search import read_settings
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
+from eqchip.emulator.training.run_data import COPY, RECORD, data_of, keep_data
 from eqchip.emulator.training.runs import METRICS_FORMAT, RunDirectory, metric
 from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
 from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
@@ -460,6 +461,58 @@ def event_arrays(folder: Path) -> Loader:
     )  # fmt: skip
 
 
+def own_arrays(folder: Path) -> Loader:
+    rng, y = np.random.default_rng(0), np.arange(12) % 3
+    honest = []
+    for arrays in (
+        {"X": rng.normal(size=(12, 4)), "y": y},
+        {"x_train": np.full((12, 3, 3), 7, np.uint8), "y_train": np.array(["a", "b", "c"])[y],
+         "x_test": np.zeros((3, 3, 3), np.uint8), "y_test": np.array(["a", "b", "c"])},
+        {"X": rng.normal(size=(12, 2)).astype(np.float32), "y": np.eye(3)[y]},
+    ):  # fmt: skip
+        whole = io.BytesIO()
+        np.savez(whole, **arrays)
+        honest.append(whole.getvalue())
+    return Loader("own arrays", "mine.npz", "npz", tuple(honest), from_file)
+
+
+def own_table(folder: Path) -> Loader:
+    rows = b"".join(b"%d,%.1f,%s\n" % (k, k / 3, b"ab"[k % 2 : k % 2 + 1]) for k in range(10))
+    texts = (b"u,v,label\n" + rows, rows, (b"u,v,kind\n" + rows).decode().encode("utf-16"))
+    return Loader("own table", "mine.csv", "words", texts, from_file)
+
+
+def _run_of_arrays(folder: Path) -> RunDirectory:
+    """A run that keeps its own data."""
+    data = Dataset.from_arrays(np.eye(64)[:20], np.arange(20) % 10, scaling="grey", name="few")
+    config = make_config(**{**CONFIGS[0].model_dump(), "dataset": "few"})
+    run = RunDirectory.create(folder / "run", config)
+    keep_data(run, data)
+    return run
+
+
+def record_of_data(folder: Path) -> Loader:
+    run = _run_of_arrays(folder)
+    honest = (run.path / RECORD).read_bytes()
+
+    def read(path: Path) -> None:
+        (run.path / RECORD).write_bytes(path.read_bytes())
+        data_of(run)
+
+    return Loader("data record", "data.json", "json", (honest,), read)
+
+
+def copy_of_data(folder: Path) -> Loader:
+    run = _run_of_arrays(folder)
+    honest = (run.path / COPY).read_bytes()
+
+    def read(path: Path) -> None:
+        (run.path / COPY).write_bytes(path.read_bytes())
+        data_of(run)
+
+    return Loader("data copy", "data.npz", "npz", (honest,), read)
+
+
 def anchor(folder: Path) -> Loader:
     anchors = HERE.parents[1] / "mapping" / "anchors"
     texts = tuple(path.read_bytes() for path in sorted(anchors.glob("*.toml")))
@@ -544,6 +597,10 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "edges": edges,
     "events": events,
     "event arrays": event_arrays,
+    "own arrays": own_arrays,
+    "own table": own_table,
+    "data record": record_of_data,
+    "data copy": copy_of_data,
     "anchor": anchor,
     "nir text": nir_text,
     "words": words,

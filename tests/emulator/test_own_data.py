@@ -1,0 +1,390 @@
+"""Data of one's own: from arrays and files, into a run, and never exchanged without a word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import eqchip as eq
+from eqchip.__main__ import main
+from eqchip.emulator.data.datasets import from_file, load, split_validation
+from eqchip.emulator.data.own import FULL, SCALINGS, fitted
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.run_data import data_of
+from eqchip.emulator.training.runs import RunDirectory
+
+QUICK = {"epochs": 2, "free_steps": 10, "nudged_steps": 5}
+
+
+def clusters(n: int = 60, features: int = 3, classes: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Samples around a centre for each class."""
+    rng = np.random.default_rng(5)
+    y = np.arange(n) % classes
+    return rng.normal(0, 0.3, (n, features)) + np.eye(classes, features)[y] * 3, y
+
+
+def refusal(*args, **kwargs) -> str:
+    with pytest.raises(InputError) as caught:
+        eq.Dataset.from_arrays(*args, **kwargs)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# --- arrays -------------------------------------------------------------------------------
+
+
+def test_labels_of_every_kind_name_the_same_classes():
+    x, y = clusters()
+    usual = eq.Dataset.from_arrays(x, y)
+    names = np.array(["ape", "bee", "cat"])
+    for labels, called in (
+        (y.tolist(), ("0", "1", "2")),
+        (y.astype(np.float32), ("0", "1", "2")),
+        (y[:, None], ("0", "1", "2")),
+        (np.eye(3)[y], ("0", "1", "2")),
+        (y * 7 - 3, ("-3", "4", "11")),  # with gaps, and negative
+        (names[y], ("ape", "bee", "cat")),
+        (list(names[y]), ("ape", "bee", "cat")),
+        (names[y].astype(object), ("ape", "bee", "cat")),
+    ):
+        found = eq.Dataset.from_arrays(x, labels)
+        assert found.labels == called
+        assert np.array_equal(found.train_y, usual.train_y)
+        assert found.fingerprint == usual.fingerprint
+    assert eq.Dataset.from_arrays(x, y == 1).labels == ("0", "1")
+
+
+def test_the_same_samples_are_set_aside_whoever_asks_and_each_class_gives_its_share():
+    x, y = clusters(100)
+    one, two = (eq.Dataset.from_arrays(x, y, test=0.3) for _ in range(2))
+    assert np.array_equal(one.test_x, two.test_x)
+    assert np.bincount(one.test_y).tolist() == [10, 10, 10]
+    assert (len(one.train_y), len(one.test_y)) == (70, 30)
+    assert len(eq.Dataset.from_arrays(x, y, test=0).test_y) == 0
+
+
+def test_features_become_on_and_off_channels_by_the_training_samples_alone():
+    x, y = clusters()
+    x[:, 2] = 7.0  # a constant says nothing
+    data = eq.Dataset.from_arrays(x[:40], y[:40], x_test=x[40:] * 50, y_test=y[40:])
+    middle, spread = x[:40].mean(axis=0), x[:40].std(axis=0)
+    z = (x[:40, :2] - middle[:2]) / spread[:2] / FULL
+    assert data.shape == (6,)
+    assert np.allclose(data.train_x[:, :2], np.clip(z, 0, 1), atol=1e-6)
+    assert np.allclose(data.train_x[:, 3:5], np.clip(-z, 0, 1), atol=1e-6)
+    assert not data.train_x[:, [2, 5]].any()
+    assert data.train_x.dtype == np.float32
+    assert data.test_x.max() == 1.0  # what is far outside is full, not refused
+
+
+def test_columns_that_count_from_far_away_keep_what_they_tell():
+    x, y = clusters()
+    near, far = (eq.Dataset.from_arrays(x + shift, y) for shift in (0.0, 1e9))
+    assert np.allclose(near.train_x, far.train_x, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("made", "shape", "scaling"),
+    [
+        (lambda x: (x * 255).astype(np.uint8), (4, 5), "a byte over 255"),
+        (lambda x: x, (4, 5), "as given"),
+        (lambda x: x * 16, (4, 5), "the largest of training"),
+        (lambda x: x - 0.5, (4, 5, 2), "on and off channels"),
+        (lambda x: np.stack((x, -x), axis=-1), (4, 5, 4), "on and off channels"),
+    ],
+)
+def test_images_are_grey_values_and_signed_ones_have_two_channels(made, shape, scaling):
+    images = np.random.default_rng(0).random((20, 4, 5)).astype(np.float32)
+    data = eq.Dataset.from_arrays(made(images), np.arange(20) % 2)
+    assert data.shape == shape and scaling in data.scaling
+    assert data.train_x.shape == (16, np.prod(shape))
+    assert data.train_x.max() <= 1.0
+
+
+def test_channels_of_a_signed_image_stand_side_by_side():
+    images = np.zeros((4, 1, 2))
+    images[:, 0] = [2.0, -1.0]
+    data = eq.Dataset.from_arrays(images, [0, 1, 0, 1], test=0)
+    assert data.train_x[0].tolist() == [1.0, 0.0, 0.0, 0.5]  # on, off of one pixel, of the next
+
+
+def test_a_scaling_that_is_named_is_taken():
+    x, y = clusters()
+    assert eq.Dataset.from_arrays(np.abs(x), y, scaling="grey").shape == (3,)
+    assert "at least 0" in refusal(x, y, scaling="grey")
+    assert "expected one of grey, on-off" in refusal(x, y, scaling="none")
+    assert set(SCALINGS) == {"grey", "on-off"}
+    assert fitted(x, "on-off").two
+
+
+def test_arrays_that_are_no_data_set_are_refused_in_a_line():
+    x, y = clusters()
+    hole = x.copy()
+    hole[3, 1] = np.nan
+    assert "X holds nan at (3, 1)" in refusal(hole, y)
+    assert "X holds inf at (3, 1)" in refusal(np.where(np.isnan(hole), np.inf, hole), y)
+    assert "59 labels for 60 samples" in refusal(x, y[:-1])
+    assert "61 labels for 60 samples" in refusal(x, [*y, 0])
+    assert "masked array" in refusal(np.ma.masked_array(x, x > 0), y)
+    assert "masked array" in refusal(x, np.ma.masked_array(y, y > 1))
+    assert "y holds 1 class" in refusal(x, np.zeros(60, int))
+    assert "different lengths" in refusal([[1.0], [1.0, 2.0]], [0, 1])
+    assert "type <U1" in refusal(np.full((60, 3), "a"), y)
+    assert "shape (60,)" in refusal(x[:, 0], y)
+    assert "shape (0, 3)" in refusal(x[:0], y[:0])
+    assert "y holds 0.5 at 0" in refusal(x, y + 0.5)
+    assert "y holds nan at 0" in refusal(x, y * np.nan)
+    assert "one 1 a row" in refusal(x, np.ones((60, 3)))
+    assert "only one of X_test and y_test" in refusal(x, y, x_test=x)
+    assert "61 labels for 60 samples of X_test" in refusal(x, y, x_test=x, y_test=[*y, 0])
+    assert "shape (2,); expected (3,)" in refusal(x, y, x_test=x[:, :2], y_test=y)
+    assert "y_test holds 9 at 2" in refusal(x, y, x_test=x[:3], y_test=[0, 1, 9])
+    assert "expected that of y" in refusal(x, y, x_test=x[:2], y_test=["a", "b"])
+    for share in (1.0, -0.1, "half", True, float("nan")):
+        assert "expected a share" in refusal(x, y, test=share)
+    assert "at least one for training" in refusal(x[:3], y[:3], test=0.1)
+    for name in ("", "a/b", "a\nb", "a" * 101, 3):
+        assert "name is" in refusal(x, y, name=name)
+
+
+def test_a_data_set_made_by_hand_is_checked():
+    x, y = np.full((4, 3), 0.5, np.float32), np.array([0, 1, 0, 1])
+
+    def refused(**change) -> str:
+        fields = {"train_x": x, "train_y": y, "test_x": x, "test_y": y, "shape": (3,), **change}
+        with pytest.raises(InputError) as caught:
+            eq.Dataset(name="made", classes=2, source="", **fields)
+        return str(caught.value)
+
+    assert "train_x holds nan at (0, 1)" in refused(train_x=np.where([0, 1, 0], np.nan, x))
+    assert "test_x holds -1.0 at (0, 0)" in refused(test_x=-2 * x)
+    assert "train_y is int64 of shape (3,); expected 4" in refused(train_y=y[:3])
+    assert "train_y is float64" in refused(train_y=y * 1.0)
+    assert "label 5 at index 1" in refused(test_y=np.array([0, 5, 0, 1]))
+    assert "expected real numbers of shape (samples, 4)" in refused(shape=(2, 2))
+    assert "train_x is a list" in refused(train_x=x.tolist())
+
+
+# --- files --------------------------------------------------------------------------------
+
+
+def npz(path: Path, **arrays) -> Path:
+    np.savez(path, **arrays)
+    return path
+
+
+def test_arrays_of_numpy_are_read_by_the_names_that_people_give_them(tmp_path):
+    x, y = clusters()
+    one = from_file(npz(tmp_path / "one.npz", X=x, y=y))
+    assert (one.name, one.labels) == ("one", ("0", "1", "2"))
+    assert one.fingerprint == eq.Dataset.from_arrays(x, y).fingerprint
+    keras = npz(tmp_path / "k.npz", x_train=x, y_train=y, x_test=x[:9], y_test=y[:9], other=x)
+    assert (len(from_file(keras).train_y), len(from_file(keras).test_y)) == (60, 9)
+    assert from_file(npz(tmp_path / "digits.npz", X=x, y=y)).name == "digits.npz"
+
+
+def table(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+ROWS = [("1", "2.5", "b"), ("0", "-1", "a"), ("3", "1e-3", "b"), ("4", "0", "a")] * 5
+
+
+@pytest.mark.parametrize("heading", [None, "u,v,kind", "u,v,label", "label,u,v", "u,class,v"])
+def test_a_table_is_read_with_its_label_where_its_heading_says_or_last(heading, tmp_path):
+    names = (heading or "u,v,kind").split(",")
+    place = next((k for k, name in enumerate(names) if name in ("label", "class")), 2)
+    lines = [] if heading is None else [heading]
+    for u, v, label in ROWS:
+        cells = [u, v]
+        cells.insert(place, label)
+        lines.append(",".join(cells))
+    found = from_file(table(tmp_path / "t.csv", "\n".join([*lines, "", ""])))
+    expected = eq.Dataset.from_arrays(
+        np.array([row[:2] for row in ROWS], float), [row[2] for row in ROWS]
+    )
+    assert found.labels == ("a", "b")
+    assert found.fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_table_of_any_encoding_of_windows_is_read(encoding, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes("\r\n".join(["größe,wert,art", *map(",".join, ROWS)]).encode(encoding))
+    assert from_file(path).labels == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "holds no line"),
+        ("a,b\n", "no sample below its heading"),
+        ("1\n2\n", "has 1 columns"),
+        ("1,2,a\n1,a\n", "line 2 has 2 columns; expected 3"),
+        ("u,v,label\n1,x,a\n", "line 2, column 2 (v): 'x' is no number"),
+        ("1,2,a\n1,,a\n", "line 2, column 2: '' is no number"),
+        ("1,2,a\n1,nan,b\n", "X holds nan at (1, 1)"),
+        ("1,2,a\n1,2,\n", "line 2 has no label"),
+        ("label,label,x\na,b,1\n", "two columns 'label'"),
+        ('1,2,"a\n', "line 1"),
+        ("1,2,a\n2,3,a\n", "y holds 1 class"),
+        ("1,2," + "a" * 2000 + "\n", "2000 letters"),
+    ],
+)
+def test_a_table_that_is_none_is_refused_with_its_line(text, told, tmp_path):
+    with pytest.raises(InputError, match=r"t\.csv: ") as caught:
+        from_file(table(tmp_path / "t.csv", text))
+    assert told in str(caught.value)
+
+
+def test_files_that_hold_no_data_set_are_refused(tmp_path):
+    x, y = clusters()
+    for path, told in (
+        (npz(tmp_path / "a.npz", first=x, second=y), "holds first, second; expected X and y"),
+        (npz(tmp_path / "b.npz", X=x, x=x, y=y), "differ in capitals"),
+        (npz(tmp_path / "c.npz", X=x, y=y[:5]), "5 labels for 60 samples"),
+        (table(tmp_path / "d.txt", "1,2"), "ends in '.txt'; expected a data set"),
+        (tmp_path / "e.csv", "no such file"),
+        (tmp_path / "e.npz", "no such file"),
+    ):
+        with pytest.raises(InputError, match=path.name) as caught:
+            from_file(path)
+        assert told in str(caught.value)
+    (tmp_path / "f.csv").write_bytes(b"\xff\xff1,2,3")
+    with pytest.raises(InputError, match="no text"):
+        from_file(tmp_path / "f.csv")
+
+
+def test_data_that_the_name_does_not_take_are_not_ignored(tmp_path):
+    x, y = clusters()
+    path = npz(tmp_path / "mine.npz", X=x, y=y)
+    for name, data, told in (
+        ("digits", tmp_path, "digits, which come with scikit-learn"),
+        ("digits", path, "holds the data set 'mine'; expected 'digits'"),
+        ("mine", None, "data set 'mine' is unknown"),
+    ):
+        with pytest.raises(InputError) as caught:
+            load(name, data)
+        assert told in str(caught.value)
+    assert load("mine", path).name == "mine"
+
+
+# --- runs ---------------------------------------------------------------------------------
+
+
+def test_a_run_is_evaluated_and_priced_on_its_own_data_alone(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    x, y = clusters()
+    path = npz(tmp_path / "mine.npz", X=x, y=y)
+    trained = eq.train(data=path, network="6-8-3", out="run", **QUICK)
+    assert trained.run.config.dataset == "mine"
+    found = eq.evaluate("run")
+    assert found.tally.samples == 12
+    assert found.error == trained.outcome.test.error
+
+    npz(path, X=x + np.arange(3), y=y[::-1])  # others, under the same name
+    for call in (lambda: eq.evaluate("run"), lambda: eq.evaluate("run", data=path)):
+        with pytest.raises(InputError, match="was trained on 'mine' with fingerprint"):
+            call()
+    with pytest.raises(InputError, match="with fingerprint"):
+        eq.report("run", samples=2)
+    path.unlink()
+    with pytest.raises(InputError, match="which is not there; expected --data"):
+        eq.evaluate("run")
+    moved = npz(tmp_path / "elsewhere.npz", X=x, y=y)
+    assert eq.evaluate("run", data=moved).error == found.error
+
+
+def test_data_that_came_as_arrays_are_kept_in_the_run(tmp_path):
+    data = eq.Dataset.from_arrays(*clusters(), name="mine")
+    trained = eq.train(data, network="6-8-3", out=tmp_path / "run", **QUICK)
+    found = data_of(trained.run)
+    assert found.fingerprint == data.fingerprint
+    assert (found.labels, found.scaling) == (data.labels, data.scaling)
+    assert eq.evaluate(tmp_path / "run").tally.samples == 12
+    assert eq.report(tmp_path / "run", samples=2)["run"]["dataset"] == "mine"
+
+
+def test_settings_for_other_data_are_refused(tmp_path):
+    data = eq.Dataset.from_arrays(*clusters(features=32, classes=10), name="mine")
+    run = RunDirectory.create(tmp_path / "run", Config(layers=(64, 5, 10)))
+    with pytest.raises(InputError, match="for the data set 'digits', the data are 'mine'"):
+        fit(run, data)
+
+
+def test_a_run_goes_on_with_the_data_that_it_was_begun_on(tmp_path):
+    x, y = clusters()
+    data = eq.Dataset.from_arrays(x, y, name="mine")
+    config = make_config(**{**preset(data).model_dump(), "layers": (6, 5, 3)})
+    run = RunDirectory.create(tmp_path / "run", config)
+    fit(run, data)
+    with pytest.raises(InputError, match="with fingerprint"):
+        fit(run, eq.Dataset.from_arrays(x, y[::-1], name="mine"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": "other"}, "format is 'other'"),
+        ({"fingerprint": 3}, "fingerprint is missing or wrong"),
+        ({"shape": ["6"]}, "shape is missing or wrong"),
+        ({"shape": []}, "shape is missing or wrong"),
+        ({"shape": [0]}, "shape is missing or wrong"),
+        ({"labels": None}, "labels is missing or wrong"),
+        ({"classes": 0}, "classes is missing or wrong"),
+        ({"shape": [5]}, "expected real numbers of shape (samples, 5)"),
+        ({"classes": 2}, "expected 0 to 1"),
+    ],
+)
+def test_a_record_of_data_that_is_damaged_is_refused(change, told, tmp_path):
+    data = eq.Dataset.from_arrays(*clusters(), name="mine")
+    run = eq.train(data, network="6-4-3", out=tmp_path / "run", **{**QUICK, "epochs": 1}).run
+    record = json.loads((run.path / "data.json").read_text())
+    (run.path / "data.json").write_text(json.dumps({**record, **change}))
+    with pytest.raises(InputError) as caught:
+        data_of(run)
+    assert told in str(caught.value)
+
+
+def test_usual_settings_learn_the_classes_of_a_table(tmp_path):
+    data = eq.Dataset.from_arrays(*clusters(150), name="mine")
+    config = preset(data, descent={"epochs": 10})
+    assert config.layers == (6, 100, 3) and config.validation == 12
+    found = eq.train(data, epochs=10, out=tmp_path / "run")
+    assert found.outcome.test.error < 5.0
+
+
+def test_a_network_with_convolutions_of_ones_own_is_named_layer_by_layer():
+    images = np.random.default_rng(0).random((40, 6, 6))
+    data = eq.Dataset.from_arrays(images, np.arange(40) % 2, name="mine")
+    assert preset(data, ("6x6", "4c3z1p2", 2)).validation == 3
+    with pytest.raises(InputError, match="layer by layer"):
+        preset(data, "conv")
+    assert len(split_validation(data, 3)[1]) == 3
+
+
+def test_the_command_line_trains_on_a_file_and_says_what_it_did(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    table(tmp_path / "two.csv", "\n".join(["u,v,kind", *map(",".join, ROWS)]))
+
+    def printed(*words: str) -> dict:
+        assert main([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    run = printed("train", "--data", "two.csv", "--epochs", "1", "--free-steps", "10")["run"]
+    assert run == str(Path("runs/two-4-100-2-s0"))
+    assert printed("evaluate", run)["samples"] == 4
+    for words, told in (
+        (("evaluate", run, "--data", "."), "ends in ''; expected a data set"),
+        (("train", "--dataset", "mnist", "--data", "two.csv"), "holds the data set 'two'"),
+        (("evaluate", run, "--data", "three.csv"), "no such file"),
+    ):
+        assert main(list(words)) == 2
+        assert told in capsys.readouterr().err
