@@ -41,7 +41,7 @@ def data_sets() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Name, samples and classes of each."""
     for name in ("iris", "wine", "breast_cancer", "digits"):
         bunch = getattr(sources, f"load_{name}")()
-        yield name, bunch.data, bunch.target
+        yield name.replace("digits", "digits as features"), bunch.data, bunch.target
     drawn = {"random_state": 0}
     yield (
         "10 classes",

@@ -129,6 +129,8 @@ class Dataset:
                 f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
                 "line's end"
             )
+        if name in NAMES:
+            raise InputError(f"data: name is {name!r}, a named data set; expected another")
         made = prepare(x, y, x_test, y_test, test=test, scaling=scaling)
         return cls(
             name=name,

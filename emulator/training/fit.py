@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
@@ -141,7 +143,7 @@ def _train_epoch(
         speed = (trainer.tally.samples - done) / max(clock.seconds - began, 1e-9)
         validation = trainer.validate() if len(trainer.validation_indices) else None
         with uninterrupted():
-            row = _close_epoch(run, trainer, clock, validation, speed)
+            row, activity = _close_epoch(run, trainer, clock, validation, speed)
     held = f", validation {validation.error:.2f} %" if validation else ""
     progress.message(
         f"Epoch {trainer.epoch}/{epochs}: train error {row['train_error']:.2f} %{held}, "
@@ -153,6 +155,11 @@ def _train_epoch(
             "No weight was to be written in this epoch: no error passed a gate; expected larger "
             "errors, a wider gate or more steps"
         )
+    for layer in silent_layers(run.config, activity) if trainer.epoch == 1 else ():
+        progress.message(
+            f"Layer {layer} sent no spike in this epoch, so it learns nothing; what helps: inputs "
+            "that are mostly small (eq.Dataset.from_arrays scales them), another --initial-gain"
+        )
 
 
 def _close_epoch(
@@ -161,7 +168,7 @@ def _close_epoch(
     clock: _Clock,
     validation: Tally | None,
     speed: float,
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Activity]:
     tally, row = end_epoch(trainer, validation, speed, clock.seconds)
     # In this order a kill between any two of them loses nothing: the line of an epoch
     # that no checkpoint holds is dropped when the run is resumed.
@@ -169,7 +176,32 @@ def _close_epoch(
     run.save_network(trainer.network, trainer.mirror())
     run.save_activity(tally.activity)
     run.save_checkpoint(trainer.state(), clock.seconds)
-    return row
+    return row, tally.activity
+
+
+def silent_layers(config: Config, activity: Activity) -> list[int]:
+    """Layers above the input that could have sent spikes, and sent none.
+
+    Parameters
+    ----------
+    config : Config
+    activity : Activity
+        Of some samples.
+
+    Examples
+    --------
+    >>> config = Config(layers=(4, 3, 2))
+    >>> silent_layers(config, Activity.zeros(("free",), 3))
+    [1, 2]
+    """
+    # A read-out outside the dynamics sends nothing to anybody, and real values are no spikes.
+    last = len(config.layers) - 1
+    heard = range(1, last + (config.learning.readout == "squared-error"))
+    if config.spiking is not None:
+        heard = range(1, last)
+    if not config.coding.sends_bits:
+        return []
+    return [layer for layer in heard if not activity.spikes[:, layer].any()]
 
 
 def end_epoch(

@@ -14,6 +14,7 @@ from eqchip.emulator.data.datasets import from_file, load, split_validation
 from eqchip.emulator.data.own import FULL, SCALINGS, fitted
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.run_data import data_of
@@ -149,7 +150,7 @@ def test_arrays_that_are_no_data_set_are_refused_in_a_line():
     for share in (1.0, -0.1, "half", True, float("nan")):
         assert "expected a share" in refusal(x, y, test=share)
     assert "at least one for training" in refusal(x[:3], y[:3], test=0.1)
-    for name in ("", "a/b", "a\nb", "a" * 101, 3):
+    for name in ("", "a/b", "a\nb", "a" * 101, 3, "digits", "mnist"):
         assert "name is" in refusal(x, y, name=name)
 
 
@@ -359,6 +360,30 @@ def test_usual_settings_learn_the_classes_of_a_table(tmp_path):
     assert config.layers == (6, 100, 3) and config.validation == 12
     found = eq.train(data, epochs=10, out=tmp_path / "run")
     assert found.outcome.test.error < 5.0
+
+
+def test_a_layer_that_falls_silent_is_told(tmp_path):
+    x, y = clusters()
+    data = eq.Dataset.from_arrays(np.abs(x), y, scaling="grey", name="mine")
+    told = Told()
+    settings = {**QUICK, "epochs": 1, "readout": "squared-error", "out": tmp_path / "run"}
+    eq.train(data, network="3-4-3", initial_gain=0.0, progress=told, **settings)
+    assert [line.partition(";")[0] for line in told.lines if "no spike" in line] == [
+        f"Layer {layer} sent no spike in this epoch, so it learns nothing" for layer in (1, 2)
+    ]
+    loud = Told()
+    eq.train(data, network="3-4-3", progress=loud, **{**settings, "out": tmp_path / "loud"})
+    assert not any("no spike" in line for line in loud.lines)
+
+
+class Told(Silent):
+    """A listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.lines.append(text)
 
 
 def test_a_network_with_convolutions_of_ones_own_is_named_layer_by_layer():
