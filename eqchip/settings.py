@@ -93,6 +93,8 @@ def configuration(
         plain["on_chip"] = _on_chip(chip, by_home["on_chip"])
     if by_home["coding"]:
         plain["coding"] = _coding(**by_home["coding"])
+    if isinstance(plain.get("initial_gain"), (int, float)):
+        plain["initial_gain"] = (plain["initial_gain"],)  # one for all
     learning, descent = by_home["learning"], by_home["descent"]
     connections = len(preset(dataset, layers, learning=learning, **_bare(plain)).layers) - 1
     for of, name in ((descent, "lr"), (plain, "feedback_shifts")):
