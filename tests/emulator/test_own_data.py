@@ -368,8 +368,9 @@ def test_a_layer_that_falls_silent_is_told(tmp_path):
     told = Told()
     settings = {**QUICK, "epochs": 1, "readout": "squared-error", "out": tmp_path / "run"}
     eq.train(data, network="3-4-3", initial_gain=0.0, progress=told, **settings)
+    # The output is pulled by the nudge; the layer below it hears of nothing.
     assert [line.partition(";")[0] for line in told.lines if "no spike" in line] == [
-        f"Layer {layer} sent no spike in this epoch, so it learns nothing" for layer in (1, 2)
+        "Layer 1 sent no spike in this epoch, so it learns nothing"
     ]
     loud = Told()
     eq.train(data, network="3-4-3", progress=loud, **{**settings, "out": tmp_path / "loud"})
