@@ -8,6 +8,7 @@ once, where their spikes arrive; those of kernels once for each synapse.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from eqchip.mapping.placement.reach import fan_in, reach
 from eqchip.mapping.placement.use import limits
 
 FINE = 32  # parts: up to so many they are as few as can be, beyond to within 1 in FINE
+ROWS = 2**22  # numbers that are counted at once
 WEIGHT_BITS = 8  # of a chip whose file has no arithmetic
 
 
@@ -39,7 +41,7 @@ class MappedGraph:
     chip : Chip
     parts : tuple of Part
         One per core; ``layer`` is the number of the population.
-    reached : tuple of ndarray of int64, shape (units, cores) or (1, cores)
+    reached : tuple of ndarray of int32, shape (units, cores) or (1, cores)
         Per population, the synapses that one spike of a unit meets on each core; one row if it
         is the same for all units.
     mesh : Mesh
@@ -121,9 +123,8 @@ def map_graph(
         raise InputError(
             f"map: chip {chip.name!r} has no model of its cores; expected one that has"
         )
-    split, use = _Split(graph, chip).until_kept()
+    split, use, reached = _Split(graph, chip).until_kept()
     parts = tuple(part for one in split for part in one)
-    reached = _reached(graph, split)
     mesh = Mesh.of(chip.cores, -(-len(parts) // chip.cores.per_chip.amount))
     rates = [np.ones(n) for n in graph.sizes] if sent is None else sent
     traffic = _traffic(parts, reached, rates)
@@ -137,7 +138,7 @@ def map_graph(
 def _reached(graph: Graph, split: Sequence[Sequence[Part]]) -> tuple[np.ndarray, ...]:
     """Per population, synapses on all cores."""
     starts = np.cumsum([0, *(len(parts) for parts in split)])
-    found = [np.zeros((1, int(starts[-1])), np.int64) for _ in graph.populations]
+    found = [np.zeros((1, int(starts[-1])), np.int32) for _ in graph.populations]
     for projection in graph.projections:
         pre, post = graph.numbers[projection.pre], graph.numbers[projection.post]
         rows = reach(projection, split[post])
@@ -152,13 +153,24 @@ def _traffic(
 ) -> np.ndarray:
     messages = np.zeros((len(parts), len(parts)))
     for core, part in enumerate(parts):
-        goes = reached[part.layer] > 0
+        rows = reached[part.layer]
         spikes = np.asarray(sent[part.layer], np.float64)[part.first : part.end]
-        if len(goes) == 1:
-            messages[core] = spikes.sum() * goes[0]
+        if len(rows) == 1:
+            messages[core] = spikes.sum() * (rows[0] > 0)
         else:
-            messages[core] = spikes @ goes[part.first : part.end]
+            messages[core] = spikes @ (rows[part.first : part.end] > 0)
     return messages
+
+
+def _by_count(rows: np.ndarray) -> np.ndarray:
+    """Per part, how many units have 0, 1, 2, ... synapses on it: shape (parts, most + 1)."""
+    parts, most = rows.shape[1], int(rows.max(initial=0)) + 1
+    found = np.zeros(parts * most, np.int64)
+    place = np.arange(parts, dtype=np.int64) * most
+    for first in range(0, len(rows), max(1, ROWS // parts)):
+        some = rows[first : first + max(1, ROWS // parts)]
+        found += np.bincount((place + some).ravel(), minlength=parts * most)
+    return found.reshape(parts, most)
 
 
 class _Split:
@@ -170,13 +182,17 @@ class _Split:
         self.fan_in = [fan_in(graph, p.name) for p in graph.populations]
         self.parts = [split_layer(k, p.shape, 1) for k, p in enumerate(graph.populations)]
 
-    def until_kept(self) -> tuple[list[list[Part]], list[dict[str, int]]]:
-        """Cut until all limits are kept; numbers of parts only grow, so it ends."""
+    def until_kept(self) -> tuple[list[list[Part]], list[dict[str, int]], tuple[np.ndarray, ...]]:
+        """Cut until all limits are kept; numbers of parts only grow, so it ends.
+
+        Also what each part uses, and what is reached, as in `MappedGraph`.
+        """
         while True:
-            uses = self._uses()
+            reached = _reached(self.graph, self.parts)
+            uses = self._uses(reached)
             wanted = [self._wanted(k, uses[k]) for k in range(len(self.parts))]
             if wanted == [len(parts) for parts in self.parts]:
-                return self.parts, [use for one in uses for use in one]
+                return self.parts, [use for one in uses for use in one], reached
             self.parts = [
                 split_layer(k, p.shape, count)
                 for k, (p, count) in enumerate(zip(self.graph.populations, wanted, strict=True))
@@ -200,10 +216,12 @@ class _Split:
             wanted = max(wanted, count + 1 + count // FINE, -(-total // limit))
         return min(wanted, population.size)
 
-    def _uses(self) -> list[list[dict[str, int]]]:
+    def _uses(self, reached: tuple[np.ndarray, ...]) -> list[list[dict[str, int]]]:
         """What each part of each population uses on its core."""
         assert self.chip.cores is not None
         axon_bits, units = self.chip.cores.packing.axon_bits, self.graph.sizes
+        starts = np.cumsum([0, *(len(parts) for parts in self.parts)])
+        joined = Counter((p.pre, p.post) for p in self.graph.projections)
         uses = [
             [
                 dict.fromkeys(self.limits, 0) | {"units": part.units * len(p.unit.compartments)}
@@ -213,11 +231,15 @@ class _Split:
         ]
         for projection in self.graph.projections:
             pre, post = (self.graph.numbers[n] for n in (projection.pre, projection.post))
-            rows = reach(projection, self.parts[post])
-            each = units[pre] if len(rows) == 1 else 1
+            if joined[projection.pre, projection.post] == 1:
+                rows = reached[pre][:, starts[post] : starts[post + 1]]
+            else:  # each has axons of its own
+                rows = reach(projection, self.parts[post])
             neighbours = bool(projection.connection.all_to_all)
-            for use, counts in zip(uses[post], rows.T, strict=True):
-                with_synapses = np.bincount(counts)  # of units, by how many they have here
+            if neighbours:  # all units alike, though others of theirs may not be
+                rows = rows[:1]
+            each = units[pre] if len(rows) == 1 else 1
+            for use, with_synapses in zip(uses[post], _by_count(rows), strict=True):
                 synapses = 1 + np.flatnonzero(with_synapses[1:])
                 axons = with_synapses[synapses]
                 use["input_axons"] += each * int(axons.sum())
@@ -226,7 +248,7 @@ class _Split:
                     for s, n in zip(synapses, axons, strict=True)
                 )
                 use["fan_in"] = self.fan_in[post]
-        for k, rows in enumerate(_reached(self.graph, self.parts)):
+        for k, rows in enumerate(reached):
             for use, part in zip(uses[k], self.parts[k], strict=True):
                 own = rows if len(rows) == 1 else rows[part.first : part.end]
                 times = part.units if len(rows) == 1 else 1

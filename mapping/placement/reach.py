@@ -55,15 +55,15 @@ def reach(projection: Projection, parts: Sequence[Part]) -> np.ndarray:
 
     Returns
     -------
-    ndarray of int64, shape (n_pre, parts), or (1, parts)
+    ndarray of int32, shape (n_pre, parts), or (1, parts)
         One row: it is the same for all units.
     """
     if projection.connection.all_to_all:
-        return np.array([[part.units for part in parts]], np.int64)
+        return np.array([[part.units for part in parts]], np.int32)
     synapses, count = synapses_of(projection), len(parts)
     start, part_of = synapses.start, np.repeat(np.arange(count), [part.units for part in parts])
     senders = len(start) - 1
-    found = np.zeros((senders, count), np.int64)
+    found = np.zeros((senders, count), np.int32)
     first = 0
     while first < senders:  # some units at a time: a list may be as long as memory is
         last = max(int(np.searchsorted(start, start[first] + CHUNK, side="right")) - 1, first + 1)
