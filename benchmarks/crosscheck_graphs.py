@@ -173,7 +173,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=HERE / "results" / "crosscheck-graphs.json")
     asked = parser.parse_args()
     sys.path.append(str(HERE.parent / "tests" / "helpers"))  # where graphs are drawn
-    document: dict[str, Any] = {"kind": "crosscheck-graphs", "drawn": {}}
+    document: dict[str, Any] = {
+        "kind": "crosscheck-graphs", "command": "python benchmarks/crosscheck_graphs.py",
+        "drawn": {},
+    }  # fmt: skip
     if asked.out.exists():
         document = json.loads(asked.out.read_text(encoding="utf-8"))
     different = 0

@@ -25,13 +25,14 @@ from engine_tables import TABLES as ENGINE
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from onchip_tables import TABLES as ON_CHIP
+from own_data_table import TABLES as OWN_DATA
 from skip_tables import TABLES as SKIP
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
-    "docs/training.md", "docs/networks.md",
+    "docs/training.md", "docs/networks.md", "docs/data.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -62,6 +63,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **GRAPHS,
     **ASYNCHRONY,
     **ON_CHIP,
+    **OWN_DATA,
     **SKIP,
 }
 

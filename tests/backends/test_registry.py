@@ -52,6 +52,8 @@ ASKS = {
     ),
     "threads": ({"threads": 1}, "threads is 1"),
 }  # fmt: skip
+# What `eq.run` cannot ask for; tests/emulator/test_skip_right.py does.
+OF_A_TRAINER = {"skipping of right samples"}
 # By all alike, the emulator too.
 REFUSED_WITH_ANY_TIMING = {
     ("discrete", "maximum pooling"),
@@ -91,7 +93,7 @@ def need(backend: Backend) -> None:
 
 
 def test_every_feature_is_asked_for_here_and_known_to_the_emulator():
-    assert set(ASKS) == set(get_args(Feature)) == set(BACKENDS["emulator"].features)
+    assert {*ASKS, *OF_A_TRAINER} == set(get_args(Feature)) == set(BACKENDS["emulator"].features)
 
 
 @pytest.mark.parametrize(("name", "feature"), pairs(known=True))
