@@ -15,7 +15,7 @@ import strategies
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from optional_packages import need
-from small_runs import few_digits, small_config
+from small_runs import FEW, few_digits, small_config
 
 from eqchip.__main__ import main
 from eqchip.backends import crosscheck as module
@@ -231,8 +231,8 @@ def test_an_engine_that_cannot_run_is_a_refusal_and_the_others_go_on(monkeypatch
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("crosscheck") / "run"
-    run = RunDirectory.create(path, small_config(), "eqchip train")
-    fit(run, few_digits(), threads=1)
+    run = RunDirectory.create(path, small_config(dataset=FEW), "eqchip train")
+    fit(run, few_digits(name=FEW), threads=1)
     return path
 
 
@@ -426,8 +426,10 @@ CONVOLUTIONAL = ("8x8", "2c3p2", 10)
 def convolutional(tmp_path_factory):
     """A run directory of a convolution, an average, and 10 outputs."""
     path = tmp_path_factory.mktemp("crosscheck") / "convolutional"
-    config = small_config(layers=CONVOLUTIONAL, descent={"lr": (0.2, 0.1), "epochs": 1})
-    fit(RunDirectory.create(path, config, "eqchip train"), few_digits(), threads=1)
+    config = small_config(
+        dataset=FEW, layers=CONVOLUTIONAL, descent={"lr": (0.2, 0.1), "epochs": 1}
+    )
+    fit(RunDirectory.create(path, config, "eqchip train"), few_digits(name=FEW), threads=1)
     return path
 
 

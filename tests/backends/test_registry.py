@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 import optional_packages
 import pytest
-from small_runs import few_digits, small_config
+from small_runs import FEW, few_digits, small_config
 
 import eqchip as eq
 from eqchip.__main__ import main
@@ -186,8 +186,8 @@ def test_a_row_is_all_that_a_new_backend_needs_to_run(toy):
 
 
 def test_a_row_is_all_that_a_new_backend_needs_to_be_cross_checked(toy, tmp_path, capsys):
-    run = RunDirectory.create(tmp_path / "run", small_config(), "eqchip train")
-    fit(run, few_digits(), threads=1)
+    run = RunDirectory.create(tmp_path / "run", small_config(dataset=FEW), "eqchip train")
+    fit(run, few_digits(name=FEW), threads=1)
     asked = ["crosscheck", str(run.path), "--samples", "1", "--against", "toy", "--json"]
     assert main(asked) == 0
     document = json.loads(capsys.readouterr().out)

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from small_runs import arrays_of, assert_same_end, few_digits, small_config
+from small_runs import FEW, arrays_of, assert_same_end, few_digits, small_config
 
 from eqchip.emulator import files, locks
 from eqchip.emulator.arrays import open_arrays
@@ -54,9 +54,9 @@ class Stopper(Silent):
 def stopped(tmp_path_factory) -> Path:
     """The directory of a run that was interrupted in its second epoch."""
     path = tmp_path_factory.mktemp("stopped") / "run"
-    run = RunDirectory.create(path, small_config(descent={"momentum": 0.5}))
+    run = RunDirectory.create(path, small_config(dataset=FEW, descent={"momentum": 0.5}))
     with pytest.raises(KeyboardInterrupt):
-        fit(run, few_digits(), threads=1, progress=Stopper(6))
+        fit(run, few_digits(name=FEW), threads=1, progress=Stopper(6))
     return path
 
 
@@ -90,7 +90,8 @@ def refusal(path: Path, read: Callable[[], Any]) -> str | None:
 
 
 def resume(path: Path) -> None:
-    fit(RunDirectory(path), few_digits(), threads=1)
+    run = RunDirectory(path)
+    fit(run, few_digits(name=run.config.dataset), threads=1)
 
 
 def read_config_and_checkpoint(path: Path) -> None:
@@ -688,7 +689,7 @@ def test_that_nothing_can_be_locked_is_said(code, run, monkeypatch):
 
         monkeypatch.setattr(fcntl, "flock", unlocked)
     listener = Hearing()
-    fit(RunDirectory(run), few_digits(), threads=1, progress=listener)
+    fit(RunDirectory(run), few_digits(name=FEW), threads=1, progress=listener)
     reason = "this system has none" if code is None else os.strerror(code)
     assert listener.heard[0] == (
         f"{run / '.lock'}: no lock ({reason}); nothing keeps a second process from training this "

@@ -198,7 +198,9 @@ REFUSED = {
         lambda: eq.run(eq.Network.dense([2, 1]), [[1, 1]], steps=3),
         "run: steps is 3, which graphs have; expected phases, e.g. [Free(3)]",
     ),
-    "backend": (lambda: run(ONES, backend="lava"), "run: backend 'lava' runs no graphs; expected"),
+    "backend": (
+        lambda: run(ONES, backend="discrete"), "run: backend 'discrete' runs no graphs; expected"
+    ),
     "threads": (
         lambda: run(ONES, backend="reference", threads=2), "run: backend 'reference' has no threads"
     ),

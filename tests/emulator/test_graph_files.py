@@ -59,7 +59,9 @@ def test_scales_and_notes_go_with_a_graph(tmp_path):
 
 def test_every_kind_that_the_engine_knows_has_a_place_in_files():
     assert {UNITS.get(kind.__name__) for kind in GRAPH_UNITS} == set(GRAPH_UNITS)
-    assert {row.kind for row in CONNECTIONS.values()} == {*LISTS, *LAYOUTS}
+    # Other tests add kinds of their own to these tables.
+    ours = {kind for kind in (*LISTS, *LAYOUTS) if kind.__module__.startswith("eqchip.")}
+    assert {row.kind for row in CONNECTIONS.values()} == ours
 
 
 @dataclasses.dataclass(frozen=True, eq=False, kw_only=True)

@@ -121,6 +121,7 @@ def test_a_run_directory_holds_what_is_promised(trained):
         "checkpoint.npz",
         "network.npz",
         "activity.json",
+        "data.json",
         "report",
         ".lock",
     }

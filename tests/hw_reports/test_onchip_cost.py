@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from small_chips import small_chip
-from small_runs import few_digits, small_config
+from small_runs import FEW, few_digits, small_config
 from toy_chip import BARRIER, ENERGY, TIME, toy_chip
 
 from eqchip.__main__ import main
@@ -82,7 +82,9 @@ def sent_in(config: Config, run: Run, sample: int) -> list[Messages]:
 def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: Any) -> Config:
     """A small run that learns on the chip."""
     average, distance = settings.pop("average_steps", 1), settings.pop("skip_right", 0.0)
+    dataset = settings.pop("dataset", "digits")
     return small_config(
+        dataset=dataset,
         layers=layers,
         learning={"beta": 1.0, "average_steps": average, "skip_right": distance},
         descent={"lr": (lr,) * (len(layers) - 1), "minibatch": 1, "epochs": 1},
@@ -435,8 +437,8 @@ def test_many_writes_of_a_synapse_are_all_counted():
 
 
 def trained(path: Any, **settings: Any) -> RunDirectory:
-    run = RunDirectory.create(path, on_chip(**settings))
-    fit(run, few_digits(), threads=1)
+    run = RunDirectory.create(path, on_chip(dataset=FEW, **settings))
+    fit(run, few_digits(name=FEW), threads=1)
     return run
 
 

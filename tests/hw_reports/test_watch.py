@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from small_runs import few_digits, small_config
+from small_runs import FEW, few_digits, small_config
 
 import eqchip as eq
 from eqchip.commands.watch import command
@@ -464,8 +464,8 @@ def test_timing_is_told_in_words(made):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    run = RunDirectory.create(tmp_path_factory.mktemp("watch") / "run", small_config())
-    fit(run, few_digits(), threads=1)
+    run = RunDirectory.create(tmp_path_factory.mktemp("watch") / "run", small_config(dataset=FEW))
+    fit(run, few_digits(name=FEW), threads=1)
     return run.path
 
 

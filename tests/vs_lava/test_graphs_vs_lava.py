@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 from pathlib import Path
@@ -168,8 +169,10 @@ def test_a_current_that_a_lif_cannot_shift_is_refused():
 
 @pytest.mark.peer
 @pytest.mark.usefixtures("lava")
-def test_processes_of_lava_are_read_as_the_page_says():
+def test_processes_of_lava_are_read_as_the_page_says(monkeypatch):
     """The graph holds what Lava was told; that such graphs run alike is what all else tests."""
+    # Lava sets how processes start when it is imported; here that may be set already.
+    monkeypatch.setattr(multiprocessing, "set_start_method", lambda method: None)
     from lava.proc.dense.process import Dense
     from lava.proc.lif.process import LIF
 
