@@ -583,6 +583,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(name, run):
 @pytest.mark.parametrize("at", range(1, 14, 3))
 def test_a_run_whose_disk_filled_up_goes_on_when_there_is_room(at, stopped, tmp_path, monkeypatch):
     run = RunDirectory.create(tmp_path / "run", RunDirectory(stopped).config)
+    data = few_digits(name=run.config.dataset)
     calls = []
     original = os.fsync
 
@@ -595,10 +596,10 @@ def test_a_run_whose_disk_filled_up_goes_on_when_there_is_room(at, stopped, tmp_
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", filling)
         with pytest.raises(OSError, match="No space left"):
-            fit(run, few_digits(), threads=1, checkpoint_minutes=0)
-    fit(run, few_digits(), threads=1)
+            fit(run, data, threads=1, checkpoint_minutes=0)
+    fit(run, data, threads=1)
     whole = RunDirectory.create(tmp_path / "whole", run.config)
-    fit(whole, few_digits(), threads=1)
+    fit(whole, data, threads=1)
     assert_same_end(run, whole)
 
 
