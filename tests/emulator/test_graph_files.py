@@ -13,7 +13,7 @@ from drawn_graphs import drawn_graph
 
 import eqchip as eq
 from eqchip.emulator.description.graph.file import CONNECTIONS, UNITS, Imported, load_imported
-from eqchip.emulator.description.graph.weights import graph_of_weights, read_weights
+from eqchip.emulator.description.graph.weights import graph_of_weights, read_weights, unit_of
 from eqchip.emulator.engine.graph_lowering import LISTS
 from eqchip.emulator.engine.graph_units import GRAPH_UNITS
 from eqchip.emulator.engine.lowering import LAYOUTS
@@ -240,3 +240,22 @@ def test_words_that_are_no_graph_are_refused_in_a_line(what, tmp_path):
         eq.load_graph(path)
     assert expected in str(caught.value)
     assert "graph.npz: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("LIF:refractory=1e999", "refractory is inf; expected a whole number"),
+        ("LIF:refractory=2.7", "refractory is 2.7; expected a whole number"),
+        ("LIF:refractory=nan", "refractory is nan; expected a whole number"),
+        ("LIF:decay=a", "decay is 'a'; expected a number"),
+        ("LIF:size=2", "'size' is no parameter; expected one of"),
+        ("Input", "expected one of"),
+        ("", "expected one of"),
+    ],
+)
+def test_words_for_a_unit_that_mean_none_are_refused(words, told):
+    with pytest.raises(eq.InputError) as caught:
+        unit_of(words)
+    assert told in str(caught.value)
+    assert unit_of("LIF:refractory=2.0").refractory == 2

@@ -109,7 +109,9 @@ def unit_of(text: str) -> Neuron:
                 number = float(value)
             except ValueError:
                 raise InputError(f"unit {text!r}: {name} is {value!r}; expected a number") from None
-            found[name] = int(number) if UNITS[kind].bounds[name].whole else number
+            # What is no whole number, or none at all, is left for the unit to refuse.
+            whole = UNITS[kind].bounds[name].whole and number.is_integer()
+            found[name] = int(number) if whole else number
         else:
             known = ", ".join([*UNITS[kind].bounds, "reset"])
             raise InputError(f"unit {text!r}: {name!r} is no parameter; expected one of {known}")
