@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from listeners import Hearing, Stopper
 from small_runs import FEW, arrays_of, assert_same_end, few_digits, small_config
 
 from eqchip.emulator import files, locks
@@ -29,25 +30,12 @@ from eqchip.emulator.description.config import read_config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text
-from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.network_file import NETWORK_FORMAT, load_network, save_network
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainers import make_trainer
 
 untimed = settings(deadline=None)
-
-
-class Stopper(Silent):
-    """A listener that presses Ctrl-C after so many minibatches."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -648,16 +636,6 @@ def test_a_run_that_another_process_trains_is_left_alone(tmp_path):
             fit(RunDirectory(run.path), few_digits(), threads=1)
     with run.claim():  # given back
         pass
-
-
-class Hearing(Silent):
-    """A listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.heard.append(text)
 
 
 def test_a_network_file_system_locks_what_is_open_to_write_alone(run, monkeypatch):

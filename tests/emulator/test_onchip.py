@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from listeners import Stopper
 from onchip_cases import made_up, small, train, wrapping
 from small_runs import assert_same_end, few_digits, small_config
 
@@ -11,7 +12,6 @@ from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.kernels import onchip as kernels
-from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory
@@ -76,18 +76,6 @@ def test_upkeep_counts_every_weight_of_a_copy_that_it_writes():
 
 
 # --- interruptions ------------------------------------------------------------------------
-
-
-class Stopper(Silent):
-    """A listener that presses Ctrl-C after so many stops of the training."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize(

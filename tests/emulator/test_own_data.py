@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from listeners import Hearing
 
 import eqchip as eq
 from eqchip.__main__ import main
@@ -14,7 +15,6 @@ from eqchip.emulator.data.datasets import from_file, load, split_validation
 from eqchip.emulator.data.own import FULL, SCALINGS, fitted
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.run_data import data_of
@@ -365,26 +365,16 @@ def test_usual_settings_learn_the_classes_of_a_table(tmp_path):
 def test_a_layer_that_falls_silent_is_told(tmp_path):
     x, y = clusters()
     data = eq.Dataset.from_arrays(np.abs(x), y, scaling="grey", name="mine")
-    told = Told()
+    told = Hearing()
     settings = {**QUICK, "epochs": 1, "readout": "squared-error", "out": tmp_path / "run"}
     eq.train(data, network="3-4-3", initial_gain=0.0, progress=told, **settings)
     # The output is pulled by the nudge; the layer below it hears of nothing.
-    assert [line.partition(";")[0] for line in told.lines if "no spike" in line] == [
+    assert [line.partition(";")[0] for line in told.heard if "no spike" in line] == [
         "Layer 1 sent no spike in this epoch, so it learns nothing"
     ]
-    loud = Told()
+    loud = Hearing()
     eq.train(data, network="3-4-3", progress=loud, **{**settings, "out": tmp_path / "loud"})
-    assert not any("no spike" in line for line in loud.lines)
-
-
-class Told(Silent):
-    """A listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def message(self, text: str) -> None:
-        self.lines.append(text)
+    assert not any("no spike" in line for line in loud.heard)
 
 
 def test_a_network_with_convolutions_of_ones_own_is_named_layer_by_layer():

@@ -8,6 +8,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 import toy_spiking
+from listeners import Stopper
 from onchip_cases import made_up, wrapping
 from small_runs import assert_same_end, few_digits
 
@@ -155,18 +156,6 @@ def test_digits_are_learned(rule, most):
             pass
         trainer.end_epoch()
     assert trainer.validate().error < most
-
-
-class Stopper(Silent):
-    """A listener that presses Ctrl-C after so many stops of the training."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("rule", list(SPIKING_RULES))

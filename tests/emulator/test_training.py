@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from listeners import Stopper
 from small_runs import arrays_of, assert_same_end, few_digits, small_config
 
 from eqchip.emulator.data.datasets import load
@@ -29,7 +30,6 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends, contrast
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import classifier
 from eqchip.emulator.training import trainer as training
 from eqchip.emulator.training.classifier import Classifier
@@ -69,18 +69,6 @@ KINDS: dict[str, dict[str, Any]] = {
     },
 }
 kinds = pytest.mark.parametrize("kind", KINDS)
-
-
-class Stopper(Silent):
-    """A listener that presses Ctrl-C after so many minibatches."""
-
-    def __init__(self, after: int) -> None:
-        self.left = after
-
-    def advance(self, amount: int = 1, **facts: object) -> None:
-        self.left -= 1
-        if self.left == 0:
-            raise KeyboardInterrupt
 
 
 def every_weight(trainer: Trainer) -> list[bytes]:
