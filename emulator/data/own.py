@@ -158,8 +158,8 @@ def _numbered(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
     bad = np.flatnonzero(classes[places] != y)
     if len(bad):
         raise InputError(
-            f"data: y_test holds {y[bad[0]]!r} at {bad[0]}, which y does not; expected one of "
-            f"{', '.join(repr(one) for one in classes[:10].tolist())}"
+            f"data: y_test holds {y[bad[0]].item()!r} at {bad[0]}, which y does not; expected one "
+            f"of {', '.join(repr(one) for one in classes[:10].tolist())}"
         )
     return places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -37,6 +38,18 @@ class Commands(click.Group):
         return super().parse_args(
             ctx, args if named or self.default is None else [self.default, *args]
         )
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named, and its arguments; what is like it, where there is none."""
+        if args and args[0] not in self.known and not args[0].startswith("-"):
+            like = get_close_matches(args[0], self.known, n=1)
+            hint = (
+                f"did you mean {like[0]}?" if like else f"expected one of {', '.join(self.known)}"
+            )
+            raise click.UsageError(f"No such command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the order of the table."""

@@ -304,14 +304,15 @@ def chip_names() -> list[str]:
     )
 
 
-def load_chip(name_or_path: str | Path) -> Chip:
+def load_chip(name_or_path: str | Path | Chip) -> Chip:
     """Read a chip file.
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str or Path or Chip
         The name of a chip that comes with the package, or the path of a file; a str is taken
-        for a path if it ends in ".toml" or holds a separator.
+        for a path if it ends in ".toml" or holds a separator. A chip is that chip, so that
+        whoever takes one takes its name as well.
 
     Raises
     ------
@@ -325,7 +326,7 @@ def load_chip(name_or_path: str | Path) -> Chip:
     >>> chip.energy["weight_update"].value, chip.energy["weight_update"].unit
     (120.0, 'pJ')
     """
-    return _load(name_or_path, DEEPEST)
+    return name_or_path if isinstance(name_or_path, Chip) else _load(name_or_path, DEEPEST)
 
 
 def _load(name_or_path: str | Path, deepest: int) -> Chip:

@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
-from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.objective import weights_of
 from eqchip.mapping.placement.partition import WORDS, split_layer
@@ -85,7 +86,7 @@ class MappedGraph:
 
 def map_graph(
     graph: Graph,
-    chip: Chip,
+    chip: Chip | str | Path,
     *,
     sent: Sequence[np.ndarray] | None = None,
     placement: Placement = "hops",
@@ -95,8 +96,8 @@ def map_graph(
     Parameters
     ----------
     graph : Graph
-    chip : Chip
-        With cores.
+    chip : Chip, str or Path
+        With cores; or its name, or its file.
     sent : sequence of ndarray, optional
         Per population, spikes of each unit in a step, which the placement weighs its traffic by.
         Default: 1.
@@ -115,10 +116,11 @@ def map_graph(
     ...     [eq.Population("in", eq.Input(), 784), eq.Population("hidden", eq.LIF(), 500)],
     ...     [eq.Projection("in", "hidden", np.ones((784, 500)))],
     ... )
-    >>> [part.units for part in map_graph(graph, eq.load_chip("loihi1-davies")).parts]
+    >>> [part.units for part in map_graph(graph, "loihi1-davies").parts]
     [784, 125, 125, 125, 125]
     """
     check_placement(placement)
+    chip = load_chip(chip)
     if chip.cores is None:
         raise InputError(
             f"map: chip {chip.name!r} has no model of its cores; expected one that has"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.weight_losses import Lost, check_kept, losses
-from eqchip.mapping.chip_file.chip import Chip
+from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.bundles import bundles_of, checked_rates, sent
 from eqchip.mapping.placement.clocks import busiest_core
 from eqchip.mapping.placement.mesh import Mesh
@@ -353,7 +354,7 @@ class MappedNetwork:
 
 def map_network(
     network: Network,
-    chip: Chip,
+    chip: Chip | str | Path,
     *,
     chips: int | None = 1,
     rates: Sequence[float] | None = None,
@@ -367,7 +368,8 @@ def map_network(
     Parameters
     ----------
     network : Network
-    chip : Chip
+    chip : Chip, str or Path
+        Or its name, or its file.
     chips : int or None, default 1
         The most chips to use; None: as many as are needed. No more than needed are used.
     rates : sequence of float, optional
@@ -394,12 +396,11 @@ def map_network(
 
     Examples
     --------
-    >>> from eqchip.mapping.chip_file.chip import load_chip
-    >>> net = Network.dense([784, 500, 10])
-    >>> mapped = map_network(net, load_chip("loihi1-davies"))
+    >>> mapped = map_network(Network.dense([784, 500, 10]), "loihi1-davies")
     >>> [(part.layer, part.units) for part in mapped.parts]
     [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
     """
+    chip = load_chip(chip)
     cores = checked_cores(network, chip, chips, spread)
     check_placement(placement)
     weighed = checked_rates(rates, len(network.layers))

@@ -19,7 +19,7 @@ from eqchip.__main__ import cli, main
 from eqchip.emulator.training.runs import RunDirectory
 
 TIMEOUT = 600  # seconds; only so that a test that hangs ends
-QUICK = ["--layers", "64-9-10", "--epochs", "2", "--free-steps", "8", "--nudged-steps", "4"]
+QUICK = ["--layers", "64-9-10", "--free-steps", "8", "--nudged-steps", "4"]  # and --epochs
 PROGRAM = [sys.executable, "-m", "eqchip"]
 SCRIPT = Path(sys.executable).with_name("eqchip")
 
@@ -58,7 +58,7 @@ def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
 def trained(tmp_path_factory) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A folder with a finished run `run`, and what training it printed with --json."""
     folder = tmp_path_factory.mktemp("trained")
-    return folder, eqchip(["train", *QUICK, "--out", "run", "--json"], folder)
+    return folder, eqchip(["train", *QUICK, "--epochs", "2", "--out", "run", "--json"], folder)
 
 
 # --- what a command prints ----------------------------------------------------------------
@@ -392,3 +392,19 @@ def test_weights_that_overflow_the_precision_of_a_run_are_refused(copy, capfd):
     status = main(["evaluate", str(copy), "--quiet"])
     out, err = capfd.readouterr()
     assert_refused(subprocess.CompletedProcess([], status, out, err), "overflows float32")
+
+
+# --- what is mistyped -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["trian"], "No such command 'trian'; did you mean train?"),
+        (["zzz"], "No such command 'zzz'; expected one of demo, train, "),
+        (["bench", "chp"], "No such command 'chp'; did you mean chip?"),
+    ],
+)
+def test_a_command_that_is_mistyped_is_told_what_is_like_it(arguments, told, capsys):
+    assert main(arguments) == 2
+    assert told in capsys.readouterr().err

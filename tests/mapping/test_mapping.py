@@ -524,3 +524,14 @@ def test_spread_splits_every_layer_as_often_as_it_has_units(spread):
 def test_spread_too_far_says_so():
     with pytest.raises(DoesNotFit, match=r"--chips \d+ or a smaller --spread"):
         map_network(Network.dense([12, 9, 5]), small_chip(units=5, per_chip=7), spread=3)
+
+
+def test_a_chip_is_taken_by_its_name_its_file_or_itself(tmp_path):
+    network = dense(6, 4, 2)
+    assert load_chip(LOIHI) is LOIHI
+    for chip in (LOIHI, "loihi1-davies"):
+        assert map_network(network, chip).chip == LOIHI
+    with pytest.raises(InputError, match="chip 'loihi9' is unknown; expected one of"):
+        map_network(network, "loihi9")
+    with pytest.raises(InputError, match="no such file"):
+        map_network(network, tmp_path / "none.toml")
