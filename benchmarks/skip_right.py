@@ -28,9 +28,9 @@ import numpy as np
 import eqchip as eq
 from eqchip.emulator.data.datasets import Dataset, load
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.training.fit import end_epoch, mirror_of
-from eqchip.emulator.training.onchip_training import make_trainer
+from eqchip.emulator.training.fit import end_epoch
 from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.run import epochs_of
 from eqchip.hw_reports.pricing.accounts import account
@@ -78,7 +78,7 @@ def train(point: Point, config: Config, dataset: Dataset, folder: Path) -> dict[
         tally, row = end_epoch(trainer, trainer.validate(), 0.0, seconds)
         tallies.append(tally)
         run.append_metrics(row)
-        run.save_network(trainer.network, mirror_of(trainer))
+        run.save_network(trainer.network, trainer.mirror())
         run.save_activity(tally.activity)
     whole = reduce(lambda a, b: a + b, tallies)
     rows = epochs_of(run).trained
