@@ -27,7 +27,7 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
 import eqchip as eq
-from eqchip.emulator.data.datasets import stratified
+from eqchip.emulator.data.splits import stratified
 from eqchip.emulator.training.runs import provenance
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.settings import configuration

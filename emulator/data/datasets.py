@@ -16,6 +16,9 @@ import numpy as np
 from eqchip.emulator.data import download
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.idx import IdxFile, read_idx
+from eqchip.emulator.data.own import prepare
+from eqchip.emulator.data.splits import stratified
+from eqchip.emulator.data.tables import read_table
 from eqchip.emulator.errors import InputError, check_unmasked
 
 NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20")
@@ -122,8 +125,6 @@ class Dataset:
         >>> data, data.labels
         (Dataset(two: 16 train, 4 test, 4, 2 classes), ('a', 'b'))
         """
-        from eqchip.emulator.data.own import prepare
-
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InputError(
                 f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
@@ -244,8 +245,6 @@ def from_file(path: str | os.PathLike[str], name: str | None = None) -> Dataset:
     InputError
         In one line that names the file.
     """
-    from eqchip.emulator.data.tables import read_table
-
     path = Path(path).expanduser()
     if name is None:
         name = path.name if path.stem in NAMES else path.stem
@@ -293,22 +292,6 @@ def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarra
     _check_whole("validation samples n", n, len(labels))
     _check_whole("validation seed", seed, 2**32)
     return stratified(labels, dataset.classes, int(n), int(seed))
-
-
-def stratified(
-    labels: np.ndarray, classes: int, n: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places of those that are left, and of `n` that are drawn, each class giving its share."""
-    total = len(labels)
-    shares = np.bincount(labels, minlength=classes) * n
-    quota, remainder = shares // total, shares % total
-    quota[np.argsort(-remainder, kind="stable")[: n - quota.sum()]] += 1
-    # RandomState and not Generator: its streams are frozen for good (NEP 19).
-    order = np.random.RandomState(seed).permutation(total)
-    chosen = np.zeros(total, dtype=bool)
-    for label, count in enumerate(quota):
-        chosen[order[labels[order] == label][:count]] = True
-    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 
 def one_hot(labels: Any, classes: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.data.splits import stratified
 from eqchip.emulator.errors import InputError, check_unmasked
 
 # Standard deviations at which a channel is full: chosen on validation data of the ten data sets of
@@ -166,8 +167,6 @@ def _numbered(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def _set_aside(numbers: np.ndarray, classes: int, share: float) -> tuple[np.ndarray, np.ndarray]:
     """Places of training and test samples, each class giving its share."""
-    from eqchip.emulator.data.datasets import stratified
-
     total = len(numbers)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
         raise InputError(f"data: test is {share!r}; expected a share of at least 0, below 1")
