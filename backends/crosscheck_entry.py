@@ -32,6 +32,11 @@ def entry(one: Checkup) -> dict[str, Any]:
     }
 
 
+def all_equal(checkups: Sequence[Checkup]) -> bool:
+    """Whether no engine that ran differs from the emulator."""
+    return all(one.comparison is None or one.comparison.equal for one in checkups)
+
+
 def left_out(one: Checkup, against: Sequence[str] | None, listener: Progress) -> None:
     """Say of an engine that it could not run; refuse where it was asked for by name."""
     if one.refusal and against is not None:

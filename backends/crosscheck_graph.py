@@ -11,7 +11,7 @@ import numpy as np
 
 from eqchip.backends.comparison_graph import compare_graphs
 from eqchip.backends.crosscheck import CHECKED, Checked, Checkup, check_engines, choose
-from eqchip.backends.crosscheck_entry import entry, left_out
+from eqchip.backends.crosscheck_entry import all_equal, entry, left_out
 from eqchip.backends.registry import BACKENDS, EMULATOR, Backend
 from eqchip.emulator.arrays import open_foreign_arrays
 from eqchip.emulator.description.graph.graph import Graph, Population
@@ -49,7 +49,7 @@ class GraphCrosscheck:
     @property
     def equal(self) -> bool:
         """Whether no engine that ran differs from the emulator."""
-        return all(one.comparison is None or one.comparison.equal for one in self.checkups)
+        return all_equal(self.checkups)
 
     @property
     def title(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eqchip.backends import crosscheck as engines
 from eqchip.backends.crosscheck import CHECKED, Checked, Checkup
-from eqchip.backends.crosscheck_entry import entry, left_out
+from eqchip.backends.crosscheck_entry import all_equal, entry, left_out
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.progress import Progress, Silent
@@ -43,7 +43,7 @@ class Crosscheck:
     @property
     def equal(self) -> bool:
         """Whether no engine that ran differs from the emulator."""
-        return all(one.comparison is None or one.comparison.equal for one in self.checkups)
+        return all_equal(self.checkups)
 
     @property
     def title(self) -> str:
