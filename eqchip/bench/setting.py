@@ -147,6 +147,10 @@ def inputs(
 
 def known(dataset: Inputs | None, data: str | None, progress: Progress = SILENT) -> Inputs:
     """Which inputs are meant: those asked for, or MNIST's where they are at hand."""
+    if dataset == "synthetic" and data is not None:
+        raise InputError(
+            f"--data is {data!r} with --dataset synthetic, which is drawn; expected no --data"
+        )
     at_hand = _at_hand(data)
     if dataset == "mnist" and not at_hand:
         progress.message("MNIST is not at hand; it is downloaded, as dataset mnist asks")

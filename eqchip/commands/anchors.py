@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import shared
 from eqchip.cli.output import Output, output_options
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--chip", default="loihi1-calibrated", show_default=True, help="Name of a chip, or a chip file."
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Row = tuple[str, ...]
 ORIGIN = "status, mark, source"  # the head of a column of them
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("chip", metavar="[NAME|FILE]", required=False)
 @click.option(
     "--toml", "as_toml", is_flag=True,

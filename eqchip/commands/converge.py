@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Layers
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from eqchip.hw_reports.studies.converge import Convergence
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "--layers", type=Layers(), default="500-500-10", show_default=True,
     help="Units per layer of the random networks.",

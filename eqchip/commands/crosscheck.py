@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Names
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from eqchip.backends.crosscheck_run import Crosscheck
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument()
 @click.option(
     "--against", metavar="ENGINES", type=Names(),

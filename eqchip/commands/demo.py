@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import shared
 from eqchip.cli.output import Output, output_options
 from eqchip.commands import crosscheck as checking
@@ -20,7 +21,7 @@ CHIP = "loihi1-davies"
 CHECKED_SAMPLES = 5
 
 
-@click.command()
+@click.command(cls=Command)
 @shared("threads")
 @shared("out", help="Run directory to make. Default: runs/demo.")
 @output_options

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.timing_options import timing_from, timing_options
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.evaluate import Evaluation
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument()
 @shared("data")
 @click.option(

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument()
 @click.argument("path", type=PATH)
 @click.option(

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 
 FRESH_OUT = Path("runs/gradients")
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument(required=False)
 @shared("dataset", help="Of a fresh network, where no RUN is given. Default: digits.")
 @click.option(

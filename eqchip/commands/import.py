@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("source", type=PATH)
 @shared("dt", "reset")
 @click.option(

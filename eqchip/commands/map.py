@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 
@@ -31,7 +32,7 @@ HEADINGS = {
 BITS_PER_KIB = 8 * 1024
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument(required=False)
 @shared("network", help="A network without a run, e.g. 784-500-10 or 28x28-32c5p2-64c5p2-10.")
 @shared("chip", "chips")

@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import UnitRates
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("graph", type=PATH, required=False)
 @shared("network", help="Or sizes alone, of populations called 0, 1, 2: 784-500-10.")
 @shared("chip")

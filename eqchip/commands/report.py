@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.timing_options import timing_from, timing_options
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 AS_IT_IS = ("saved", "out", "as_json", "quiet")  # what may be asked of a saved report
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument(required=False)
 @click.argument("other", metavar="[RUN_B]", type=PATH, required=False)
 @shared("chip", "chips", "placement", "spread")

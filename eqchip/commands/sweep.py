@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.emulator.errors import InputError
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("file", metavar="[FILE]", type=PATH, required=False)
 @click.option(
     "--axis", "axes", multiple=True, metavar="NAME=VALUES",

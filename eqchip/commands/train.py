@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.onchip_options import onchip_options
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 
 
-@click.command()
+@click.command(cls=Command)
 @shared("dataset", help="Default: digits, or what is in the file of --data.")
 @shared("data")
 @shared(

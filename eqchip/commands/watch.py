@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.timing_options import timing_from, timing_options
@@ -18,7 +19,7 @@ SHOWN = (
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @run_argument(required=False)
 @shared("dataset", help="Of a fresh network, where no RUN is given. Default: digits.")
 @click.option(

@@ -163,7 +163,8 @@ def replay(
     dataset : Dataset
         The one that the run names.
     samples : int
-        How many training samples, and how many for inference, at most as many as there are.
+        How many training samples, and how many for inference; see
+        :func:`~eqchip.hw_reports.counting.samples.choose`.
     chips : int or None
         Chips that the network may use; None: as many as it needs.
     spread : int

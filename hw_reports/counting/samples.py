@@ -62,9 +62,22 @@ class _Chosen(NamedTuple):
 
 
 def choose(config: Config, dataset: Dataset, samples: int) -> _Chosen:
-    """Which samples: drawn with the run's seed, in ascending order."""
+    """Which samples: drawn with the run's seed, in ascending order.
+
+    As many for inference, or all that are held out where these are fewer.
+
+    Raises
+    ------
+    InputError
+        If there are not so many training samples; the usual number means all of fewer.
+    """
     rng = np.random.default_rng([stream_seed(config.seed, "report")])
     train, validation = split_validation(dataset, config.validation)
+    if samples > max(SAMPLES, len(train)):
+        raise InputError(
+            f"report: samples is {samples}; expected at most the {len(train)} training samples of "
+            f"{dataset.name}"
+        )
     held = validation if len(validation) else np.arange(len(dataset.test_x))
     split: Split = "validation" if len(validation) else "test"
     if not len(held):

@@ -116,7 +116,7 @@ def sweep(
     _check_kept(kept, asked)
     made = provenance(command_line())
     place = None if data is None else str(data)
-    if not kept.exists():
+    if place is not None or not kept.exists():
         check_data(asked, place)
     progress = progress or Silent()
     # Workers first: where none answer, nothing is written that another grid would be refused by.

@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from flags import replaced
 
 from eqchip.__main__ import main
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
@@ -443,7 +444,7 @@ def test_command_searches_and_uses_what_it_found(tmp_path, capsys):
 def test_bad_input_is_told_in_one_line(tmp_path, monkeypatch, capsys, flags, said):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("")
-    assert main(["converge", *TINY_FLAGS, *flags]) == 2
+    assert main(["converge", *replaced(TINY_FLAGS, *flags)]) == 2
     printed = capsys.readouterr()
     assert printed.out == ""
     (line,) = printed.err.splitlines()

@@ -13,6 +13,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import strategies
+from flags import replaced
 from tiny_bench import OF_A_RUN, TINY, UNTRAINED, tiny
 
 from eqchip.__main__ import main
@@ -305,7 +306,7 @@ def test_without_mnist_at_hand_inputs_are_synthetic_and_nothing_is_downloaded(
     ids=str,
 )
 def test_bad_input_is_refused_in_one_line(wrong, said, capsys):
-    assert main([*TINY, *wrong]) == 2
+    assert main(replaced(TINY, *wrong)) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     (line,) = captured.err.splitlines()

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from flags import replaced
 from tiny_bench import tiny
 
 from eqchip import Coding, Free, Network
@@ -21,7 +22,7 @@ def refuse(*_: object) -> None:
 
 
 def bench(capsys: pytest.CaptureFixture[str], *options: str) -> dict:
-    assert main(tiny("peers", "--json", "--quiet", *options)) == 0
+    assert main(replaced(tiny("peers", "--json", "--quiet"), *options)) == 0
     return json.loads(capsys.readouterr().out)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from eqchip.bench.setting import Inputs, Setting
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench import events
 from eqchip.commands.bench.options import (
@@ -26,7 +27,7 @@ from eqchip.commands.bench.shown import busy, spread, verdict
 IDENTITY_FLOOR, SIMPY_FLOOR = 0.2, 50.0  # the project's aims
 
 
-@click.command("asynchronous")
+@click.command("asynchronous", cls=Command)
 @run_options(free_steps=30, nudged_steps=15)
 @batch_option(50)
 @rounds_option

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from eqchip.bench.setting import Inputs, Setting
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench.options import (
     batch_option,
@@ -25,7 +26,7 @@ from eqchip.commands.bench.shown import busy, spread, verdict
 FLOAT_FLOOR, SANAFE_FLOOR = 1.0, 200.0  # the project's aims
 
 
-@click.command("chip")
+@click.command("chip", cls=Command)
 @click.argument("chip_name", metavar="CHIP")
 @run_options()
 @batch_option()

@@ -20,6 +20,7 @@ from eqchip.bench.engine import (
     bench_engine,
 )
 from eqchip.bench.setting import Inputs, Setting
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench import training as training_command
 from eqchip.commands.bench.options import (
@@ -44,7 +45,7 @@ THREADS_FLOOR = 1.8  # two threads against one: the project's aim
 AGREEMENT = 1e-9  # of potentials in float64; sums of 1000 weights round to about 1e-15
 
 
-@click.command("engine")
+@click.command("engine", cls=Command)
 @run_options()
 @batch_option()
 @click.option(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench.options import (
     check_writable,
@@ -19,7 +20,7 @@ from eqchip.commands.bench.options import (
 from eqchip.commands.bench.shown import spread
 
 
-@click.command("events")
+@click.command("events", cls=Command)
 @units_option
 @rounds_option
 @document_options

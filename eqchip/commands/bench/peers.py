@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from eqchip.bench.setting import Inputs, Setting
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench.options import (
     batch_option,
@@ -22,7 +23,7 @@ from eqchip.commands.bench.options import (
 from eqchip.commands.bench.shown import busy, spread, steps_of, verdict
 
 
-@click.command("peers")
+@click.command("peers", cls=Command)
 @run_options()
 @batch_option()
 @rounds_option

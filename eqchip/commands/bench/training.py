@@ -10,6 +10,7 @@ import click
 
 from eqchip.bench.setting import Inputs, known
 from eqchip.bench.training import CostSetting, bench_training
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench.options import (
     MINIBATCH,
@@ -25,7 +26,7 @@ from eqchip.commands.bench.options import (
 MEGA = 1e6
 
 
-@click.command("training")
+@click.command("training", cls=Command)
 @run_options()
 @threads_option("Of training.")
 @trained_options
