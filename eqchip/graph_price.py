@@ -152,6 +152,11 @@ def _of_run(
         "A training sample, by the counts of the run's last epoch; its update is told apart.",
         f"Learning keeps {fixed.weight_bits + onchip.accumulator_bits} bits of a synapse, "
         f"{kept.unit} of a unit that learns and {kept.axon} of an axon.",
+        *(
+            ["Not priced: time steps of mirror modes, and messages that cross no synapse in them."]
+            if rule.path.mode is not None
+            else []
+        ),
     )
     found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, notes))
     if out is not None:

@@ -518,7 +518,10 @@ def show_patterns(
     highest = sum(config.descent.lr)
     anew = MIRROR_SHARE * (sum(rates) / highest if highest > 0 else 1.0)
     forward, mirror = memory.stored[k]
-    writes[MIRROR] += mirror_mode(forward, mirror, on_chip(config), anew, starts[0], starts[1])
+    onchip = on_chip(config)
+    tending = onchip.upkeep.tending
+    assert isinstance(tending, MirrorMode)
+    writes[MIRROR] += mirror_mode(forward, mirror, onchip, tending.null, anew, *starts)
 
 
 # What is done to both copies of a connection, by the kind of tending.
@@ -533,20 +536,18 @@ def mirror_mode(
     forward: np.ndarray,
     mirror: np.ndarray,
     onchip: OnChip,
+    null: int,
     share: float,
     of_bits: np.ndarray,
     of_rounding: np.ndarray,
 ) -> np.ndarray:
     """Have random units fire and write their rows of the mirror, in place; counts, shape (3,).
 
-    forward, mirror: what is stored, (n_pre, n_post); share: of the mirror that is learned anew, in
-    the mean; of_bits, of_rounding: states that the random
-    numbers of the bits and of the rounding start from.
+    forward, mirror: what is stored, (n_pre, n_post); null: see above; share: of the mirror that is
+    learned anew, in the mean; of_bits, of_rounding: states that the random numbers of the bits and
+    of the rounding start from.
     """
     n_pre, n_post = mirror.shape
-    tending = onchip.upkeep.tending
-    assert isinstance(tending, MirrorMode)
-    null = tending.null
     once_in = 2 ** (FIRING_BITS - 1)
     gain = null * n_post * (once_in - 1 + n_pre) // (once_in * n_post + n_pre)
     rate = whole_rate(share / (PRESENTATIONS / once_in) / 2**8)

@@ -79,6 +79,7 @@ def mirror_mode(
     Parameters: codes: (n_pre, n_post) int8, the forward copy; back, stored: (n_post, n_pre) int8
     and int16, the mirror, whose codes follow; null: over 2**ALIGN_BITS; sample, connection: whose
     random numbers; rows, signs: (n_pre,) and y: (n_post,) int64, scratch; counts: (3,) int64.
+    Returns in how many presentations any unit fired.
     """
     n_pre, n_post = codes.shape
     noise = stream_key(seed[0], sample, connection, NOISE_STREAM)
@@ -88,10 +89,11 @@ def mirror_mode(
     keep = (np.int64(1) << ALIGN_BITS) - null
     rarity = np.int64(1) << np.int64(FIRING_BITS - 1)
     gain = null * n_post * (rarity - 1 + n_pre) // (rarity * n_post + n_pre)
-    applied, saturated = np.int64(0), np.int64(0)
+    applied, saturated, turns = np.int64(0), np.int64(0), np.int64(0)
     for one in range(presentations):
         first = np.int64(one) * n_pre
         count = _present(codes, rows, signs, y, noise, first)
+        turns += np.int64(count > 0)
         power = np.int64(0)
         for j in range(n_post):
             power += y[j] * y[j]
@@ -114,3 +116,4 @@ def mirror_mode(
         counts[ATTEMPTED] += np.int64(count) * np.int64(n_post)
     counts[APPLIED] += applied
     counts[SATURATED] += saturated
+    return turns

@@ -194,9 +194,18 @@ def lower_mirror_rate(rates: Sequence[float], highest: Sequence[float]) -> tuple
 
     It falls with the learning rates, from `highest` on: the noise of a mirror ends with learning.
     """
-    follows = sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
     times = PRESENTATIONS * 2.0 ** (1 - FIRING_BITS)  # that a unit fires in a mirror mode
-    return integer_rate(MIRROR_SHARE * follows / times / (1 << ALIGN_BITS))
+    return lower_share(MIRROR_SHARE / times, rates, highest)
+
+
+def lower_share(share: float, rates: Sequence[float], highest: Sequence[float]) -> tuple[int, int]:
+    """Mantissa and shift of a share of what is over 2**ALIGN_BITS; it falls with the rates."""
+    return integer_rate(share * left_of(rates, highest) / (1 << ALIGN_BITS))
+
+
+def left_of(rates: Sequence[float], highest: Sequence[float]) -> float:
+    """How far the learning rates have fallen from the highest: 1 at first."""
+    return sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
 
 
 def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> None:

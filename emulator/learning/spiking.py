@@ -11,6 +11,7 @@ import numpy as np
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.spiking.feedback import ALIGN_SHARE
 from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
@@ -20,7 +21,7 @@ from eqchip.emulator.kernels.spiking.emstdp import EmstdpRules, run_emstdp
 from eqchip.emulator.kernels.spiking.erbp import KEEP_BITS, ErbpRules, run_erbp
 from eqchip.emulator.kernels.spiking.graded import GradedRules, run_graded
 from eqchip.emulator.kernels.spiking.nbp import NbpRules, run_nbp
-from eqchip.emulator.learning.onchip_lowering import initial_store, integer_rate
+from eqchip.emulator.learning.onchip_lowering import initial_store, integer_rate, lower_share
 
 PATH_STREAM = 7  # of the seed: what fixed feedback is drawn by
 SHARE_BITS = 15  # of one over a number of steps
@@ -153,14 +154,13 @@ def lower_paths(lowered: Lowered, rule: SpikingRule, onchip: OnChip, seed: int) 
     layers = len(lowered.sizes)
     sizes = [int(n) for n in lowered.sizes]
     starts, strides, source, exponents = np.zeros((4, layers), np.int64)
-    path = rule.feedback_path
-    mirrored = path in (None, "transpose")
+    path = rule.path
     rows: list[np.ndarray] = []
     at = 0
     for layer in range(1, layers - 1):
-        source[layer] = layers - 1 if path == "direct" else layer + 1
+        source[layer] = layers - 1 if path.direct else layer + 1
         exponents[layer] = lowered.exponents[layer]
-        if mirrored:
+        if path.learns:
             starts[layer], strides[layer] = (
                 lowered.mirror_starts[layer], lowered.mirror_strides[layer],
             )  # fmt: skip
@@ -174,23 +174,40 @@ def lower_paths(lowered: Lowered, rule: SpikingRule, onchip: OnChip, seed: int) 
         starts[layer], strides[layer] = at, wide.shape[1]
         at += wide.size
         rows.append(wide.ravel())
-    codes = lowered.mirror if mirrored else np.concatenate([*rows, np.zeros(1, np.int8)])
-    return Paths(codes, starts, strides, source, exponents, mirrored)
+    codes = lowered.mirror if path.learns else np.concatenate([*rows, np.zeros(1, np.int8)])
+    return Paths(codes, starts, strides, source, exponents, path.gain > 0, path.aligns)
 
 
-def new_learner(lowered: Lowered, network: Network, onchip: OnChip, seed: int) -> Learner:
+def initial_mirror(
+    weights: np.ndarray, rule: SpikingRule, k: int, onchip: OnChip, seed: int, sizes: Sequence[int]
+) -> np.ndarray:
+    """What is stored of the path beside connection k before training, (n_pre, n_post).
+
+    weights: what is stored of its weights, int16.
+    """
+    if rule.path.begins == "transpose":
+        return weights
+    exponent = onchip.exponents(len(sizes) - 1)[k]
+    drawn = fixed_feedback(rule, sizes, k + 1, k, onchip, seed, exponent)
+    return drawn.T.astype(np.int16) << onchip.accumulator_bits
+
+
+def new_learner(
+    lowered: Lowered, network: Network, rule: SpikingRule, onchip: OnChip, seed: int
+) -> Learner:
     """What learning remembers before the first sample; codes of `lowered` follow it."""
     stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
+    sizes = [int(n) for n in lowered.sizes]
     for k, values in enumerate(initial_codes(network, onchip, seed)):
         weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
         if k > 0:
-            mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
-    weight, weight_shift, bias, bias_shift = np.zeros((4, len(network.connections)), np.int64)
+            back = initial_mirror(values, rule, k, onchip, seed, sizes)
+            mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = back.T
+    rates = np.zeros((6, len(network.connections)), np.int64)
     bits, highest, seeds = onchip.accumulator_bits, onchip.fixed.highest_code, np.array([seed])
     return Learner(
-        stored, mirror, bits, highest, weight, weight_shift, bias, bias_shift,
-        seeds.astype(np.uint64),
-    )  # fmt: skip
+        stored, mirror, bits, highest, *rates, np.zeros(2, np.int64), seeds.astype(np.uint64)
+    )
 
 
 def read_codes(lowered: Lowered, learner: Learner) -> None:
@@ -210,12 +227,20 @@ def set_rates(
     onchip: OnChip,
     exponents: Sequence[int],
     rates: Sequence[float],
+    highest: Sequence[float],
 ) -> None:
-    """Give the learner its learning rates, one per connection, as whole numbers."""
+    """Give the learner its learning rates, one per connection, as whole numbers.
+
+    highest: the rates that training begins with.
+    """
+    learner.aligning[...] = lower_share(ALIGN_SHARE, rates, highest)
     of_weight, of_bias = program_of(rule).rates(rule, onchip.fixed)
     for k, rate in enumerate(rates):
         step = math.ldexp(1.0, exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
         learner.mantissa[k], learner.shift[k] = integer_rate(rate * of_weight / step)
+        learner.mirror_mantissa[k], learner.mirror_shift[k] = integer_rate(
+            rule.path.gain * rate * of_weight / step
+        )
         learner.bias_mantissa[k], learner.bias_shift[k] = integer_rate(
             rate * of_bias * onchip.fixed.one
         )
@@ -234,4 +259,9 @@ def check_rates(learner: Learner, rule: SpikingRule, rates: Sequence[float]) -> 
             raise InputError(
                 f"lr {rate:g} of connection {k + 1} rounds every update of rule {rule.name!r} to "
                 "zero; expected more"
+            )
+        if learner.mantissa[k] > 0 and rule.path.gain > 0 and learner.mirror_mantissa[k] == 0:
+            raise InputError(
+                f"lr {rate:g} of connection {k + 1}, times feedback_gain {rule.path.gain:g}, "
+                "rounds every update of its feedback to zero; expected more"
             )

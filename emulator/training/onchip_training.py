@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,6 @@ from eqchip.emulator.description.upkeep import (
     COPIES,
     FORWARD,
     MIRROR,
-    PRESENTATIONS,
     MirrorMode,
     Send,
     Shrink,
@@ -30,8 +29,9 @@ from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
-from eqchip.emulator.kernels.onchip_upkeep import mirror_mode, shrink
+from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
+from eqchip.emulator.learning.copies import Copy, copy_of, learn_mirror
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
@@ -48,16 +48,6 @@ from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.trainer import Trainer
 
 WRITES = ("attempted", "applied", "saturated")
-
-
-class Copy(NamedTuple):
-    """A copy of the weights of a connection, shape (n_pre, n_post).
-
-    stored: what is remembered, int16; codes: what a spike reads of it, int8.
-    """
-
-    stored: np.ndarray
-    codes: np.ndarray
 
 
 class OnChipTrainer(Trainer):
@@ -173,13 +163,7 @@ class OnChipTrainer(Trainer):
 
     def copy(self, k: int, which: int) -> Copy:
         """A copy of the weights of connection k, `which` FORWARD or MIRROR: views."""
-        n_pre, n_post = self.start.connections[k].weight_shape
-        lowered, learner = self.lowered, self._learner
-        if which == FORWARD:
-            stored, codes = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
-            return Copy(stored[:, :n_post], codes[:, :n_post])
-        stored, codes = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
-        return Copy(stored[:, :n_pre].T, codes[:, :n_pre].T)
+        return copy_of(self.start, self.lowered, self._learner, k, which)
 
     def drift(self) -> list[float]:
         """||W - W'|| / ||W|| of every connection that has two copies, the input's left out."""
@@ -326,25 +310,11 @@ class OnChipTrainer(Trainer):
         self.written[k, MIRROR, kernels.ATTEMPTED] += back.size
 
     def _mirror(self, tending: MirrorMode, k: int, rates: Sequence[float]) -> None:
-        mirror = self.copy(k, MIRROR)
-        n_pre, n_post = self.start.connections[k].weight_shape
-        mirror_mode(
-            self.copy(k, FORWARD).codes,
-            mirror.codes.T,
-            mirror.stored.T,
-            PRESENTATIONS,
-            tending.null,
-            *lower_mirror_rate(rates, self.config.descent.lr),
-            self.onchip.accumulator_bits,
-            self.onchip.fixed.highest_code,
-            self._learner.seed,
-            int(self.learned_from[0]),
-            k,
-            np.zeros(n_pre, np.int64),
-            np.zeros(n_pre, np.int64),
-            np.zeros(n_post, np.int64),
-            self.written[k, MIRROR],
-        )
+        rate = lower_mirror_rate(rates, self.config.descent.lr)
+        learn_mirror(
+            self.copy(k, FORWARD), self.copy(k, MIRROR), tending, rate, self._learner,
+            (int(self.learned_from[0]), k), self.written[k, MIRROR],
+        )  # fmt: skip
 
 
 # What is done to both copies of a connection, by the kind of tending.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,12 +11,20 @@ from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weights
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.description.upkeep import COPIES, MIRROR, MirrorMode, Shrink, Tending
+from eqchip.emulator.description.upkeep import FORWARD as FORWARD_COPY
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, weight_rows
+from eqchip.emulator.kernels.onchip_upkeep import shrink
+from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
 from eqchip.emulator.kernels.spiking.arrays import (
+    ALIGNING,
+    APPLIED,
+    ATTEMPTED,
+    VISITED,
     WRITE_COUNTS,
     Done,
     Learner,
@@ -23,6 +32,8 @@ from eqchip.emulator.kernels.spiking.arrays import (
     new_done,
     new_units,
 )
+from eqchip.emulator.learning.copies import Copy, copy_of, learn_mirror
+from eqchip.emulator.learning.onchip_lowering import left_of, lower_mirror_rate
 from eqchip.emulator.learning.spiking import (
     check_rates,
     lower_paths,
@@ -36,7 +47,10 @@ from eqchip.emulator.training.classifier import EVALUATION_BATCH, Tally
 from eqchip.emulator.training.trainer import Trainer
 
 # Counts of an epoch beside those of its activity.
-KEPT = ("steps", "error_spikes", "messages", "error_events", "labels", "open", "told", "writes")
+KEPT = (
+    "steps", "error_spikes", "messages", "error_events", "labels", "open", "told", "aligning",
+    "writes",
+)  # fmt: skip
 
 
 class SpikingNetwork:
@@ -59,7 +73,9 @@ class SpikingNetwork:
         self.rules = self.program.lower(self.rule, self.onchip.fixed)
         self.paths: Paths = lower_paths(self.lowered, self.rule, self.onchip, self.seed)
         self.units = new_units(int(self.lowered.offsets[-1]), len(self.lowered.sizes))
-        self.learner: Learner = new_learner(self.lowered, network, self.onchip, self.seed)
+        self.learner: Learner = new_learner(
+            self.lowered, network, self.rule, self.onchip, self.seed
+        )
 
     def run(self, x: np.ndarray, labels: np.ndarray, first_number: int, learns: bool) -> Done:
         """Run samples one after another; x: (b, n_in) in [0, 1]; labels: (b,) int64."""
@@ -111,6 +127,22 @@ class SpikingNetwork:
         updates = int(activity.updates_active[0, 0] + activity.updates_inactive[0, 0])
         return updates // max(tally.samples * int(self.lowered.sizes[0]), 1)
 
+    def cosines(self) -> list[float]:
+        """Of each connection that errors cross layer by layer, that of its angle to their path."""
+        found = []
+        for k in range(1, len(self.network.connections)):
+            forward = self.copy(k, FORWARD_COPY).codes.astype(np.float64)
+            first, stride = self.paths.starts[k], self.paths.strides[k]
+            rows = self.paths.codes[first : first + forward.shape[1] * stride].reshape(-1, stride)
+            back = rows[:, : forward.shape[0]].T.astype(np.float64)
+            norm = float(np.linalg.norm(forward) * np.linalg.norm(back))
+            found.append(float((forward * back).sum()) / norm if norm else 0.0)
+        return found
+
+    def copy(self, k: int, which: int) -> Copy:
+        """Of connection k, the forward weights or those of a path that learns: views."""
+        return copy_of(self.network, self.lowered, self.learner, k, which)
+
     def trained(self) -> Network:
         """Its weights and biases as real numbers."""
         weights, biases, fixed = [], [], self.onchip.fixed
@@ -128,6 +160,47 @@ def rule_and_chip(config: Config) -> tuple[SpikingRule, OnChip]:
     assert config.spiking is not None
     assert config.on_chip is not None
     return config.spiking, config.on_chip
+
+
+class Now(NamedTuple):
+    """When a path is tended: samples learned from so far, and what is left of the rates."""
+
+    number: int
+    left: float
+
+
+Kept = dict[str, np.ndarray]  # counts of an epoch
+
+
+def _shrink(chip: SpikingNetwork, tending: Shrink, k: int, now: Now, kept: Kept) -> None:
+    """Both sides lose a share, rounded by the same random numbers."""
+    bits, writes = chip.learner.accumulator_bits, kept["writes"][k]
+    half, share = (1 << bits) >> 1, int(chip.rule.path.decay * now.left * 2**TRACE_SHIFT)
+    for which in COPIES:
+        side = chip.copy(k, which)
+        writes[which, VISITED] += side.stored.size
+        writes[which, ATTEMPTED] += np.count_nonzero(side.stored)
+        shrink(side.stored, share, chip.learner.seed, now.number, k, DECAY_STREAM)
+        left = (side.stored + half) >> bits
+        writes[which, APPLIED] += np.count_nonzero(left != side.codes)
+        side.codes[...] = left
+
+
+def _mirror(chip: SpikingNetwork, tending: MirrorMode, k: int, now: Now, kept: Kept) -> None:
+    """The path is learned from what random spikes do over the weights; who fires is written."""
+    forward, mirror, counts = chip.copy(k, FORWARD_COPY), chip.copy(k, MIRROR), np.zeros(4, int)
+    place, (n_pre, n_post) = (now.number, k), forward.codes.shape
+    rate = lower_mirror_rate([now.left], [1.0])
+    turns = learn_mirror(forward, mirror, tending, rate, chip.learner, place, counts[1:])
+    counts[VISITED] = counts[ATTEMPTED]
+    kept["writes"][k, MIRROR] += counts
+    spikes, told = counts[ATTEMPTED] // n_post, turns * n_post
+    returns = told * n_pre if chip.rule.path.returns else 0
+    kept["aligning"][k] += spikes, told, spikes * n_post + returns
+
+
+# What is done to the two sides of a connection, by the kind of tending.
+_TENDED: dict[type[Tending], Callable[..., None]] = {Shrink: _shrink, MirrorMode: _mirror}
 
 
 class SpikingTrainer(Trainer):
@@ -161,7 +234,8 @@ class SpikingTrainer(Trainer):
 
     def _set_rates(self, rates: Any) -> None:
         chip = self.chip
-        set_rates(chip.learner, chip.rule, chip.onchip, chip.exponents, rates)
+        highest = self.config.descent.lr
+        set_rates(chip.learner, chip.rule, chip.onchip, chip.exponents, rates, highest)
 
     @property
     def network(self) -> Network:
@@ -196,11 +270,23 @@ class SpikingTrainer(Trainer):
             "error_events_per_sample": kept["error_events"].tolist(),
             "label_spikes_per_sample": float(kept["labels"][0]),
             "units_open_per_sample": kept["open"].tolist(),
+            **self._feedback_measures(kept["aligning"]),
             **{
                 f"{name}_per_sample": n
                 for name, n in zip(self.chip.rule.tells, kept["told"].tolist(), strict=True)
             },
         }
+
+    def _feedback_measures(self, aligning: np.ndarray) -> dict[str, Any]:
+        """How alike backward weights are to the forward ones, and what aligns them took."""
+        if self.chip.rule.path.direct:
+            return {}
+        found: dict[str, Any] = {"feedback_cosine": self.chip.cosines()}
+        if self.chip.rule.path.aligns or self.chip.rule.path.mode is not None:
+            found["alignment_by_connection_per_sample"] = aligning.tolist()
+            for name, count in zip(ALIGNING, aligning.sum(0).tolist(), strict=True):
+                found[f"alignment_{name}_per_sample"] = count
+        return found
 
     def _learned(self) -> dict[str, np.ndarray]:
         learner = self.chip.learner
@@ -214,6 +300,15 @@ class SpikingTrainer(Trainer):
 
     def _take_up(self, updates: int) -> None:
         read_codes(self.lowered, self.chip.learner)
+
+    def _tend_feedback(self, rates: list[float]) -> None:
+        """What is done to the weights of the path now and then."""
+        tending = self.chip.rule.path.tending
+        if tending is None:
+            return
+        now = Now(int(self.learned_from[0]), left_of(rates, self.config.descent.lr))
+        for k in range(1, len(self.start.connections)):
+            _TENDED[type(tending)](self.chip, tending, k, now, self.kept)
 
     def _new_tally(self) -> Tally:
         rule, _ = rule_and_chip(self.config)
@@ -230,6 +325,7 @@ class SpikingTrainer(Trainer):
             self.learned_from += len(indices)
             for name, count in self.kept.items():
                 count += getattr(done, name)
+            self._tend_feedback(rates)
             self.position += 1
             wrong = int((done.classes != labels).sum())
             self.tally += Tally(

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import click
 
-from eqchip.emulator.description.spiking.rule import Feedback
+from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.description.spiking.rules import Contrast, Moment
 
 
@@ -16,9 +16,19 @@ def spiking_options(command: Any) -> Any:
     options: list[Callable[[Any], Any]] = [
         click.option("--steps", type=int, help="Of a phase of a spiking rule."),
         click.option(
-            "--feedback", type=click.Choice(get_args(Feedback)),
+            "--feedback", type=click.Choice(list(FEEDBACKS)),
             help="Of a spiking rule, what its errors cross on their way to hidden layers: the "
-            "transposed weights, fixed random ones layer by layer, or such from the outputs.",
+            "transposed weights; random ones, fixed, layer by layer or direct from the outputs; or "
+            "random ones that learn, by --feedback-gain of the transposed write, in mirror modes, "
+            "or from the activation.",
+        ),
+        click.option(
+            "--feedback-gain", type=float,
+            help="With --feedback kolen-pollack or ekdaa, the share of the transposed write.",
+        ),
+        click.option(
+            "--feedback-decay", type=float,
+            help="With these, the share that weights and feedback lose once in --every samples.",
         ),
         click.option(
             "--settle", type=int,

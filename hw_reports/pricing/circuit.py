@@ -107,8 +107,14 @@ def circuit_of(run: RunDirectory) -> Circuit:
     return CIRCUITS[type(rule)](rule, run.config.sizes, rows[-1])
 
 
-def _layers(sizes: tuple[int, ...], row: Mapping[str, Any], more: int) -> Circuit:
-    """The layers that spike, and what is written; `more`: steps beside those that they take."""
+def _layers(
+    rule: SpikingRule, sizes: tuple[int, ...], row: Mapping[str, Any], more: int
+) -> Circuit:
+    """The layers that spike, and what is written; `more`: steps beside those that they take.
+
+    Noise of mirror modes are spikes of the layers; what the units above tell, to align the path
+    back, are messages of a population of its own where it crosses that path.
+    """
     found = Circuit(round(sum(row["steps_per_sample"])) + more)
     for layer, size in enumerate(sizes):
         unit = IF(reset="subtract") if layer else Input()
@@ -117,17 +123,22 @@ def _layers(sizes: tuple[int, ...], row: Mapping[str, Any], more: int) -> Circui
         found.join(f"layer {k}", f"layer {k + 1}")
         found.written.append((f"layer {k + 1}", np.array(copies[0][:3])))
         found.written.append((f"layer {k}", np.array(copies[1][:3])))
+    for k, (noise, told, _) in enumerate(row.get("alignment_by_connection_per_sample", ())):
+        found.sent[f"layer {k}"] += noise
+        if k > 0 and rule.path.returns:
+            found.add(f"drive {k + 1}", Input(), sizes[k + 1], told)
+            found.join(f"drive {k + 1}", f"layer {k}")
     return found
 
 
 def _source(rule: SpikingRule, layer: int, last: int) -> int:
-    return last if rule.feedback_path == "direct" else layer + 1
+    return last if rule.path.direct else layer + 1
 
 
 def _graded(rule: Graded, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
     """Errors are messages of the layers themselves, after their spikes: a step each."""
     last = len(sizes) - 1
-    found = _layers(sizes, row, last)
+    found = _layers(rule, sizes, row, last)
     for layer in range(last, 0, -1):
         sends = row["error_messages_per_sample"][layer]
         found.add(f"error {layer}", Input() if layer > 1 else LI(), sizes[layer], sends)
@@ -140,7 +151,7 @@ def _graded(rule: Graded, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Cir
 def _emstdp(rule: Emstdp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
     """Error units beside every layer, the label, and a spike of an error unit into its own unit."""
     last = len(sizes) - 1
-    found = _layers(sizes, row, 0)
+    found = _layers(rule, sizes, row, 0)
     found.add("label", Input(), sizes[last], row["label_spikes_per_sample"])
     for layer in range(1, last + 1):
         sends = row["error_spikes_per_sample"][layer]
@@ -158,7 +169,7 @@ def _emstdp(rule: Emstdp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Cir
 def _erbp(rule: Erbp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
     """Error units of the outputs, and a dendrite of every unit that learns."""
     last = len(sizes) - 1
-    found = _layers(sizes, row, 0)
+    found = _layers(rule, sizes, row, 0)
     found.add("label", Input(), sizes[last], row["label_spikes_per_sample"])
     sends = row["error_spikes_per_sample"][last]
     found.add("error", IF(reset="subtract", signed=True), sizes[last], sends)

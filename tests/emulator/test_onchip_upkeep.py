@@ -106,7 +106,12 @@ class Mirror:
     def show(self) -> None:
         """A mirror mode by the reference."""
         self.counts += reference.mirror_mode(
-            self.forward, self.mirror, self.onchip, self.share, *self.starts()
+            self.forward,
+            self.mirror,
+            self.onchip,
+            self.onchip.upkeep.tending.null,
+            self.share,
+            *self.starts(),
         )
         self.number += 1
 

@@ -16,6 +16,7 @@ from eqchip.backends.reference.spiking import TWINS, Machine
 from eqchip.emulator.data.datasets import DATA_VARIABLE, load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES, Graded, spiking_rule
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import layer_units, mirror_rows, weight_rows
@@ -37,6 +38,20 @@ CASES = [
     ({"name": "graded", "steps": 5}, (6, 7, 3), 0.5),
     ({"name": "graded", "steps": 7, "feedback": "random", "floor": 0.5}, (6, 5, 4, 3), 0.5),
     ({"name": "graded", "steps": 6, "feedback": "direct", "least_error": 0.0}, (6, 5, 4, 3), 2.0),
+    (
+        {"name": "graded", "steps": 5, "feedback": "kolen-pollack", "feedback_decay": 0.1},
+        (6, 5, 4, 3),
+        0.5,
+    ),
+    ({"name": "graded", "steps": 5, "feedback": "information"}, (6, 7, 4, 3), 0.5),
+    ({"name": "graded", "steps": 6, "feedback": "activation"}, (6, 5, 7, 3), 0.5),
+    (
+        {"name": "emstdp", "steps": 6, "settle": 1, "feedback": "ekdaa", "error_threshold": 0.05},
+        (6, 5, 4, 3),
+        2.0,
+    ),
+    ({"name": "emstdp", "steps": 6, "settle": 2, "feedback": "activation"}, (6, 5, 4, 3), 2.0),
+    ({"name": "emstdp", "steps": 5, "settle": 2, "feedback": "mirror"}, (6, 5, 4, 3), 2.0),
     ({"name": "emstdp", "steps": 6, "settle": 2}, (6, 7, 3), 2.0),
     (
         {
@@ -89,6 +104,7 @@ def follow(config: Config, samples: int) -> tuple[SpikingTrainer, Machine, list[
                 twin = TWINS[type(machine.rule)]
                 classes.append(twin(machine, x, int(data.train_y[index]), number, True))
             position += trainer.stride
+            machine.tend(min(position, samples))
     return trainer, machine, classes
 
 
@@ -99,6 +115,8 @@ def test_a_rule_equals_its_reference_to_the_bit(rule, layers, rate, bits):
     config = small(rule, layers, rate, accumulator_bits=bits)
     trainer = assert_equals_reference(config)
     assert trainer.kept["writes"][:, 0, 2].all(), "a connection was never written"
+    if trainer.chip.rule.path.learns and len(layers) > 3:
+        assert trainer.kept["writes"][1:, 1, 2].all(), "a path was never written"
 
 
 def test_a_new_rule_is_a_description_a_twin_a_kernel_and_its_rows(monkeypatch):
@@ -118,9 +136,12 @@ def assert_equals_reference(config: Config) -> SpikingTrainer:
     for k, (n_pre, n_post) in enumerate(zip(layers, layers[1:], strict=False)):
         found = weight_rows(lowered, k, learner.stored)[:n_pre, :n_post]
         np.testing.assert_array_equal(found, machine.stored[k])
-        if k > 0 and machine.mirrored:
+        if k > 0 and machine.rule.path.learns:
             found = mirror_rows(lowered, k, learner.stored_mirror)[:n_post, :n_pre]
             np.testing.assert_array_equal(found.T, machine.mirror[k])
+            codes = mirror_rows(lowered, k)[:n_post, :n_pre].T
+            np.testing.assert_array_equal(codes, machine.codes(machine.mirror[k]))
+        if k > 0 and machine.rule.path == FEEDBACKS["transpose"]:
             np.testing.assert_array_equal(machine.mirror[k], machine.stored[k])
         biases = layer_units(lowered, lowered.biases, k + 1)
         np.testing.assert_array_equal(biases, machine.biases[k + 1])
@@ -158,6 +179,63 @@ def test_digits_are_learned(rule, most):
     assert trainer.validate().error < most
 
 
+def turned(feedback: str) -> tuple[list[float], SpikingTrainer]:
+    """Cosines of weights and path after three epochs on digits, and the trainer."""
+    settings = {"rule": "graded", "feedback": feedback, "epochs": 3, "every": 50, "seed": 1}
+    config = configuration("digits", network="64-30-30-10", on_chip="loihi2", settings=settings)
+    trainer = make_trainer(config, load("digits"), 1)
+    measures: dict = {}
+    while not trainer.done:
+        for _ in trainer.train_epoch():
+            pass
+        measures = trainer.measures()
+        trainer.end_epoch()
+    return measures["feedback_cosine"], trainer
+
+
+@pytest.mark.parametrize("feedback", ["kolen-pollack", "mirror", "information", "activation"])
+def test_a_path_that_learns_turns_to_the_weights_and_a_fixed_one_less(feedback):
+    fixed, _ = turned("random")
+    found, trainer = turned(feedback)
+    assert min(found) > 0.6 > max(fixed), (found, fixed)
+    assert trainer.chip.rule.path.learns
+
+
+def test_what_mirror_modes_do_is_counted_by_hand():
+    """8 samples, tended after 3, 6 and 8, in 128 turns each: units fire in 2 of 256 cases."""
+    config = small({"name": "graded", "steps": 5, "feedback": "mirror"}, (6, 70, 40, 3), 0.5)
+    trainer, _, _ = follow(config, 8)
+    spikes, messages, events = trainer.kept["aligning"].T
+    writes = trainer.kept["writes"][:, 1]
+    np.testing.assert_array_equal(events, spikes * [70, 40, 3])
+    np.testing.assert_array_equal(writes[:, 1], events)
+    np.testing.assert_array_equal(writes[:, 0], events)
+    turns = 3 * 128
+    for units, above, fired, told in (
+        (70, 40, spikes[1], messages[1]),
+        (40, 3, spikes[2], messages[2]),
+    ):
+        assert abs(fired - turns * units / 128) < 5 * np.sqrt(turns * units / 128)
+        anyone = turns * (1 - (127 / 128) ** units)
+        assert told % above == 0 and abs(told / above - anyone) < 5 * np.sqrt(turns / 4)
+    assert not trainer.kept["aligning"][0].any()
+
+
+def test_kolen_pollack_with_the_same_start_keeps_both_sides_equal():
+    """Same write and same decay, rounded by the same numbers: where equal they stay so."""
+    config = small({"name": "graded", "steps": 5, "feedback": "kolen-pollack"}, (6, 5, 4, 3), 0.5)
+    trainer = make_trainer(config, made_up(6, 3, 20), 1)
+    for k in (1, 2):
+        forward, back = (trainer.chip.copy(k, which) for which in (0, 1))
+        back.stored[...] = forward.stored
+        back.codes[...] = forward.codes
+    with wrapping():
+        for _ in trainer.train_epoch():
+            pass
+    assert trainer.measures()["feedback_cosine"] == pytest.approx([1.0, 1.0])
+    assert trainer.kept["writes"][1:, :, 2].all()
+
+
 @pytest.mark.parametrize("rule", list(SPIKING_RULES))
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
     config = small({"name": rule}, (64, 8, 10), 0.1, every=16)
@@ -185,6 +263,7 @@ def test_a_run_is_priced_by_the_events_that_it_counted(case, tmp_path):
     found = price(run.path, chip="loihi1-davies")
     # A price lets what is sent in the last of a few steps arrive, too.
     counted = row["synaptic_events_per_sample"] + row["macs_per_sample"]
+    counted += row.get("alignment_events_per_sample", 0)
     assert counted <= found["events"]["synaptic_event"] <= 1.25 * counted
     if not row["weights_attempted_per_sample"]:
         assert found["update"] is None
@@ -222,7 +301,16 @@ def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):
         ({"spiking": {"name": "gradde"}}, "rule 'gradde' is unknown; expected one of graded"),
         ({"spiking": {"name": "graded", "stepz": 3}}, "setting 'stepz' is unknown"),
         ({"spiking": {"name": "graded", "steps": 0}}, "steps is 0; expected a whole number"),
-        ({"spiking": {"name": "graded", "feedback": "mirror"}}, "feedback is 'mirror'; expected"),
+        ({"spiking": {"name": "graded", "feedback": "miror"}}, "feedback is 'miror'; expected"),
+        ({"spiking": {"name": "erbp", "feedback": "mirror"}}, "'mirror', which this rule does not"),
+        (
+            {"spiking": {"name": "graded", "feedback": "random", "feedback_gain": 0.5}},
+            "feedback_gain is 0.5 with feedback 'random', which has none; expected feedback 'kolen",
+        ),
+        (
+            {"spiking": {"name": "graded", "feedback": "ekdaa", "feedback_decay": 1e-5}},
+            "feedback_decay is 1e-05; expected 0 or one in",
+        ),
         ({"spiking": {"name": "graded", "floor": -1}}, "floor is -1; expected one in"),
     ],
     ids=str,

@@ -11,15 +11,39 @@ Every layer hears what fired below in the step before; the input runs a step ahe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from eqchip.backends.reference.onchip import round_at_random, stream
+from eqchip.backends.reference.onchip import (
+    GOLDEN,
+    OF_BITS,
+    OF_DECAY,
+    OF_MIRROR,
+    mirror_mode,
+    mix,
+    round_at_random,
+    stream,
+)
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.spiking.feedback import ALIGN_SHARE
+from eqchip.emulator.description.upkeep import (
+    ALIGN_BITS,
+    FIRING_BITS,
+    MIRROR_SHARE,
+    PRESENTATIONS,
+    MirrorMode,
+    Shrink,
+    Tending,
+)
 from eqchip.emulator.learning.onchip_lowering import integer_rate
-from eqchip.emulator.learning.spiking import fixed_feedback, initial_codes, program_of
+from eqchip.emulator.learning.spiking import (
+    fixed_feedback,
+    initial_codes,
+    initial_mirror,
+    program_of,
+)
 
 FORWARD, MIRROR, OF_BIASES = 0, 1, 2
 
@@ -43,6 +67,7 @@ class Counts:
     saturated: np.ndarray
     open: np.ndarray
     told: np.ndarray
+    aligning: np.ndarray
     writes: np.ndarray
 
 
@@ -75,13 +100,18 @@ class Machine:
             codes.astype(np.int64)
             for codes in initial_codes(config.network(), self.onchip, config.seed)
         ]
-        self.mirror = [codes.copy() for codes in self.stored]
+        self.mirror = [self.stored[0].copy()] + [
+            initial_mirror(
+                self.stored[k].astype(np.int16), self.rule, k, self.onchip, config.seed, sizes
+            ).astype(np.int64)
+            for k in range(1, self.layers - 1)
+        ]
         self.biases = [np.zeros(n, np.int64) for n in sizes]
         layers, phases = self.layers, len(self.rule.phases)
         shapes = {
             "steps": (phases,), "spikes": (phases, layers), "arrivals": (phases, layers - 1),
             "labels": (1,), "saturated": (1,), "writes": (layers - 1, 2, 4),
-            "told": (len(self.rule.tells),),
+            "told": (len(self.rule.tells),), "aligning": (layers - 1, 3),
         }  # fmt: skip
         names = (one.name for one in fields(Counts))
         self.counts = Counts(
@@ -136,11 +166,11 @@ class Machine:
 
     def source(self, layer: int) -> int:
         """The layer that a hidden layer hears errors from."""
-        return self.layers - 1 if self.rule.feedback_path == "direct" else layer + 1
+        return self.layers - 1 if self.rule.path.direct else layer + 1
 
     def path(self, layer: int) -> np.ndarray:
         """Codes of the path into a hidden layer, (n_source, n)."""
-        if self.mirrored:
+        if self.rule.path.learns:
             return self.codes(self.mirror[layer]).T
         source = self.source(layer)
         codes = fixed_feedback(
@@ -156,12 +186,7 @@ class Machine:
 
     def path_exponent(self, layer: int) -> int:
         """Of the path into a hidden layer: that of the connection whose place it takes."""
-        return self.exponents[layer if self.mirrored else self.source(layer) - 1]
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether errors cross the transposed weights."""
-        return self.rule.feedback_path in (None, "transpose")
+        return self.exponents[layer if self.rule.path.learns else self.source(layer) - 1]
 
     def heard(self, layer: int, told: np.ndarray) -> np.ndarray:
         """What a hidden layer hears of what its source tells, not yet scaled; counted."""
@@ -170,37 +195,98 @@ class Machine:
         return sums
 
     def write(self, k: int, below: np.ndarray, above: np.ndarray, sample: int) -> None:
-        """weights += below above rate, of both copies by the same random numbers."""
+        """weights += below above rate, and B by its gain of that, by the same random numbers."""
+        if self.rule.path.aligns and k > 0 and above.any():
+            self.align(k, below, sample)
         of_weight, _ = program_of(self.rule).rates(self.rule, self.fixed)
         step = 2.0 ** (self.exponents[k] - self.fixed.fraction_bits - self.onchip.accumulator_bits)
-        mantissa, shift = integer_rate(self.rates[k] * of_weight / step)
         numbers = np.arange(len(below) * len(above)).reshape(len(below), len(above))
         start = stream(self.config.seed, sample, k, FORWARD)
-        products = np.outer(below, above)
+        products, changes = np.outer(below, above), []
+        for gain in (1.0, self.rule.path.gain):
+            mantissa, shift = integer_rate(gain * self.rates[k] * of_weight / step)
+            change = round_at_random(products * mantissa, shift, start, numbers)
+            changes.append(np.where(products == 0, 0, change))
+        self.apply(k, below, above, changes)
+
+    def align(self, k: int, below: np.ndarray, sample: int) -> None:
+        """B += rate (c W - c B) c / |c|**2 of what fired below, c, and of what hears any of it."""
+        back, power = self.mirror[k], int(below @ below)
+        drive = below @ self.codes(self.stored[k])
+        missed = drive - below @ self.codes(back)
+        bits = ALIGN_BITS + self.onchip.accumulator_bits
+        parts = np.where(drive == 0, 0, (missed << bits) // max(power, 1))
+        mantissa, shift = integer_rate(ALIGN_SHARE * self.left / 2**ALIGN_BITS)
+        products = np.outer(below, parts)
+        start = stream(self.config.seed, sample, k, OF_MIRROR)
+        numbers = np.arange(products.size).reshape(products.shape)
         change = round_at_random(products * mantissa, shift, start, numbers)
-        self.apply(k, below, above, np.where(products == 0, 0, change))
+        found = self._put(back, np.where(products == 0, 0, change))
+        told = np.count_nonzero(drive)
+        visited, attempted = told * len(below), np.count_nonzero(products)
+        self.counts.writes[k, MIRROR] += np.array([visited, attempted, *found])
+        self.counts.aligning[k] += 0, told, visited
+
+    @property
+    def left(self) -> float:
+        """What is left of the learning rates."""
+        highest = sum(self.config.descent.lr)
+        return sum(self.rates) / highest if highest > 0 else 1.0
+
+    def tend(self, number: int) -> None:
+        """What is done to the path once in `every` samples, after so many."""
+        tending = self.rule.path.tending
+        if tending is not None:
+            for k in range(1, self.layers - 1):
+                TENDED[type(tending)](self, tending, k, number)
+
+    def shrink(self, tending: Shrink, k: int, number: int) -> None:
+        """Both sides lose a share, by the same random numbers."""
+        share = int(self.rule.path.decay * self.left * 2**12)
+        start = stream(self.config.seed, number, k, OF_DECAY)
+        for copy, held in enumerate((self.stored[k], self.mirror[k])):
+            numbers = np.arange(held.size).reshape(held.shape)
+            attempted = np.count_nonzero(held)
+            found = self._put(held, -round_at_random(held * share, 12, start, numbers))
+            self.counts.writes[k, copy] += np.array([held.size, attempted, *found])
+
+    def show_patterns(self, tending: MirrorMode, k: int, number: int) -> None:
+        """The mirror mode of the path beside a connection."""
+        of_bits, of_rounding = (
+            stream(self.config.seed, number, k, which) for which in (OF_BITS, OF_MIRROR)
+        )
+        back, onchip, share = self.mirror[k], self.onchip, MIRROR_SHARE * self.left
+        found = mirror_mode(self.stored[k], back, onchip, tending.null, share, of_bits, of_rounding)
+        self.counts.writes[k, MIRROR] += np.array([found[0], *found])
+        n_pre, n_post = back.shape
+        words = mix(of_bits + GOLDEN * np.arange(PRESENTATIONS * n_pre).astype(np.uint64))
+        fires = (words >> np.uint64(64 - FIRING_BITS) < 2).reshape(PRESENTATIONS, n_pre)
+        spikes, told = int(fires.sum()), int(fires.any(1).sum()) * n_post
+        returns = told * n_pre if tending.null > 0 else 0
+        self.counts.aligning[k] += spikes, told, spikes * n_post + returns
+
+    def _put(self, held: np.ndarray, change: np.ndarray) -> tuple[int, int]:
+        """held = clip(held + change), in place; codes that changed, and clipped ones."""
+        limit = self.fixed.highest_code << self.onchip.accumulator_bits
+        total, before = held + change, self.codes(held)
+        held[...] = np.clip(total, -limit, limit)
+        return int((self.codes(held) != before).sum()), int((held != total).sum())
 
     def apply(
-        self, k: int, below: np.ndarray, above: np.ndarray, change: np.ndarray,
+        self, k: int, below: np.ndarray, above: np.ndarray, changes: Sequence[np.ndarray],
         times: Mapping[int, int] | None = None,
     ) -> None:  # fmt: skip
         """stored = clip(stored + change), of what `below` and `above` attempt to write.
 
+        changes: of the weights, and of a path that gets the transposed write.
         times: how many of each copy there are, where the emulator keeps one for all.
         """
         products = np.outer(below, above)
-        copies = (self.stored, self.mirror) if self.mirrored and k > 0 else (self.stored,)
-        limit = self.fixed.highest_code << self.onchip.accumulator_bits
-        for copy, held in enumerate(copies):
-            total = held[k] + change
-            kept = np.clip(total, -limit, limit)
+        both = self.rule.path.gain > 0 and k > 0
+        for copy, held in enumerate((self.stored, self.mirror) if both else (self.stored,)):
             axons = (below != 0).sum() * len(above), (above != 0).sum() * len(below)
-            found = [
-                axons[copy], (products != 0).sum(),
-                (self.codes(kept) != self.codes(held[k])).sum(), (kept != total).sum(),
-            ]  # fmt: skip
+            found = [axons[copy], (products != 0).sum(), *self._put(held[k], changes[copy])]
             self.counts.writes[k, copy] += np.array(found) * (times or {}).get(copy, 1)
-            held[k] = kept
 
     def write_biases(self, layer: int, error: np.ndarray, sample: int) -> None:
         """biases += error rate."""
@@ -210,3 +296,10 @@ class Machine:
         change = round_at_random(error * mantissa, shift, start, np.arange(len(error)))
         total = self.biases[layer] + np.where(error == 0, 0, change)
         self.biases[layer] = np.clip(total, -self.fixed.highest_state - 1, self.fixed.highest_state)
+
+
+# What is done to the two sides of a connection, by the kind of tending.
+TENDED: dict[type[Tending], Callable[..., None]] = {
+    Shrink: Machine.shrink,
+    MirrorMode: Machine.show_patterns,
+}

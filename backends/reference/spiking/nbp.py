@@ -37,7 +37,7 @@ def nbp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: bool) 
 
 
 def _write(machine: Machine, k: int, below: np.ndarray, above: np.ndarray, code: int) -> None:
-    machine.apply(k, below, above, np.outer(below, above) * code, COPIES)
+    machine.apply(k, below, above, [np.outer(below, above) * code] * 2, COPIES)
 
 
 def _circuit(machine: Machine, inputs: int, found: list[int], errors: list, learns: bool) -> None:

@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.onchip import TRACE_SHIFT
+from eqchip.emulator.description.spiking.feedback import FEEDBACKS, FeedbackPath
 from eqchip.emulator.errors import InputError, check_number, check_whole
 
-# The path that an error takes to a hidden layer: over the transposed weights, which are written
-# like those that they copy; over fixed random ones of the layer above; over fixed random ones of
-# the output layer, whatever lies between.
-Feedback = Literal["transpose", "random", "direct"]
 MOST_STEPS = 4096  # of a phase: counts of spikes are small whole numbers
 
 
@@ -59,16 +57,17 @@ class SpikingRule:
     __pydantic_config__ = FORBID_EXTRA
 
     name: ClassVar[str]
-    feedbacks: ClassVar[tuple[Feedback, ...]] = ()
+    feedbacks: ClassVar[tuple[str, ...]] = ()
     phases: ClassVar[tuple[str, ...]] = ("free",)
     graded: ClassVar[bool] = False
     tells: ClassVar[tuple[str, ...]] = ()
 
     @property
-    def feedback_path(self) -> Feedback | None:
-        """The path of its errors; None: it has no choice."""
-        found: Feedback | None = getattr(self, "feedback", None)
-        return found
+    def path(self) -> FeedbackPath:
+        """The path of its errors; the transposed weights, where there is no choice."""
+        given = {name: getattr(self, f"feedback_{name}", None) for name in ("gain", "decay")}
+        set_ = {name: value for name, value in given.items() if value is not None}
+        return replace(FEEDBACKS[getattr(self, "feedback", "transpose")], **set_)
 
     def feedback_limit(self, n_source: int, n: int) -> float:
         """The largest fixed weight of a path: as of initial ones (Glorot and Bengio 2010)."""
@@ -102,8 +101,27 @@ class SpikingRule:
                 raise InputError(f"{self.name}: {name} is {value!r}; expected one in [0, {most:g}]")
 
     def _check_feedback(self) -> None:
-        path = self.feedback_path
+        path = getattr(self, "feedback", None)
         if path not in self.feedbacks:
             known = ", ".join(self.feedbacks)
-            beside = ", which this rule does not use" if path in get_args(Feedback) else ""
+            beside = ", which this rule does not use" if path in FEEDBACKS else ""
             raise InputError(f"{self.name}: feedback is {path!r}{beside}; expected one of {known}")
+        self._check_gain("feedback_gain", 2.0**-10, 16.0)
+        self._check_gain("feedback_decay", 2.0**-TRACE_SHIFT, 0.5, or_none=True)
+
+    def _check_gain(self, name: str, least: float, most: float, or_none: bool = False) -> None:
+        value, path = getattr(self, name, None), getattr(self, "feedback", None)
+        if value is None:
+            return
+        if not FEEDBACKS[str(path)].settable:
+            able = " or ".join(repr(name) for name, row in FEEDBACKS.items() if row.settable)
+            raise InputError(
+                f"{self.name}: {name} is {value!r} with feedback {path!r}, which has none; "
+                f"expected feedback {able}"
+            )
+        check_number(f"{self.name}: {name}", value)
+        if not (least <= value <= most or (or_none and value == 0)):
+            zero = "0 or " if or_none else ""
+            raise InputError(
+                f"{self.name}: {name} is {value!r}; expected {zero}one in [{least:g}, {most:g}]"
+            )

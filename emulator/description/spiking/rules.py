@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.spiking.rule import Feedback, Kept, SpikingRule
+from eqchip.emulator.description.spiking.feedback import FEEDBACKS
+from eqchip.emulator.description.spiking.rule import Kept, SpikingRule
 from eqchip.emulator.errors import InputError
 
 Contrast = Literal["rates", "error-spikes"]
@@ -24,16 +25,19 @@ class Graded(SpikingRule):
         e_i = [0 < c_i < T] sum_k B_ik e_k                    hidden units, layer by layer
         dw_ji = lr c_j / T e_i        db_i = lr e_i
 
-    with B the transposed weights, or fixed random ones. That is exact backpropagation through the
-    rates; predictive coding with fixed predictions and a step of 1 is the same (Rosenbaum, PLoS ONE
-    17:e0266102, 2022), and with random B it is feedback alignment (Lillicrap et al., Nat. Commun.
+    with B the transposed weights, or others (:data:`FEEDBACKS`). With the transpose that is exact
+    backpropagation through the rates; predictive coding with fixed predictions and a step of 1 is
+    the same (Rosenbaum, PLoS ONE 17:e0266102, 2022), and with random B it is feedback alignment (Lillicrap et al., Nat. Commun.
     7:13276, 2016), or, direct, that of Nokland (NIPS 2016).
 
     Parameters
     ----------
     steps : int
         T.
-    feedback : {"transpose", "random", "direct"}
+    feedback : {"transpose", "random", "direct", "kolen-pollack", "ekdaa", "mirror", ...}
+        A row of :data:`FEEDBACKS`.
+    feedback_gain, feedback_decay : float, optional
+        With kolen-pollack or ekdaa, other than theirs; see `FeedbackPath`.
     least_error : float
         An output whose error is smaller sends none.
     floor : float
@@ -41,11 +45,13 @@ class Graded(SpikingRule):
     """
 
     name = "graded"
-    feedbacks: ClassVar[tuple[Feedback, ...]] = get_args(Feedback)
+    feedbacks: ClassVar[tuple[str, ...]] = tuple(FEEDBACKS)
     graded = True
 
     steps: int = 12
-    feedback: Feedback = "transpose"
+    feedback: str = "transpose"
+    feedback_gain: float | None = None
+    feedback_decay: float | None = None
     least_error: float = 0.02
     floor: float = 1.0
 
@@ -57,8 +63,8 @@ class Graded(SpikingRule):
 
     def kept_bits(self, fixed: FixedPoint) -> Kept:
         """V, the error and the spikes of a unit; the spikes of an axon."""
-        count = self.steps.bit_length()
-        return Kept(2 * fixed.state_bits + count, count)
+        count, drive = self.steps.bit_length(), fixed.state_bits * self.path.aligns
+        return Kept(2 * fixed.state_bits + drive + count, count)
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,9 @@ class Emstdp(SpikingRule):
     ----------
     steps, settle : int
         T, and the steps before it.
-    feedback : {"transpose", "random", "direct"}
+    feedback : {"transpose", "random", "direct", "kolen-pollack", "ekdaa", "mirror", ...}
+    feedback_gain, feedback_decay : float, optional
+        As for `Graded`.
     contrast : {"rates", "error-spikes"}
     error_threshold : float
         Of hidden error units.
@@ -96,12 +104,14 @@ class Emstdp(SpikingRule):
     """
 
     name = "emstdp"
-    feedbacks: ClassVar[tuple[Feedback, ...]] = get_args(Feedback)
+    feedbacks: ClassVar[tuple[str, ...]] = tuple(FEEDBACKS)
     phases = ("free", "nudged")
 
     steps: int = 24
     settle: int = 4
-    feedback: Feedback = "transpose"
+    feedback: str = "transpose"
+    feedback_gain: float | None = None
+    feedback_decay: float | None = None
     contrast: Contrast = "rates"
     error_threshold: float = 0.1
     floor: float = 8.0
@@ -118,8 +128,8 @@ class Emstdp(SpikingRule):
 
     def kept_bits(self, fixed: FixedPoint) -> Kept:
         """V, E, an error spike, c, and d - c of a unit; c of an axon."""
-        count = self.steps.bit_length()
-        return Kept(2 * fixed.state_bits + 2 + count + (count + 1), count)
+        count, drive = self.steps.bit_length(), fixed.state_bits * self.path.aligns
+        return Kept(2 * fixed.state_bits + drive + 2 + count + (count + 1), count)
 
 
 @dataclass(frozen=True)
@@ -160,11 +170,11 @@ class Erbp(SpikingRule):
     """
 
     name = "erbp"
-    feedbacks: ClassVar[tuple[Feedback, ...]] = ("direct",)
+    feedbacks: ClassVar[tuple[str, ...]] = ("direct",)
 
     steps: int = 24
     settle: int = 8
-    feedback: Feedback = "direct"
+    feedback: str = "direct"
     write: Moment = "sample"
     box: float = 3.0
     decay: float = 0.5
@@ -255,8 +265,8 @@ def spiking_rule(settings: Any) -> SpikingRule:
 
     Examples
     --------
-    >>> spiking_rule({"name": "graded", "steps": 6})
-    Graded(steps=6, feedback='transpose', least_error=0.02, floor=1.0)
+    >>> spiking_rule({"name": "graded", "steps": 6}).steps
+    6
     """
     if isinstance(settings, SpikingRule):
         return settings

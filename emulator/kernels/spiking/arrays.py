@@ -11,15 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 VISITED, ATTEMPTED, APPLIED, SATURATED = range(4)
+NOISE, MESSAGES, EVENTS = range(3)  # of what backward weights are aligned by
+ALIGNING = ("spikes", "messages", "events")
 WRITE_COUNTS = ("visited", "attempted", "applied", "saturated")
 
 
 class Paths(NamedTuple):
     """What errors cross on their way to hidden layers, rows by the unit that sends.
 
-    codes: int8, flat; of the transpose, the mirrored weights themselves. starts, strides, source,
-    exponents: (l,) int64, of the rows that lead to a layer, the layer that they come from.
-    mirrored: whether rows are written as the weights are.
+    codes: int8, flat; of a path that learns, the mirrored weights themselves. starts, strides,
+    source, exponents: (l,) int64, of the rows that lead to a layer, the layer that they come from.
+    mirrored: whether rows get the transposed write of the weights; aligns: whether they are written
+    by what they miss of the drive of the weights.
     """
 
     codes: np.ndarray
@@ -28,6 +31,7 @@ class Paths(NamedTuple):
     source: np.ndarray
     exponents: np.ndarray
     mirrored: bool
+    aligns: bool
 
 
 class Learner(NamedTuple):
@@ -35,7 +39,9 @@ class Learner(NamedTuple):
 
     stored, stored_mirror: int16, flat as `Lowered.weights` and `.mirror`: codes with
     accumulator_bits more below the point; highest: the largest code; mantissa, shift,
-    bias_mantissa, bias_shift: (k,) int64, rates; seed: (1,) uint64.
+    bias_mantissa, bias_shift, mirror_mantissa, mirror_shift: (k,) int64, rates, the last of what
+    the mirrored weights get of the transposed write; aligning: (2,) int64, mantissa and shift of
+    `align`; seed: (1,) uint64.
     """
 
     stored: np.ndarray
@@ -46,6 +52,9 @@ class Learner(NamedTuple):
     shift: np.ndarray
     bias_mantissa: np.ndarray
     bias_shift: np.ndarray
+    mirror_mantissa: np.ndarray
+    mirror_shift: np.ndarray
+    aligning: np.ndarray
     seed: np.ndarray
 
 
@@ -90,8 +99,9 @@ class Done(NamedTuple):
     (l,), synapses that errors crossed to reach a layer; labels: (1,), spikes of label units;
     saturated: (1,), potentials that left the chip's range; open: (l,), units whose gate let an
     error through; told: what
-    else a rule tells, in its order; writes: (k, copy, 4), visited, attempted, applied (a code
-    changed), saturated.
+    else a rule tells, in its order; aligning: (k, 3), what backward weights are aligned by: spikes
+    of noise below, messages from above, synapses that both crossed; writes: (k, copy, 4), visited,
+    attempted, applied (a code changed), saturated.
     """
 
     classes: np.ndarray
@@ -105,6 +115,7 @@ class Done(NamedTuple):
     saturated: np.ndarray
     open: np.ndarray
     told: np.ndarray
+    aligning: np.ndarray
     writes: np.ndarray
 
 
@@ -146,5 +157,6 @@ def new_done(samples: int, phases: int, layers: int, tells: int = 0) -> Done:
         np.zeros(1, np.int64),
         opened,
         np.zeros(tells, np.int64),
+        np.zeros((layers - 1, 3), np.int64),
         np.zeros((layers - 1, 2, len(WRITE_COUNTS)), np.int64),
     )

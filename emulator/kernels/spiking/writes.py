@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.description.upkeep import FORWARD, MIRROR
+from eqchip.emulator.description.upkeep import ALIGN_BITS, FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.onchip import Copy, Factor, Rate, write_outer
-from eqchip.emulator.kernels.random_rounding import BIAS_STREAM, round_at_random, stream_key
-from eqchip.emulator.kernels.spiking.arrays import VISITED
+from eqchip.emulator.kernels.random_rounding import (
+    BIAS_STREAM,
+    MIRROR_STREAM,
+    round_at_random,
+    stream_key,
+)
+from eqchip.emulator.kernels.spiking.arrays import (
+    APPLIED,
+    ATTEMPTED,
+    EVENTS,
+    MESSAGES,
+    SATURATED,
+    VISITED,
+)
 
 
 @inlined
@@ -22,14 +34,66 @@ def write_copy(copy, across, along, rate, learner, counts, width):
 
 
 @inlined
+def align(net, learner, units, done, k, active, sample):
+    """B_m += rate (y_m - B_m c) c / |c|**2, for every unit m above that hears anything, y_m != 0.
+
+    c: spikes of the phase of the units below, the first `active` of units.pre_rows and
+    .pre_values; y = c W, what a unit above adds up and tells the cores below. The missing part over
+    |c|**2 has ALIGN_BITS and the accumulator's below the point, rounded down.
+    """
+    n_pre, n_post = net.sizes[k], net.sizes[k + 1]
+    rows, values, drive = units.pre_rows, units.pre_values, units.wide
+    power = np.int64(0)
+    for a in range(active):
+        power += np.int64(values[a]) * np.int64(values[a])
+    for m in range(n_post):
+        drive[m] = 0
+    for a in range(active):
+        at = net.starts[k] + np.int64(rows[a]) * net.strides[k]
+        for m in range(n_post):
+            drive[m] += np.int64(values[a]) * np.int64(net.weights[at + m])
+    key = stream_key(learner.seed[0], sample, k, MIRROR_STREAM)
+    bits, mantissa, shift = learner.accumulator_bits, learner.aligning[0], learner.aligning[1]
+    limit = np.int64(learner.highest) << bits
+    half = (np.int64(1) << bits) >> np.int64(1)
+    counts = done.writes[k, MIRROR]
+    for m in range(n_post):
+        if drive[m] == 0:
+            continue
+        at, missed = net.mirror_starts[k] + m * net.mirror_strides[k], drive[m]
+        for a in range(active):
+            missed -= np.int64(values[a]) * np.int64(net.mirror[at + rows[a]])
+        missed = (missed << (np.int64(ALIGN_BITS) + bits)) // power
+        done.aligning[k, MESSAGES] += 1
+        done.aligning[k, EVENTS] += n_pre
+        counts[VISITED] += n_pre
+        if missed == 0:
+            continue
+        counts[ATTEMPTED] += active
+        for a in range(active):
+            i, number = at + rows[a], np.int64(rows[a]) * n_post + m
+            total = np.int64(learner.stored_mirror[i])
+            total += round_at_random(missed * np.int64(values[a]) * mantissa, shift, key, number)
+            kept = min(max(total, -limit), limit)
+            counts[SATURATED] += np.int64(kept != total)
+            learner.stored_mirror[i] = np.int16(kept)
+            code = np.int8((kept + half) >> bits)
+            counts[APPLIED] += np.int64(code != net.mirror[i])
+            net.mirror[i] = code
+
+
+@inlined
 def write_connection(net, paths, learner, units, done, k, below, above, sample):
     """weights += below, above, rate: of what fired below, and of errors above; and the mirror.
 
-    Both copies are rounded by the same random numbers, so that they stay equal.
+    Both copies are rounded by the same random numbers, so that they stay equal where their rates
+    are. A path that aligns does so before.
     """
     n_pre, n_post = net.sizes[k], net.sizes[k + 1]
     pre = gather_values(units.pre_rows, units.pre_values, 0, below, net.offsets[k], n_pre)
     post = gather_values(units.post_rows, units.post_values, 0, above, net.offsets[k + 1], n_post)
+    if paths.aligns and k > 0 and post > 0:
+        align(net, learner, units, done, k, pre, sample)
     key = stream_key(learner.seed[0], sample, k, FORWARD)
     rate = Rate(learner.mantissa[k], learner.shift[k], key)
     of_pre = Factor(units.pre_rows, units.pre_values, pre, n_post)
@@ -40,7 +104,8 @@ def write_connection(net, paths, learner, units, done, k, below, above, sample):
         mirror = Copy(
             learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
         )
-        write_copy(mirror, of_post, of_pre, rate, learner, done.writes[k, MIRROR], n_pre)
+        back = Rate(learner.mirror_mantissa[k], learner.mirror_shift[k], key)
+        write_copy(mirror, of_post, of_pre, back, learner, done.writes[k, MIRROR], n_pre)
 
 
 @inlined

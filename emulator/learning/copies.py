@@ -1,0 +1,59 @@
+"""The two copies of a weight as they lie in memory, and a mirror mode of a connection."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.upkeep import FORWARD, PRESENTATIONS, MirrorMode
+from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, weight_rows
+from eqchip.emulator.kernels.onchip_upkeep import mirror_mode
+
+
+class Copy(NamedTuple):
+    """A copy of the weights of a connection, shape (n_pre, n_post).
+
+    stored: what is remembered, int16; codes: what a spike reads of it, int8.
+    """
+
+    stored: np.ndarray
+    codes: np.ndarray
+
+
+def copy_of(network: Network, lowered: Lowered, learner: Any, k: int, which: int) -> Copy:
+    """A copy of the weights of connection k, `which` FORWARD or MIRROR: views.
+
+    learner: whose `stored` and `stored_mirror` lie as the codes of `lowered` do.
+    """
+    n_pre, n_post = network.connections[k].weight_shape
+    if which == FORWARD:
+        stored, codes = weight_rows(lowered, k, learner.stored), weight_rows(lowered, k)
+        return Copy(stored[:, :n_post], codes[:, :n_post])
+    stored, codes = mirror_rows(lowered, k, learner.stored_mirror), mirror_rows(lowered, k)
+    return Copy(stored[:, :n_pre].T, codes[:, :n_pre].T)
+
+
+def learn_mirror(
+    forward: Copy,
+    mirror: Copy,
+    mode: MirrorMode,
+    rate: tuple[int, int],
+    learner: Any,
+    place: tuple[int, int],
+    counts: np.ndarray,
+) -> int:
+    """A mirror mode of a connection; codes of the mirror follow. Turns in which any unit fired.
+
+    rate: mantissa and shift; learner: its accumulator_bits, highest and seed; place: samples
+    learned from so far and the connection, whose random numbers; counts: (3,) int64, attempted,
+    applied and saturated weights.
+    """
+    n_pre, n_post = forward.codes.shape
+    below, above = np.zeros((2, n_pre), np.int64), np.zeros(n_post, np.int64)
+    turns: int = mirror_mode(
+        forward.codes, mirror.codes.T, mirror.stored.T, PRESENTATIONS, mode.null, *rate,
+        learner.accumulator_bits, learner.highest, learner.seed, *place, *below, above, counts,
+    )  # fmt: skip
+    return turns
