@@ -203,11 +203,12 @@ def new_learner(
         if k > 0:
             back = initial_mirror(values, rule, k, onchip, seed, sizes)
             mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = back.T
-    rates = np.zeros((6, len(network.connections)), np.int64)
+    rates = [np.zeros(len(network.connections), np.int64) for _ in range(6)]
     bits, highest, seeds = onchip.accumulator_bits, onchip.fixed.highest_code, np.array([seed])
     return Learner(
-        stored, mirror, bits, highest, *rates, np.zeros(2, np.int64), seeds.astype(np.uint64)
-    )
+        stored, mirror, bits, highest, rates[0], rates[1], rates[2], rates[3], rates[4], rates[5],
+        np.zeros(2, np.int64), seeds.astype(np.uint64),
+    )  # fmt: skip
 
 
 def read_codes(lowered: Lowered, learner: Learner) -> None:

@@ -27,8 +27,8 @@ class Graded(SpikingRule):
 
     with B the transposed weights, or others (:data:`FEEDBACKS`). With the transpose that is exact
     backpropagation through the rates; predictive coding with fixed predictions and a step of 1 is
-    the same (Rosenbaum, PLoS ONE 17:e0266102, 2022), and with random B it is feedback alignment (Lillicrap et al., Nat. Commun.
-    7:13276, 2016), or, direct, that of Nokland (NIPS 2016).
+    the same (Rosenbaum, PLoS ONE 17:e0266102, 2022), and with random B it is feedback alignment
+    (Lillicrap et al., Nat. Commun. 7:13276, 2016), or, direct, that of Nokland (NIPS 2016).
 
     Parameters
     ----------
