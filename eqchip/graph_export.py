@@ -15,7 +15,7 @@ from eqchip.graph_import import import_graph
 
 def export(
     run: RunDirectory | Graph | str | Path,
-    path: str | Path,
+    out: str | Path,
     *,
     to: str,
     precision: Checked | None = None,
@@ -35,7 +35,7 @@ def export(
     ----------
     run : RunDirectory, Graph or path
         A run, a graph, or the file of one.
-    path : path
+    out : path
         The directory or file to write.
     to : {"lava", "nir", "brian2"}
         lava: a directory with Processes, weights and a run script; of a graph, with its stock
@@ -75,9 +75,9 @@ def export(
     of_graph: dict[str, Any] = {"x": x, "steps": steps, "rates": rates}
     shared: dict[str, Any] = {"precision": precision, "samples": samples, **of_run, **of_graph}
     if isinstance(run, Graph):
-        return export_graph(run, path, to=to, progress=progress, dt=dt, **shared)
+        return export_graph(run, out, to=to, progress=progress, dt=dt, **shared)
     if isinstance(run, (str, Path)) and Path(run).is_file():
         graph = import_graph(run, dt=dt, reset=reset).graph
         written = dt if to == "nir" else None
-        return export_graph(graph, path, to=to, progress=progress, dt=written, **shared)
-    return export_run(run, path, to=to, progress=progress, dt=dt, **shared)
+        return export_graph(graph, out, to=to, progress=progress, dt=written, **shared)
+    return export_run(run, out, to=to, progress=progress, dt=dt, **shared)

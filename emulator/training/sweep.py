@@ -246,8 +246,12 @@ def read_document(path: Path) -> Settings:
     return document
 
 
-def read_sweep(path: Path, axes: Mapping[str, list[Any]] | None = None) -> Sweep:
-    """Read a sweep file, with some axes replaced.
+def read_sweep(
+    path: Path,
+    axes: Mapping[str, list[Any]] | None = None,
+    plain: Mapping[str, Any] | None = None,
+) -> Sweep:
+    """Read a sweep file, with some axes and some settings of one value replaced.
 
     Raises
     ------
@@ -256,7 +260,7 @@ def read_sweep(path: Path, axes: Mapping[str, list[Any]] | None = None) -> Sweep
     """
     document = read_document(path)
     try:
-        return make_sweep(document, axes)
+        return make_sweep({**document, **(plain or {})}, axes)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 

@@ -16,7 +16,7 @@ def onchip_options(command: Any) -> Any:
     """Add the flags to a command; the names are those of :class:`OnChip`'s settings."""
     options: list[Callable[[Any], Any]] = [
         click.option(
-            "--on-chip", metavar="CHIP",
+            "--on-chip", "--chip", "on_chip", metavar="CHIP",
             help="Learn on this chip, in its integers, sample by sample, every copy of a weight "
             "written by its own core: the name of a chip, or a chip file.",
         ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command)
 @click.option(
-    "--layers", type=Layers(), default="500-500-10", show_default=True,
+    "--network", "--layers", type=Layers(), default="500-500-10", show_default=True,
     help="Units per layer of the random networks.",
 )  # fmt: skip
 @click.option(

@@ -22,10 +22,10 @@ CHECKED_SAMPLES = 5
 
 
 @click.command(cls=Command)
-@shared("threads")
+@shared("seed", "threads")
 @shared("out", help="Run directory to make. Default: runs/demo.")
 @output_options
-def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -> int:
+def command(seed: int, threads: int | None, out: Path | None, as_json: bool, quiet: bool) -> int:
     """Train a small network on handwritten digits on an emulated chip, in about a minute.
 
     Every neuron sends only bits, in training and at test time, and every core learns after every
@@ -40,7 +40,9 @@ def command(threads: int | None, out: Path | None, as_json: bool, quiet: bool) -
 
     output = Output(as_json, quiet)
     path = free_path(Path("runs/demo")) if out is None else out
-    trained = train("digits", on_chip=CHIP, out=path, threads=threads, progress=output.listener)
+    trained = train(
+        "digits", on_chip=CHIP, out=path, seed=seed, threads=threads, progress=output.listener
+    )
     learning.show(output, trained)
     on_chip = _put_on_chip(output, trained.run, threads)
     checked = crosscheck_run(

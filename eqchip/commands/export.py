@@ -13,12 +13,12 @@ from eqchip.cli.output import Output, output_options
 
 @click.command(cls=Command)
 @run_argument()
-@click.argument("path", type=PATH)
 @click.option(
     "--to", type=click.Choice(("lava", "nir", "brian2")), required=True,
     help="lava: a directory with Processes, weights and a run script. nir: one file. brian2: of a "
     "graph, a directory with a run script.",
 )  # fmt: skip
+@shared("out", required=True, help="The directory, of nir the file, to write.")
 @click.option(
     "--precision", type=click.Choice(("chip", "float64")),
     help="lava: numbers to compute with; chip: a chip's integers.  [default: chip; of a graph, "
@@ -38,7 +38,7 @@ from eqchip.cli.output import Output, output_options
 @shared("dt", "reset", "data")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:
-    """Write the network of RUN for another tool: --to lava DIR, --to nir FILE, --to brian2 DIR.
+    """Write the network of RUN for another tool, --to lava, nir or brian2.
 
     RUN is a run, or the file of a spiking network, as `eqchip import` reads it.
     """
@@ -49,6 +49,6 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     files = {str(path): path.stat().st_size for path in written}
     for name, size in files.items():
         output.text(f"{name}  {size:,} bytes")
-    asked = {name: str(settings[name]) for name in ("run", "to", "path")}
+    asked = {name: str(settings[name]) for name in ("run", "to", "out")}
     output.result({**asked, "files": files})
     return 0

@@ -18,7 +18,7 @@ FRESH_OUT = Path("runs/gradients")
 @run_argument(required=False)
 @shared("dataset", help="Of a fresh network, where no RUN is given. Default: digits.")
 @click.option(
-    "--network", metavar="LAYERS",
+    "--network", "--layers", "network", metavar="LAYERS",
     help="Of a fresh network, with a pooling: trained with average and with maximum pooling. "
     "Default: 8x8-16c3-16c3p2-10.",
 )  # fmt: skip

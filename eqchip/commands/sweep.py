@@ -11,11 +11,17 @@ import click
 from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
+from eqchip.cli.parameters import Layers
 from eqchip.emulator.errors import InputError
 
 
 @click.command(cls=Command)
 @click.argument("file", metavar="[FILE]", type=PATH, required=False)
+@shared("dataset", help="In place of the FILE's. Default: digits.")
+@click.option(
+    "--network", "--layers", type=Layers(),
+    help="Units per layer, in place of the FILE's. Default: as chosen for the data set.",
+)  # fmt: skip
 @click.option(
     "--axis", "axes", multiple=True, metavar="NAME=VALUES",
     help="Values of a setting, e.g. weight_bits=8,4,2, in place of the FILE's. Several times.",

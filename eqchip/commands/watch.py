@@ -22,6 +22,7 @@ SHOWN = (
 @click.command(cls=Command)
 @run_argument(required=False)
 @shared("dataset", help="Of a fresh network, where no RUN is given. Default: digits.")
+@click.option("--seed", type=int, help="Of a fresh network.  [default: 0]")
 @click.option(
     "--sample", type=int, default=0, show_default=True, help="Its number in the test set, from 0."
 )

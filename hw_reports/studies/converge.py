@@ -51,7 +51,7 @@ class Convergence:
 
 
 def converge(
-    layers: tuple[int, ...] = (500, 500, 10),
+    network: tuple[int, ...] = (500, 500, 10),
     *,
     steps: int = 500,
     repeats: int = 20,
@@ -71,7 +71,7 @@ def converge(
 
     Parameters
     ----------
-    layers : tuple of int
+    network : tuple of int
         Units per layer of the random networks.
     steps : int
         Time steps; the output is nudged in the second half.
@@ -109,11 +109,11 @@ def converge(
     if not search and trials is not None:
         raise InputError("--trials is given without --search; expected both, or neither")
     threads = resolve_threads(threads)
-    experiment = Experiment(layers=layers, steps=steps, inputs=inputs, seed=seed)
+    experiment = Experiment(layers=network, steps=steps, inputs=inputs, seed=seed)
     check_repeats(repeats)
     tried = TRIALS if search and trials is None else trials
     invocation = _invocation(
-        layers="-".join(map(str, layers)), steps=steps, repeats=repeats, inputs=inputs,
+        network="-".join(map(str, network)), steps=steps, repeats=repeats, inputs=inputs,
         objective=objective, search=search, trials=tried, settings=settings, seed=seed,
     )  # fmt: skip
     folder = None if out is None else Path(out)

@@ -56,6 +56,8 @@ END_STATES = 2  # that a unit keeps to learn from: s+ and s-
 def sweep(
     file: str | Path | None = None,
     *,
+    dataset: str | None = None,
+    network: Sequence[int] | None = None,
     axes: Mapping[str, Sequence[Any]] | None = None,
     out: str | Path = "runs/sweep",
     data: str | Path | None = None,
@@ -74,6 +76,10 @@ def sweep(
     file : path, optional
         Names the network, the data set and the axes. Default: digits and the axes given; without
         any, the sweep begun in `out`, or a usual grid.
+    dataset : str, optional
+        In place of the file's.
+    network : sequence of int, optional
+        The units of its layers, in place of the file's.
     axes : mapping of str to sequence, optional
         Values of settings, e.g. ``{"weight_bits": [8, 4, 2]}``, in place of the file's.
     out : path
@@ -110,7 +116,8 @@ def sweep(
         raise InputError(f"--chip {chip}: it does not learn on the chip; expected one that does")
     folder = Path(out)
     kept, points = folder / "sweep.toml", Points(folder / "points.jsonl")
-    asked = _asked(file, axes, kept)
+    layers = None if network is None else list(network)
+    asked = _asked(file, axes, kept, {"dataset": dataset, "layers": layers})
     check_points(asked)
     _check_fits(asked, read)
     _check_kept(kept, asked)
@@ -154,14 +161,22 @@ def _check_kept(kept: Path, asked: Sweep) -> None:
         check_same(read_sweep(kept), asked, kept)
 
 
-def _asked(file: str | Path | None, axes: Mapping[str, Sequence[Any]] | None, kept: Path) -> Sweep:
+def _asked(
+    file: str | Path | None,
+    axes: Mapping[str, Sequence[Any]] | None,
+    kept: Path,
+    settings: Mapping[str, Any],
+) -> Sweep:
     """The sweep that is asked for."""
     given = {name: list(values) for name, values in (axes or {}).items()}
+    plain = {name: value for name, value in settings.items() if value is not None}
     if file is not None:
-        return read_sweep(Path(file), given)
+        return read_sweep(Path(file), given, plain)
     if given:
-        return make_sweep({}, given)
-    return read_sweep(kept) if kept.exists() else make_sweep(USUAL)
+        return make_sweep(plain, given)
+    if kept.exists():
+        return read_sweep(kept, plain=plain)
+    return make_sweep({**USUAL, **plain})
 
 
 def _train(

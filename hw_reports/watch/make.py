@@ -37,6 +37,7 @@ def watch(
     run: RunDirectory | str | Path | None = None,
     *,
     dataset: str | None = None,
+    seed: int | None = None,
     sample: int = 0,
     precision: Precision | None = None,
     data: str | Path | None = None,
@@ -55,6 +56,8 @@ def watch(
         Of a trained network. Default: a fresh one, of random weights.
     dataset : str, optional
         Of a fresh network. Default: digits.
+    seed : int, optional
+        Of a fresh network. Default: 0.
     sample : int
         Its number in the test set, from 0.
     precision : {"float32", "float64", "chip"}, optional
@@ -79,15 +82,20 @@ def watch(
         If the run has no trained network, there is no such sample, an engine refuses, or the
         real-valued network does not come to rest.
     """
-    if run is not None and dataset is not None:
+    given = {"dataset": dataset, "seed": seed}
+    of_fresh = {name: value for name, value in given.items() if value is not None}
+    if run is not None and of_fresh:
         raise InputError(
-            f"--dataset is given with {run}, a run that has its own; expected one of the two"
+            f"--{next(iter(of_fresh))} is given with {run}, a run that has its own; expected one "
+            "of the two"
         )
     if out is not None:
         check_folder(Path(out))
     directory = None if run is None else RunDirectory.of(run)
-    fresh = FRESH_DATASET if dataset is None else dataset
-    config = preset(fresh) if directory is None else directory.config
+    if directory is None:
+        config = preset(FRESH_DATASET if dataset is None else dataset, seed=seed or 0)
+    else:
+        config = directory.config
     network = config.network() if directory is None else directory.network()
     shown = progress is not None
     if directory is None:

@@ -354,10 +354,20 @@ def test_an_engine_that_breaks_down_is_not_passed_over(monkeypatch):
 
 def test_export_to_lava_writes_the_problem_that_is_cross_checked(trained, tmp_path, capsys):
     target = tmp_path / "lava"
-    asked = ["export", str(trained), "--to", "lava", str(target), "--samples", "2", "--json"]
+    asked = [
+        "export",
+        str(trained),
+        "--to",
+        "lava",
+        "--out",
+        str(target),
+        "--samples",
+        "2",
+        "--json",
+    ]
     assert main(asked) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["to"], document["path"]) == ("lava", str(target))
+    assert (document["to"], document["out"]) == ("lava", str(target))
     sizes = {str(path): path.stat().st_size for path in target.rglob("*") if path.is_file()}
     assert document["files"] == sizes and any(name.endswith("run.py") for name in sizes)
     assert main(asked) == 2  # what is there is not written over
@@ -465,7 +475,7 @@ def test_a_convolution_is_exported(convolutional, to, tmp_path, capsys):
     if to == "nir":
         need("nir", "pip install 'eqchip[nir]'")
     target = tmp_path / "out"
-    assert main(["export", str(convolutional), "--to", to, str(target), "--json"]) == 0
+    assert main(["export", str(convolutional), "--to", to, "--out", str(target), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["files"]
     if to == "lava":
         text = (target / "README.md").read_text()

@@ -65,7 +65,9 @@ def test_a_graph_that_was_written_runs_elsewhere_as_here(graph, to, precision, t
 def test_the_command_writes_a_graph_that_it_reads(graph, tmp_path, capsys):
     path = tmp_path / "graph.npz"
     eq.save_graph(path, graph)
-    assert main(["export", str(path), "--to", "brian2", str(tmp_path / "out"), "--json"]) == 0
+    assert (
+        main(["export", str(path), "--to", "brian2", "--out", str(tmp_path / "out"), "--json"]) == 0
+    )
     document = json.loads(capsys.readouterr().out)
     assert any(name.endswith("run.py") for name in document["files"])
 

@@ -378,13 +378,13 @@ def run(tmp_path) -> RunDirectory:
 
 def test_export_writes_what_reads_back_as_the_run(nir, run, tmp_path, capsys):
     target = tmp_path / "out.nir"
-    assert main(["export", str(run.path), "--to", "nir", str(target), "--json"]) == 0
+    assert main(["export", str(run.path), "--to", "nir", "--out", str(target), "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["files"] == {str(target): target.stat().st_size}
     found = read_nir(target)
     assert_same_network(found.network, run.network())
     assert found.coding == run.config.coding and found.learning == run.config.learning
-    assert main(["export", str(run.path), "--to", "nir", str(target), "--quiet"]) == 0
+    assert main(["export", str(run.path), "--to", "nir", "--out", str(target), "--quiet"]) == 0
     out, err = capsys.readouterr()
     assert str(target) in out and err == ""
 
@@ -392,12 +392,15 @@ def test_export_writes_what_reads_back_as_the_run(nir, run, tmp_path, capsys):
 def test_export_refuses_in_one_line(nir, run, tmp_path, capsys):
     (tmp_path / "folder").mkdir()
     for arguments, word in (
-        ([str(run.path), "--to", "nir", str(tmp_path / "folder")], "folder"),
-        ([str(run.path), "--to", "nir", str(tmp_path / "no" / "file.nir")], "no"),
-        ([str(tmp_path), "--to", "nir", str(tmp_path / "x.nir")], "no run here"),
-        ([str(run.path), "--to", "onnx", str(tmp_path / "x.nir")], "onnx"),
-        ([str(run.path), "--to", "nir"], "PATH"),
-        ([str(run.path), "--to", "nir", str(tmp_path / "x.nir"), "--samples", "1"], "--samples"),
+        ([str(run.path), "--to", "nir", "--out", str(tmp_path / "folder")], "folder"),
+        ([str(run.path), "--to", "nir", "--out", str(tmp_path / "no" / "file.nir")], "no"),
+        ([str(tmp_path), "--to", "nir", "--out", str(tmp_path / "x.nir")], "no run here"),
+        ([str(run.path), "--to", "onnx", "--out", str(tmp_path / "x.nir")], "onnx"),
+        ([str(run.path), "--to", "nir"], "--out"),
+        (
+            [str(run.path), "--to", "nir", "--out", str(tmp_path / "x.nir"), "--samples", "1"],
+            "--samples",
+        ),
     ):
         assert main(["export", *arguments]) == 2
         out, err = capsys.readouterr()
@@ -410,7 +413,7 @@ def test_without_nir_it_is_said_what_to_install(monkeypatch, run, tmp_path, caps
     import sys
 
     monkeypatch.setitem(sys.modules, "nir", None)
-    assert main(["export", str(run.path), "--to", "nir", str(tmp_path / "x.nir")]) == 2
+    assert main(["export", str(run.path), "--to", "nir", "--out", str(tmp_path / "x.nir")]) == 2
     assert "pip install 'eqchip[nir]'" in capsys.readouterr().err
     with pytest.raises(InputError, match="nir is not installed"):
         read_nir(tmp_path / "x.nir")

@@ -398,7 +398,7 @@ def test_json_is_one_document_and_its_command_repeats_it(tmp_path, capsys):
     assert printed.err == ""
     command = document["provenance"]["command"]
     assert command == (
-        "eqchip converge --layers 8-6-3 --steps 20 --repeats 2 --inputs 2 --objective end --seed 0"
+        "eqchip converge --network 8-6-3 --steps 20 --repeats 2 --inputs 2 --objective end --seed 0"
     )
     again = shlex.split(command)
     assert main([*again[1:], "--json", "-q", "--out", str(tmp_path / "b")]) == 0

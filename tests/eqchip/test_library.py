@@ -35,7 +35,7 @@ PLACED = [("report", "out"), ("watch", "out"), ("gradients", "out"), ("converge"
 OWN = [
     ("anchors", "chip"),
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
-    *[("train", "precision")],
+    *[("train", "precision"), ("watch", "seed"), ("sweep", "network"), ("converge", "network")],
 ]
 QUICK = {"free_steps": 8, "nudged_steps": 4, "network": (64, 9, 10)}
 
@@ -108,8 +108,13 @@ def test_a_function_has_the_arguments_of_its_command(command):
 
 @pytest.mark.parametrize("command", FUNCTIONS)
 def test_what_is_not_given_is_the_same_for_a_command_and_its_function(command):
-    needed = [name for name, one in parameters(command).items() if one.required]
-    words = [word for name in needed for word in (["--to", "nir"] if name == "to" else [name])]
+    needed = [one for one in parameters(command).values() if one.required]
+    given = {"to": "nir"}
+    words = [
+        word
+        for one in needed
+        for word in (*one.opts[:1] * isinstance(one, click.Option), given.get(one.name, one.name))
+    ]
     given = parsed_by(command).make_context(command, words).params
     for name, argument in arguments(command).items():
         if argument.default is inspect.Parameter.empty or name in ("timing", "settings", "axes"):
@@ -220,7 +225,7 @@ def test_crosscheck_compares_as_its_command_does(run, capsys):
 def test_export_writes_what_its_command_writes(run, tmp_path, capsys):
     need("nir", "pip install 'eqchip[nir]'")
     (written,) = eq.export(run, tmp_path / "a.nir", to="nir")
-    told = shown(["export", run.path, tmp_path / "b.nir", "--to", "nir"], capsys)
+    told = shown(["export", run.path, "--out", tmp_path / "b.nir", "--to", "nir"], capsys)
     assert told["files"] == {str(tmp_path / "b.nir"): written.stat().st_size}
 
 
@@ -254,7 +259,7 @@ def test_converge_measures_what_its_command_measures(tmp_path, capsys):
     told = shown(["converge", "--layers", "12-9-4", *words, "--out", tmp_path], capsys)
     assert without(found) == without(told, "out")
     assert found["provenance"]["command"] == told["provenance"]["command"]
-    assert "--layers 12-9-4 --steps 20" in told["provenance"]["command"]
+    assert "--network 12-9-4 --steps 20" in told["provenance"]["command"]
 
 
 def test_sweep_prices_what_its_command_prices(tmp_path, capsys):

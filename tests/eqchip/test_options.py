@@ -99,8 +99,8 @@ def test_a_line_with_others_in_place_holds_none_twice():
         ["gradients"],
         ["gradients", "RUN"],
         ["crosscheck", "RUN"],
-        ["export", "RUN", "OUT", "--to", "lava"],
-        ["export", "RUN", "OUT", "--to", "nir"],
+        ["export", "RUN", "--out", "OUT", "--to", "lava"],
+        ["export", "RUN", "--out", "OUT", "--to", "nir"],
         ["sweep", "--axis", "seed=0", "--out", "OUT"],
         ["bench", "--dataset", "synthetic"],
         ["bench", "training", "--dataset", "synthetic"],
@@ -121,7 +121,10 @@ def test_data_that_would_be_ignored_are_refused(line, run, tmp_path, monkeypatch
         (["report", "RUN", "--samples", "999999"], "999999; expected at most the 1427 training"),
         (["gradients", "--samples", "999999"], "999999; expected at most the 1437 training"),
         (["crosscheck", "RUN", "--samples", "999999"], "999999; expected at most the 360 of the"),
-        (["export", "RUN", "OUT", "--to", "lava", "--samples", "361"], "361; expected at most"),
+        (
+            ["export", "RUN", "--out", "OUT", "--to", "lava", "--samples", "361"],
+            "361; expected at most",
+        ),
         (["watch", "RUN", "--sample", "360"], "360; expected 0 to 359"),
         (["sweep", "SWEEP", "--out", "OUT"], "2000; expected at most the 1287 training samples"),
     ],
@@ -134,3 +137,43 @@ def test_samples_beyond_the_data_set_are_refused(line, told, run, tmp_path, monk
     words = {"RUN": str(run), "OUT": "out", "SWEEP": str(sweep)}
     assert told in refusal([words.get(word, word) for word in line], capfd)
     assert not list(tmp_path.iterdir())
+
+
+# --- named alike --------------------------------------------------------------------------
+
+# What is the same thing -> the names that it has wherever it is an option. No other is short
+# for it, and no other thing has one of these names.
+SAME = {
+    "network": {"--network", "--layers"},
+    "layers": {"--network", "--layers"},
+    "on_chip": {"--on-chip", "--chip"},
+    **{name: {f"--{name}"} for name in ("chip", "out", "seed", "threads", "samples", "data",
+                                        "dataset")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_same_thing_has_the_same_name_in_every_command(name):
+    options = [one for one in COMMANDS[name].params if isinstance(one, click.Option)]
+    words = {word for names in SAME.values() for word in names}
+    for option in options:
+        assert set(option.opts) == SAME.get(str(option.name), set(option.opts)), option.name
+        assert option.name in SAME or not set(option.opts) & words, option.name
+
+
+def test_a_seed_is_of_a_fresh_network(run, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert "--seed is given with" in refusal(["watch", str(run), "--seed", "1"], capfd)
+    assert "seed is -1" in refusal(["demo", "--seed", "-1"], capfd)
+    assert "seed is -1" in refusal(["watch", "--seed", "-1"], capfd)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_takes_its_network_from_the_command_line(run, tmp_path, capfd):
+    sweep = run.parent / "other.toml"
+    sweep.write_text('dataset = "mnist"\nlayers = [784, 5, 10]\naxes = { seed = [0] }\n')
+    asked = ["sweep", str(sweep), "--dataset", "digits", "--out", str(tmp_path / "out")]
+    assert "784-5-10" in refusal(asked, capfd)
+    assert "63-5-10" in refusal([*asked, "--network", "63-5-10"], capfd)
+    assert "63-5-10" in refusal(["sweep", *asked[2:], "--layers", "63-5-10"], capfd)
+    assert not (tmp_path / "out").exists()

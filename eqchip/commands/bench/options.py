@@ -55,7 +55,7 @@ def together(*decorators: Decorator) -> Decorator:
 
 
 def run_options(free_steps: int = 100, nudged_steps: int = 50) -> Decorator:
-    """What is run: --data, --dataset, --layers, --free-steps, --nudged-steps, --seed."""
+    """What is run: --data, --dataset, --network, --free-steps, --nudged-steps, --seed."""
     return together(
         click.option("--data", metavar="DIR", help=f"MNIST's files (or {DATA_VARIABLE})."),
         click.option(
@@ -64,7 +64,12 @@ def run_options(free_steps: int = 100, nudged_steps: int = 50) -> Decorator:
             help="Inputs. Default: MNIST if it is at hand, else synthetic ones; never a download.",
         ),
         click.option(
-            "--layers", type=Numbers("-", 2, "784-500-10"), default="784-500-10", show_default=True
+            "--network",
+            "--layers",
+            "layers",
+            type=Numbers("-", 2, "784-500-10"),
+            default="784-500-10",
+            show_default=True,
         ),
         click.option("--free-steps", type=click.IntRange(1), default=free_steps, show_default=True),
         click.option(
