@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.text import html_table
+
 FORWARD, FEEDBACK = 0, 1
+DIRECTIONS = ("forward", "feedback")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Activity:
     """Exact counts per phase, and per layer or connection, summed over samples.
 
@@ -80,3 +84,55 @@ class Activity:
         """Plain lists and numbers, for JSON."""
         counts = {name: count.tolist() for name, count in self.to_arrays().items()}
         return {"phases": list(self.phases), "samples": self.samples, **counts}
+
+    def records(self) -> list[dict[str, Any]]:
+        """A flat dictionary per number, for pandas: ``pandas.DataFrame(activity.records())``.
+
+        Keys: ``phase`` (its place in the run), ``name`` ("free" or "nudged"), ``count`` (what is
+        counted), ``layer`` or ``connection`` (the other is None; connection k joins layer k to
+        k + 1), ``direction`` ("forward" or "feedback", of connections) and ``value``, over all
+        samples.
+
+        Examples
+        --------
+        >>> Activity.zeros(("free",), 2).records()[0]
+        {'phase': 0, 'name': 'free', 'count': 'spikes', 'layer': 0, 'connection': None, \
+'direction': None, 'value': 0}
+        """
+        found = []
+        for count, values in self.to_arrays().items():
+            for place, value in np.ndenumerate(values):
+                phase, number, *way = place
+                found.append(
+                    {
+                        "phase": phase,
+                        "name": self.phases[phase],
+                        "count": count,
+                        "layer": None if way else number,
+                        "connection": number if way else None,
+                        "direction": DIRECTIONS[way[0]] if way else None,
+                        "value": int(value),
+                    }
+                )
+        return found
+
+    def __repr__(self) -> str:
+        return (
+            f"Activity({', '.join(self.phases)}: {self.samples} samples, "
+            f"{int(self.spikes.sum()):,} spikes, {int(self.synaptic_events.sum()):,} synaptic "
+            "events)"
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what each layer did in each phase."""
+        rows = [
+            (name, layer, int(self.spikes[k, layer]), int(self.updates_active[k, layer]),
+             int(self.updates_inactive[k, layer]),
+             None if layer == 0 else int(self.synaptic_events[k, layer - 1, FORWARD]),
+             None if layer == 0 else int(self.synaptic_events[k, layer - 1, FEEDBACK]))
+            for k, name in enumerate(self.phases)
+            for layer in range(self.spikes.shape[1])
+        ]  # fmt: skip
+        heads = ("phase", "layer", "spikes", "active updates", "inactive updates",
+                 "events from below", "events sent back down")  # fmt: skip
+        return html_table(repr(self), heads, rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
+from html import escape
 
 # What a terminal obeys instead of showing it (C0 and C1 of ISO 6429, but for tab and line feed);
 # what turns the direction of a line (Unicode 15, Bidi_Control) or ends one; halves of a pair,
@@ -39,3 +41,27 @@ def shortened(text: str, most: int) -> str:
         return text
     head = (most - len(_CUT) + 1) // 2
     return text[:head] + _CUT + text[len(text) - (most - len(_CUT) - head) :]
+
+
+def html_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table for a notebook; numbers with thousands apart, what is None left empty.
+
+    Examples
+    --------
+    >>> html_table("two", ["a"], [[1000]])
+    '<table><caption>two</caption><tr><th>a</th></tr><tr><td>1,000</td></tr></table>'
+    """
+    lines = [("th", heads), *(("td", row) for row in rows)]
+    body = "".join(
+        f"<tr>{''.join(f'<{tag}>{escape(_cell(one))}</{tag}>' for one in row)}</tr>"
+        for tag, row in lines
+    )
+    return f"<table><caption>{escape(title)}</caption>{body}</table>"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return f"{value:.4g}" if isinstance(value, float) else harmless(str(value))

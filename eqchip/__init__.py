@@ -1,5 +1,47 @@
 """eqchip: a neuromorphic chip emulator that trains itself by Equilibrium Propagation.
 
+Learn from data
+    train            train a network from settings, or go on with an interrupted run
+    EPClassifier     the same after scikit-learn's conventions
+    Dataset, load    data of one's own; named data sets
+    one_hot          labels as targets
+    Config, Descent, Learning, OnChip, preset    settings, and those chosen for a data set
+    Trainer          a training in memory, an epoch at a time
+    RunDirectory, fit, load_run    a training on disk: make it, train it, read it
+    evaluate         classify with a trained network
+What it costs
+    report           a trained network on a chip: energy, time, memory, as a page and as data
+    cost             a run of one's own loop on a mapped network
+    price            a spiking network on a chip, of spikes that are given
+    sweep            settings against error and energy
+    anchors          the model beside what was measured on chips
+    Chip, chip_names, load_chip    chips, as their files describe them
+    map_network, MappedNetwork     a network on the cores of a chip
+Run a network
+    Network, Dense, Conv2d, AvgPool2d, MaxPool2d, Sparse    layers and what joins them
+    Coding, Polynomial, OptimalStepSize                     how potentials become bits
+    Free, Nudged     phases
+    run, Run, Activity    run it; what was found and counted
+    contrast, Changes     what a run teaches
+    Asynchronous, Clocks, Delays, Faults, Queues            without a clock for all
+    FixedPoint       a chip's integers
+Spiking networks of any shape
+    Graph, Population, Projection, Events                   what there is, and its input
+    Input, IF, LIF, AdaptiveLIF, CubaLIF, TwoCompartmentLIF, LI, CubaLI    units
+    OneToOne, SumPool2d                                     further connections
+    GraphRun, GraphActivity, Simulation                     run it whole, or a step at a time
+    decay, quantize, Quantized, loihi_projection, loihi_unit    parameters in a chip's integers
+    import_graph, read_nir, Imported, load_graph, save_graph    files
+Look closer
+    watch            one sample without a clock, event by event
+    gradients        the rules beside backpropagation
+    converge         settings that let a network settle
+    crosscheck       the same network on every engine
+    export           networks for NIR, Lava and Brian2
+    draw             a saved report once more
+Errors
+    InputError       what is wrong, where, which value, what would be right
+
 >>> import eqchip as eq
 >>> net = eq.Network.dense([4, 3, 2], seed=0)
 >>> run = eq.run(net, [[0.0, 0.5, 1.0, 0.25]], coding=eq.Coding(), phases=[eq.Free(20)])
@@ -9,19 +51,20 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 # What there is, for whoever reads types: `X as X` says that it is public. The same names stand
-# below by module, for whoever runs; a test holds the two lists equal.
+# below by module, for whoever runs; a test holds the two lists equal, and the text above.
 if TYPE_CHECKING:
-    from eqchip import bench as bench
     from eqchip.api import run as run
     from eqchip.backends.nir.read import read_nir as read_nir
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.datasets import Dataset as Dataset
     from eqchip.emulator.data.datasets import load as load
+    from eqchip.emulator.data.datasets import one_hot as one_hot
     from eqchip.emulator.description.asynchronous import Asynchronous as Asynchronous
     from eqchip.emulator.description.asynchronous import Clocks as Clocks
     from eqchip.emulator.description.asynchronous import Delays as Delays
@@ -30,6 +73,8 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.coding import Coding as Coding
     from eqchip.emulator.description.coding import OptimalStepSize as OptimalStepSize
     from eqchip.emulator.description.coding import Polynomial as Polynomial
+    from eqchip.emulator.description.config import Config as Config
+    from eqchip.emulator.description.config import Descent as Descent
     from eqchip.emulator.description.connections import AvgPool2d as AvgPool2d
     from eqchip.emulator.description.connections import Conv2d as Conv2d
     from eqchip.emulator.description.connections import Dense as Dense
@@ -60,6 +105,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.graph.units import TwoCompartmentLIF as TwoCompartmentLIF
     from eqchip.emulator.description.learning import Learning as Learning
     from eqchip.emulator.description.network import Network as Network
+    from eqchip.emulator.description.onchip import OnChip as OnChip
     from eqchip.emulator.description.phases import Free as Free
     from eqchip.emulator.description.phases import Nudged as Nudged
     from eqchip.emulator.engine.stepping import Simulation as Simulation
@@ -70,13 +116,15 @@ if TYPE_CHECKING:
     from eqchip.emulator.problem.graph import GraphRun as GraphRun
     from eqchip.emulator.problem.run import Run as Run
     from eqchip.emulator.training.evaluate import evaluate as evaluate
-    from eqchip.emulator.training.runs import RunDirectory as RunDirectory
+    from eqchip.emulator.training.fit import fit as fit
+    from eqchip.emulator.training.presets import preset as preset
     from eqchip.estimators import EPClassifier as EPClassifier
     from eqchip.gradient_study import gradients as gradients
     from eqchip.graph_check import crosscheck as crosscheck
     from eqchip.graph_export import export as export
     from eqchip.graph_import import import_graph as import_graph
     from eqchip.graph_price import price as price
+    from eqchip.hw_reports.cost import cost as cost
     from eqchip.hw_reports.draw import draw as draw
     from eqchip.hw_reports.make import report as report
     from eqchip.hw_reports.studies.anchors import anchors as anchors
@@ -88,70 +136,78 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.chip import load_chip as load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
     from eqchip.mapping.placement.mapped import map_network as map_network
+    from eqchip.runs import RunDirectory as RunDirectory
+    from eqchip.runs import load_run as load_run
+    from eqchip.training import Trainer as Trainer
     from eqchip.training import train as train
 
 __version__ = version("eqchip")
 
-# Module -> its public names, imported when first used: `import eqchip` itself is light.
+# Module -> its public names, imported when first used: `import eqchip` itself is light. In the
+# order of the text above.
 _PUBLIC = {
-    "eqchip": ("bench",),  # a package: a function for each thing that is measured
+    "eqchip.training": ("train", "Trainer"),
+    "eqchip.estimators": ("EPClassifier",),
+    "eqchip.emulator.data.datasets": ("Dataset", "load", "one_hot"),
+    "eqchip.emulator.description.config": ("Config", "Descent"),
+    "eqchip.emulator.description.learning": ("Learning",),
+    "eqchip.emulator.description.onchip": ("OnChip",),
+    "eqchip.emulator.training.presets": ("preset",),
+    "eqchip.runs": ("RunDirectory", "load_run"),
+    "eqchip.emulator.training.fit": ("fit",),
+    "eqchip.emulator.training.evaluate": ("evaluate",),
+    "eqchip.hw_reports.make": ("report",),
+    "eqchip.hw_reports.cost": ("cost",),
+    "eqchip.graph_price": ("price",),
+    "eqchip.hw_reports.studies.sweep": ("sweep",),
+    "eqchip.hw_reports.studies.anchors": ("anchors",),
+    "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
+    "eqchip.mapping.placement.mapped": ("map_network", "MappedNetwork"),
+    "eqchip.emulator.description.network": ("Network",),
+    "eqchip.emulator.description.connections": (
+        *("Dense", "Conv2d", "AvgPool2d", "MaxPool2d", "Sparse", "OneToOne", "SumPool2d"),
+    ),
+    "eqchip.emulator.description.coding": ("Coding", "Polynomial", "OptimalStepSize"),
+    "eqchip.emulator.description.phases": ("Free", "Nudged"),
     "eqchip.api": ("run",),
-    "eqchip.backends.nir.read": ("read_nir",),
+    "eqchip.emulator.problem.run": ("Run",),
     "eqchip.emulator.activity": ("Activity",),
-    "eqchip.emulator.data.datasets": ("Dataset", "load"),
+    "eqchip.emulator.learning.contrast": ("contrast", "Changes"),
     "eqchip.emulator.description.asynchronous": (
         *("Asynchronous", "Clocks", "Delays", "Faults", "Queues"),
     ),
-    "eqchip.emulator.description.coding": ("Coding", "OptimalStepSize", "Polynomial"),
-    "eqchip.emulator.description.connections": (
-        *("AvgPool2d", "Conv2d", "Dense", "MaxPool2d", "OneToOne", "Sparse", "SumPool2d"),
-    ),
     "eqchip.emulator.description.fixedpoint": ("FixedPoint",),
-    "eqchip.emulator.description.graph.events": ("Events",),
-    "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
     "eqchip.emulator.description.graph.graph": ("Graph", "Population", "Projection"),
-    "eqchip.emulator.description.graph.loihi": ("loihi_projection", "loihi_unit"),
-    "eqchip.emulator.description.graph.parameters": ("decay",),
-    "eqchip.emulator.description.graph.quantize": ("Quantized", "quantize"),
+    "eqchip.emulator.description.graph.events": ("Events",),
     "eqchip.emulator.description.graph.units": (
-        *("IF", "LI", "LIF", "AdaptiveLIF", "CubaLI", "CubaLIF", "Input", "TwoCompartmentLIF"),
+        *("Input", "IF", "LIF", "AdaptiveLIF", "CubaLIF", "TwoCompartmentLIF", "LI", "CubaLI"),
     ),
-    "eqchip.emulator.description.learning": ("Learning",),
-    "eqchip.emulator.description.network": ("Network",),
-    "eqchip.emulator.description.phases": ("Free", "Nudged"),
+    "eqchip.emulator.problem.graph": ("GraphRun", "GraphActivity"),
     "eqchip.emulator.engine.stepping": ("Simulation",),
-    "eqchip.emulator.errors": ("InputError",),
-    "eqchip.emulator.learning.contrast": ("Changes", "contrast"),
-    "eqchip.emulator.problem.graph": ("GraphActivity", "GraphRun"),
-    "eqchip.emulator.problem.run": ("Run",),
-    "eqchip.emulator.training.evaluate": ("evaluate",),
-    "eqchip.emulator.training.runs": ("RunDirectory",),
-    "eqchip.estimators": ("EPClassifier",),
-    "eqchip.gradient_study": ("gradients",),
-    "eqchip.graph_export": ("export",),
+    "eqchip.emulator.description.graph.parameters": ("decay",),
+    "eqchip.emulator.description.graph.quantize": ("quantize", "Quantized"),
+    "eqchip.emulator.description.graph.loihi": ("loihi_projection", "loihi_unit"),
     "eqchip.graph_import": ("import_graph",),
-    "eqchip.graph_check": ("crosscheck",),
-    "eqchip.graph_price": ("price",),
-    "eqchip.hw_reports.draw": ("draw",),
-    "eqchip.hw_reports.make": ("report",),
-    "eqchip.hw_reports.studies.anchors": ("anchors",),
-    "eqchip.hw_reports.studies.converge": ("converge",),
-    "eqchip.hw_reports.studies.sweep": ("sweep",),
+    "eqchip.backends.nir.read": ("read_nir",),
+    "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
     "eqchip.hw_reports.watch.make": ("watch",),
-    "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
-    "eqchip.mapping.placement.mapped": ("MappedNetwork", "map_network"),
-    "eqchip.training": ("train",),
+    "eqchip.gradient_study": ("gradients",),
+    "eqchip.hw_reports.studies.converge": ("converge",),
+    "eqchip.graph_check": ("crosscheck",),
+    "eqchip.graph_export": ("export",),
+    "eqchip.hw_reports.draw": ("draw",),
+    "eqchip.emulator.errors": ("InputError",),
 }
 _MODULES = {name: module for module, names in _PUBLIC.items() for name in names}
 
-__all__ = sorted(_MODULES)
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULES:
-        raise AttributeError(f"module 'eqchip' has no attribute {name!r}")
-    if _MODULES[name] == __name__:
-        return import_module(f"{__name__}.{name}")
+        like = get_close_matches(name, _MODULES, n=1)
+        hint = f"; did you mean {like[0]}?" if like else ""
+        raise AttributeError(f"module 'eqchip' has no attribute {name!r}{hint}")
     value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value

@@ -18,9 +18,9 @@ from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.fit import fit
-from eqchip.emulator.training.runs import RunDirectory
-from eqchip.emulator.training.trainers import make_trainer
+from eqchip.runs import RunDirectory
 from eqchip.settings import configuration
+from eqchip.training import Trainer
 
 
 class EPClassifier(ClassifierMixin, BaseEstimator):
@@ -156,12 +156,10 @@ class EPClassifier(ClassifierMixin, BaseEstimator):
             fit(self.run_, data, threads=self.threads)
             self.network_, self._mirror = self.run_.network(), self.run_.mirror()
             return
-        trainer = make_trainer(config, data, self.threads)
-        while not trainer.done:
-            for _ in trainer.train_epoch():
-                pass
-            trainer.end_epoch()
-        self.network_, self._mirror = trainer.network, trainer.mirror() or None
+        trainer = Trainer(config, data, threads=self.threads)
+        for _ in trainer:
+            pass
+        self.network_, self._mirror = trainer.network, trainer.mirror or None
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Potentials of the output units at the end of the free phase.

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import NAMES, Dataset, from_file, load
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, describe
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.fit import CHECKPOINT_MINUTES, Outcome, fit
-from eqchip.emulator.training.run_data import data_of
-from eqchip.emulator.training.runs import RunDirectory, command_line, free_path
+from eqchip.emulator.training.classifier import Tally
+from eqchip.emulator.training.fit import CHECKPOINT_MINUTES, Callback, Outcome, end_epoch, fit
+from eqchip.emulator.training.run_data import check_name, data_of
+from eqchip.emulator.training.runs import command_line, free_path
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.studies.learning_curves import learning_curves
+from eqchip.runs import RunDirectory, load_run
 from eqchip.settings import configuration
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trained:
     """A finished run.
 
@@ -38,6 +44,9 @@ class Trained:
     run: RunDirectory
     outcome: Outcome
     curves: Path
+
+    def __repr__(self) -> str:
+        return f"Trained({self.run!r}, test error {self.outcome.test.error:.2f} %)"
 
     def to_dict(self) -> dict[str, Any]:
         """What was reached, as JSON takes it."""
@@ -73,6 +82,7 @@ def train(
     timing: Timing = None,
     on_chip: str | Path | None = None,
     progress: Progress | None = None,
+    callbacks: Sequence[Callback] = (),
     **settings: Any,
 ) -> Trained:
     """Train a network by Equilibrium Propagation or a rule of spikes, or resume a run.
@@ -103,6 +113,8 @@ def train(
     on_chip : str or path, optional
         Learn on this chip, sample by sample: its name, or its file.
     progress : Progress, optional
+    callbacks : sequence of callable
+        Each is called after every epoch, ``callback(row, network)``; see :func:`eqchip.fit`.
     **settings
         By the names that they have in :class:`Learning`, :class:`Coding`,
         :class:`~eqchip.emulator.description.config.Descent`,
@@ -138,7 +150,7 @@ def train(
         asked = {"dataset": dataset, "network": network, "out": out, "timing": timing}
         asked |= {"on_chip": on_chip, **given}
         _refuse({name: value for name, value in asked.items() if value is not None})
-        run = RunDirectory.of(resume)
+        run = load_run(resume)
         samples = data_of(run, data, progress=progress is not None)
     else:
         own = _own(dataset, data)
@@ -154,11 +166,117 @@ def train(
         make_trainer(config, samples, threads)
         run = RunDirectory.create(Path(out), config, command_line())
     outcome = fit(
-        run, samples, threads=threads, checkpoint_minutes=checkpoint_minutes, progress=progress
-    )
+        run, samples, threads=threads, checkpoint_minutes=checkpoint_minutes, progress=progress,
+        callbacks=callbacks,
+    )  # fmt: skip
     curves = run.report / "learning_curves.png"
     learning_curves(run.metrics(), _title(run.config), curves)
     return Trained(run, outcome, curves)
+
+
+class Trainer:
+    """A training in memory, an epoch at a time: no files, and whatever is wanted between epochs.
+
+    Iterating trains: ``for row in trainer`` gives the line of metrics of every epoch that is left.
+    The weights are those of :func:`eqchip.train` with the same settings and data, to the bit.
+
+    Parameters
+    ----------
+    config : Config
+        What trains follows from it: Equilibrium Propagation in floating point, or, with
+        ``on_chip``, on a chip, or a rule of spikes.
+    dataset : Dataset, optional
+        Default: the one that the configuration names.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+
+    Attributes
+    ----------
+    config : Config
+    dataset : Dataset
+    metrics : list of dict
+        Of the epochs so far: what :meth:`epoch` returned.
+
+    Raises
+    ------
+    InputError
+        If the configuration is not for the data, or the network does not fit them.
+
+    Examples
+    --------
+    >>> import eqchip as eq
+    >>> config = eq.preset("digits", (64, 20, 10), learning={"free_steps": 20})
+    >>> trainer = eq.Trainer(config)
+    >>> row = trainer.epoch()
+    >>> row["epoch"], row["samples"], trainer.done
+    (1, 1287, False)
+    """
+
+    def __init__(
+        self, config: Config, dataset: Dataset | None = None, *, threads: int | None = None
+    ) -> None:
+        if not isinstance(config, Config):
+            raise InputError(
+                f"Trainer: config is {type(config).__name__}; expected eqchip.Config(...), or "
+                "eqchip.preset(dataset)"
+            )
+        self.config = config
+        self.dataset = load(config.dataset) if dataset is None else dataset
+        check_name("Trainer", config, self.dataset)
+        self._trainer = make_trainer(config, self.dataset, threads)
+        self.metrics: list[dict[str, Any]] = []
+
+    def __repr__(self) -> str:
+        epochs = f"{self._trainer.epoch} of {self.config.descent.epochs} epochs"
+        return f"Trainer({self.config.written} on {self.dataset.name}: {epochs})"
+
+    @property
+    def done(self) -> bool:
+        """Whether all epochs are trained."""
+        return self._trainer.done
+
+    @property
+    def network(self) -> Network:
+        """The network as it is now."""
+        return self._trainer.network
+
+    @property
+    def mirror(self) -> tuple[np.ndarray, ...]:
+        """The weights that feedback spikes read, where a chip keeps copies of their own."""
+        return self._trainer.mirror()
+
+    def epoch(self) -> dict[str, Any]:
+        """Train one epoch; its line of metrics, as in ``metrics.jsonl``.
+
+        Raises
+        ------
+        InputError
+            If all epochs are done.
+        """
+        trainer = self._trainer
+        if trainer.done:
+            raise InputError(
+                f"Trainer: all {self.config.descent.epochs} epochs are trained; expected more of "
+                "them in the configuration"
+            )
+        began = running_clock()
+        for _ in trainer.train_epoch():
+            pass
+        seconds = running_clock() - began
+        validation = trainer.validate() if len(trainer.validation_indices) else None
+        spent = seconds + (self.metrics[-1]["seconds"] if self.metrics else 0.0)
+        _, row = end_epoch(trainer, validation, trainer.tally.samples / max(seconds, 1e-9), spent)
+        self.metrics.append(row)
+        return row
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Train the epochs that are left."""
+        while not self.done:
+            yield self.epoch()
+
+    def test(self) -> Tally:
+        """Classify the test set with the network of now."""
+        return self._trainer.test()
 
 
 def _own(dataset: str | Dataset | None, data: str | Path | None) -> Dataset | None:

@@ -54,7 +54,7 @@ class Request:
         Run the samples without a global clock: time is simulated time. None: in time steps.
     """
 
-    chip: str = USUAL
+    chip: str | Path | Chip = USUAL
     chips: int | None = 1
     spread: int = 1
     samples: int = SAMPLES
@@ -77,7 +77,7 @@ def report(
     run: RunDirectory | str | Path,
     other: RunDirectory | str | Path | None = None,
     *,
-    chip: str = USUAL,
+    chip: str | Path | Chip = USUAL,
     chips: int | None = 1,
     spread: int = 1,
     placement: Placement = "hops",
@@ -154,7 +154,9 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
     replayed = replay_of(run, request, progress)
     accounts = account(replayed)
     moved = moved_with(replayed, epochs_of(run).rows)
-    made = report_document(replayed, accounts, run, request.chip, provenance(command_line()), moved)
+    made = report_document(
+        replayed, accounts, run, str(request.chip), provenance(command_line()), moved
+    )
     return Reported(replayed, accounts, made)
 
 

@@ -45,6 +45,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.documents import parse_json
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.mistakes import one_line
 
 KEY = "eqchip"
 FORMAT = "eqchip-nir 1"
@@ -73,6 +74,8 @@ class Settings(NamedTuple):
 _CODING: TypeAdapter[Coding | None] = TypeAdapter(Coding | None)
 _LEARNING: TypeAdapter[Learning | None] = TypeAdapter(Learning | None)
 _INPUT: TypeAdapter[InputMode] = TypeAdapter(InputMode)
+# What they are made into, by whose keys a mistake is told.
+SETTINGS_OF = {"coding": Coding, "learning": Learning, "input": InputMode}
 
 
 def to_text(described: Described) -> str:
@@ -232,10 +235,8 @@ def _validated(name: str, adapter: TypeAdapter[Any], document: dict[str, Any]) -
     try:
         return adapter.validate_python(document.get(name))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(
-            f"metadata: {name}: {first['msg'].removeprefix('Value error, ')}"
-        ) from None
+        told = one_line(error, SETTINGS_OF[name], "setting")
+        raise InputError(f"metadata: {name}: {told}") from None
 
 
 def _digest(document: dict[str, Any], network: Network) -> str:

@@ -77,6 +77,12 @@ class Polynomial:
         return _table(self, steps, np.dtype(dtype))
 
 
+def _as_schedule(value: Any) -> str:
+    """What a number was meant as, where a schedule is expected."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return f", e.g. Polynomial({value!r})" if number else ""
+
+
 TABLE_BYTES = 3 * 8  # of a step while a table is made, besides the number that is kept
 
 
@@ -196,11 +202,13 @@ class Coding(Unit):
             )
         if not isinstance(self.step_size, (Polynomial, OptimalStepSize)):
             raise InputError(
-                f"Coding: step_size is {self.step_size!r}; expected Polynomial or OptimalStepSize"
+                f"Coding: step_size is {self.step_size!r}; expected Polynomial or "
+                f"OptimalStepSize{_as_schedule(self.step_size)}"
             )
         if self.prediction is not None and not isinstance(self.prediction, Polynomial):
             raise InputError(
                 f"Coding: prediction is {self.prediction!r}; expected Polynomial or None"
+                f"{_as_schedule(self.prediction)}"
             )
         if self.quantizer == "none" and self.prediction is not None:
             raise InputError(

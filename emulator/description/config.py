@@ -37,10 +37,12 @@ from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import spiking_rule
 from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.mistakes import one_line
 
 FORMAT = "eqchip-config 1"
 MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
 ABSENT = "none"  # TOML has no null
+SETTING = "setting"  # what a key of these descriptions is called
 MOST_SUM = 2**30  # of what arrives in a step, beside a potential of 24 bits, in int32
 
 # Settings that came after the first runs were kept, and what stands for none: they are no part of a
@@ -64,6 +66,15 @@ Schedule = Literal["cosine", "constant"]
 
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def __init__(self, **settings: Any) -> None:
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise InputError(f"settings: {one_line(error, type(self), SETTING)}") from None
+
+    # Of settings within settings mistakes are told once, by the outermost, with their address.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 class Descent(_Settings):
@@ -119,6 +130,21 @@ class Config(_Settings):
 
     spiking: the rule that trains integrate-and-fire units on the chip, in place of Equilibrium
     Propagation, whose ``learning`` and ``coding`` then stay as they are by default.
+
+    Raises
+    ------
+    InputError
+        In one line: the first setting that is wrong, its value, what would be right, and how many
+        more there are.
+
+    Examples
+    --------
+    >>> config = Config(layers=(64, 50, 10), descent={"lr": (0.2, 0.1), "epochs": 5})
+    >>> config
+    Config(digits, 64-50-10, 5 epochs, float32, seed 0)
+    >>> Config(epochs=10)
+    Traceback (most recent call last):
+    eqchip.emulator.errors.InputError: settings: epochs is no setting; expected descent.epochs
     """
 
     dataset: str = "digits"
@@ -221,6 +247,16 @@ class Config(_Settings):
     def written(self) -> str:
         """The network in one line."""
         return notation.written(self.layers)
+
+    def __repr__(self) -> str:
+        learner = self.spiking.name if self.spiking else "on a chip" if self.on_chip else ""
+        told = (
+            self.dataset, self.written, f"{self.descent.epochs} epochs", learner or self.precision,
+            f"seed {self.seed}",
+        )  # fmt: skip
+        return f"Config({', '.join(told)})"
+
+    __str__ = __repr__
 
     def digest(self) -> str:
         """A short fingerprint of all settings; of a run of an earlier version, the one it had."""
@@ -362,17 +398,8 @@ def setting_names(description: Any) -> tuple[str, ...]:
 
 
 def make_config(**settings: Any) -> Config:
-    """A configuration from plain settings.
-
-    Raises
-    ------
-    InputError
-        In one line, naming every setting that is wrong, its value, and what would be right.
-    """
-    try:
-        return Config(**settings)
-    except ValidationError as error:
-        raise InputError(f"settings: {_one_line(error)}") from None
+    """A configuration from plain settings; errors as of :class:`Config`."""
+    return Config(**settings)
 
 
 def to_toml(config: Config, provenance: dict[str, Any]) -> str:
@@ -402,23 +429,11 @@ def read_config(path: Path) -> Config:
         raise InputError(f"{path}: its last table, [provenance], is missing; expected a whole file")
     try:
         return Config(**_replace(document, ABSENT, None, keep=("quantizer",)))
-    except (ValidationError, TypeError) as error:
-        text = _one_line(error) if isinstance(error, ValidationError) else str(error)
-        raise InputError(f"{path}: {text}") from None
+    except (InputError, TypeError) as error:
+        raise InputError(f"{path}: {str(error).removeprefix('settings: ')}") from None
 
 
 def _replace(value: Any, old: Any, new: Any, keep: tuple[str, ...] = ()) -> Any:
     if isinstance(value, dict):
         return {k: v if k in keep else _replace(v, old, new, keep) for k, v in value.items()}
     return new if value == old and type(value) is type(old) else value
-
-
-def _one_line(error: ValidationError) -> str:
-    parts = []
-    for problem in error.errors(include_url=False):
-        place = ".".join(str(step) for step in problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
-        shown = problem["input"]
-        value = f" is {shown!r}" if isinstance(shown, (int, float, str, tuple, list)) else ""
-        parts.append(f"{place}{value}: {text}" if place else text)
-    return " ".join("; ".join(parts).split())  # a name in quotes may hold a line break

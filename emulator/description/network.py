@@ -17,6 +17,7 @@ import numpy as np
 
 from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.text import html_table
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -133,6 +134,55 @@ class Network(Topology):
     def feedback_gains(self) -> tuple[float, ...]:
         """What the messages that connection k sends back are multiplied by, per connection."""
         return tuple(2.0**-shift for shift in self.feedback_shifts)
+
+    def apply(self, changes: Any) -> Network:
+        """The network after it learned: this one with changes added to its weights and biases.
+
+        Parameters
+        ----------
+        changes : Changes, or pair of sequences of array_like
+            Of weights and of biases, as :func:`eqchip.contrast` gives them.
+
+        Returns
+        -------
+        Network
+            A new one; this one stays as it is.
+
+        Raises
+        ------
+        InputError
+            For another number of changes than connections, another shape, or a sum that is not
+            finite.
+
+        Examples
+        --------
+        >>> network = Network.dense([2, 1], weights=[[[0.5], [0.25]]])
+        >>> network.apply(([[[0.5], [0.0]]], [[0.125]])).weights[0].tolist()
+        [[1.0], [0.25]]
+        """
+        try:
+            of_weights, of_biases = changes
+        except (TypeError, ValueError):
+            raise InputError(
+                f"Network.apply: changes is {type(changes).__name__}; expected changes of weights "
+                "and of biases, as eqchip.contrast gives them"
+            ) from None
+        return Network(
+            self.layers,
+            self.connections,
+            _sums("weights", self.weights, of_weights),
+            _sums("biases", self.biases, of_biases),
+            self.feedback_shifts,
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its connections."""
+        rows = [
+            (k + 1, kind_of(one), str(one), int(w.size), float(np.abs(w).max(initial=0.0)))
+            for k, (one, w) in enumerate(zip(self.connections, self.weights, strict=True))
+        ]
+        heads = ("connection", "kind", "joins", "weights", "largest weight")
+        return html_table(repr(self), heads, rows)
 
     def share_of_signal(self, k: int) -> float:
         """How much weaker an error reaches layer k + 1 than it would with full feedback.
@@ -270,6 +320,27 @@ def check_feedback_shifts(shifts: Sequence[int], connections: int) -> None:
         check_whole(f"Network: feedback shift {k + 1}", shift, 0, SHIFTS)
 
 
+def _sums(what: str, held: Sequence[np.ndarray], changes: Any) -> tuple[np.ndarray, ...]:
+    """Arrays, each with its change added, in the type that it had."""
+    if not hasattr(changes, "__len__") or len(changes) != len(held):
+        raise InputError(
+            f"Network.apply: changes of {what} are not {len(held)} arrays; expected one for each "
+            "connection"
+        )
+    found = []
+    for k, (array, change) in enumerate(zip(held, changes, strict=True)):
+        added = as_floats(f"Network.apply: change {k + 1} of {what}", change)
+        if added.shape != array.shape:
+            raise InputError(
+                f"Network.apply: change {k + 1} of {what} has shape {added.shape}; expected "
+                f"{array.shape}"
+            )
+        found.append(
+            _as_float(f"Network.apply: {what} {k + 1}", (array + added).astype(array.dtype))
+        )
+    return tuple(found)
+
+
 def _as_float(what: str, values: Any) -> np.ndarray:
     """A private, read-only float copy: a description must not change under its owner."""
     array = as_floats(what, values, copy=True)
@@ -281,7 +352,9 @@ def _check_array(what: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
     if not isinstance(array, np.ndarray):
         raise InputError(f"{what} are a {type(array).__name__}; expected a numpy array")
     if array.shape != shape:
-        raise InputError(f"{what} have shape {array.shape}; expected {shape}")
+        turned = array.ndim == 2 and array.shape == shape[::-1]
+        hint = ": (pre, post), of PyTorch's nn.Linear weight.T" if turned else ""
+        raise InputError(f"{what} have shape {array.shape}; expected {shape}{hint}")
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
         index = tuple(int(i) for i in bad[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eqchip.emulator.errors import InputError, check_number, check_whole
@@ -48,7 +48,7 @@ class Nudged:
     """
 
     steps: int
-    target: Any
+    target: Any = field(repr=False)
     beta: float
     from_free: bool = False
 

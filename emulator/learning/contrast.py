@@ -80,6 +80,10 @@ class Changes(NamedTuple):
     weights: list[np.ndarray]
     biases: list[np.ndarray]
 
+    def __repr__(self) -> str:
+        largest = max((float(np.abs(one).max()) for one in self.weights), default=0.0)
+        return f"Changes({len(self.weights)} connections, of a weight at most {largest:.3g})"
+
 
 def contrast(
     network: Network,

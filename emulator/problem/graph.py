@@ -15,6 +15,7 @@ from eqchip.emulator.description.graph.integers import LIMIT, check_integers
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.timing_checks import check_graph_timing
 from eqchip.emulator.errors import InputError, as_floats, check_whole
+from eqchip.emulator.text import html_table
 
 RECORDABLE = ("spikes", "potentials")
 
@@ -74,7 +75,7 @@ class GraphProblem:
         return np.dtype(np.int64 if self.integers else self.precision)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphActivity:
     """Exact counts of a run, summed over samples and steps.
 
@@ -137,8 +138,32 @@ class GraphActivity:
         """Plain numbers, for JSON."""
         return dict(vars(self))
 
+    def records(self) -> list[dict[str, Any]]:
+        """A flat dictionary per number, for pandas: keys ``count``, ``of`` and ``value``.
 
-@dataclass(frozen=True, eq=False)
+        ``of`` is the name of a population or projection.
+        """
+        counts = ((name, each) for name, each in vars(self).items() if isinstance(each, dict))
+        return [
+            {"count": name, "of": of, "value": value}
+            for name, each in counts
+            for of, value in each.items()
+        ]
+
+    def __repr__(self) -> str:
+        return (
+            f"GraphActivity({self.samples} samples of {self.steps} steps: "
+            f"{sum(self.spikes.values()):,} spikes, {sum(self.synaptic_events.values()):,} "
+            "synaptic events)"
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what each population and projection did."""
+        rows = [(one["of"], one["count"], one["value"]) for one in self.records() if one["value"]]
+        return html_table(repr(self), ("of", "count", "number"), rows)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphRun:
     """What an engine found.
 
@@ -162,6 +187,17 @@ class GraphRun:
     counts: dict[str, np.ndarray]
     ends: dict[str, np.ndarray]
     activity: GraphActivity
+
+    def __repr__(self) -> str:
+        done = self.activity
+        return (
+            f"GraphRun({done.samples} samples of {done.steps} steps, {len(self.counts)} "
+            f"populations, {sum(done.spikes.values()):,} spikes)"
+        )
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what was counted."""
+        return self.activity._repr_html_()
 
 
 def sent_by(problem: GraphProblem, population: Population) -> np.ndarray:

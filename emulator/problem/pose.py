@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from difflib import get_close_matches
 from typing import Any, get_args
 
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Paths
+from eqchip.emulator.description.coding import Quantizer
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
@@ -51,7 +53,7 @@ def pose(
     if not isinstance(network, Network):
         raise InputError(f"run: network is {type(network).__name__}; expected Network")
     if not isinstance(coding, Unit):
-        raise InputError(f"run: coding is {coding!r}; expected Coding")
+        raise InputError(f"run: coding is {coding!r}; expected Coding{_as_coding(coding)}")
     _check_choice("precision", precision, get_args(Precision))
     _check_choice("input", input, get_args(InputMode))
     _check_choice("readout", readout, get_args(Readout))
@@ -116,10 +118,23 @@ def _input(x: Any, network: Network) -> np.ndarray:
     return x
 
 
+def _as_coding(value: Any) -> str:
+    """What a text was meant as, where a coding is expected."""
+    like = get_close_matches(value, get_args(Quantizer), n=1) if isinstance(value, str) else []
+    return f", e.g. Coding(quantizer={like[0]!r})" if like else ""
+
+
 def _phases(phases: Any) -> tuple[Phase, ...]:
     phases = tuple(_sequence("phases", phases))
     if not phases:
         raise InputError("run: no phases; expected at least one, e.g. [Free(100)]")
+    for k, phase in enumerate(phases):
+        if not isinstance(phase, (Free, Nudged)):
+            steps = phase if isinstance(phase, int) and phase > 0 else 100
+            raise InputError(
+                f"run: phase {k} is {phase!r}; expected Free({steps}), or Nudged(steps, target, "
+                "beta)"
+            )
     return phases
 
 

@@ -13,7 +13,7 @@ from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.description.timed import Timed
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Run:
     """What an engine found.
 
@@ -62,3 +62,16 @@ class Run:
     timed: Timed | None = None
     readout: Readout = "squared-error"
     skipped: np.ndarray | None = None
+
+    def __repr__(self) -> str:
+        phases = ", ".join(
+            f"{name} {phase.steps}"
+            for name, phase in zip(self.activity.phases, self.phases, strict=True)
+        )
+        sizes = "-".join(str(end[0].size) for end in self.ends[0])
+        spikes = int(self.activity.spikes.sum())
+        return f"Run({phases} steps: {self.activity.samples} samples, {sizes}, {spikes:,} spikes)"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: what was counted."""
+        return self.activity._repr_html_()

@@ -23,7 +23,7 @@ from eqchip.emulator.training.inference import averaged_by_engine, classes_of, i
 EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tally:
     """Samples seen, how many of them were classified wrongly, and what that took.
 
@@ -54,6 +54,12 @@ class Tally:
     def macs_per_sample(self) -> float:
         """Multiply-accumulates per sample over all phases and connections."""
         return float(self.activity.macs.sum()) / max(self.samples, 1)
+
+    def __repr__(self) -> str:
+        return (
+            f"Tally({self.samples} samples, error {self.error:.2f} %, "
+            f"{self.spikes_per_sample:,.0f} spikes a sample)"
+        )
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(

@@ -32,7 +32,7 @@ from eqchip.emulator.training.spiking_training import SpikingNetwork, rule_and_c
 Split = Literal["test", "validation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What a trained network made of a data set.
 
@@ -64,6 +64,9 @@ class Evaluation:
     def error(self) -> float:
         """Classification error in percent."""
         return self.tally.error
+
+    def __repr__(self) -> str:
+        return f"Evaluation({self.run.name} on {self.split}: {self.tally!r})"
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as JSON takes it."""

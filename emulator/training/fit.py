@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Progress, Silent
@@ -20,8 +22,11 @@ from eqchip.emulator.training.trainers import make_trainer
 
 CHECKPOINT_MINUTES = 5.0
 
+# Called after every epoch with its line of metrics and the network as it is then.
+Callback = Callable[[dict[str, Any], Network], object]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What a finished run reached.
 
@@ -34,6 +39,9 @@ class Outcome:
     test: Tally
     seconds: float
 
+    def __repr__(self) -> str:
+        return f"Outcome(test {self.test!r}, {self.seconds:.1f} s of training)"
+
 
 def fit(
     run: RunDirectory,
@@ -42,12 +50,32 @@ def fit(
     threads: int | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     progress: Progress | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Outcome:
     """Train until all epochs are done, then read the test set, once.
 
     A checkpoint is written after every epoch, every `checkpoint_minutes`, and on an
     interruption. Whatever happens, calling this again goes on from the last one and ends
     with the same weights, to the bit.
+
+    Parameters
+    ----------
+    run : RunDirectory
+        Made by ``RunDirectory.create(path, config)``.
+    dataset : Dataset
+        That the configuration names.
+    threads : int, optional
+        Default: all processors. The result does not depend on it.
+    checkpoint_minutes : float
+    progress : Progress, optional
+    callbacks : sequence of callable
+        Each is called as ``callback(row, network)`` when an epoch is done and kept: its line of
+        ``metrics.jsonl``, a dictionary, and the network as it is then. What it raises ends the
+        call; the run can be gone on with.
+
+    Returns
+    -------
+    Outcome
 
     Raises
     ------
@@ -59,7 +87,7 @@ def fit(
     """
     progress = progress or Silent()
     with run.claim(progress):
-        return _fit(run, dataset, threads, checkpoint_minutes, progress)
+        return _fit(run, dataset, threads, checkpoint_minutes, progress, callbacks)
 
 
 def _fit(
@@ -68,6 +96,7 @@ def _fit(
     threads: int | None,
     checkpoint_minutes: float,
     progress: Progress,
+    callbacks: Sequence[Callback],
 ) -> Outcome:
     trainer = make_trainer(run.config, dataset, threads)
     keep_data(run, dataset)
@@ -82,7 +111,9 @@ def _fit(
     clock = _Clock(spent)
     try:
         while not trainer.done:
-            _train_epoch(run, trainer, clock, checkpoint_minutes, progress)
+            row = _train_epoch(run, trainer, clock, checkpoint_minutes, progress)
+            for callback in callbacks:
+                callback(row, trainer.network)
         return _finish(run, trainer, clock.seconds, progress)
     except KeyboardInterrupt:  # the trainer lets it come between minibatches only
         with uninterrupted():
@@ -122,7 +153,7 @@ def _train_epoch(
     clock: _Clock,
     checkpoint_minutes: float,
     progress: Progress,
-) -> None:
+) -> dict[str, Any]:
     epochs, size = trainer.config.descent.epochs, trainer.stride
     samples = len(trainer.train_indices)
     began, done = clock.seconds, trainer.tally.samples
@@ -160,6 +191,7 @@ def _train_epoch(
             f"Layer {layer} sent no spike in this epoch, so it learns nothing; what helps: inputs "
             "that are mostly small (eq.Dataset.from_arrays scales them), another --initial-gain"
         )
+    return row
 
 
 def _close_epoch(

@@ -15,6 +15,7 @@ from typing import Any
 
 from eqchip.emulator.arrays import open_arrays
 from eqchip.emulator.data.datasets import NAMES, Dataset, from_file, load
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text
@@ -34,11 +35,7 @@ def keep_data(run: RunDirectory, dataset: Dataset) -> None:
     InputError
         If the settings name another data set, or the run was begun on other data.
     """
-    if run.config.dataset != dataset.name:
-        raise InputError(
-            f"{run.path}: its settings are for the data set {run.config.dataset!r}, the data are "
-            f"{dataset.name!r}; expected Config(dataset={dataset.name!r}), or those data"
-        )
+    check_name(str(run.path), run.config, dataset)
     record = _record(run)
     if record is not None:
         _check_same(run, record, dataset)
@@ -58,6 +55,20 @@ def keep_data(run: RunDirectory, dataset: Dataset) -> None:
         "scaling": dataset.scaling,
     }
     write_text(run.path / RECORD, json.dumps(document, indent=2) + "\n")
+
+
+def check_name(where: str, config: Config, dataset: Dataset) -> None:
+    """Refuse data that settings are not for.
+
+    Raises
+    ------
+    InputError
+    """
+    if config.dataset != dataset.name:
+        raise InputError(
+            f"{where}: its settings are for the data set {config.dataset!r}, the data are "
+            f"{dataset.name!r}; expected Config(dataset={dataset.name!r}), or those data"
+        )
 
 
 def data_of(run: RunDirectory, data: str | Path | None = None, progress: bool = True) -> Dataset:

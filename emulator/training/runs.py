@@ -18,12 +18,12 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -37,7 +37,7 @@ from eqchip.emulator.errors import InputError, is_amount
 from eqchip.emulator.files import leftovers, read_bytes, write_arrays, write_text
 from eqchip.emulator.locks import LOCK_FILE, claimed
 from eqchip.emulator.progress import Progress
-from eqchip.emulator.text import shortened
+from eqchip.emulator.text import html_table, shortened
 from eqchip.emulator.training.activity_file import read_firing_rates, write_activity
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
 
@@ -60,6 +60,9 @@ def provenance(command: str = "") -> dict[str, Any]:
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "command": command,
     }
+
+
+Own = TypeVar("Own", bound="RunDirectory")
 
 
 class RunDirectory:
@@ -90,7 +93,7 @@ class RunDirectory:
         return run if isinstance(run, RunDirectory) else cls(Path(run))
 
     @classmethod
-    def create(cls, path: Path, config: Config, command: str = "") -> RunDirectory:
+    def create(cls: type[Own], path: Path, config: Config, command: str = "") -> Own:
         """Make a new run directory.
 
         Raises
@@ -117,6 +120,29 @@ class RunDirectory:
             If another process trains it.
         """
         return claimed(self.path, "training this run", progress)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path}: {self.config.written} on {self.config.dataset})"
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines of :meth:`metrics` as flat dictionaries, for pandas.
+
+        Keys are those of ``metrics.jsonl`` (``docs/files.md``); what is a list there is a key for
+        each of its numbers, ``spikes_by_layer_per_sample.0`` and so on. A line an epoch, and the
+        last for the test.
+
+        Raises
+        ------
+        InputError
+            As :meth:`metrics`.
+        """
+        return [dict(_flat(row)) for row in self.metrics()]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: how its training went."""
+        heads = ("epoch", "train_error", "validation_error", "test_error", "spikes_per_sample")
+        rows = [[row.get(name) for name in heads] for row in self.records()]
+        return html_table(repr(self), [name.replace("_", " ") for name in heads], rows)
 
     @property
     def report(self) -> Path:
@@ -299,6 +325,17 @@ class RunDirectory:
             If the run has no activity, or the file is damaged.
         """
         return read_firing_rates(self.path, self.config)
+
+
+def _flat(row: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Names and numbers of a line, without its format."""
+    for name, value in row.items():
+        if isinstance(value, list):
+            value = {str(k): one for k, one in enumerate(value)}
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{name}.")
+        elif above or name != "format":
+            yield f"{above}{name}", value
 
 
 def _check_new(path: Path) -> None:

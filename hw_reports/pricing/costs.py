@@ -17,13 +17,13 @@ from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
-from eqchip.hw_reports.pricing.entries import energy_of
+from eqchip.hw_reports.pricing.entries import Entry, energy_of
 from eqchip.hw_reports.pricing.epochs import Epoch, epochs
 from eqchip.hw_reports.pricing.totals import Sum, banded, total
 from eqchip.mapping.kinds import INFERENCE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Cost:
     """The energy and the time of a sample, and what follows from both."""
 
@@ -54,6 +54,16 @@ class Cost:
         seconds = self.seconds.figure
         return None if seconds is None or not seconds.value else 1.0 / seconds.value
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({_short(self.energy)}, {_short(self.seconds)})"
+
+    def records_of(self, sample: str) -> list[dict[str, Any]]:
+        """Energy, time and their product as flat dictionaries; see :meth:`Costs.records`."""
+        told = {
+            "energy": self.energy, "time": self.seconds, "energy_delay": self.energy_delay
+        }  # fmt: skip
+        return [_record(what, sample, None, None, one) for what, one in told.items()]
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
@@ -65,7 +75,7 @@ class Cost:
         }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Costs:
     """All that a run costs on a chip.
 
@@ -96,6 +106,23 @@ class Costs:
         found = self.accounts
         return Cost(energy_of(found.entries, (INFERENCE,)), found.seconds[INFERENCE])
 
+    def __repr__(self) -> str:
+        return f"Costs(training sample {_short(self.training.energy)}, {len(self.epochs)} epochs)"
+
+    def records(self) -> list[dict[str, Any]]:
+        """A flat dictionary per figure, for pandas: ``pandas.DataFrame(costs.records())``.
+
+        Keys: ``quantity`` ("energy", "time", "energy_delay"), ``of`` (the mean sample of the
+        training, of its last epoch, an inference; or a phase of the last epoch's sample), ``kind``
+        and ``count`` (of events; None for sums), ``low``, ``value`` and ``high`` (None where not
+        known), ``unit``, and ``lacks``: what the figure is without, so that it is a lower bound.
+        """
+        sums = {"training": self.training, "last epoch": self.last, "inference": self.inference}
+        return [
+            *(row for name, one in sums.items() for row in one.records_of(name)),
+            *map(entry_record, self.accounts.entries),
+        ]
+
 
 def costs(replay: Replay, accounts: Accounts, rows: Sequence[Mapping[str, Any]]) -> Costs:
     """Price a training by a replay.
@@ -123,6 +150,31 @@ def costs(replay: Replay, accounts: Accounts, rows: Sequence[Mapping[str, Any]])
         accounts.learned,
     )
     return Costs(accounts, found)
+
+
+def entry_record(entry: Entry) -> dict[str, Any]:
+    """The energy of a kind of event in a phase, as a row of :meth:`Costs.records`."""
+    return _record("energy", entry.phase, entry.kind, entry.count, entry.energy)
+
+
+def _record(
+    quantity: str, of: str, kind: str | None, count: float | None, one: Sum
+) -> dict[str, Any]:
+    figure = one.figure
+    low, value, high, unit = (None, None, None, None)
+    if figure is not None:
+        low, value, high, unit = figure.low, figure.value, figure.high, figure.unit
+    return {
+        "quantity": quantity, "of": of, "kind": kind, "count": count, "low": low, "value": value,
+        "high": high, "unit": unit, "lacks": "; ".join(one.lacks),
+    }  # fmt: skip
+
+
+def _short(one: Sum) -> str:
+    """A sum in a few letters."""
+    if one.figure is None:
+        return "unknown"
+    return f"{'at least ' if one.lacks else ''}{one.figure.value:.3g} {one.figure.unit}"
 
 
 def _mean(found: Sequence[Epoch]) -> Cost:

@@ -51,7 +51,7 @@ from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.route import DIRECTIONS, Link
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CoreActivity:
     """Exact counts per phase and core, summed over steps and samples.
 
@@ -148,6 +148,12 @@ class CoreActivity:
             if f.name not in ("phases", "steps", "link_table") and getattr(self, f.name) is not None
         }
         return replace(self, **summed)
+
+    def __repr__(self) -> str:
+        return (
+            f"CoreActivity({', '.join(self.phases)}: {self.samples} samples, "
+            f"{self.spikes.shape[1]} cores, {int(self.messages_sent.sum()):,} messages)"
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and numbers, for JSON."""

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from eqchip.emulator.documents import parse_toml
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.mistakes import one_line
 from eqchip.mapping.anchors.described import Described
-from eqchip.mapping.chip_file.chip_errors import one_line
 from eqchip.mapping.chip_file.figures import Mark, Number, Positive, Status, Table, Text
 from eqchip.mapping.chip_file.units import SI, Quantity, expected_units
 

@@ -21,6 +21,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.documents import parse_toml, read_toml
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.mistakes import one_line
 from eqchip.mapping.chip_file.addresses import (
     NEEDED,
     AreaPart,
@@ -32,7 +33,6 @@ from eqchip.mapping.chip_file.addresses import (
 from eqchip.mapping.chip_file.base import derived, without_later, without_nothing
 from eqchip.mapping.chip_file.capabilities import Capability
 from eqchip.mapping.chip_file.capabilities import Name as Ability
-from eqchip.mapping.chip_file.chip_errors import one_line
 from eqchip.mapping.chip_file.cores import Cores
 from eqchip.mapping.chip_file.figures import (
     STATUSES,
@@ -110,6 +110,13 @@ class Chip(Table):
     absent : dict of str to str
         Address to the reason why the chip has no such thing, which costs nothing.
     """
+
+    def __repr__(self) -> str:
+        cores = "" if self.cores is None else f", {self.cores.per_chip.value:,} cores"
+        learns = ", learns" if self.learning else ""
+        return f"Chip({self.name}: {self.title}{cores}{learns})"
+
+    __str__ = __repr__
 
     format: Literal["eqchip-chip 1"]
     name: Name

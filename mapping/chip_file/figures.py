@@ -78,6 +78,11 @@ class Sourced(Table):
             raise ValueError(f"expected {expected_units(cls.quantity)}")
         return unit
 
+    @classmethod
+    def wanted(cls, key: str) -> str | None:
+        """What a missing key should hold, where more is known of it than its type."""
+        return expected_units(cls.quantity) if key == "unit" else None
+
 
 Own = TypeVar("Own", bound="Coefficient")
 

@@ -74,7 +74,7 @@ CONNECTIONS: dict[str, Filed] = {
 }
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Imported:
     """A graph that was read.
 
@@ -93,6 +93,9 @@ class Imported:
     gains: dict[str, np.ndarray]
     offsets: dict[str, np.ndarray]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Imported({self.graph!r}, {len(self.notes)} notes)"
 
 
 def save_graph(path: str | Path, graph: Graph | Imported) -> None:

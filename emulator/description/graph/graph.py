@@ -13,11 +13,12 @@ import numpy as np
 from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.description.graph.units import Neuron
 from eqchip.emulator.errors import InputError, as_floats, check_unmasked, check_whole
+from eqchip.emulator.text import html_table
 
 LONGEST_DELAY = 2**15 - 1  # steps beyond the one that every spike takes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Population:
     """Units of one kind.
 
@@ -75,6 +76,10 @@ class Population:
                 f"{np.shape(value)}; expected one number, or {self.shape}"
             )
 
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.shape))
+        return f"Population({self.name!r}, {type(self.unit).__name__}, {shape})"
+
     @property
     def size(self) -> int:
         """How many units there are."""
@@ -90,7 +95,7 @@ class Population:
         return np.broadcast_to(getattr(self.unit, name), self.shape).reshape(-1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Projection:
     """Synapses from one population to another, or to itself.
 
@@ -226,6 +231,9 @@ class Projection:
 
     def __str__(self) -> str:
         return f"projection {self.name!r}"
+
+    def __repr__(self) -> str:
+        return f"Projection({self.name!r}, {self.connection})"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -383,6 +391,15 @@ class Graph:
             known = ", ".join(map(repr, self.numbers))
             raise InputError(f"Graph: no population {name!r}; expected one of {known}")
         return self.populations[self.numbers[name]]
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its populations, and whom each sends to."""
+        rows = [
+            (one.name, type(one.unit).__name__, "x".join(map(str, one.shape)),
+             ", ".join(p.name for p in self.projections if p.pre == one.name))
+            for one in self.populations
+        ]  # fmt: skip
+        return html_table(repr(self), ("population", "unit", "shape", "sends over"), rows)
 
     def __repr__(self) -> str:
         return (

@@ -25,7 +25,7 @@ HEADROOM = 8  # thresholds that a potential may reach before the chip's states e
 EXPONENTS = 7  # the largest exponent of weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Quantized:
     """A graph that a chip holds, and what its numbers mean.
 
@@ -40,6 +40,9 @@ class Quantized:
 
     graph: Graph
     scales: dict[str, float]
+
+    def __repr__(self) -> str:
+        return f"Quantized({self.graph!r})"
 
 
 def quantize(graph: Graph) -> Quantized:
