@@ -158,6 +158,12 @@ def _of_run(
             else []
         ),
     )
+    if run.config.input == "current":
+        notes += (
+            "The input is sent once a sample, as numbers, which are priced as spikes are; an input "
+            f"axon keeps its number, {fixed.fraction_bits + 1} bits, and a unit of layer 1 the sum "
+            f"of its drive, {fixed.state_bits} bits.",
+        )
     found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, notes))
     if out is not None:
         write_price(found, Path(out))

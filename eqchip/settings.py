@@ -22,7 +22,7 @@ from eqchip.emulator.description.upkeep import UPKEEPS, Shrink
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.presets import KINDS, preset, spiking_preset, spiking_settings
 from eqchip.mapping.chip_file.chip import Chip, load_chip
-from eqchip.mapping.chip_file.learning import check_learns, learning_chip
+from eqchip.mapping.chip_file.learning import check_learns, check_payload, learning_chip
 from eqchip.mapping.placement.partition import check_fits
 
 DATASET = "digits"
@@ -127,7 +127,7 @@ def spiking_configuration(
         "spiking": own,
         "descent": SETTINGS["descent"],
         "on_chip": SETTINGS["on_chip"],
-        "config": ("seed", "validation"),
+        "config": ("input", "seed", "validation"),
     }
     found: dict[str, dict[str, Any]] = {home: {} for home in homes}
     for name, value in settings.items():
@@ -241,8 +241,13 @@ def _on_chip(chip: Chip, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_fits(config: Config, chip: Chip) -> None:
-    """Refuse a network that does not fit the chip with what learning remembers beside it."""
+    """Refuse a network that does not fit the chip with what learning remembers beside it.
+
+    And an input that is sent as numbers, where its spikes carry none.
+    """
     assert config.on_chip is not None
+    if config.input == "current":
+        check_payload(chip, config.on_chip.fixed.fraction_bits, "--input current sends the input")
     network = Topology.of(notation.connections(config.layers))
     found = check_fits(network, learning_chip(chip, config.on_chip))
     if found.gatherers:

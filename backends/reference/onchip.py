@@ -27,8 +27,10 @@ sees              copy                 products
 ``loihi-engine``  both                 P_pre P_post, then -M_pre M_post
 ================  ===================  ==========================================================
 
-With ``change_bits``, F stands for D. With ``signed-spikes``, F is how often a unit fires after the
-phases, once in a learning epoch; each of these spikes writes T as it is, before the next does.
+An input that is injected as a current sends no spikes: of it a core knows the value itself, and A
+stands for its T. With ``change_bits``, F stands for D. With ``signed-spikes``, F is how often a
+unit fires after the phases, once in a learning epoch; each of these spikes writes T as it is,
+before the next does.
 
 ::
 
@@ -352,7 +354,7 @@ class Product(NamedTuple):
     sign: int = 1
 
 
-def products(onchip: OnChip, k: int, which: int) -> list[Product]:
+def products(onchip: OnChip, k: int, which: int, input: str = "spikes") -> list[Product]:
     """The products of one copy of connection k; see the top of this module."""
     # Copies round alike if they have one stream of random numbers.
     own = FORWARD if onchip.upkeep.one_noise else which
@@ -362,6 +364,8 @@ def products(onchip: OnChip, k: int, which: int) -> list[Product]:
     for n, (pre, post, sign) in enumerate(onchip.sight.forward if alike else onchip.sight.mirror):
         if pre in (CHANGE, FACTOR) and k == 0:  # the input has none
             continue
+        if k == 0 and input == "current" and pre == TRACE:
+            pre = ACTIVITY
         found.append(Product(pre, post, own + n * SECOND, sign))
     return found
 
@@ -449,13 +453,19 @@ def write(
 
 
 def learn(
-    memory: Memory, known: Known, onchip: OnChip, learning: Learning, rates: list[float], seed: int
+    memory: Memory,
+    known: Known,
+    onchip: OnChip,
+    learning: Learning,
+    rates: list[float],
+    seed: int,
+    input: str = "spikes",
 ) -> np.ndarray:
     """Write all copies and biases after a sample; returns counts, shape (connections, 2, 3)."""
     writes = np.zeros((len(memory.stored), 2, 3), np.int64)
     for k, copies in enumerate(memory.stored):
         for which, stored in enumerate(copies):
-            for product in products(onchip, k, which):
+            for product in products(onchip, k, which, input):
                 start = stream(seed, memory.learned_from, k, product.stream)
                 pre, post = known[product.pre][k], known[product.post][k + 1]
                 if onchip.sight.spikes:
@@ -684,7 +694,7 @@ def learn_samples(
                 for exponent, rate in zip(memory.exponents, of_a_sample, strict=True)
             ]
             known = know(shown, onchip, learning, config.seed, memory.learned_from, factor_rates)
-            written = learn(memory, known, onchip, learning, of_a_sample, config.seed)
+            written = learn(memory, known, onchip, learning, of_a_sample, config.seed, config.input)
             changed += [np.count_nonzero(layer) for layer in known.get(FACTOR, known[CHANGE])]
             if onchip.sight.spikes:
                 told += [abs(layer).sum() for layer in known[FACTOR]]

@@ -33,6 +33,7 @@ from eqchip.emulator.description.modes import InputMode, Precision
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
+from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import spiking_rule
 from eqchip.emulator.documents import read_toml
@@ -55,7 +56,7 @@ LATER: dict[tuple[str, ...], Any] = {
     ("spiking",): None,
 }
 # Of a network of other units, which are no settings of a spiking rule.
-OF_EP = ("coding", "learning", "timing", "input", "initial_gain", "feedback_shifts")
+OF_EP = ("coding", "learning", "timing", "initial_gain", "feedback_shifts")
 
 SpikingSetting = Annotated[
     SpikingRule, PlainValidator(spiking_rule), PlainSerializer(lambda rule: rule.settings())
@@ -315,10 +316,11 @@ def check_on_chip(config: Config) -> None:
         raise InputError(
             "on_chip: quantizer 'none' sends real values; expected 'sigma-delta' or 'bernoulli'"
         )
-    if config.input != "spikes" and config.on_chip.records_spikes:
+    if config.input == "current" and not config.on_chip.sight.takes_current:
+        able = " or ".join(repr(name) for name, sight in SIGHTS.items() if sight.takes_current)
         raise InputError(
-            f"on_chip: input {config.input!r} sends no spikes that sees "
-            f"{config.on_chip.sees!r} could count; expected input 'spikes', or sees 'potentials'"
+            f"on_chip: input 'current' sends no spikes that sees {config.on_chip.sees!r} could "
+            f"write by; expected input 'spikes', or sees {able}"
         )
     config.on_chip.exponents(len(config.layers) - 1)
 
@@ -355,6 +357,11 @@ def check_spiking(config: Config) -> None:
                 f"rule {rule.name!r}: layer {entry!r} shares its kernel over places; expected "
                 "dense layers"
             )
+    refused = rule.refuses_current if config.input == "current" else ""
+    if refused:
+        raise InputError(
+            f"rule {rule.name!r}: input is 'current', but {refused}; expected 'spikes'"
+        )
     for what, value, wanted in (
         ("optimizer", descent.optimizer, "sgd"),
         ("momentum", descent.momentum, 0.0),

@@ -50,6 +50,17 @@ class Written(NamedTuple):
     sign: int = 1
 
 
+def injected(product: Written) -> Written:
+    """What a product of the first connection takes of an input that is injected: its value.
+
+    Examples
+    --------
+    >>> injected(SIGHTS["traces"].forward[0]).below.name
+    'activity'
+    """
+    return product._replace(below=ACTIVITY) if product.below.is_trace else product
+
+
 def _few(source: Source) -> Source:
     return FACTOR if source.is_change else source
 
@@ -101,6 +112,14 @@ class Sight:
     def hands_factors(self) -> bool:
         """Whether a change comes to a synapse in a few steps."""
         return FACTOR in self.sources
+
+    @property
+    def takes_current(self) -> bool:
+        """Whether the value of an injected input can stand where a product takes its spikes.
+
+        Not as a trace that decays, nor where a spike writes a count as it is.
+        """
+        return not (self.decays or self.spikes)
 
     def in_steps(self) -> Sight:
         """The same with changes that come in a few steps.

@@ -142,7 +142,7 @@ def writes_of(config: Config, known: Known) -> dict[tuple[int, int], np.ndarray]
     """
     found: dict[tuple[int, int], np.ndarray] = {}
     onchip = onchip_of(config)
-    for term in terms_of(onchip, len(config.sizes) - 1):
+    for term in terms_of(onchip, len(config.sizes) - 1, config.input):
         k = term.connection
         below, above = known[ROW_OF[term.pre]][k], known[ROW_OF[term.post]][k + 1]
         there = np.outer(_times(onchip, term.pre, below), _times(onchip, term.post, above))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import (
     ACTIVITY,
@@ -19,6 +20,7 @@ from eqchip.emulator.description.sight import (
     SOURCES,
     TRACE,
     Source,
+    injected,
 )
 from eqchip.emulator.description.upkeep import (
     ALIGN_BITS,
@@ -77,12 +79,13 @@ class Term(NamedTuple):
     sign: int = 1
 
 
-def terms_of(onchip: OnChip, connections: int) -> list[Term]:
+def terms_of(onchip: OnChip, connections: int, input: InputMode = "spikes") -> list[Term]:
     """The products that the cores write after a sample.
 
     s+_pre s+_post - s-_pre s-_post is s_pre D_post + D_pre s_post, with s the mean of both phases
     and D their difference. A core knows both of its own units; of others what it sees. Nothing is
-    fed back to the clamped input, which never changes.
+    fed back to the clamped input, which never changes; of one that is injected a core knows the
+    value, and counts no spikes.
     """
     sight, upkeep, found = onchip.sight, onchip.upkeep, []
     for k in range(connections):
@@ -90,6 +93,8 @@ def terms_of(onchip: OnChip, connections: int) -> list[Term]:
             mirrored = copy == MIRROR and not upkeep.tells_changes
             first = FORWARD if upkeep.one_noise else copy
             for number, product in enumerate(sight.mirror if mirrored else sight.forward):
+                if k == 0 and input == "current":
+                    product = injected(product)
                 if k > 0 or not product.below.is_change:
                     stream = first + SECOND_STREAM * number
                     found.append(Term(k, copy, product.below, product.above, stream, product.sign))
@@ -208,7 +213,9 @@ def left_of(rates: Sequence[float], highest: Sequence[float]) -> float:
     return sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
 
 
-def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> None:
+def check_rates(
+    onchip: OnChip, learning: Learning, rates: Sequence[float], input: InputMode = "spikes"
+) -> None:
     """Refuse a learning rate with which no product is ever written, or beyond what 64 bits hold.
 
     Raises
@@ -217,7 +224,7 @@ def check_rates(onchip: OnChip, learning: Learning, rates: Sequence[float]) -> N
         Naming the connection, and the smallest rate that would do.
     """
     exponents = onchip.exponents(len(rates))
-    terms = terms_of(onchip, len(rates))
+    terms = terms_of(onchip, len(rates), input)
     for term in terms:
         k = term.connection
         written = _rate_of_product(term, onchip, learning, exponents[k], rates[k])

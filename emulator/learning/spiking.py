@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.feedback import ALIGN_SHARE
@@ -28,24 +29,45 @@ SHARE_BITS = 15  # of one over a number of steps
 MOST_SENDERS = 4096  # of a layer whose errors are summed in 32 bits, in states of 12 fraction bits
 
 
+class Shares(NamedTuple):
+    """What one of what a kernel counts stands for, in the equations of its rule.
+
+    below, above: at the two ends of a connection; bias: of what is counted above, in that of a
+    bias.
+    """
+
+    below: float
+    above: float
+    bias: float
+
+    def of_weight(self, k: int, current: bool, fixed: FixedPoint) -> float:
+        """What the learning rate of connection k is multiplied by; an injected input is a state."""
+        return (1.0 / fixed.one if current and k == 0 else self.below) * self.above
+
+
 class Program(NamedTuple):
     """What runs a rule.
 
-    lower: from the rule and the chip's integers to the rules of its kernel. run: the kernel.
-    rates: from the rule to what a weight's and a bias's learning rate are multiplied by, for one of
-    what the kernel counts below times one of what it counts above.
+    lower: from the rule and the chip's integers to the rules of its kernel, of which `unit` is one.
+    run: the kernel. rates: from the rule to what its kernel's counts stand for.
     """
 
     lower: Callable[[Any, FixedPoint], Any]
     run: Callable[..., None]
-    rates: Callable[[Any, FixedPoint], tuple[float, float]]
+    rates: Callable[[Any, FixedPoint], Shares]
 
 
 def lower_unit(fixed: FixedPoint, floor: float, begin: float, takes_all: bool = False) -> Unit:
     """An integrate-and-fire unit whose potential begins at, and stays above, so many thresholds."""
     one = fixed.one
     low = max(-round(floor * one), fixed.lowest_state)
-    return Unit(one, low, fixed.highest_state, round(begin * one), takes_all)
+    return Unit(one, low, fixed.highest_state, round(begin * one), takes_all, fixed.fraction_bits)
+
+
+def lower_rules(rule: SpikingRule, fixed: FixedPoint, input: InputMode) -> Any:
+    """The rules of a rule's kernel."""
+    rules = program_of(rule).lower(rule, fixed)
+    return rules._replace(unit=rules.unit._replace(current=input == "current"))
 
 
 def share_of(steps: int) -> tuple[int, int]:
@@ -59,8 +81,8 @@ def _lower_graded(rule: Graded, fixed: FixedPoint) -> GradedRules:
     return GradedRules(unit, rule.steps, *share_of(rule.steps), least, fixed.fraction_bits)
 
 
-def _graded_rates(rule: Graded, fixed: FixedPoint) -> tuple[float, float]:
-    return 1.0 / rule.steps / fixed.one, 1.0 / fixed.one
+def _graded_rates(rule: Graded, fixed: FixedPoint) -> Shares:
+    return Shares(1.0 / rule.steps, 1.0 / fixed.one, 1.0 / fixed.one)
 
 
 def _lower_emstdp(rule: Emstdp, fixed: FixedPoint) -> EmstdpRules:
@@ -68,8 +90,8 @@ def _lower_emstdp(rule: Emstdp, fixed: FixedPoint) -> EmstdpRules:
     return EmstdpRules(unit, rule.steps, rule.settle, threshold, rule.contrast == "error-spikes")
 
 
-def _emstdp_rates(rule: Emstdp, fixed: FixedPoint) -> tuple[float, float]:
-    return 1.0 / rule.steps**2, 1.0 / rule.steps
+def _emstdp_rates(rule: Emstdp, fixed: FixedPoint) -> Shares:
+    return Shares(1.0 / rule.steps, 1.0 / rule.steps, 1.0 / rule.steps)
 
 
 def _lower_erbp(rule: Erbp, fixed: FixedPoint) -> ErbpRules:
@@ -81,17 +103,17 @@ def _lower_erbp(rule: Erbp, fixed: FixedPoint) -> ErbpRules:
     )  # fmt: skip
 
 
-def _erbp_rates(rule: Erbp, fixed: FixedPoint) -> tuple[float, float]:
+def _erbp_rates(rule: Erbp, fixed: FixedPoint) -> Shares:
     share = 1.0 / (rule.steps - rule.settle)
-    return (share if rule.write == "spike" else share**2) / fixed.one, 0.0
+    return Shares(1.0 if rule.write == "spike" else share, share / fixed.one, 0.0)
 
 
 def _lower_nbp(rule: Nbp, fixed: FixedPoint) -> NbpRules:
     return NbpRules(lower_unit(fixed, 0.0, 0.0))
 
 
-def _nbp_rates(rule: Nbp, fixed: FixedPoint) -> tuple[float, float]:
-    return 0.0, 0.0  # a code a write, whatever the rate
+def _nbp_rates(rule: Nbp, fixed: FixedPoint) -> Shares:
+    return Shares(0.0, 0.0, 0.0)  # a code a write, whatever the rate
 
 
 # What runs each rule, by the type of its description. A new rule: a row here.
@@ -229,21 +251,23 @@ def set_rates(
     exponents: Sequence[int],
     rates: Sequence[float],
     highest: Sequence[float],
+    current: bool = False,
 ) -> None:
     """Give the learner its learning rates, one per connection, as whole numbers.
 
-    highest: the rates that training begins with.
+    highest: the rates that training begins with. current: whether the input is injected.
     """
     learner.aligning[...] = lower_share(ALIGN_SHARE, rates, highest)
-    of_weight, of_bias = program_of(rule).rates(rule, onchip.fixed)
+    shares = program_of(rule).rates(rule, onchip.fixed)
     for k, rate in enumerate(rates):
         step = math.ldexp(1.0, exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
+        of_weight = shares.of_weight(k, current, onchip.fixed)
         learner.mantissa[k], learner.shift[k] = integer_rate(rate * of_weight / step)
         learner.mirror_mantissa[k], learner.mirror_shift[k] = integer_rate(
             rule.path.gain * rate * of_weight / step
         )
         learner.bias_mantissa[k], learner.bias_shift[k] = integer_rate(
-            rate * of_bias * onchip.fixed.one
+            rate * shares.bias * onchip.fixed.one
         )
 
 
@@ -254,9 +278,9 @@ def check_rates(learner: Learner, rule: SpikingRule, rates: Sequence[float]) -> 
     ------
     InputError
     """
-    of_weight, _ = program_of(rule).rates(rule, FixedPoint())
+    writes = program_of(rule).rates(rule, FixedPoint()).above > 0
     for k, rate in enumerate(rates):
-        if rate > 0 and of_weight > 0 and learner.mantissa[k] == 0:
+        if rate > 0 and writes and learner.mantissa[k] == 0:
             raise InputError(
                 f"lr {rate:g} of connection {k + 1} rounds every update of rule {rule.name!r} to "
                 "zero; expected more"

@@ -83,9 +83,10 @@ class OnChipTrainer(Trainer):
     def _lower(self) -> None:
         config, onchip = self.config, self.onchip
         connections = len(config.layers) - 1
-        check_rates(onchip, config.learning, self._of_a_sample(config.descent.lr))
+        rates = self._of_a_sample(config.descent.lr)
+        check_rates(onchip, config.learning, rates, config.input)
         self.exponents = onchip.exponents(connections)
-        self.terms = terms_of(onchip, connections)
+        self.terms = terms_of(onchip, connections, config.input)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
         self._classifier = Classifier(
             config, self.start, self.threads, self.lowered, fixed=onchip.fixed

@@ -37,6 +37,7 @@ from eqchip.emulator.learning.onchip_lowering import left_of, lower_mirror_rate
 from eqchip.emulator.learning.spiking import (
     check_rates,
     lower_paths,
+    lower_rules,
     new_learner,
     program_of,
     read_codes,
@@ -70,7 +71,8 @@ class SpikingNetwork:
         self.exponents = self.onchip.exponents(len(network.connections))
         self.lowered: Lowered = lower_fixed(network, self.onchip.fixed, exponents=self.exponents)
         self.program = program_of(self.rule)
-        self.rules = self.program.lower(self.rule, self.onchip.fixed)
+        self.current = config.input == "current"
+        self.rules = lower_rules(self.rule, self.onchip.fixed, config.input)
         self.paths: Paths = lower_paths(self.lowered, self.rule, self.onchip, self.seed)
         self.units = new_units(int(self.lowered.offsets[-1]), len(self.lowered.sizes))
         self.learner: Learner = new_learner(
@@ -98,6 +100,9 @@ class SpikingNetwork:
         events = np.zeros((len(phases), len(sizes) - 1, 2), np.int64)
         macs = np.zeros_like(events)
         events[..., FORWARD] = done.arrivals
+        if self.current:  # its input does nothing but send its numbers, once
+            updates[:, 0] = 0
+            macs[:, 0], events[:, 0] = events[:, 0], 0
         (macs if self.rule.graded else events)[-1, :, FEEDBACK] = done.error_events[1:]
         return Activity(
             phases, len(done.classes), done.spikes.copy(), done.spikes.copy(),
@@ -124,8 +129,8 @@ class SpikingNetwork:
     def steps(self, tally: Tally) -> int:
         """Time steps in which a sample of this tally was classified."""
         activity = tally.activity
-        updates = int(activity.updates_active[0, 0] + activity.updates_inactive[0, 0])
-        return updates // max(tally.samples * int(self.lowered.sizes[0]), 1)
+        updates = int(activity.updates_active[0, -1] + activity.updates_inactive[0, -1])
+        return updates // max(tally.samples * int(self.lowered.sizes[-1]), 1)
 
     def cosines(self) -> list[float]:
         """Of each connection that errors cross layer by layer, that of its angle to their path."""
@@ -235,7 +240,9 @@ class SpikingTrainer(Trainer):
     def _set_rates(self, rates: Any) -> None:
         chip = self.chip
         highest = self.config.descent.lr
-        set_rates(chip.learner, chip.rule, chip.onchip, chip.exponents, rates, highest)
+        set_rates(
+            chip.learner, chip.rule, chip.onchip, chip.exponents, rates, highest, chip.current
+        )
 
     @property
     def network(self) -> Network:
@@ -266,7 +273,8 @@ class SpikingTrainer(Trainer):
             "writes_by_copy_per_sample": kept["writes"].tolist(),
             "steps_per_sample": kept["steps"].tolist(),
             "error_spikes_per_sample": kept["error_spikes"].tolist(),
-            "error_messages_per_sample": kept["messages"].tolist(),
+            "error_messages_per_sample": [0.0, *kept["messages"][1:].tolist()],
+            **({"input_messages_per_sample": kept["messages"][0]} if self.chip.current else {}),
             "error_events_per_sample": kept["error_events"].tolist(),
             "label_spikes_per_sample": float(kept["labels"][0]),
             "units_open_per_sample": kept["open"].tolist(),

@@ -80,7 +80,7 @@ def config_of(settings: Settings) -> Config:
         seed=settings["seed"],
     )
     assert config.on_chip is not None
-    check_rates(config.on_chip, config.learning, config.descent.lr)
+    check_rates(config.on_chip, config.learning, config.descent.lr, config.input)
     return config
 
 

@@ -103,7 +103,8 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 @click.option("--prediction", type=Schedule(optional=True), help="0.83/t^0.58, 0.3 or none.")
 @click.option(
     "--input", type=click.Choice(("spikes", "current")),
-    help="Encode the input into spikes, or inject it as a constant current.",
+    help="Encode the input into spikes at every step; or inject it once a sample, as numbers whose "
+    "weighted sum is held as a constant current: on a chip, as graded spikes.",
 )  # fmt: skip
 @timing_options()
 @onchip_options

@@ -116,9 +116,11 @@ def _layers(
     back, are messages of a population of its own where it crosses that path.
     """
     found = Circuit(round(sum(row["steps_per_sample"])) + more)
+    sent = list(row["spikes_by_layer_per_sample"])
+    sent[0] = row.get("input_messages_per_sample", sent[0])  # an injected input sends numbers
     for layer, size in enumerate(sizes):
         unit = IF(reset="subtract") if layer else Input()
-        found.add(f"layer {layer}", unit, size, row["spikes_by_layer_per_sample"][layer])
+        found.add(f"layer {layer}", unit, size, sent[layer])
     for k, copies in enumerate(row["writes_by_copy_per_sample"]):
         found.join(f"layer {k}", f"layer {k + 1}")
         found.written.append((f"layer {k + 1}", np.array(copies[0][:3])))

@@ -140,6 +140,8 @@ def _needs(config: Config) -> Iterator[Need]:
         yield Need("graded_payload", exact, "a synapse reads the potential at its other end")
         yield Need("third_factor", exact, "a synapse reads how its unit changed")
         return
+    if config.input == "current":
+        yield Need("graded_payload", exact, "the input is sent as numbers")
     sight, upkeep = onchip.sight, onchip.upkeep
     change = onchip.change_bits or exact
     if sight.graded:

@@ -21,6 +21,24 @@ def check_learns(chip: Chip) -> None:
         )
 
 
+def check_payload(chip: Chip, bits: int, what: str) -> None:
+    """Refuse a chip whose file knows of no spikes that carry numbers of so many bits.
+
+    Raises
+    ------
+    InputError
+    """
+    found = chip.capabilities.get("graded_payload")
+    if found is None or int(found.value) < bits:
+        has = "does not say that spikes carry numbers"
+        if found is not None:
+            has = f"has a graded_payload of {int(found.value)}"
+        raise InputError(
+            f"{what} as numbers of {bits} bits, and chip {chip.name} {has}; "
+            "expected spikes, or a chip such as loihi2"
+        )
+
+
 def learning_chip(chip: Chip, onchip: OnChip) -> Chip:
     """The chip with the weights of `onchip`, and its accumulators in synapse memory.
 

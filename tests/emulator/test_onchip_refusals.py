@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.settings import configuration
 
 # settings of OnChip, and what the refusal says
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
@@ -78,7 +80,14 @@ UNFIT: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"timing": Asynchronous()}, ["timing is asynchronous", "expected one clock for all"]),
     ({"coding": Coding.real_valued()}, ["quantizer 'none'", "'sigma-delta' or 'bernoulli'"]),
-    ({"input": "current"}, ["input 'current' sends no spikes", "input 'spikes'"]),
+    (
+        {"input": "current", "onchip": {"sees": "signed-spikes"}},
+        ["input 'current' sends no spikes that sees 'signed-spikes'", "sees 'potentials' or 'tr"],
+    ),
+    (
+        {"input": "current", "onchip": {"sees": "loihi-engine", "copies": "periodic"}},
+        ["input 'current' sends no spikes that sees 'loihi-engine'", "input 'spikes'"],
+    ),
     ({"layers": ("6x6x1", "3c3", 3)}, ["layer '3c3'", "expected dense layers"]),
     (
         {"onchip": {"weight_range": (0.5, 0.5, 0.5)}},
@@ -99,8 +108,22 @@ def test_what_a_core_cannot_do_is_refused_in_one_line(settings, parts):
     assert_one_line(str(refused.value), parts)
 
 
-def test_a_current_is_learned_from_where_potentials_are_seen():
-    assert small(input="current", onchip={"sees": "potentials"}).input == "current"
+@pytest.mark.parametrize("sees", ["potentials", "traces"])
+def test_a_current_is_learned_from_where_a_value_can_stand_for_spikes(sees):
+    assert small(input="current", onchip={"sees": sees}).input == "current"
+
+
+def test_an_input_sent_as_numbers_is_refused_where_spikes_carry_none(tmp_path):
+    ours = {"settings": {"input": "current"}, "network": "64-9-10"}
+    with pytest.raises(InputError, match="numbers of 12 bits, and chip loihi1-davies has a graded"):
+        configuration("digits", on_chip="loihi1-davies", **ours)
+    text = files("eqchip.mapping").joinpath("chips/loihi2.toml").read_text(encoding="utf-8")
+    start = text.index("[capabilities.graded_payload]")
+    silent = tmp_path / "silent.toml"
+    silent.write_text(text[:start] + text[text.index("[capabilities.third_factor]") :])
+    with pytest.raises(InputError, match="does not say that spikes carry numbers; expected spikes"):
+        configuration("digits", on_chip=silent, **ours)
+    assert configuration("digits", on_chip="loihi2", **ours).input == "current"
 
 
 def test_a_trainer_refuses_a_rate_that_writes_nothing():

@@ -180,7 +180,7 @@ def trainings(draw: Any) -> Config:
             seed=draw(st.sampled_from([0, 1, 2**63 - 1])),
             coding=draw(st.sampled_from([SIGMA_DELTA, BERNOULLI])),
             input=draw(st.sampled_from(["spikes", "current"]))
-            if sees == "potentials"
+            if SIGHTS[sees].takes_current
             else "spikes",
             onchip={
                 "fixed": fixed,
@@ -274,6 +274,20 @@ def test_the_input_has_one_copy_and_no_change():
         found = [t for t in terms_of(onchip, 3) if t.connection == 0]
         assert {t.copy for t in found} == {FORWARD}
         assert not any(t.pre.is_change for t in found)
+
+
+def test_of_an_injected_input_a_core_knows_the_value():
+    for sees in ("potentials", "traces"):
+        onchip = OnChip(sees=sees)
+        found = [t for t in terms_of(onchip, 3, "current") if t.connection == 0]
+        assert [t.pre for t in found] == [ACTIVITY]
+        assert [p.pre for p in reference.products(onchip, 0, FORWARD, "current")] == [ACTIVITY]
+        upper = [t for t in terms_of(onchip, 3, "current") if t.connection > 0]
+        assert upper == [t for t in terms_of(onchip, 3) if t.connection > 0]
+    config = small((6, 5, 4, 3), input="current", learning={"skip_right": 0.8})
+    twinned = Twinned(config, made_up(6, 3, 7))
+    train(twinned)
+    assert twinned.all_written[0, FORWARD, kernels.APPLIED]
 
 
 def test_kernels_number_what_is_known_as_the_description_does():

@@ -75,11 +75,16 @@ CASES = [
     ({"name": "erbp", "steps": 6, "settle": 1, "write": "spike", "decay": 0.25}, (6, 5, 4, 3), 0.5),
     ({"name": "nbp"}, (12, 9, 3), 0.0),
 ]
+# The same with the input injected once a sample, where a rule takes that.
+CURRENT = [case for case in CASES if not spiking_rule(case[0]).refuses_current]
 
 
-def small(rule: dict, layers: tuple[int, ...], rate: float, **onchip: object) -> Config:
+def small(
+    rule: dict, layers: tuple[int, ...], rate: float, input: str = "spikes", **onchip: object
+) -> Config:
     return make_config(
         layers=layers,
+        input=input,
         spiking=rule,
         descent={"lr": [rate] * (len(layers) - 1), "minibatch": 1, "epochs": 2, "warm_up": 0.0},
         on_chip={"weight_range": [0.5], "every": 3, **onchip},
@@ -119,6 +124,19 @@ def test_a_rule_equals_its_reference_to_the_bit(rule, layers, rate, bits):
         assert trainer.kept["writes"][1:, 1, 2].all(), "a path was never written"
 
 
+@pytest.mark.parametrize(("rule", "layers", "rate"), CURRENT, ids=str)
+def test_a_rule_equals_its_reference_on_an_injected_input(rule, layers, rate):
+    """Numbers sent once: a message for each pixel that is not 0, a product for each synapse."""
+    config = small(rule, layers, 4 * rate, input="current", accumulator_bits=3)
+    trainer = assert_equals_reference(config)
+    nonzero = np.count_nonzero(trainer.chip.onchip.fixed.states(trainer.dataset.train_x))
+    assert trainer.kept["messages"][0] == nonzero
+    activity = trainer.tally.activity
+    assert activity.macs[0, 0, 0] == nonzero * layers[1] and not activity.macs[1:, 0, 0].any()
+    assert not activity.synaptic_events[:, 0, 0].any() and not activity.updates_inactive[:, 0].any()
+    assert trainer.kept["writes"][0, 0, 2], "the first connection was never written"
+
+
 def test_a_new_rule_is_a_description_a_twin_a_kernel_and_its_rows(monkeypatch):
     monkeypatch.setitem(SPIKING_RULES, "winner", toy_spiking.Winner)
     monkeypatch.setitem(PROGRAMS, toy_spiking.Winner, toy_spiking.PROGRAM)
@@ -149,7 +167,10 @@ def assert_equals_reference(config: Config) -> SpikingTrainer:
         np.testing.assert_array_equal(trainer.kept[name], getattr(machine.counts, name), name)
     activity = trainer.tally.activity
     np.testing.assert_array_equal(activity.spikes, machine.counts.spikes)
-    np.testing.assert_array_equal(activity.synaptic_events[..., 0], machine.counts.arrivals)
+    crossed = activity.synaptic_events[..., 0].copy()
+    if config.input == "current":
+        crossed[:, 0] = activity.macs[:, 0, 0]
+    np.testing.assert_array_equal(crossed, machine.counts.arrivals)
     labels = trainer.dataset.train_y[
         np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
     ]
@@ -253,10 +274,13 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
         run.network()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case[0]["name"] != "nbp"], ids=str)
-def test_a_run_is_priced_by_the_events_that_it_counted(case, tmp_path):
+PRICED = [(case, "spikes") for case in CASES if case[0]["name"] != "nbp"] + [(CASES[0], "current")]
+
+
+@pytest.mark.parametrize(("case", "input"), PRICED, ids=str)
+def test_a_run_is_priced_by_the_events_that_it_counted(case, input, tmp_path):
     rule, (_, *hidden, _), _ = case
-    config = small(rule, (64, *hidden, 10), 0.1)
+    config = small(rule, (64, *hidden, 10), 0.1, input)
     run = RunDirectory.create(tmp_path / "run", config)
     fit(run, few_digits(), threads=1)
     row = run.metrics()[1]
@@ -298,6 +322,11 @@ def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):
         ({"on_chip": {"weight_range": [0.01]}}, "needs the exponent -1, finer"),
         ({"layers": ("8x8", "4c3", 10)}, "expected dense layers"),
         ({"descent": {"minibatch": 2}}, "minibatch is 2; expected 1"),
+        (
+            {"spiking": {"name": "erbp", "write": "spike"}, "input": "current"},
+            "input is 'current', but write 'spike' writes at its spikes; expected 'spikes'",
+        ),
+        ({"spiking": {"name": "nbp"}, "input": "current"}, "its inputs are binary, and fire once"),
         ({"spiking": {"name": "gradde"}}, "rule 'gradde' is unknown; expected one of graded"),
         ({"spiking": {"name": "graded", "stepz": 3}}, "setting 'stepz' is unknown"),
         ({"spiking": {"name": "graded", "steps": 0}}, "steps is 0; expected a whole number"),

@@ -16,16 +16,16 @@ from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.kernels.jit import kernel
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import (
-    active_inputs,
     begin,
+    begin_input,
     clear,
     count_bits,
-    encode,
     forward_step,
     largest,
+    send_input,
 )
 from eqchip.emulator.kernels.spiking.writes import write_connection
-from eqchip.emulator.learning.spiking import Program, lower_unit
+from eqchip.emulator.learning.spiking import Program, Shares, lower_unit
 
 
 @dataclass(frozen=True)
@@ -65,16 +65,14 @@ class WinnerRules(NamedTuple):
 @kernel
 def run_winner(net, paths, rules, learner, units, x, labels, done, first_number, learns):
     """3. The same, compiled, of pieces that are there."""
-    last, n_in = len(net.sizes) - 1, net.sizes[0]
+    last = len(net.sizes) - 1
     first = net.offsets[last]
     for b in range(len(x)):
         begin(net, rules.unit, units)
         clear(units.v, first, net.sizes[last])
-        n_active = active_inputs(x[b], units.pre_rows, n_in)
+        n_active = begin_input(net, rules.unit, units, done, x[b])
         for _ in range(rules.steps):
-            n_input = encode(
-                x[b], units.phi, units.rows, n_in, units.pre_rows, n_active, rules.unit.one
-            )
+            n_input = send_input(net, rules.unit, units, x[b], n_active)
             forward_step(net, rules.unit, units, done, 0, n_input, True)
             count_bits(net, units, units.counts, last - 1)
         best = largest(units.v, first, net.sizes[last])
@@ -92,8 +90,8 @@ def lower(rule: Winner, fixed: FixedPoint) -> WinnerRules:
     return WinnerRules(lower_unit(fixed, 1.0, 0.5), rule.steps)
 
 
-def rates(rule: Winner, fixed: FixedPoint) -> tuple[float, float]:
-    return 1.0 / rule.steps, 0.0
+def rates(rule: Winner, fixed: FixedPoint) -> Shares:
+    return Shares(1.0 / rule.steps, 1.0, 0.0)
 
 
 PROGRAM: Any = Program(lower, run_winner, rates)

@@ -14,11 +14,12 @@ def emstdp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: boo
     assert isinstance(rule, Emstdp)
     machine.begin(0.5, rule.floor)
     c, d, e, n, told = ([np.zeros(size, np.int64) for size in machine.sizes] for _ in range(5))
+    c[0] = machine.inject(x)
     for t in range(rule.settle + rule.steps):
         machine.encode(x)
         machine.step(0, sums_up=False)
         for layer in range(machine.layers * (t >= rule.settle)):
-            c[layer] += machine.bits[layer]
+            c[layer] = c[layer] + machine.bits[layer]
     found = int((c[last] * one + machine.v[last]).argmax())
     if not learns:
         return found

@@ -17,6 +17,8 @@ def erbp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: bool)
     counts = machine.counts
     machine.begin(0.0, rule.floor, takes_all=True)
     c, u, gated, current = ([np.zeros(size, np.int64) for size in machine.sizes] for _ in range(4))
+    c[0] = machine.inject(x)
+    current[1] = machine.drive
     told = np.zeros(machine.sizes[last], np.int64)
     fired, error = np.zeros_like(told), np.zeros_like(told)
     keep = round((1 - rule.decay) * 2**12)
@@ -44,9 +46,10 @@ def erbp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: bool)
                 machine.write(k, below[k], open_, sample * rule.steps + t)
             elif rule.write == "sample":
                 gated[k + 1] += open_
-                c[k] += below[k]
+                c[k] = c[k] + below[k]
         for k in range(last):
             current[k + 1] = (below[k] @ machine.codes(machine.stored[k])) << machine.exponents[k]
+        current[1] = current[1] + machine.drive
         machine.step(0, sums_up=False)
         fired += machine.bits[last]
     if learns and rule.write == "sample":

@@ -17,11 +17,12 @@ def graded(machine: Machine, x: np.ndarray, label: int, sample: int, learns: boo
     machine.begin(0.5, rule.floor)
     machine.v[last][:] = 0
     c = [np.zeros(n, np.int64) for n in machine.sizes]
+    c[0] = machine.inject(x)
     for _ in range(rule.steps):
         machine.encode(x)
         machine.step(0, sums_up=True)
         for layer in range(last):
-            c[layer] += machine.bits[layer]
+            c[layer] = c[layer] + machine.bits[layer]
     z = machine.v[last]
     if learns:
         errors = [np.zeros(n, np.int64) for n in machine.sizes]

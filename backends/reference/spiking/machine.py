@@ -6,7 +6,9 @@ code, whose exponent e its connection has::
     V = clip(V + u 2**e + b, floor, highest)    q = [V > one]    V -= one q, or V = 0 where q is 1
     input:  phi += x,  q = [phi > one / 2],  phi -= one q
 
-Every layer hears what fired below in the step before; the input runs a step ahead.
+Every layer hears what fired below in the step before; the input runs a step ahead. Where it is
+injected, it sends its states x once, before the first step, and no bits; layer 1 adds at every
+step what they come to, round(sum_j w_j x_j 2**e / one), to nearest, ties up.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
+from eqchip.backends.reference.arithmetic import rescale
 from eqchip.backends.reference.onchip import (
     GOLDEN,
     OF_BITS,
@@ -94,6 +97,7 @@ class Machine:
         assert config.spiking is not None
         assert config.on_chip is not None
         self.rule, self.onchip, self.fixed = config.spiking, config.on_chip, config.on_chip.fixed
+        self.current = config.input == "current"
         self.sizes, self.layers = sizes, len(sizes)
         self.exponents = self.onchip.exponents(self.layers - 1)
         self.stored = [
@@ -130,9 +134,25 @@ class Machine:
         self.v = [np.full(n, round(share * one), np.int64) for n in self.sizes]
         self.bits = [np.zeros(n, np.int64) for n in self.sizes]
         self.phi = np.zeros(self.sizes[0], np.int64)
+        self.drive = np.zeros(self.sizes[1], np.int64)
+
+    def inject(self, x: np.ndarray) -> np.ndarray:
+        """Send the states of an injected input; what stands for the counts of any: those, or 0."""
+        if not self.current:
+            return np.zeros_like(x)
+        fixed, sent = self.fixed, int((x != 0).sum())
+        summed = x @ self.codes(self.stored[0])
+        total = rescale(summed, fixed.fraction_bits - self.exponents[0])
+        self.drive = np.clip(total, fixed.lowest_state, fixed.highest_state)
+        self.counts.saturated[0] += (self.drive != total).sum()
+        self.counts.messages[0] += sent
+        self.counts.arrivals[0, 0] += sent * self.sizes[1]
+        return x
 
     def encode(self, x: np.ndarray) -> None:
         """The bits of the input in this step."""
+        if self.current:
+            return
         self.phi = self.phi + x
         self.bits[0] = (self.phi > self.fixed.one >> 1).astype(np.int64)
         self.phi = self.phi - self.fixed.one * self.bits[0]
@@ -146,7 +166,8 @@ class Machine:
             k = layer - 1
             u = below[layer - 1] @ self.codes(self.stored[k])
             self.counts.arrivals[phase, k] += below[layer - 1].sum() * self.sizes[layer]
-            self.integrate(layer, (u << self.exponents[k]) + self.biases[layer])
+            held = self.biases[layer] + (self.drive if layer == 1 else 0)
+            self.integrate(layer, (u << self.exponents[k]) + held)
             if layer < self.layers - 1 or not sums_up:
                 self.fire(layer)
                 self.counts.spikes[phase, layer] += self.bits[layer].sum()
@@ -198,7 +219,8 @@ class Machine:
         """weights += below above rate, and B by its gain of that, by the same random numbers."""
         if self.rule.path.aligns and k > 0 and above.any():
             self.align(k, below, sample)
-        of_weight, _ = program_of(self.rule).rates(self.rule, self.fixed)
+        shares = program_of(self.rule).rates(self.rule, self.fixed)
+        of_weight = shares.of_weight(k, self.current, self.fixed)
         step = 2.0 ** (self.exponents[k] - self.fixed.fraction_bits - self.onchip.accumulator_bits)
         numbers = np.arange(len(below) * len(above)).reshape(len(below), len(above))
         start = stream(self.config.seed, sample, k, FORWARD)
@@ -290,7 +312,7 @@ class Machine:
 
     def write_biases(self, layer: int, error: np.ndarray, sample: int) -> None:
         """biases += error rate."""
-        _, of_bias = program_of(self.rule).rates(self.rule, self.fixed)
+        of_bias = program_of(self.rule).rates(self.rule, self.fixed).bias
         mantissa, shift = integer_rate(self.rates[layer - 1] * of_bias * self.fixed.one)
         start = stream(self.config.seed, sample, layer - 1, OF_BIASES)
         change = round_at_random(error * mantissa, shift, start, np.arange(len(error)))

@@ -63,6 +63,11 @@ class SpikingRule:
     tells: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def refuses_current(self) -> str:
+        """Why it cannot learn from an input that is injected once a sample; "": it can."""
+        return "it learns from the spikes of its input"
+
+    @property
     def path(self) -> FeedbackPath:
         """The path of its errors; the transposed weights, where there is no choice."""
         given = {name: getattr(self, f"feedback_{name}", None) for name in ("gain", "decay")}

@@ -61,6 +61,11 @@ class Graded(SpikingRule):
         self._check_amounts("least_error", most=1.0)
         self._check_amounts("floor")
 
+    @property
+    def refuses_current(self) -> str:
+        """Nothing: where the spikes of an input axon are counted its value stands as well."""
+        return ""
+
     def kept_bits(self, fixed: FixedPoint) -> Kept:
         """V, the error and the spikes of a unit; the spikes of an axon."""
         count, drive = self.steps.bit_length(), fixed.state_bits * self.path.aligns
@@ -125,6 +130,11 @@ class Emstdp(SpikingRule):
                 f"emstdp: contrast is {self.contrast!r}; "
                 f"expected one of {', '.join(get_args(Contrast))}"
             )
+
+    @property
+    def refuses_current(self) -> str:
+        """Nothing: where the spikes of an input axon are counted its value stands as well."""
+        return ""
 
     def kept_bits(self, fixed: FixedPoint) -> Kept:
         """V, E, an error spike, c, and d - c of a unit; c of an axon."""
@@ -201,6 +211,11 @@ class Erbp(SpikingRule):
         """The largest fixed weight of a path."""
         return self.gain
 
+    @property
+    def refuses_current(self) -> str:
+        """Writes at spikes of the input: of an injected one there are none."""
+        return "write 'spike' writes at its spikes" if self.write == "spike" else ""
+
     def kept_bits(self, fixed: FixedPoint) -> Kept:
         """V and U of a unit; where a sample writes, the sum of its U, and the spikes of an axon."""
         if self.write == "spike":
@@ -234,6 +249,11 @@ class Nbp(SpikingRule):
         "outputs_past_1", "errors_up", "errors_down", "hidden_errors_up", "hidden_errors_down",
         "taught",
     )  # fmt: skip
+
+    @property
+    def refuses_current(self) -> str:
+        """Its input is sent once, and is binary."""
+        return "its inputs are binary, and fire once a sample as it is"
 
     def check_network(self, sizes: Sequence[int]) -> None:
         """Refuse what is not one hidden layer: the ring has steps for no more."""

@@ -61,9 +61,10 @@ class Learner(NamedTuple):
 class Units(NamedTuple):
     """States and scratch of one sample: (j,) int32 but for bits.
 
-    v: potentials; u: what arrives in a step; error: error units, or the error itself; counts,
-    taught: spikes of the first and of the second phase; told: the error spikes of the step before,
-    int32, and new ones; dendrite, gated: U, and its sum where the gate was open. bits: uint8.
+    v: potentials; u: what arrives in a step; drive: what an injected input adds at every step, a
+    state; error: error units, or the error itself; counts, taught: spikes of the first and of the
+    second phase, of an injected input its states; told: the error spikes of the step before, int32,
+    and new ones; dendrite, gated: U, and its sum where the gate was open. bits: uint8.
     rows: what fired in the step before, by layer from its offset on; fired: (l,) int64, how many.
     pre_rows, pre_values, post_rows, post_values, spike_rows, spike_values: one end each of a
     product. wide: (j,) int64, scratch.
@@ -71,6 +72,7 @@ class Units(NamedTuple):
 
     v: np.ndarray
     u: np.ndarray
+    drive: np.ndarray
     error: np.ndarray
     counts: np.ndarray
     taught: np.ndarray
@@ -94,8 +96,9 @@ class Units(NamedTuple):
 class Done(NamedTuple):
     """What samples did: counts, int64, but for the class of each sample, (b,).
 
-    steps: (p,), steps run; spikes: (p, l); arrivals: (p, k), synapses that forward spikes crossed;
-    error_spikes, messages: (l,), errors sent by a layer as spikes, and as numbers; error_events:
+    steps: (p,), steps run; spikes: (p, l); arrivals: (p, k), synapses that forward spikes crossed,
+    or that of an injected input its numbers; error_spikes, messages: (l,), errors sent by a layer
+    as spikes, and as numbers, and of layer 0 the numbers of an injected input; error_events:
     (l,), synapses that errors crossed to reach a layer; labels: (1,), spikes of label units;
     saturated: (1,), potentials that left the chip's range; open: (l,), units whose gate let an
     error through; told: what
@@ -123,7 +126,8 @@ class Unit(NamedTuple):
     """An integrate-and-fire unit: numbers of the chip's states.
 
     one: 1.0, and the threshold; low: the least V; high: the largest; begin: V before a sample;
-    takes_all: whether a spike takes all of V, or one threshold.
+    takes_all: whether a spike takes all of V, or one threshold; fraction_bits: of a state; current:
+    whether the input is injected once a sample.
     """
 
     one: int
@@ -131,6 +135,8 @@ class Unit(NamedTuple):
     high: int
     begin: int
     takes_all: bool
+    fraction_bits: int
+    current: bool = False
 
 
 def new_units(units: int, layers: int) -> Units:

@@ -9,13 +9,13 @@ import numpy as np
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import (
-    active_inputs,
     begin,
+    begin_input,
     count_bits,
-    encode,
     forward_step,
     largest,
     pass_errors,
+    send_input,
     step_error,
 )
 from eqchip.emulator.kernels.spiking.writes import write_biases, write_connection
@@ -93,11 +93,11 @@ def _contrast(net, rules, units, done, layer):
 @kernel
 def run_emstdp(net, paths, rules, learner, units, x, labels, done, first_number, learns):
     """As `run_graded`."""
-    last, n_in = len(net.sizes) - 1, net.sizes[0]
+    last = len(net.sizes) - 1
     first_phase = rules.settle + rules.steps
     for b in range(len(x)):
         begin(net, rules.unit, units)
-        n_active = active_inputs(x[b], units.pre_rows, n_in)
+        n_active = begin_input(net, rules.unit, units, done, x[b])
         total = first_phase + rules.steps if learns else first_phase
         for t in range(total):
             phase = 1 if t >= first_phase else 0
@@ -107,9 +107,7 @@ def run_emstdp(net, paths, rules, learner, units, x, labels, done, first_number,
                     _hidden_error(net, rules, paths, units, done, layer)
                 for layer in range(1, last + 1):
                     _nudge(net, rules, units, done, layer)
-            n_input = encode(
-                x[b], units.phi, units.rows, n_in, units.pre_rows, n_active, rules.unit.one
-            )
+            n_input = send_input(net, rules.unit, units, x[b], n_active)
             forward_step(net, rules.unit, units, done, phase, n_input, False)
             if phase == 1:
                 for layer in range(1, last + 1):

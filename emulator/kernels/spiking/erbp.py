@@ -13,14 +13,14 @@ from eqchip.emulator.kernels.onchip import Copy, Factor, Rate
 from eqchip.emulator.kernels.random_rounding import stream_key
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import (
-    active_inputs,
     begin,
+    begin_input,
     clear,
     count_bits,
-    encode,
     forward_step,
     largest,
     pass_errors,
+    send_input,
     step_error,
 )
 from eqchip.emulator.kernels.spiking.writes import write_connection, write_copy
@@ -82,11 +82,11 @@ def _errors(net, units, done, label):
 
 @inlined
 def _gate(net, rules, units, k):
-    """new = U of the layer above connection k where its last current is in the box."""
+    """new = U of the layer above connection k where its last current, or drive, is in the box."""
     first, n = net.offsets[k + 1], net.sizes[k + 1]
     exponent = np.int32(net.exponents[k])
     for j in span(first, n):
-        current = np.int32(units.u[j] << exponent)
+        current = np.int32(np.int32(units.u[j] << exponent) + units.drive[j])
         inside = np.int32(current > -rules.box) * np.int32(current < rules.box)
         units.new[j] = units.dendrite[j] * inside
 
@@ -124,17 +124,15 @@ def _write_at_spikes(net, rules, learner, units, done, k, count, sample, t):
 @kernel
 def run_erbp(net, paths, rules, learner, units, x, labels, done, first_number, learns):
     """As `run_graded`."""
-    last, n_in = len(net.sizes) - 1, net.sizes[0]
+    last = len(net.sizes) - 1
     one = np.int32(rules.unit.one)
     for b in range(len(x)):
         begin(net, rules.unit, units)
         clear(units.u, 0, net.offsets[-1])
-        n_active = active_inputs(x[b], units.pre_rows, n_in)
+        n_active = begin_input(net, rules.unit, units, done, x[b])
         sample = first_number + b
         for t in range(rules.steps):
-            n_input = encode(
-                x[b], units.phi, units.rows, n_in, units.pre_rows, n_active, rules.unit.one
-            )
+            n_input = send_input(net, rules.unit, units, x[b], n_active)
             if learns:
                 _dendrites(net, rules, paths, units, done)
                 _errors(net, units, done, labels[b])

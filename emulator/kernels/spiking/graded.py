@@ -9,14 +9,14 @@ import numpy as np
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import (
-    active_inputs,
     begin,
+    begin_input,
     clear,
     count_bits,
-    encode,
     forward_step,
     largest,
     pass_errors,
+    send_input,
 )
 from eqchip.emulator.kernels.spiking.writes import write_biases, write_connection
 from eqchip.emulator.kernels.units import span
@@ -77,15 +77,12 @@ def run_graded(net, paths, rules, learner, units, x, labels, done, first_number,
     before.
     """
     last = len(net.sizes) - 1
-    n_in = net.sizes[0]
     for b in range(len(x)):
         begin(net, rules.unit, units)
         clear(units.v, net.offsets[last], net.sizes[last])
-        n_active = active_inputs(x[b], units.pre_rows, n_in)
+        n_active = begin_input(net, rules.unit, units, done, x[b])
         for _ in range(rules.steps):
-            n_input = encode(
-                x[b], units.phi, units.rows, n_in, units.pre_rows, n_active, rules.unit.one
-            )
+            n_input = send_input(net, rules.unit, units, x[b], n_active)
             forward_step(net, rules.unit, units, done, 0, n_input, True)
             for i in range(n_input):
                 units.counts[units.rows[i]] += 1

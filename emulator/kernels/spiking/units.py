@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.gather import gather_spikes
+from eqchip.emulator.kernels.connections import inject_codes
+from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows_fixed import LANES, add_code_rows
 from eqchip.emulator.kernels.units import span
+from eqchip.emulator.kernels.units_fixed import load_current
 
 
 @inlined
@@ -27,6 +29,7 @@ def begin(net, unit, units):
     total = net.offsets[-1]
     for j in span(0, total):
         units.v[j] = unit.begin
+        units.drive[j] = 0
         units.counts[j] = 0
         units.taught[j] = 0
         units.error[j] = 0
@@ -72,13 +75,14 @@ def arrive(net, units, k, count):
 
 @inlined
 def integrate(net, unit, units, layer):
-    """V = clip(V + u 2**exponent + b); how many were clipped above."""
+    """V = clip(V + u 2**exponent + b + drive); how many were clipped above."""
     first, n = net.offsets[layer], net.sizes[layer]
     exponent = np.int32(net.exponents[layer - 1])
     low, high, clipped = np.int32(unit.low), np.int32(unit.high), np.int32(0)
-    v, u, biases = units.v, units.u, net.biases
+    v, u, biases, drive = units.v, units.u, net.biases, units.drive
     for j in span(first, n):
         total = np.int32(v[j] + np.int32(np.int32(u[j] << exponent) + biases[j]))
+        total = np.int32(total + drive[j])
         kept = max(min(total, high), low)
         clipped = np.int32(clipped + np.int32(total > high))
         v[j] = kept
@@ -141,13 +145,36 @@ def largest(x, first, n):
 
 
 @inlined
-def active_inputs(x, rows, n_in):
-    """The pixels that are not 0: rows; how many."""
-    count = np.uint64(0)
-    for i in range(n_in):
-        rows[count] = i
-        count += np.uint64(x[i] != 0)
-    return np.int64(count)
+def begin_input(net, unit, units, done, x):
+    """The pixels that are not 0, pre_rows and pre_values; how many.
+
+    Where the input is injected they are sent now, once, as numbers: what they add up to is held,
+    rounded to nearest, ties up, and their states stand for their counts.
+    """
+    n_in = net.sizes[0]
+    n_active = gather_values(units.pre_rows, units.pre_values, 0, x, 0, n_in)
+    if unit.current:
+        first, n = net.offsets[1], net.sizes[1]
+        for j in range(_whole(n)):
+            units.wide[j] = 0
+        inject_codes(units.wide, net, units.pre_rows, units.pre_values, n_active)
+        shift = unit.fraction_bits - net.exponents[0]
+        done.saturated[0] += load_current(
+            units.drive, units.wide, first, n, shift, -unit.high - 1, unit.high
+        )
+        for i in range(n_in):
+            units.counts[i] = x[i]
+        done.messages[0] += n_active
+        done.arrivals[0, 0] += n_active * n
+    return n_active
+
+
+@inlined
+def send_input(net, unit, units, x, n_active):
+    """The pixels that spike in this step, rows; how many: of an injected input none."""
+    if unit.current:
+        return np.int64(0)
+    return encode(x, units.phi, units.rows, net.sizes[0], units.pre_rows, n_active, unit.one)
 
 
 @inlined
