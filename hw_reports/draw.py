@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
-from eqchip.hw_reports.page.write import write_page
+from eqchip.hw_reports.page.write import PAGE, write_page
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
 from eqchip.hw_reports.show.table import Table
@@ -42,13 +42,20 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
         Made, if need be.
     """
     beside = {"report.json": json.dumps(document, indent=1, allow_nan=False) + "\n"}
-    if document["format"] == COMPARISON:
-        shown, lines = [terminal.comparison(document)], document["notes"]
-    else:
+    if document["format"] != COMPARISON:
         beside["report.csv"] = csv_text(document)
-        shown, lines = terminal.tables(document), terminal.sentences(document)
-    page = write_page(document, folder, beside)[0]
-    return Drawn(document, page, document.get("headline", ()), shown, lines)
+    found = shown(document, folder)
+    write_page(document, folder, beside)
+    return found
+
+
+def shown(document: Mapping[str, Any], folder: Path) -> Drawn:
+    """What a terminal shows of a document whose page is in a folder."""
+    if document["format"] == COMPARISON:
+        tables, lines = [terminal.comparison(document)], document["notes"]
+    else:
+        tables, lines = terminal.tables(document), terminal.sentences(document)
+    return Drawn(document, folder / PAGE, document.get("headline", ()), tables, lines)
 
 
 def draw(report: str | Path, folder: str | Path) -> Drawn:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from eqchip.hw_reports.pricing.account_types import Accounts
 
 
+Named = str | Path | Chip  # in which a chip may be told
+
+
 @dataclass(frozen=True)
 class Request:
     """What a report is asked of, besides the run.
@@ -77,8 +80,8 @@ def report(
     run: RunDirectory | str | Path,
     other: RunDirectory | str | Path | None = None,
     *,
-    chip: str | Path | Chip = USUAL,
-    chips: int | None = 1,
+    chip: str | Path | Chip | Sequence[str | Path | Chip] = USUAL,
+    chips: int | Sequence[str | Path | Chip] | None = 1,
     spread: int = 1,
     placement: Placement = "hops",
     samples: int = SAMPLES,
@@ -98,10 +101,11 @@ def report(
     run : RunDirectory or path
     other : RunDirectory or path, optional
         A second run on the same chip, to compare.
-    chip : str
-        Name of a chip, or a chip file.
-    chips : int or None
-        The most chips to use; None: as many as are needed.
+    chip : str, path or Chip, or a sequence of them
+        Name of a chip, or a chip file; several are set side by side.
+    chips : int, None or a sequence as of `chip`
+        The most chips to use; None: as many as are needed. Or the chips to set side by side, as
+        `chip`: ``chips=["loihi1-davies", "loihi2"]``.
     spread : int
         Split every layer over so many times the fewest cores: faster, more messages.
     placement : {"hops", "energy", "time", "naive"}
@@ -111,8 +115,8 @@ def report(
     data : path, optional
         Directory of the IDX files, or the file of one's own data. Default: where they came from.
     out : path, optional
-        Directory to write report.json, report.html and pictures to, and, of one run, report.csv.
-        Default: nothing is written.
+        Directory to write report.json, report.html and pictures to, and, of one run, report.csv; of
+        several chips, a folder for each as well. Default: nothing is written.
     threads : int, optional
         Default: all processors. The result does not depend on it.
     timing : Asynchronous or "sync", optional
@@ -123,7 +127,7 @@ def report(
     Returns
     -------
     dict
-        What report.json holds: the report, or the comparison of two.
+        What report.json holds: the report, or the comparison of several.
 
     Raises
     ------
@@ -132,15 +136,50 @@ def report(
     """
     first = RunDirectory.of(run)
     found = timing_of(first.config.timing, timing)
-    request = Request(chip, chips, spread, samples, data, threads, found, placement)
-    made = make_report(first, request, progress)
-    document = made.document
-    if other is not None:
-        second = make_report(RunDirectory.of(other), request, progress)
-        document = compare(document, second.document)
+    names, most = named_chips(chip, chips)
+    if other is not None and len(names) > 1:
+        raise InputError(
+            f"report: a second run is given with {len(names)} chips; expected two runs on one "
+            "chip, or one run on several"
+        )
+    runs = [first] if other is None else [first, RunDirectory.of(other)]
+    requests = [
+        Request(name, most, spread, samples, data, threads, found, placement) for name in names
+    ]
+    reports = [make_report(one, request, progress).document for one in runs for request in requests]
+    document = reports[0] if len(reports) == 1 else compare(*reports)
     if out is not None:
         write(document, Path(out))
+        if len(names) > 1:
+            for one in reports:
+                write(one, Path(out) / one["chip"]["name"])
     return document
+
+
+def named_chips(
+    chip: Named | Sequence[Named], chips: int | Sequence[Named] | None
+) -> tuple[list[Named], int | None]:
+    """The chips to price a run on, each of another name, and the most of each to use.
+
+    Raises
+    ------
+    InputError
+        If there is none, or two have one name: each has a folder of its name.
+
+    Examples
+    --------
+    >>> named_chips("loihi2", None), named_chips("loihi1-davies", ["loihi2", "loihi1-davies"])
+    ((['loihi2'], None), (['loihi2', 'loihi1-davies'], 1))
+    """
+    given, most = (chip, chips) if chips is None or isinstance(chips, int) else (chips, 1)
+    found: list[Named] = [given] if isinstance(given, (str, Path, Chip)) else list(given)
+    if not found:
+        raise InputError("report: no chip is named; expected at least one")
+    names = [load_chip(one).name for one in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"report: chip {twice} is given twice; expected chips of different names")
+    return found, most
 
 
 def make_report(run: RunDirectory, request: Request, progress: Progress | None = None) -> Reported:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from eqchip.cli.parameters import Chips, NetworkType
+from eqchip.cli.parameters import ChipNames, Chips, NetworkType, one_or_several
 from eqchip.emulator.data.datasets import NAMES
 from eqchip.mapping.chip_file.chip import USUAL
 
@@ -43,6 +43,17 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "chip": (
         ("--chip",),
         {"default": USUAL, "show_default": True, "help": "Name of a chip, or a chip file."},
+    ),
+    "each_chip": (
+        ("--chip", "chip"),
+        {
+            "type": ChipNames(),
+            "multiple": True,
+            "default": (USUAL,),
+            "show_default": True,
+            "callback": one_or_several,
+            "help": "Name of a chip, or a chip file; several, side by side: A,B, or given again.",
+        },
     ),
     "chips": (
         ("--chips",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -46,6 +47,28 @@ class NetworkType(click.ParamType):
         except InputError as error:
             self.fail(str(error), param, ctx)
         return entries
+
+
+class ChipNames(click.ParamType):
+    """``loihi1-davies``, or ``loihi1-davies,loihi2``; a file may have a comma in its name."""
+
+    name = "chips"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """The names; which chips there are is for the command to say."""
+        if isinstance(value, tuple):
+            return value
+        if Path(value).exists():
+            return (value,)
+        return tuple(name.strip() for name in value.split(","))
+
+
+def one_or_several(
+    context: click.Context, parameter: click.Parameter, given: tuple[tuple[str, ...], ...]
+) -> str | list[str]:
+    """All names that were given: one as it is."""
+    found = [name for names in given for name in names]
+    return found[0] if len(found) == 1 else found
 
 
 class Chips(click.ParamType):

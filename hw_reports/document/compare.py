@@ -1,8 +1,8 @@
-"""Two reports side by side: two runs on a chip, or a run on two."""
+"""Reports side by side: two runs on a chip, or a run on two chips or more."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,58 +13,110 @@ from eqchip.mapping.kinds import FREE, NUDGED, TRAINING
 Document = Mapping[str, Any]
 
 
-def compare(a: dict[str, Any], b: dict[str, Any]) -> dict[str, Any]:
+def compare(*reports: dict[str, Any]) -> dict[str, Any]:
     """The document of a comparison.
 
-    ``ratio`` is the second over the first, and None if either is unknown, lacks a term that
-    the other has, or if the first is 0.
+    Each row has the ``values`` of all reports, and ``ratios`` over the first: None if either is
+    unknown, lacks a term that the other has, or if the first is 0. ``a``, ``b`` and ``ratio`` are
+    those of the first two.
 
     Parameters
     ----------
-    a, b : dict
-        From :func:`eqchip.hw_reports.document.report.report`.
+    reports : dict
+        Two or more, from :func:`eqchip.hw_reports.document.report.report`.
     """
-    rows, words = [], {**b["labels"], **a["labels"]}
-    for name, group, unit, of in _ROWS:
-        rows.append(_row(name, group, unit, of(a), of(b)))
+    words = {name: text for one in reversed(reports) for name, text in one["labels"].items()}
+    rows = [_row(name, group, unit, map(of, reports)) for name, group, unit, of in _ROWS]
     for phase in TRAINING:
         for what, unit in (("energy", "J"), ("time", "s")):
             label = f"{words[phase]}, {what}"
-            pair = [_summed(one[what]["by_phase"][phase]) for one in (a, b)]
-            rows.append(_row(label, "phases", unit, *pair))
-    for kind in dict.fromkeys([*a["energy"]["by_kind"], *b["energy"]["by_kind"]]):
-        pair = [one["energy"]["by_kind"].get(kind, {}).get("training") for one in (a, b)]
-        if not all(figure is not None and figure["high"] == 0 for figure in pair):
-            rows.append(_row(f"energy of {words[kind]}", "kinds", "J", *pair))
-    notes = []
-    if a["run"]["dataset"] != b["run"]["dataset"]:
-        notes.append("The runs are of different data sets: accuracies do not compare.")
-    if a["chip"]["digest"] != b["chip"]["digest"]:
-        notes.append("The chip files differ: energies and times differ by their coefficients, too.")
-    if ("asynchronous" in a) != ("asynchronous" in b):
-        notes.append("One time is simulated, that of an asynchronous run; the other is in steps.")
-    lacking = [set(one["energy"]["training"]["lacks"]) for one in (a, b)]
-    if lacking[0] != lacking[1]:
-        notes.append("The energies lack different terms and are no fair comparison.")
+            rows.append(
+                _row(label, "phases", unit, (_summed(r[what]["by_phase"][phase]) for r in reports))
+            )
+    for kind in dict.fromkeys(kind for one in reports for kind in one["energy"]["by_kind"]):
+        found = [one["energy"]["by_kind"].get(kind, {}).get("training") for one in reports]
+        if not all(figure is not None and figure["high"] == 0 for figure in found):
+            rows.append(_row(f"energy of {words[kind]}", "kinds", "J", found))
     return {
         "format": COMPARISON,
-        "title": f"{a['title']} and {b['title']}",
-        "statement": a["statement"],
-        "names": _names(a, b),
+        "title": _title(reports),
+        "statement": reports[0]["statement"],
+        "names": _names(reports),
         "rows": rows,
-        "notes": notes,
-        "reports": [a, b],
+        "notes": _notes(reports),
+        "reports": list(reports),
     }
 
 
-def _names(a: Document, b: Document) -> list[str]:
-    """What tells the two apart: the run's directory, and the chip if it differs."""
-    paths = [Path(one["run"]["path"]) for one in (a, b)]
-    same_name = paths[0] != paths[1] and paths[0].name == paths[1].name
+def _notes(reports: Sequence[Document]) -> list[str]:
+    """Why figures may not compare."""
+
+    def differ(of: Callable[[Document], Any]) -> bool:
+        return any(of(one) != of(reports[0]) for one in reports[1:])
+
+    notes = []
+    if differ(lambda one: one["run"]["dataset"]):
+        notes.append("The runs are of different data sets: accuracies do not compare.")
+    if differ(lambda one: one["chip"]["digest"]):
+        notes.append("The chip files differ: energies and times differ by their coefficients, too.")
+    if differ(lambda one: "asynchronous" in one):
+        notes.append("One time is simulated, that of an asynchronous run; the other is in steps.")
+    if differ(lambda one: set(one["energy"]["training"]["lacks"])):
+        notes.append("The energies lack different terms and are no fair comparison.")
+    return notes
+
+
+def _title(reports: Sequence[Document]) -> str:
+    """What they have in common once, if it is the run."""
+    titles, chips = [one["title"] for one in reports], [one["chip"]["name"] for one in reports]
+    subjects = {
+        title.removesuffix(f" on {chip}") for title, chip in zip(titles, chips, strict=True)
+    }
+    same = len(subjects) == 1 and len({one["run"]["path"] for one in reports}) == 1
+    return f"{subjects.pop()} on {listed(chips)}" if same else listed(titles)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names as one lists them.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def columns(row: Document) -> tuple[list[Any], list[float | None]]:
+    """The values of a row, and their ratios over the first; older documents have two."""
+    if "values" in row:
+        return row["values"], row["ratios"]
+    return [row["a"], row["b"]], [row["ratio"]]
+
+
+def ratio_heads(names: Sequence[str], over: str = " over ") -> list[str]:
+    """What ratios of a row are; two reports go by their numbers.
+
+    Examples
+    --------
+    >>> ratio_heads(["a", "b"]), ratio_heads(["a", "b", "c"])
+    (['second over first'], ['b over a', 'c over a'])
+    """
+    if len(names) == 2:
+        return [f"second{over}first"]
+    return [f"{name}{over}{names[0]}" for name in names[1:]]
+
+
+def _names(reports: Sequence[Document]) -> list[str]:
+    """What tells them apart: the run's directory, the chip, or both."""
+    paths = [Path(one["run"]["path"]) for one in reports]
+    same_name = len(set(paths)) > len({path.name for path in paths})
     names = [str(path) if same_name else path.name or str(path) for path in paths]
-    chips = [one["chip"]["name"] for one in (a, b)]
-    if chips[0] == chips[1]:
+    chips = [one["chip"]["name"] for one in reports]
+    if len(set(chips)) == 1:
         return names
+    if len(set(paths)) == 1:  # which the title names
+        return chips
     return [f"{name} on {chip}" for name, chip in zip(names, chips, strict=True)]
 
 
@@ -74,12 +126,20 @@ def _summed(total: Document) -> dict[str, Any] | None:
     return {**total["figure"], "lacks": list(total["lacks"])}
 
 
-def _row(name: str, group: str, unit: str, a: Any, b: Any) -> dict[str, Any]:
-    values = [one["value"] if isinstance(one, Mapping) else one for one in (a, b)]
-    lacks = [set(one.get("lacks", ())) if isinstance(one, Mapping) else set() for one in (a, b)]
+def _row(name: str, group: str, unit: str, found: Iterable[Any]) -> dict[str, Any]:
+    values = list(found)
+    ratios = [_ratio(values[0], other) for other in values[1:]]
+    first = {"a": values[0], "b": values[1], "ratio": ratios[0]}
+    return {"name": name, "unit": unit, "group": group, **first, "values": values, "ratios": ratios}
+
+
+def _ratio(one: Any, other: Any) -> float | None:
+    values = [each["value"] if isinstance(each, Mapping) else each for each in (one, other)]
+    lacks = [
+        set(each.get("lacks", ())) if isinstance(each, Mapping) else set() for each in (one, other)
+    ]
     known = values[0] is not None and values[1] is not None and lacks[0] == lacks[1]
-    ratio = values[1] / values[0] if known and values[0] else None
-    return {"name": name, "unit": unit, "group": group, "a": a, "b": b, "ratio": ratio}
+    return values[1] / values[0] if known and values[0] else None
 
 
 def _activity(name: str) -> Callable[[Document], float | None]:

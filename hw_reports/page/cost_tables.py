@@ -1,10 +1,11 @@
-"""The page's tables of cost: of training, by kind, beside others, and of two reports."""
+"""The page's tables of cost: of training, by kind, beside others, and of reports side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.compare import columns, ratio_heads
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
     accuracy,
@@ -190,23 +191,15 @@ def anchors(document: Document) -> PageTable:
 
 
 def comparison(document: Document) -> PageTable:
-    """Two reports, row by row."""
-    rows = []
+    """Reports side by side, row by row."""
+    rows, names = [], document["names"]
     for row in document["rows"]:
-        ratio = row["ratio"]
-        cells = [_either(row[side], row["unit"]) for side in ("a", "b")]
-        rows.append(
-            [
-                Cell(capital(row["name"])),
-                *cells,
-                number(NONE if ratio is None else f"× {digits(ratio)}"),
-            ]
-        )
-    a, b = document["names"]
-    columns = [Cell("Figure"), *numbers(a, b, "Second over first")]
-    return PageTable(
-        "comparison", "Side by side, per sample unless it says otherwise", columns, rows
-    )
+        values, over = columns(row)
+        cells = [_either(value, row["unit"]) for value in values]
+        ratios = [number(NONE if ratio is None else f"× {digits(ratio)}") for ratio in over]
+        rows.append([Cell(capital(row["name"])), *cells, *ratios])
+    heads = [Cell("Figure"), *numbers(*names, *map(capital, ratio_heads(names)))]
+    return PageTable("comparison", "Side by side, per sample unless it says otherwise", heads, rows)
 
 
 def _either(found: Any, unit: str) -> Cell:

@@ -141,7 +141,7 @@ def inference_cards(document: Document) -> list[Card]:
 
 
 def comparison_cards(document: Document) -> list[list[Card]]:
-    """The same three cards of both reports."""
+    """The same three cards of every report."""
     return [
         [
             card("Energy per training sample", per_sample(report)[0]),

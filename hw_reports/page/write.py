@@ -90,7 +90,7 @@ def write_page(
 def _write_comparison(
     document: Mapping[str, Any], directory: Path, beside: Mapping[str, str]
 ) -> list[Path]:
-    """The page and figures of two reports side by side."""
+    """The page and figures of reports side by side."""
     reports = [
         {"name": name, "title": report["title"], "cards": cards, "facts": facts(report)}
         for name, report, cards in zip(

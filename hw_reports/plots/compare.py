@@ -1,19 +1,26 @@
-"""Figures that set two reports side by side."""
+"""Figures that set reports side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
+from eqchip.hw_reports.document.compare import columns, listed
 from eqchip.hw_reports.document.readable import digits, name_of
 from eqchip.hw_reports.plots.energy import error_axis
 from eqchip.hw_reports.plots.style import (
     BLUE,
+    GREEN,
     INK,
     ORANGE,
     PALE,
+    PURPLE,
     QUIET,
+    SKY,
     SMALL,
+    SPARE_COLOURS,
+    VERMILION,
     at_least,
     colour_of_kind,
     key_below,
@@ -29,10 +36,11 @@ from eqchip.hw_reports.plots.style import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Document = Mapping[str, Any]
-SIDES = (BLUE, ORANGE)
+SIDES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION, *SPARE_COLOURS)
 IN_DETAIL = ("phases", "kinds")  # groups of rows that only the table has
 LINEAR = 20.0  # ratio of the energies of two trainings up to which a linear axis shows both
 LONGEST = 30  # letters of a name
@@ -41,14 +49,17 @@ NAMED = 0.01  # share of either energy from which a kind is named
 
 
 def ratios(document: Document) -> Figure:
-    """Each figure of the second report over the first's; unknown ones say so."""
+    """Each figure of the other reports over the first's; unknown ones say so."""
     rows = [row for row in document["rows"] if row["group"] not in IN_DETAIL]
-    figure = new_figure(1.2 + ROW * len(rows))
+    others = document["names"][1:]
+    height = ROW * len(rows) * (1 if len(others) == 1 else 0.5 + 0.5 * len(others))
+    figure = new_figure(1.2 + height + 0.2 * (len(others) > 1) * len(others))
     ax = figure.subplots()
-    title_and_foot(figure, "Second over first", _foot(document))
+    what = "Second over first" if len(others) == 1 else f"Over {_short(document['names'][0])}"
+    title_and_foot(figure, what, _foot(document))
     label_rows(ax, [row["name"] for row in rows])
     ax.tick_params(axis="y", labelsize=SMALL)
-    known = [row["ratio"] for row in rows if row["ratio"]]
+    known = [ratio for row in rows for ratio in columns(row)[1] if ratio]
     ax.set_xscale("log")
     low, high = min([0.5, *known]), max([2.0, *known])
     room = (high / low) ** 0.28  # for the words behind the marks
@@ -56,18 +67,34 @@ def ratios(document: Document) -> Figure:
     _plain_log(ax.xaxis, high / low < LINEAR)
     ax.axvline(1.0, color=INK, lw=0.9)
     for y, row in enumerate(rows):
-        if not row["ratio"]:
-            write_unknown(ax, 1.0, y, "0" if row["ratio"] == 0 else "does not compare")
-            continue
-        more = row["ratio"] >= 1
-        ax.plot([1.0, row["ratio"]], [y, y], color=PALE, lw=2.5, zorder=1)
-        ax.plot(row["ratio"], y, "o", color=SIDES[1] if more else SIDES[0], ms=6)
-        ax.annotate(
-            f"× {digits(row['ratio'])}", (row["ratio"], y), xytext=(7 if more else -7, 0),
-            textcoords="offset points", ha="left" if more else "right", va="center", fontsize=SMALL,
-        )  # fmt: skip
-    ax.set_xlabel("second over first; 1: the same")
+        for k, ratio in enumerate(columns(row)[1]):
+            side = SIDES[(k + 1) % len(SIDES)] if len(others) > 1 else None
+            _ratio(ax, y + (k - (len(others) - 1) / 2) * 0.8 / len(others), ratio, side)
+    ax.set_xlabel(f"{what.lower() if len(others) == 1 else 'ratio'}; 1: the same")
+    if len(others) > 1:
+        from matplotlib.lines import Line2D
+
+        handles = [
+            Line2D([], [], ls="", marker="o", ms=6, color=SIDES[(k + 1) % len(SIDES)],
+                   label=_short(name))
+            for k, name in enumerate(others)
+        ]  # fmt: skip
+        key_below(ax, handles, height, 0.5, x=1.0, loc="upper right", labelcolor=QUIET)
     return figure
+
+
+def _ratio(ax: Axes, y: float, ratio: float | None, side: str | None) -> None:
+    """A mark from 1 to a ratio, in the colour of its report, or of its direction."""
+    if not ratio:
+        write_unknown(ax, 1.0, y, "0" if ratio == 0 else "does not compare")
+        return
+    more = ratio >= 1
+    ax.plot([1.0, ratio], [y, y], color=PALE, lw=2.5, zorder=1)
+    ax.plot(ratio, y, "o", color=side or (SIDES[1] if more else SIDES[0]), ms=6)
+    ax.annotate(
+        f"× {digits(ratio)}", (ratio, y), xytext=(7 if more else -7, 0),
+        textcoords="offset points", ha="left" if more else "right", va="center", fontsize=SMALL,
+    )  # fmt: skip
 
 
 def _plain_log(axis: Any, narrow: bool) -> None:
@@ -79,14 +106,14 @@ def _plain_log(axis: Any, narrow: bool) -> None:
 
 
 def energies_compared(document: Document) -> Figure:
-    """Energy of a training sample of both, and of an inference, stacked by kind."""
+    """Energy of a training sample of each, and of an inference, stacked by kind."""
     from matplotlib.patches import Patch
 
     reports = document["reports"]
     groups = [(of, k) for of in ("training", "inference") for k in range(len(reports))]
     kinds = list(dict.fromkeys(kind for one in reports for kind in one["energy"]["by_kind"]))
     height = 0.42 * len(groups)
-    figure = new_figure(1.95 + height)
+    figure = new_figure(2.15 + height)
     ax = figure.subplots()
     title_and_foot(figure, "Energy per sample by kind", _foot(document))
     label_rows(ax, [f"{of}\n{_short(document['names'][k])}" for of, k in groups])
@@ -119,24 +146,26 @@ def energies_compared(document: Document) -> Figure:
     ax.set_xlim(0, 1.35 * most or 1.0)
     ax.set_xlabel(f"energy per sample ({si_axis(ax.xaxis, 1.35 * most or 1.0, 'J')})")
     ax.axhline(len(reports) - 0.5, color=PALE, lw=0.8, ls=(0, (4, 3)))
-    labels = {**reports[1]["labels"], **reports[0]["labels"]}
+    labels = {key: text for one in reversed(reports) for key, text in one["labels"].items()}
     handles = [
         Patch(facecolor=colour_of_kind(kind, kinds), label=shortened(name_of(kind, labels)))
         for kind in shown
     ]
-    key_below(ax, handles, height, 0.62, x=-0.2, loc="upper left", ncols=3)
+    key_below(ax, handles, height, 0.62, x=1.0, loc="upper right", ncols=2)
     return figure
 
 
 def errors_compared(document: Document) -> Figure:
-    """Validation error (training error, where there is none) over the energy of both."""
+    """Validation error (training error, where there is none) over the energy of each."""
     figure = new_figure(3.4)
     ax = figure.subplots()
     title_and_foot(figure, "Error against training energy", _foot(document))
     errors: list[float] = []
     ends: list[float] = []
     most = 0.0
-    for report, name, colour in zip(document["reports"], document["names"], SIDES, strict=True):
+    for report, name, colour in zip(
+        document["reports"], document["names"], cycle(SIDES), strict=False
+    ):
         rows = [
             row for row in report["training_cost"]["epochs"]
             if row["cumulative"]["figure"] is not None
@@ -172,7 +201,7 @@ def errors_compared(document: Document) -> Figure:
 
 
 def _foot(document: Document) -> str:
-    return f"{document['statement']} · {' and '.join(_short(name) for name in document['names'])}"
+    return f"{document['statement']} · {listed([_short(name) for name in document['names']])}"
 
 
 def _short(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from eqchip.hw_reports.document.compare import columns, listed, ratio_heads
 from eqchip.hw_reports.document.moves import LEAST, between, over_band, widest
 from eqchip.hw_reports.document.readable import (
     UNKNOWN,
@@ -264,21 +265,22 @@ def _lacking(document: Mapping[str, Any]) -> set[str]:
 
 
 def comparison(document: Mapping[str, Any]) -> Table:
-    """Two reports side by side."""
+    """Reports side by side."""
     rows = []
     for row in document["rows"]:
-        ratio = row["ratio"]
+        values, over = columns(row)
+        if len(values) > 2:
+            over = []  # many columns break the words of a terminal: the page has the ratios
         rows.append(
             [
                 row["name"],
-                *(_either(row[side], row["unit"]) for side in ("a", "b")),
-                "" if ratio is None else f"{ratio:.3g}",
+                *(_either(value, row["unit"]) for value in values),
+                *("" if ratio is None else f"{ratio:.3g}" for ratio in over),
             ]
         )
-    a, b = document["names"]
-    return Table(
-        f"{a} and {b}: {document['statement']}", ("per sample", a, b, "second / first"), rows
-    )
+    names = document["names"]
+    heads = ("per sample", *names, *(ratio_heads(names, " / ") if len(names) == 2 else ()))
+    return Table(f"{listed(names)}: {document['statement']}", heads, rows)
 
 
 def _either(found: Any, unit: str) -> str:

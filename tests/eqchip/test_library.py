@@ -34,7 +34,7 @@ FUNCTIONS = (
 PLACED = [("report", "out"), ("watch", "out"), ("gradients", "out"), ("converge", "out")]
 # Of their own kind: other networks, other numbers to compute with, another chip to begin with.
 OWN = [
-    ("anchors", "chip"),
+    *[("anchors", "chip"), ("report", "chip")],
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
     *[("train", "precision"), ("watch", "seed"), ("sweep", "network"), ("converge", "network")],
 ]

@@ -328,7 +328,9 @@ def test_runs_are_told_apart_by_name_by_path_or_by_chip(toy):
 
     assert names(("runs/a", "x"), ("runs/b", "x")) == ["a", "b"]
     assert names(("one/a", "x"), ("two/a", "x")) == ["one/a", "two/a"]
-    assert names(("runs/a", "x"), ("runs/a", "y")) == ["a on x", "a on y"]
+    assert names(("runs/a", "x"), ("runs/b", "y")) == ["a on x", "b on y"]
+    # One run on several chips: the title names it.
+    assert names(("runs/a", "x"), ("runs/a", "y")) == ["x", "y"]
 
 
 def test_figures_that_lack_different_terms_are_not_divided(run, toy, tmp_path):
