@@ -3,10 +3,11 @@
 #
 # Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)  DATA=dir (for speed)
 #           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  SECONDS=600 (for torture)
-#           DIST=dir (for wheel)
+#           DIST=dir (for wheel)  SITE=dir (for docs)
 
 VENV ?= .venv
 DIST ?= dist
+SITE ?= build/site
 ROUNDS ?= 5
 SECONDS ?= 600
 BIN = $(VENV)/bin
@@ -18,7 +19,7 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv peers demo test test-long test-nojit lint typecheck format wheel bench speed \
+.PHONY: help venv peers demo test test-long test-nojit lint typecheck format docs roles wheel bench speed \
 	fuzz torture clean clean-cache
 
 help: ## list the targets
@@ -71,6 +72,18 @@ wheel: venv ## source distribution and wheel into $(DIST)
 		|| { cat $(VENV)/build.log; exit 1; }
 	@rm -rf build eqchip.egg-info
 	@ls "$(DIST)"/eqchip-*
+
+# A page for each public name is written into docs/api while the site is built, and removed after.
+docs: venv ## build the site of the documentation into $(SITE), and check its links
+	@$(PIP) install -c constraints.txt 'eqchip[docs]'
+	@rm -rf docs/api "$(SITE)"
+	@$(BIN)/sphinx-build -E -W --keep-going -q -j auto -d "$(VENV)/doctrees" -c docs/site . "$(SITE)" \
+		|| { rm -rf docs/api; exit 1; }
+	@rm -rf docs/api
+	@$(BIN)/python scripts/check_site.py "$(SITE)"
+
+roles: peers ## play the three roles of docs/start.md, each from an empty folder, with nothing compiled
+	@$(BIN)/python scripts/roles.py --cold
 
 bench: venv ## measure speed
 	@$(BIN)/eqchip bench $(ARGS)
