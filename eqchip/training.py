@@ -27,6 +27,8 @@ from eqchip.hw_reports.studies.learning_curves import learning_curves
 from eqchip.runs import RunDirectory, load_run
 from eqchip.settings import configuration
 
+FORMAT = "eqchip-trained 1"
+
 
 @dataclass(frozen=True, repr=False)
 class Trained:
@@ -52,6 +54,7 @@ class Trained:
         """What was reached, as JSON takes it."""
         last, test = self.outcome.train, self.outcome.test
         return {
+            "format": FORMAT,
             "run": str(self.run.path),
             "curves": str(self.curves),
             "epochs": last["epoch"],

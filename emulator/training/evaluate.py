@@ -29,6 +29,8 @@ from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.spiking_training import SpikingNetwork, rule_and_chip
 
+FORMAT = "eqchip-evaluation 1"
+
 Split = Literal["test", "validation"]
 
 
@@ -72,6 +74,7 @@ class Evaluation:
         """All of it, as JSON takes it."""
         config, tally = self.config, self.tally
         return {
+            "format": FORMAT,
             "run": str(self.run),
             "split": self.split,
             "timing": asdict(config.timing) if config.timing else None,

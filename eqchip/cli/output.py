@@ -121,9 +121,9 @@ class Output:
             self._stdout.print(shown, soft_wrap=True)
 
     def result(self, document: Mapping[str, Any]) -> None:
-        """The JSON document, if it was asked for."""
+        """The JSON document, if it was asked for: `format`, which each has, stands first."""
         if self.as_json:
-            click.echo(json.dumps(document, indent=2))
+            click.echo(json.dumps({"format": document["format"], **document}, indent=2))
 
 
 def _shown(text: str) -> str:

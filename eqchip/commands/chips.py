@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.figures import Coefficient, Limit
 
 Row = tuple[str, ...]
+LISTED, SHOWN = "eqchip-chips 1", "eqchip-chip-shown 1"  # formats
 ORIGIN = "status, mark, source"  # the head of a column of them
 
 
@@ -40,11 +41,11 @@ def command(chip: str | None, as_toml: bool, as_json: bool, quiet: bool) -> int:
     elif chip is None:
         chips = [load_chip(name) for name in chip_names()]
         _list(chips, output)
-        output.result({"chips": [_summary(each) for each in chips]})
+        output.result({"format": LISTED, "chips": [_summary(each) for each in chips]})
     else:
         found = load_chip(chip)
         _show(found, output)
-        output.result({**_summary(found), "chip": found.model_dump(mode="json")})
+        output.result({"format": SHOWN, **_summary(found), "chip": found.model_dump(mode="json")})
     return 0
 
 

@@ -16,6 +16,7 @@ from eqchip.commands import train as learning
 if TYPE_CHECKING:
     from eqchip.emulator.training.runs import RunDirectory
 
+FORMAT = "eqchip-demo 1"
 PROMISED_ERROR = 5.0  # percent on the test set, see the README
 CHIP = "loihi1-davies"
 CHECKED_SAMPLES = 5
@@ -50,7 +51,8 @@ def command(seed: int, threads: int | None, out: Path | None, as_json: bool, qui
         progress=output.listener,
     )  # fmt: skip
     checking.show(output, checked)
-    output.result({**trained.to_dict(), "on_chip": on_chip, "crosscheck": checked.to_dict()})
+    found = {"format": FORMAT, "on_chip": on_chip, "crosscheck": checked.to_dict()}
+    output.result({**trained.to_dict(), **found})
     if not checked.equal:
         output.message("Another engine finds other bits; the demo promises the same.")
         return 1

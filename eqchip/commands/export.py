@@ -10,6 +10,8 @@ from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
 
+FORMAT = "eqchip-exported 1"
+
 
 @click.command(cls=Command)
 @run_argument()
@@ -50,5 +52,5 @@ def command(as_json: bool, quiet: bool, **settings: Any) -> int:
     for name, size in files.items():
         output.text(f"{name}  {size:,} bytes")
     asked = {name: str(settings[name]) for name in ("run", "to", "out")}
-    output.result({**asked, "files": files})
+    output.result({"format": FORMAT, **asked, "files": files})
     return 0

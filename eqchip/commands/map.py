@@ -64,6 +64,7 @@ def command(
     from eqchip.mapping.chip_file.learning import learning_chip
     from eqchip.mapping.placement.mapped import map_network
     from eqchip.mapping.placement.partition import DoesNotFit, check_fits
+    from eqchip.mapping.placement.told import MAPPING_FORMAT
 
     output = Output(as_json, quiet)
     _check_network(run, network)
@@ -81,7 +82,9 @@ def command(
     except DoesNotFit as error:
         click.echo(f"eqchip: error: {error}", err=True)
         broken = [vars(one) for one in error.broken]
-        output.result({"fits": False, "chip": found.name, "broken": broken})
+        output.result(
+            {"format": MAPPING_FORMAT, "fits": False, "chip": found.name, "broken": broken}
+        )
         return DOES_NOT_FIT
     if out is not None:
         mesh_picture(mapped, out)

@@ -47,6 +47,7 @@ from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.learning import learning_chip
 from eqchip.mapping.placement.mapped import map_network
 
+FORMAT = "eqchip-swept 1"
 # What a line of a point holds of the chip that priced it.
 MODELLED = ("chip", "chip_digest", "energy", "time", "memory_bytes")
 NOT_KEPT = Sum(None, ("all: the run of the point was not kept",))
@@ -317,6 +318,7 @@ def _document(
         fronts[cost] = [known[n] for n in pareto(costs, [found[n]["error"] for n in known])]
     network = "-".join(map(str, sweep.plain["layers"]))
     return {
+        "format": FORMAT,
         "subject": f"{network} on {sweep.plain['dataset']}",
         "statement": COSTS["energy"].foot,
         "chip": {"name": pricing.chip.name, "digest": pricing.chip.digest()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,7 @@ OWN = [
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
     *[("train", "precision"), ("watch", "seed"), ("sweep", "network"), ("converge", "network")],
 ]
+FORMAT = re.compile(r"eqchip-[a-z-]+ [0-9]+")  # of a document: its name and version
 QUICK = {"free_steps": 8, "nudged_steps": 4, "network": (64, 9, 10)}
 
 
@@ -63,7 +65,9 @@ def arguments(command: str) -> dict[str, inspect.Parameter]:
 def shown(words: list[Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """The JSON document of a command."""
     assert main([*map(str, words), "--json", "--quiet"]) == 0
-    return json.loads(capsys.readouterr().out)
+    document = json.loads(capsys.readouterr().out)
+    assert FORMAT.fullmatch(document["format"]) and next(iter(document)) == "format"
+    return document
 
 
 def without(found: Any, *names: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from trained_runs import make_run
 
 from eqchip.__main__ import cli, main
 from eqchip.cli.command import Command
+from eqchip.cli.output import Output
 
 
 def commands(group: click.Group = cli, *before: str) -> Iterator[tuple[str, click.Command]]:
@@ -177,3 +179,32 @@ def test_a_sweep_takes_its_network_from_the_command_line(run, tmp_path, capfd):
     assert "63-5-10" in refusal([*asked, "--network", "63-5-10"], capfd)
     assert "63-5-10" in refusal(["sweep", *asked[2:], "--layers", "63-5-10"], capfd)
     assert not (tmp_path / "out").exists()
+
+
+# --- documents ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "format", "status"),
+    [
+        (["chips"], "eqchip-chips 1", 0),
+        (["chips", "loihi1-davies"], "eqchip-chip-shown 1", 0),
+        (["map", "--network", "9-5"], "eqchip-mapping 1", 0),
+        (["map", "--network", "9000-9000-10", "--spread", "40"], "eqchip-mapping 1", 1),
+        (["price", "--network", "9-5", "--rates", "0.1"], "eqchip-price 1", 0),
+        (["anchors"], "eqchip-anchors 1", 0),
+        (["import", "edges.csv"], "eqchip-import 1", 0),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_a_document_names_its_format_first(line, format, status, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    Path("edges.csv").write_text("pre,post,weight\n0,1,0.5\n")
+    assert main([*line, "--json"]) == status
+    assert next(iter(json.loads(capfd.readouterr().out).items())) == ("format", format)
+
+
+def test_a_document_without_a_format_is_none(capfd):
+    with pytest.raises(KeyError, match="format"):
+        Output(as_json=True).result({"error": 1})
+    assert capfd.readouterr().out == ""

@@ -67,13 +67,13 @@ def test_what_an_encoding_has_not_is_replaced(encoding, shown):
             output.text(SPOKEN)
             output.table(SPOKEN, [SPOKEN], [[SPOKEN]])
             output.message(SPOKEN)
-            Output(as_json=True).result({SPOKEN: SPOKEN})
+            Output(as_json=True).result({"format": "a test", SPOKEN: SPOKEN})
         return 0
 
     _, text = shown(say, encoding)
     assert ("≥ 257 µJ" if encoding in ("utf-8", "cp437") else ">= 257 ") in text
     assert encoding != "ascii" or "257 uJ - 3 x 10^2 -> beta, ,:+# +-+ ? ? ?" in text
-    assert json.loads(text[text.index("{") :]) == {SPOKEN: SPOKEN}
+    assert json.loads(text[text.index("{") :]) == {"format": "a test", SPOKEN: SPOKEN}
 
 
 COMMANDS = {
