@@ -7,22 +7,29 @@ from collections.abc import Callable
 
 Tell = Callable[[str], None]
 
+MORE = "Compiling further kernels ..."
+AGAIN = 5.0  # seconds without compiling, after which it is told anew: somebody waits once more
+
 _tell: Tell | None = None
+_told: str | None = None  # what was told last
+_ended = 0.0  # when the last kernel was done
 _seconds = 0.0
 _depth = 0  # a kernel compiles those that it calls
 _start = 0.0
 
 
 def tell_compiling(tell: Tell | None) -> None:
-    """Have a function told, once, when kernels are compiled from now on.
+    """Have a function told when kernels are compiled from now on.
+
+    Once while one follows the other; again where work lay between, for it is waited for again.
 
     Parameters
     ----------
     tell : callable or None
         Given one line of text, from whichever thread compiles. None: nobody is told.
     """
-    global _tell
-    _tell = tell
+    global _tell, _told
+    _tell, _told = tell, None
 
 
 def running_clock() -> float:
@@ -39,18 +46,19 @@ def running_clock() -> float:
 
 def compiling_begins(why: str) -> None:
     """Told by the compiler: it begins, for the reason given; beginnings may be nested."""
-    global _depth, _start, _tell
+    global _depth, _start, _told
     if not _depth:
         _start = time.perf_counter()
-        if _tell is not None:
-            tell, _tell = _tell, None
-            tell(why)
+        if _tell is not None and (_told is None or _start - _ended > AGAIN):
+            _tell(why if _told is None else MORE)
+            _told = why
     _depth += 1
 
 
 def compiling_ends() -> None:
     """Told by the compiler: what began last is done, or has failed."""
-    global _depth, _seconds
+    global _depth, _ended, _seconds
     _depth -= 1
     if not _depth:
-        _seconds += time.perf_counter() - _start
+        _ended = time.perf_counter()
+        _seconds += _ended - _start

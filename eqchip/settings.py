@@ -55,6 +55,20 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 
 
+def usual_settings(dataset: str = DATASET) -> dict[str, Any]:
+    """What a data set is trained with where nothing is said, by the names of settings.
+
+    Examples
+    --------
+    >>> usual_settings()["beta"], usual_settings("mnist")["minibatch"]
+    (0.5, 20)
+    """
+    config = preset(dataset)
+    homes = {name: getattr(config, name) for name in ("learning", "descent", "coding")}
+    homes["config"] = config
+    return {name: getattr(home, name) for of, home in homes.items() for name in SETTINGS[of]}
+
+
 def configuration(
     dataset: str | Dataset | None,
     *,

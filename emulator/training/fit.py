@@ -177,9 +177,8 @@ def _train_epoch(
             row, activity = _close_epoch(run, trainer, clock, validation, speed)
     held = f", validation {validation.error:.2f} %" if validation else ""
     progress.message(
-        f"Epoch {trainer.epoch}/{epochs}: train error {row['train_error']:.2f} %{held}, "
-        f"{row['spikes_per_sample']:,.0f} spikes a sample, "
-        f"{row['samples_per_second']:,.0f} samples/s"
+        f"Epoch {trainer.epoch}/{epochs}: error {row['train_error']:.2f} %{held}, "
+        f"{row['spikes_per_sample']:,.0f} spikes, {row['samples_per_second']:,.0f} samples/s"
     )
     if row["train_error"] > 0 and row.get("weights_attempted_per_sample") == 0:
         progress.message(

@@ -67,7 +67,7 @@ def preset(
             f"warm_up is {descent['warm_up']!r} with schedule 'constant', which does not rise; "
             "expected schedule 'cosine', or no warm_up"
         )
-    known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text())
+    known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text("utf-8"))
     deep = known.pop("deep")
     deep_online = deep.pop("on-chip")
     own = known.pop("own")
@@ -121,6 +121,18 @@ def preset(
     )
 
 
+def usual_ends(dataset: str) -> tuple[int, int]:
+    """The inputs and classes of a named data set, without loading it.
+
+    Examples
+    --------
+    >>> usual_ends("mnist")
+    (784, 10)
+    """
+    sizes = preset(dataset).sizes
+    return sizes[0], sizes[-1]
+
+
 def spiking_preset(
     dataset: str,
     layers: tuple[Entry, ...] | None,
@@ -151,7 +163,7 @@ def spiking_preset(
     >>> spiking_preset("digits", None, Graded()).written
     '64-100-10'
     """
-    text = files(__package__).joinpath("spiking_presets.toml").read_text()
+    text = files(__package__).joinpath("spiking_presets.toml").read_text("utf-8")
     known = tomllib.loads(text).get(rule.name, {})
     if dataset not in known:
         able = ", ".join(known) or "none"
@@ -179,7 +191,7 @@ def spiking_preset(
 
 def spiking_settings(name: str, dataset: str) -> dict[str, Any]:
     """The settings of a rule itself that were chosen for a data set."""
-    text = files(__package__).joinpath("spiking_presets.toml").read_text()
+    text = files(__package__).joinpath("spiking_presets.toml").read_text("utf-8")
     found: dict[str, Any] = tomllib.loads(text).get(name, {}).get(dataset, {}).get("rule", {})
     return found
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.data.augmentation import augment
-from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
+from eqchip.emulator.data.datasets import NAMES, Dataset, one_hot, split_validation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
@@ -24,6 +24,7 @@ from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.inference import averaged_by_engine, classes_of, stream_seed
+from eqchip.emulator.training.presets import usual_ends
 
 NUDGED_SHARE = "nudged_share"  # in an epoch's line of metrics, where samples may be skipped
 
@@ -53,7 +54,7 @@ class Trainer:
             raise InputError(
                 f"layers {config.written}: data set {dataset.name} has "
                 f"{expected[0]} inputs and {expected[1]} classes; "
-                f"expected {expected[0]}-...-{expected[1]}"
+                f"expected {expected[0]}-...-{expected[1]}{_others(config, dataset)}"
             )
         descent = config.descent
         known = len(dataset.train_y)
@@ -301,3 +302,10 @@ class Trainer:
             self.descent.update(run, sign * config.learning.beta, rates)
             self.position += 1
             self.tally += Tally(len(indices), wrong, run.activity)
+
+
+def _others(config: Config, dataset: Dataset) -> str:
+    """The named data sets that a network would fit, for an error."""
+    ends = (config.sizes[0], config.sizes[-1])
+    fitting = [name for name in NAMES if name != dataset.name and ends == usual_ends(name)]
+    return f", or --dataset {' or '.join(fitting)}" if fitting else ""

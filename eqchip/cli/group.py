@@ -35,9 +35,8 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Put the default command before options that follow no command."""
         named = args and (not args[0].startswith("-") or args[0] in ctx.help_option_names)
-        return super().parse_args(
-            ctx, args if named or self.default is None else [self.default, *args]
-        )
+        meant = named or self.default is None or ctx.resilient_parsing  # of a line being typed
+        return super().parse_args(ctx, args if meant else [str(self.default), *args])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from eqchip.cli import completion
+from eqchip.cli.command import section
 from eqchip.cli.parameters import Rates
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.upkeep import UPKEEPS
@@ -16,7 +18,7 @@ def onchip_options(command: Any) -> Any:
     """Add the flags to a command; the names are those of :class:`OnChip`'s settings."""
     options: list[Callable[[Any], Any]] = [
         click.option(
-            "--on-chip", "--chip", "on_chip", metavar="CHIP",
+            "--on-chip", "--chip", "on_chip", metavar="CHIP", shell_complete=completion.chips,
             help="Learn on this chip, in its integers, sample by sample, every copy of a weight "
             "written by its own core: the name of a chip, or a chip file.",
         ),
@@ -62,6 +64,4 @@ def onchip_options(command: Any) -> Any:
             "--decay-rate", type=float, help="With --copies decay, the share lost then.  [0.01]"
         ),
     ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return section("On a chip, with --on-chip", options)(command)

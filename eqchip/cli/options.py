@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from eqchip.cli import completion
 from eqchip.cli.parameters import ChipNames, Chips, NetworkType, one_or_several
 from eqchip.emulator.data.datasets import NAMES
 from eqchip.mapping.chip_file.chip import USUAL
@@ -42,12 +43,18 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "chip": (
         ("--chip",),
-        {"default": USUAL, "show_default": True, "help": "Name of a chip, or a chip file."},
+        {
+            "default": USUAL,
+            "show_default": True,
+            "help": "Name of a chip, or a chip file.",
+            "shell_complete": completion.chips,
+        },
     ),
     "each_chip": (
         ("--chip", "chip"),
         {
             "type": ChipNames(),
+            "shell_complete": completion.chips,
             "multiple": True,
             "default": (USUAL,),
             "show_default": True,
@@ -140,4 +147,6 @@ def shared(*names: str, **own: Any) -> Callable[[Any], Any]:
 def run_argument(required: bool = True) -> Callable[[Any], Any]:
     """The run directory that a command is about."""
     metavar = "RUN" if required else "[RUN]"
-    return click.argument("run", metavar=metavar, type=PATH, required=required)
+    return click.argument(
+        "run", metavar=metavar, type=PATH, required=required, shell_complete=completion.runs
+    )

@@ -21,9 +21,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
+from eqchip.cli.command import REST, section
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.progress import Bar, Silent
@@ -31,15 +32,20 @@ from eqchip.emulator.text import harmless, shortened
 
 NUMBER = re.compile(r"[-−+±<>≤≥≈~]?\s*[0-9]")  # how a cell begins that is one: "≥ 257", "-3 %"
 LONGEST = 4000  # characters of a text or a cell; what has more is no text for a terminal
+ROOMY = 110  # columns of a terminal where bars may be long and facts are not cut
 NOTHING = ("", "-", "–")  # cells that do not say what their column holds
 
 
-def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def output_options(command: Callable[..., Any]) -> Any:
     """Add --json and --quiet; the command receives them as `as_json` and `quiet`."""
-    command = click.option("--quiet", "-q", is_flag=True, help="No progress, no messages.")(command)
-    return click.option(
-        "--json", "as_json", is_flag=True, help="One JSON document on stdout, nothing else there."
-    )(command)
+    options = [
+        click.option(
+            "--json", "as_json", is_flag=True,
+            help="One JSON document on stdout, nothing else there.",
+        ),
+        click.option("--quiet", "-q", is_flag=True, help="No progress, no messages."),
+    ]  # fmt: skip
+    return section(REST, options)(command)
 
 
 class Output:
@@ -77,11 +83,11 @@ class Output:
             return
         drawn = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if self._stderr.width >= ROOMY else 8),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            _Facts(),
+            _Facts(table_column=Column(no_wrap=True, overflow="ellipsis")),
             console=self._stderr,
             transient=True,
         )

@@ -177,3 +177,22 @@ class Schedule(click.ParamType):
         known = ["0.8", "0.83/t^0.58"]
         known += ["osa:0.0346"] * self.adaptive + ["none"] * self.optional
         self.fail(f"{value!r}; expected one such as {', '.join(known)}", param, ctx)
+
+
+def typed(value: Any) -> str:
+    """A setting as one would type it.
+
+    Examples
+    --------
+    >>> typed((0.4, 0.2)), typed(Polynomial(0.83, 0.58)), typed(None)
+    ('0.4,0.2', '0.83/t^0.58', 'none')
+    """
+    if isinstance(value, tuple):
+        return ",".join(map(typed, value))
+    if isinstance(value, OptimalStepSize):
+        return f"osa:{value.nu_bar:g}"
+    if isinstance(value, Polynomial):
+        return f"{value.value:g}" + (f"/t^{value.exponent:g}" if value.exponent else "")
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

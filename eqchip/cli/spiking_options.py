@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import click
 
+from eqchip.cli.command import section
 from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.description.spiking.rules import Contrast, Moment
 
@@ -62,6 +63,4 @@ def spiking_options(command: Any) -> Any:
             help="Of a spiking rule: no potential falls below minus so many thresholds.",
         ),
     ]  # fmt: skip
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return section("Of rules that train integrate-and-fire units", options)(command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from eqchip.cli.command import section
 from eqchip.emulator.description.asynchronous import (
     USUAL,
     Asynchronous,
@@ -33,6 +35,20 @@ DEFAULTS: dict[str, Any] = {
     "stuck_at_0": USUAL.faults.stuck_at_0,
     "stuck_at_1": USUAL.faults.stuck_at_1,
     "timing_seed": USUAL.seed,
+}
+
+# How an error of a description begins -> the flag that it is about.
+FLAGS = {
+    "Clocks: spread": "--clock-spread",
+    "Clocks: offset": "--clock-offset",
+    "Clocks: jitter": "--clock-jitter",
+    "Delays: fixed": "--delay",
+    "Delays: jitter": "--delay-jitter",
+    "Queues: synaptic_event": "--event-time",
+    "Faults: loss": "--loss",
+    "Faults: stuck_at_0": "--stuck-at-0",
+    "Faults: stuck_at_1": "--stuck-at-1",
+    "Asynchronous: seed": "--timing-seed",
 }
 
 
@@ -75,12 +91,7 @@ def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
         click.option("--timing-seed", type=int, help="Of what is drawn of all this.  [0]"),
     ]  # fmt: skip
 
-    def add(command: Any) -> Any:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
+    return section("Without a global clock, with --timing async", options)
 
 
 def timing_from(settings: dict[str, Any]) -> Timing:
@@ -101,7 +112,16 @@ def timing_from(settings: dict[str, Any]) -> Timing:
                 f"{flag} is given without --timing async; expected that, or no such flag"
             )
         return "sync" if timing == "sync" else None
-    chosen = {**DEFAULTS, **given}
+    try:
+        return _asynchronous({**DEFAULTS, **given})
+    except InputError as error:
+        text = str(error)
+        for began, flag in FLAGS.items():
+            text = re.sub(rf"^{began}(?= )", flag, text)
+        raise InputError(text) from error
+
+
+def _asynchronous(chosen: dict[str, Any]) -> Asynchronous:
     return Asynchronous(
         clocks=Clocks(
             per=chosen["clocks"],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from eqchip.cli import completion
 from eqchip.cli.command import Command
 from eqchip.cli.output import Output, output_options
 
@@ -21,7 +22,7 @@ ORIGIN = "status, mark, source"  # the head of a column of them
 
 
 @click.command(cls=Command)
-@click.argument("chip", metavar="[NAME|FILE]", required=False)
+@click.argument("chip", metavar="[NAME|FILE]", required=False, shell_complete=completion.chips)
 @click.option(
     "--toml", "as_toml", is_flag=True,
     help="The whole chip file, to start one of your own from: eqchip chips NAME --toml > mine.toml",

@@ -31,7 +31,7 @@ from eqchip.cli.parameters import UnitRates
 @click.option("--steps", type=int, help="Steps of a sample. Default: those of the spikes, or 100.")
 @shared("dt", "reset")
 @click.option(
-    "--writes", type=float, default=0.0,
+    "--writes", type=float, default=0.0, show_default=True,
     help="Price learning that writes each synapse so many times a sample, too.",
 )  # fmt: skip
 @shared("placement")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from eqchip.cli import completion
 from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, run_argument, shared
 from eqchip.cli.output import Output, output_options
@@ -26,7 +27,9 @@ AS_IT_IS = ("saved", "out", "as_json", "quiet")  # what may be asked of a saved 
 
 @click.command(cls=Command)
 @run_argument(required=False)
-@click.argument("other", metavar="[RUN_B]", type=PATH, required=False)
+@click.argument(
+    "other", metavar="[RUN_B]", type=PATH, required=False, shell_complete=completion.runs
+)
 @shared("each_chip", "chips", "placement", "spread")
 @shared(
     "samples", default=20, help="Training samples to replay on the chip, and as many for inference."

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from eqchip.cli.command import Command
+from eqchip.cli import completion
+from eqchip.cli.command import Command, heading
 from eqchip.cli.onchip_options import onchip_options
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
-from eqchip.cli.parameters import Rates, Schedule, WholeNumbers
+from eqchip.cli.parameters import Rates, Schedule, WholeNumbers, typed
 from eqchip.cli.spiking_options import spiking_options
 from eqchip.cli.timing_options import timing_from, timing_options
 from eqchip.emulator.description.rules import RULES
@@ -24,7 +25,19 @@ if TYPE_CHECKING:
 OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 
 
-@click.command(cls=Command)
+def _usual() -> dict[str, str]:
+    """What digits are trained with, as one would type it."""
+    from eqchip.settings import DATASET, usual_settings
+
+    return {
+        name: f"{DATASET}: {typed(value)}"
+        for name, value in usual_settings().items()
+        if value not in ((), False)
+    }
+
+
+@click.command(cls=Command, usual=_usual)
+@heading("Data and network")
 @shared("dataset", help="Default: digits, or what is in the file of --data.")
 @shared("data")
 @shared(
@@ -41,14 +54,16 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
     help="What a connection sends back arrives times 2 to minus this, one for all or one each; "
     "0: the exact transpose.",
 )  # fmt: skip
+@heading("The run")
 @shared(
     "out", help="Run directory to make. Default: runs/DATASET-LAYERS-sSEED, numbered if it exists.",
 )  # fmt: skip
 @click.option(
-    "--resume", type=PATH, metavar="RUN",
+    "--resume", type=PATH, metavar="RUN", shell_complete=completion.runs,
     help="Go on with an interrupted run; its settings are in its config.toml.",
 )  # fmt: skip
-@click.option("--epochs", type=int)
+@heading("Descent")
+@click.option("--epochs", type=int, help="Passes over the training samples.")
 @click.option("--minibatch", type=int, help="Samples per weight update; 1 is online.")
 @click.option("--lr", type=Rates(), help="Learning rate per connection, input side first.")
 @click.option(
@@ -69,6 +84,7 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 @click.option(
     "--flip/--no-flip", default=None, help="Mirror training images left to right, half of the time."
 )
+@heading("Rule and phases")
 @click.option(
     "--rule", type=click.Choice((*RULES, *SPIKING_RULES)),
     help="Which phases are contrasted, and how; or, with --on-chip, a rule that trains "
@@ -95,6 +111,7 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
     "--split-stream", is_flag=True, default=None,
     help="Contrast against the free phase continued beside the nudged one.",
 )  # fmt: skip
+@heading("Coding")
 @click.option(
     "--quantizer", type=click.Choice(("sigma-delta", "bernoulli", "none")),
     help="How potentials become bits; none is the real-valued network.",
@@ -109,6 +126,7 @@ OF_A_RESUMED_RUN = ("resume", "data", "threads", "checkpoint_minutes")
 @timing_options()
 @onchip_options
 @spiking_options
+@heading("Computing")
 @click.option(
     "--precision", type=click.Choice(("float32", "float64")), help="Numbers to compute with."
 )
@@ -125,7 +143,8 @@ def command(context: click.Context, /, as_json: bool, quiet: bool, **settings: A
     """Train a network by Equilibrium Propagation, or resume an interrupted run.
 
     Without flags: handwritten digits, from nothing, in seconds. What is not given is
-    taken from settings that were chosen for the data set on validation data.
+    taken from settings that were chosen for the data set on validation data; those
+    of digits are shown.
 
     The test set is read once, when all epochs are done.
     """

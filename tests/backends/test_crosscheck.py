@@ -316,7 +316,7 @@ def test_an_engine_asked_for_by_name_must_run(trained, monkeypatch, capsys):
         (["--against", "brian2", "--precision", "chip"], ["brian2", "'chip'", "float64"]),
         (["--samples", "0"], ["samples is 0", "at least 1"]),
         (["--samples", "100000"], ["samples is 100000", "test set"]),
-        (["--free-steps", "0"], ["free_steps is 0"]),
+        (["--free-steps", "0"], ["--free-steps is 0"]),
     ],
     ids=["name", "precision", "samples", "many samples", "steps"],
 )

@@ -205,3 +205,18 @@ def test_a_command_says_on_stderr_that_it_waits(as_json, quiet, said, capsys):
         compiling.tell_compiling(None)
     out, err = capsys.readouterr()
     assert (out, err) == ("", "Compiling ...\n" * said)
+
+
+def test_compiling_is_told_again_where_work_lay_between(monkeypatch):
+    now, told = iter([0.0, 1.0, 2.0, 3.0, 60.0, 61.0, 62.0, 63.0]), []
+    monkeypatch.setattr(compiling.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(compiling, "_seconds", 0.0)
+    monkeypatch.setattr(compiling, "_ended", 0.0)
+    compiling.tell_compiling(told.append)
+    try:
+        for _ in range(4):  # one after the other, then after a minute, twice
+            compiling.compiling_begins("Compiling ...")
+            compiling.compiling_ends()
+    finally:
+        compiling.tell_compiling(None)
+    assert told == ["Compiling ...", compiling.MORE]

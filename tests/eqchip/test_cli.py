@@ -105,7 +105,8 @@ def test_json_is_one_document_on_stdout_and_progress_goes_to_stderr(trained):
     assert document["epochs"] == 2 and document["run"] == "run"
     for name in ("train_error", "validation_error", "test_error"):
         assert 0 <= document[name] <= 100
-    assert "Epoch 1/2: train error" in done.stderr and "Epoch 2/2" in done.stderr
+    assert "Epoch 1/2: error" in done.stderr and "Epoch 2/2" in done.stderr
+    assert all(len(line) <= 80 for line in done.stderr.splitlines() if line.startswith("Epoch"))
     assert (folder / document["curves"]).read_bytes().startswith(b"\x89PNG")
     rows = RunDirectory(folder / "run").metrics()
     assert document["test_error"] == rows[-1]["test_error"]
@@ -262,7 +263,10 @@ TRAIN: list[tuple[list[str], list[str]]] = [
     (["--layers", "64"], ["--layers", "'64'", "784-500-10"]),
     (["--layers", "64-x-10"], ["--layers", "64-x-10"]),
     (["--layers", "64-0-10"], ["layers", "at least one unit"]),
-    (["--layers", "784-500-10"], ["784-500-10", "64 inputs", "64-...-10"]),
+    (
+        ["--layers", "784-500-10"],
+        ["--layers 784-500-10", "64 inputs", "64-...-10, or --dataset mnist"],
+    ),
     (["--layers", "64-9-9"], ["64-9-9", "10 classes"]),
     (["--layers", "64-999999999-10"], ["64-999999999-10", "memory"]),
     (["--layers", "64-" + "9" * 5000 + "-10"], ["--layers"]),
@@ -279,9 +283,9 @@ TRAIN: list[tuple[list[str], list[str]]] = [
     (["--lr", "0.1,"], ["--lr", "0.2,0.1"]),
     (["--lr", "nan"], ["lr holds nan"]),
     (["--lr", "-0.1"], ["lr holds -0.1"]),
-    (["--initial-gain", "1,2,3"], ["initial_gain holds 3 factors for 2 connections"]),
-    (["--initial-gain", "-1"], ["initial_gain is (-1.0,)", "at least 0"]),
-    (["--feedback-shifts", "0,1,2"], ["3 feedback_shifts for 2 connections"]),
+    (["--initial-gain", "1,2,3"], ["--initial-gain holds 3 factors for 2 connections"]),
+    (["--initial-gain", "-1"], ["--initial-gain is (-1.0,)", "at least 0"]),
+    (["--feedback-shifts", "0,1,2"], ["3 --feedback-shifts for 2 connections"]),
     (["--feedback-shifts", "0.5"], ["--feedback-shifts", "'0.5'", "0,8,3,0"]),
     (["--feedback-shifts", "16"], ["feedback shift 1 is 16"]),
     (["--momentum", "1"], ["momentum is 1.0"]),
@@ -292,8 +296,8 @@ TRAIN: list[tuple[list[str], list[str]]] = [
     (["--epochs", "0"], ["epochs is 0"]),
     (["--epochs", "many"], ["--epochs", "'many'"]),
     (["--minibatch", "0"], ["minibatch is 0"]),
-    (["--free-steps", "0"], ["free_steps is 0"]),
-    (["--nudged-steps", "1000000000000"], ["nudged_steps is 1000000000000"]),
+    (["--free-steps", "0"], ["--free-steps is 0"]),
+    (["--nudged-steps", "1000000000000"], ["--nudged-steps is 1000000000000"]),
     (["--seed", "-1"], ["seed is -1"]),
     (["--validation", "1437"], ["validation", "1437"]),
     (["--threads", "0"], ["threads is 0", "at least 1"]),
@@ -318,6 +322,8 @@ OTHERS: list[tuple[list[str], list[str]]] = [
     (["dance"], ["dance"]),
     (["--colour"], ["--colour"]),
 ]
+# What is named by its value: a path, or what has a value of its own kind.
+BY_VALUE = {"--out", "--resume", "0.5/t^400", "16"}
 REFUSED = [*((["train", *a], words) for a, words in TRAIN), *OTHERS]
 
 
@@ -335,6 +341,8 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(
     status = main(arguments)
     out, err = capfd.readouterr()
     assert_refused(subprocess.CompletedProcess(arguments, status, out, err), *words)
+    if len(arguments) == 3 and not BY_VALUE & {*arguments}:
+        assert arguments[1] in err  # the option, as it was typed
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["file"]
 

@@ -325,4 +325,4 @@ def test_what_is_wrong_is_refused_in_one_line(what, run):
 def test_no_free_steps_are_not_taken_for_none_given(run, capsys):
     assert main(["evaluate", str(run.path), "--free-steps", "0"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert "free_steps is 0; expected a whole number of at least 1" in line
+    assert "--free-steps is 0; expected a whole number of at least 1" in line

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from click.shell_completion import ShellComplete
 from flags import replaced
 from trained_runs import make_run
 
 from eqchip.__main__ import cli, main
 from eqchip.cli.command import Command
 from eqchip.cli.output import Output
+from eqchip.emulator.training.presets import preset
 
 
 def commands(group: click.Group = cli, *before: str) -> Iterator[tuple[str, click.Command]]:
@@ -208,3 +211,135 @@ def test_a_document_without_a_format_is_none(capfd):
     with pytest.raises(KeyError, match="format"):
         Output(as_json=True).result({"error": 1})
     assert capfd.readouterr().out == ""
+
+
+# --- help ---------------------------------------------------------------------------------
+
+
+def help_of(name: str, capfd: pytest.CaptureFixture[str]) -> str:
+    assert main([*name.split(), "--help"]) == 0
+    return capfd.readouterr().out
+
+
+def test_the_options_of_train_stand_in_sections(capfd):
+    text = help_of("train", capfd)
+    titles = [line for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles[0] == "Data and network:" and titles[-1] == "Options:" and len(titles) > 6
+    sections = {title: text.partition(f"\n{title}\n")[2].partition("\n\n")[0] for title in titles}
+    for title, flag in (
+        ("Data and network:", "--network"),
+        ("Descent:", "--epochs"),
+        ("Without a global clock, with --timing async:", "--clock-spread"),
+        ("On a chip, with --on-chip:", "--weight-range"),
+        ("Computing:", "--threads"),
+        ("Options:", "--json"),
+    ):
+        assert f"  {flag}" in sections[title]
+    longest = max(section.count("\n  -") for section in sections.values())
+    assert longest < 20  # options in one section
+
+
+def test_the_help_of_train_shows_what_digits_are_trained_with(capfd):
+    config, text = preset("digits"), " ".join(help_of("train", capfd).split())
+    for value in (
+        f"Passes over the training samples. [digits: {config.descent.epochs}]",
+        f"input side first. [digits: {','.join(f'{rate:g}' for rate in config.descent.lr)}]",
+        f"Strength of the nudge. [digits: {config.learning.beta:g}]",
+        f"[digits: {config.coding.quantizer}]",
+    ):
+        assert value in text
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "train"])
+def test_an_option_in_a_help_says_what_it_is_if_it_is_not_given(name, capfd):
+    """Its default, or its text says what happens; a flag and what has none need not."""
+    for option in COMMANDS[name].params:
+        if not isinstance(option, click.Option) or option.is_flag:
+            continue
+        if isinstance(option.default, (int, float, str, Path)):
+            told = option.show_default or "efault" in (option.help or "")
+            assert told, f"{name} {option.opts[0]}"
+
+
+# --- named as typed -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--epochs", "0"], "error: --epochs is 0; expected"),
+        (["--layers", "784-500-10"], "--layers 784-500-10: data set digits"),
+        (["--network", "784-500-10"], "--network 784-500-10: data set digits"),
+        (["--on-chip", "loihi1-davies", "--every", "0"], "error: --every is 0; expected"),
+        (["--chip", "loihi1-davies", "--weight-bits", "99"], "error: --weight-bits is 99;"),
+        (["--timing", "async", "--clock-spread", "-1"], "error: --clock-spread is -1.0;"),
+        (["--timing", "async", "--stuck-at-0", "2"], "error: --stuck-at-0 is 2.0;"),
+        (["--timing", "async", "--event-time=-1"], "error: --event-time is -1.0;"),
+        (["--timing", "async", "--timing-seed=-1"], "error: --timing-seed is -1;"),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else "",
+)
+def test_an_error_names_the_option_that_was_typed(words, told, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    assert told in refusal(["train", *words], capfd)
+
+
+def test_a_network_for_another_data_set_is_told_which(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    told = refusal(["train", "--layers", "784-500-10"], capfd)
+    assert told.endswith("expected 64-...-10, or --dataset mnist or fashion-mnist")
+    assert refusal(["train", "--layers", "65-9-10"], capfd).endswith("expected 64-...-10")
+
+
+# --- what a shell completes ---------------------------------------------------------------
+
+
+def completed(*words: str) -> list[str]:
+    """What stands for the last word: values, or the kind of thing that the shell knows."""
+    *before, incomplete = words
+    shell = ShellComplete(cli, {}, "eqchip", "_EQCHIP_COMPLETE")
+    found = shell.get_completions(before, incomplete)
+    return [one.value if one.type == "plain" else f"<{one.type}>" for one in found]
+
+
+def test_a_shell_completes_commands_options_chips_runs_and_data_sets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in ("runs/one", "runs/two", "here", "no-run"):
+        Path(path).mkdir(parents=True)
+        if path != "no-run":
+            (Path(path) / "config.toml").touch()
+    assert completed("tr") == ["train"] and completed("bench", "pe") == ["peers"]
+    assert completed("train", "--epo") == ["--epochs"]
+    assert completed("train", "--dataset", "m") == ["mnist", "mnist-20x20"]
+    assert completed("map", "--chip", "loihi1-") == completed("chips", "loihi1-")
+    assert "loihi1-davies" in completed("train", "--on-chip", "lo")
+    assert completed("report", "here", "--chip", "loihi2,loihi1-d") == ["loihi2,loihi1-davies"]
+    assert completed("map", "--chip", "mine") == ["<file>"]
+    assert completed("evaluate", "") == ["here", str(Path("runs/one")), str(Path("runs/two"))]
+    assert completed("evaluate", str(Path("runs/t"))) == [str(Path("runs/two"))]
+    assert completed("train", "--resume", "h") == ["here"]
+    assert completed("evaluate", "nowhere/x") == ["<file>"]
+
+
+def test_completing_a_line_that_is_not_whole_refuses_nothing():
+    assert completed("train", "--epochs", "2", "--epochs", "3", "--bet") == ["--beta"]
+
+
+# --- 80 columns ---------------------------------------------------------------------------
+
+
+def test_a_bar_and_its_facts_stay_on_one_line_of_80_columns(monkeypatch, capfd):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a terminal, as far as rich knows
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("NO_COLOR", "1")
+    with Output().bar("Epoch 100/100", 60_000) as bar:
+        bar.advance(31_234, error="12.34 %", samples_per_s="3212", spikes_per_sample="5885")
+    drawn = [
+        re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", line)
+        for line in re.split(r"[\r\n]+", capfd.readouterr().err)
+    ]
+    assert any("error 12.34 %" in line for line in drawn)
+    assert max(map(len, drawn)) <= 80
+    lines = [line for line in drawn if line.strip()]
+    assert all(line.lstrip().startswith("Epoch 100/100") for line in lines)

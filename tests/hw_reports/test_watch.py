@@ -515,9 +515,9 @@ def test_a_fresh_network_in_a_chips_integers_is_watched(tmp_path, capsys):
         (["nothing"], "nothing: no run here"),
         (["nothing", "--dataset", "digits"], "--dataset is given with nothing"),
         (["--dataset", "mnist", "--data", "nowhere"], "nowhere"),
-        (["--loss", "1"], "loss is 1.0"),
-        (["--delay", "-1"], "fixed is -1.0; expected 0 to"),
-        (["--event-time", "-1"], "synaptic_event is -1.0"),
+        (["--loss", "1"], "--loss is 1.0"),
+        (["--delay", "-1"], "--delay is -1.0; expected 0 to"),
+        (["--event-time", "-1"], "--event-time is -1.0"),
         (["--timing", "sync", "--delay", "2"], "--delay is given with"),
     ],
 )

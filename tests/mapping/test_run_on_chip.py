@@ -110,7 +110,7 @@ def test_narrow_states_clip_and_strict_refuses_them(run, capsys):
         (["--weight-bits", "4"], "--weight-bits"),
         (["--strict"], "--strict"),
         (["--precision", "float64", "--state-bits", "20"], "--state-bits"),
-        (["--precision", "chip", "--weight-bits", "9"], "weight_bits is 9"),
+        (["--precision", "chip", "--weight-bits", "9"], "--weight-bits is 9"),
     ],
 )
 def test_widths_without_a_chip_are_refused(run, capsys, options, said):

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from eqchip.bench.setting import Inputs, Setting
+from eqchip.cli import completion
 from eqchip.cli.command import Command
 from eqchip.cli.output import Output
 from eqchip.commands.bench.options import (
@@ -27,7 +28,7 @@ FLOAT_FLOOR, SANAFE_FLOOR = 1.0, 200.0  # the project's aims
 
 
 @click.command("chip", cls=Command)
-@click.argument("chip_name", metavar="CHIP")
+@click.argument("chip_name", metavar="CHIP", shell_complete=completion.chips)
 @run_options()
 @batch_option()
 @threads_option("For scaling.")
