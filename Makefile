@@ -19,7 +19,7 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv peers demo test test-long test-nojit lint typecheck format docs roles wheel bench speed \
+.PHONY: help venv peers demo test test-long test-nojit lint typecheck format site-tools notebooks docs roles wheel bench speed \
 	fuzz torture clean clean-cache
 
 help: ## list the targets
@@ -73,9 +73,15 @@ wheel: venv ## source distribution and wheel into $(DIST)
 	@rm -rf build eqchip.egg-info
 	@ls "$(DIST)"/eqchip-*
 
-# A page for each public name is written into docs/api while the site is built, and removed after.
-docs: venv ## build the site of the documentation into $(SITE), and check its links
+# Sphinx and its theme, and what runs notebooks: for docs, notebooks and the tests of these.
+site-tools: venv
 	@$(PIP) install -c constraints.txt 'eqchip[docs]'
+
+notebooks: peers site-tools ## run the notebooks and write what they show into them
+	@$(BIN)/python scripts/notebooks.py
+
+# A page for each public name is written into docs/api while the site is built, and removed after.
+docs: site-tools ## build the site of the documentation into $(SITE), and check its links
 	@rm -rf docs/api "$(SITE)"
 	@$(BIN)/sphinx-build -E -W --keep-going -q -j auto -d "$(VENV)/doctrees" -c docs/site . "$(SITE)" \
 		|| { rm -rf docs/api; exit 1; }
