@@ -55,7 +55,8 @@ def shown(document: Mapping[str, Any], folder: Path) -> Drawn:
         tables, lines = [terminal.comparison(document)], document["notes"]
     else:
         tables, lines = terminal.tables(document), terminal.sentences(document)
-    return Drawn(document, folder / PAGE, document.get("headline", ()), tables, lines)
+    first = [document["conclusion"]] if document.get("conclusion") else []
+    return Drawn(document, folder / PAGE, [*first, *document.get("headline", ())], tables, lines)
 
 
 def draw(report: str | Path, folder: str | Path) -> Drawn:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,12 @@ from eqchip.hw_reports.document.compare import compare
 from eqchip.hw_reports.document.report import report as report_document
 from eqchip.hw_reports.document.run import epochs_of
 from eqchip.hw_reports.document.sensitivity import totals
+from eqchip.hw_reports.document.what_if import Form, form_of
 from eqchip.hw_reports.draw import write
 from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.costs import costs
 from eqchip.hw_reports.pricing.epochs import mean_row
-from eqchip.hw_reports.pricing.sensitivity import Sensitivity, Totals, sensitivity
+from eqchip.hw_reports.pricing.sensitivity import Price, Sensitivity, Totals, sensitivity
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 from eqchip.mapping.placement.place import Placement
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from eqchip.hw_reports.pricing.account_types import Accounts
 
 
+SPREADS = (1, 2, 4, 8)  # times the cores asked for, that a page reckons with
 Named = str | Path | Chip  # in which a chip may be told
 
 
@@ -191,24 +193,52 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
         If the run has no trained network yet, does not fit the chip, or an argument is wrong.
     """
     replayed = replay_of(run, request, progress)
-    accounts = account(replayed)
-    moved = moved_with(replayed, epochs_of(run).rows)
+    accounts, rows = account(replayed), epochs_of(run).rows
+    moved = moved_with(replayed, rows)
+    forms = [*_forms(run, request, replayed, rows)]
     made = report_document(
-        replayed, accounts, run, str(request.chip), provenance(command_line()), moved
+        replayed, accounts, run, str(request.chip), provenance(command_line()), moved, forms
     )
     return Reported(replayed, accounts, made)
+
+
+def _forms(
+    run: RunDirectory, request: Request, replayed: Replay, rows: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[int, int, Form]]:
+    """What a page may reckon with: of the mapping asked for, and of ones over more cores."""
+    for times in SPREADS:
+        if times > 1:
+            if replayed.mapped is None or request.timing is not None:
+                return
+            try:
+                found = replay_of(run, replace(request, spread=times * request.spread))
+            except InputError:  # more cores than there are, or than a layer can be cut into
+                return
+            if found.mapped is None or found.mapped.cores <= replayed.mapped.cores:
+                return
+            replayed = found
+        form = form_of(replayed, account(replayed), rows, pricing_of(replayed, rows))
+        if form is None:
+            return
+        mapped = replayed.mapped
+        yield (0, 1, form) if mapped is None else (mapped.cores, mapped.chips, form)
 
 
 def moved_with(replayed: Replay, rows: Sequence[Mapping[str, Any]]) -> Sensitivity:
     """How far the costs of a replay move with the coefficients of its chip; `rows`: its metrics."""
     costs(replayed, account(replayed), rows)  # refuses metrics that tell too little
+    return sensitivity(replayed.chip, pricing_of(replayed, rows))
+
+
+def pricing_of(replayed: Replay, rows: Sequence[Mapping[str, Any]]) -> Price:
+    """From a chip with other prices to the totals of a replay."""
     mean = [mean_row(rows)]
 
     def priced(chip: Chip) -> Totals:
         other = replayed.priced_by(chip)
         return totals(costs(other, account(other), mean))
 
-    return sensitivity(replayed.chip, priced)
+    return priced
 
 
 def replay_of(run: RunDirectory, request: Request, progress: Progress | None = None) -> Replay:

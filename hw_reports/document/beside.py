@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.energy import by_kind
 from eqchip.hw_reports.pricing import baselines
 from eqchip.hw_reports.pricing.census import price_run
+from eqchip.hw_reports.pricing.costs import Cost
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict
 from eqchip.hw_reports.pricing.without_cores import of_arithmetic
@@ -39,6 +43,33 @@ def floors(replay: Replay, samples: int) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def trained_by(rows: Sequence[Mapping[str, Any]], mean: Cost) -> dict[str, Any] | None:
+    """The processor that trained the run, by its own clock: the median over the epochs.
+
+    Its energy nobody measured. `even_power`: what it would have to draw for a sample to take as
+    much energy there as on the chip, nominal.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The lines of the run's epochs; older ones tell no pace.
+    mean : Cost
+        Of a training sample on the chip.
+    """
+    paces = [row["samples_per_second"] for row in rows if row.get("samples_per_second")]
+    if not paces:
+        return None
+    seconds = 1.0 / float(np.median(paces))
+    joules, lasts = mean.energy.figure, mean.seconds.figure
+    return {
+        "title": "The processor that trained this run",
+        "time": seconds,
+        "slower": None if lasts is None else lasts.value / seconds,
+        "even_power": None if joules is None else joules.value / seconds,
+        "statement": "measured, in the emulator, with all its threads and minibatches",
+    }
 
 
 AMOUNTS = tuple(

@@ -60,7 +60,7 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
     }
 
 
-def _of_barrier(chip: Chip, tiles: int) -> dict[str, float]:
+def barrier_shares(chip: Chip, tiles: int) -> dict[str, float]:
     """How much of the barrier of so many tiles each row of its table makes."""
     whole = chip.barrier_seconds(tiles) if tiles else None
     found = {}
@@ -92,7 +92,7 @@ def coefficients(
 
     critical: seconds by kind, of each phase; tiles: that the barrier waits for.
     """
-    of_barrier = _of_barrier(chip, tiles)
+    of_barrier = barrier_shares(chip, tiles)
     joules: dict[str, float] = {}
     for kind in kinds_of(entries):
         figure = energy_of(entries, phases, kind).figure

@@ -7,10 +7,11 @@ from typing import Any
 
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.labels import COST_ROWS
-from eqchip.hw_reports.pricing.costs import Costs
-from eqchip.hw_reports.pricing.entries import energy_of
+from eqchip.hw_reports.pricing.costs import Cost, Costs
+from eqchip.hw_reports.pricing.entries import drawn, energy_of
 from eqchip.hw_reports.pricing.epochs import EXPLANATION, EXPLANATION_ON_CHIP, Epoch
-from eqchip.hw_reports.pricing.totals import Sum, total
+from eqchip.hw_reports.pricing.figure import static_power
+from eqchip.hw_reports.pricing.totals import Sum, banded, total
 from eqchip.mapping.kinds import TRAINING
 
 
@@ -34,6 +35,7 @@ def section(
         "mean": costs.training.to_dict(),
         "last_epoch": costs.last.to_dict(),
         "inference": costs.inference.to_dict(),
+        "static": _static(replay, costs.training),
         "rows": rows,
         "epochs": _epochs(epochs),
         "whole": {
@@ -53,6 +55,25 @@ def section(
         },
         "explanation": list(EXPLANATION if replay.written is None else EXPLANATION_ON_CHIP),
     }
+
+
+def _static(replay: Replay, mean: Cost) -> dict[str, Any] | None:
+    """Of the mean sample, the share of static power, and the energy without that of idle cores.
+
+    Without it: did each core in use draw its share of the chips' power, and no other any.
+    """
+    chip, mapped = replay.chip, replay.mapped
+    power = static_power(chip, 1 if mapped is None else mapped.chips)
+    joules = None if power is None else drawn(mean.seconds, power).figure
+    whole = mean.energy.figure
+    if joules is None or whole is None or not whole.value:
+        return None
+    gated = None
+    if mapped is not None:
+        idle = 1.0 - mapped.cores / mapped.mesh.sites
+        levels = [getattr(whole, x) - idle * getattr(joules, x) for x in ("low", "value", "high")]
+        gated = Sum(banded(levels, "J"), mean.energy.lacks).to_dict()
+    return {"share": joules.value / whole.value, "gated": gated}
 
 
 def _row(phase: str, energy: Sum, seconds: Sum, memory: Any) -> dict[str, Any]:

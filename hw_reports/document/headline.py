@@ -16,14 +16,17 @@ from eqchip.hw_reports.document.readable import (
     digits,
     interval,
     missed,
+    name_of,
     numbers,
     percent,
+    short_total,
     total,
 )
 from eqchip.mapping.kinds import POWER, names_of
 
 Document = Mapping[str, Any]
 STATIC = "static"  # the kind of event
+MOST = 0.5  # share of the energy from which static power is what to conclude
 
 
 def headline(document: Document) -> list[str]:
@@ -35,6 +38,47 @@ def headline(document: Document) -> list[str]:
         A report but for its headline.
     """
     return [text for of in ABOUT for text in of(document)]
+
+
+def conclusion(document: Document) -> str:
+    """What decides the energy of a training sample, and what would lower it: one sentence or two.
+
+    Parameters
+    ----------
+    document : mapping
+        A report; its conclusion is not asked for.
+    """
+    found, mapping = document["training_cost"].get("static"), document["mapping"]
+    labels, whole = document["labels"], document["energy"]["training"]["figure"]
+    if found is not None and found["share"] >= MOST:
+        told = f"{percent(found['share'])} of the energy is static power"
+        if mapping is None:
+            return f"{told}, drawn for as long as a sample takes: what is faster is cheaper."
+        used, there = mapping["cores_used"], mapping["cores_available"]
+        whose = f"{told} of chips of which {used:,} of {there:,} cores work"
+        if document["chip"]["chips"] == 1:
+            whose = f"{told} of a chip of which {used:,} of {there:,} cores work"
+        if used == there:
+            return f"{whose}: what is faster is cheaper."
+        gated = found["gated"]
+        mean = document["training_cost"]["mean"]["energy"]["figure"]["value"]
+        times = digits(mean / gated["figure"]["value"])
+        return (
+            f"{whose}. Were the idle ones switched off, or shared with other networks, a sample "
+            f"would take {total(gated)}: {times} times less."
+        )
+    joules = {
+        kind: figure["value"]
+        for kind, groups in document["energy"]["by_kind"].items()
+        if (figure := groups["training"])
+    }
+    if not joules or not whole or not whole["value"]:
+        return ""
+    most = max(joules, key=lambda kind: joules[kind])
+    return (
+        f"The largest part of the energy, {percent(joules[most] / whole['value'])}, goes to "
+        f"{name_of(most, labels)}."
+    )
 
 
 def modelled(document: Document) -> list[str]:
@@ -163,6 +207,30 @@ def prices(document: Document) -> list[str]:
     return [f"{capital(text)}." for text in found]
 
 
+def processors(document: Document) -> list[str]:
+    """How the run compares with processors: with the one that trained it, and with floors."""
+    found, mean = [], document["training_cost"]["mean"]
+    by, joules = document.get("trained_by"), mean["energy"]["figure"]
+    if by is not None and by["slower"] and by["even_power"]:
+        found.append(
+            f"The processor that trained this run took {amount(by['time'], 's')} a sample, "
+            f"measured; the chip takes {total(mean['time'])}, {digits(by['slower'])} times that, "
+            f"and less energy if that processor drew more than {amount(by['even_power'], 'W')}."
+        )
+    floors = [base for base in document["baselines"] if base["training"]["figure"]]
+    if joules is not None and joules["value"] and floors:
+        told = [
+            f"{base['title']} {short_total(base['training'])} "
+            f"({digits(joules['value'] / base['training']['figure']['value'])} times)"
+            for base in floors
+        ]
+        found.append(
+            "At the least that arithmetic and memory take on processors, a sample costs (and this "
+            f"run, of what is known of both, so many times that): {'; '.join(told)}."
+        )
+    return found
+
+
 def capital(text: str) -> str:
     """The text with a capital to begin with."""
     return text[:1].upper() + text[1:]
@@ -181,5 +249,5 @@ def moving(document: Document) -> list[str]:
 
 # In the order in which they are read.
 ABOUT: tuple[Callable[[Document], list[str]], ...] = (
-    modelled, error, lost, cost, static, prices, moving,
+    modelled, error, lost, cost, static, prices, moving, processors,
 )  # fmt: skip

@@ -11,7 +11,7 @@ from eqchip.mapping.kinds import FREE, NUDGED
 
 Document = Mapping[str, Any]
 Notes = list[str]
-STATIC = "static"  # the kind of event
+STATIC, HOST_MESSAGE = "static", "host_message"  # kinds of event
 MOST = 0.5  # share of the training energy from which static power is worth a note
 
 
@@ -29,12 +29,19 @@ def notes(document: Document) -> Notes:
 def modelled(document: Document) -> Notes:
     """What a figure is, and what none covers."""
     queues = _timing(document).get("queues", {}).get("link")
-    return [
+    without = "what the host itself draws and computes, loading the network"
+    lines = [
         "Every energy and time is a count times a coefficient of the chip file: modelled, not "
         "measured on a chip.",
-        "Not modelled: the host, getting samples onto the chip and results off it, loading the "
-        f"network{'' if queues else ', and queues on the mesh'}.",
+        f"Not modelled: {without}{'' if queues else ', and queues on the mesh'}.",
     ]
+    if any(row["kind"] == HOST_MESSAGE for row in document["energy"]["table"]):
+        lines.append(
+            "Messages between host and chip are counted: the values of an input with every sample, "
+            "its target where it learns, the outputs of an inference. What one costs is "
+            "the chip file's to say."
+        )
+    return lines
 
 
 def chip(document: Document) -> Notes:

@@ -7,6 +7,7 @@ of the dictionary alone, so that a saved one can be drawn again. Its format is `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eqchip.emulator.training.runs import RunDirectory
@@ -24,12 +25,14 @@ from eqchip.hw_reports.document import (
     replayed,
     sensitivity,
     time,
+    what_if,
 )
 from eqchip.hw_reports.document import run as of_run
-from eqchip.hw_reports.document.headline import headline
+from eqchip.hw_reports.document.headline import conclusion, headline
 from eqchip.hw_reports.document.labels import labels
 from eqchip.hw_reports.document.notes import notes
 from eqchip.hw_reports.document.read import REPORT
+from eqchip.hw_reports.document.what_if import Form
 from eqchip.hw_reports.pricing import memory
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.costs import costs
@@ -46,6 +49,7 @@ def report(
     chip_file: str,
     provenance: dict[str, Any],
     moved: Sensitivity | None = None,
+    forms: Sequence[tuple[int, int, Form]] = (),
 ) -> dict[str, Any]:
     """The whole document.
 
@@ -63,6 +67,8 @@ def report(
         Versions, machine and time, from :func:`eqchip.emulator.training.runs.provenance`.
     moved : Sensitivity, optional
         How far the totals move with the coefficients of the chip; without, nothing is said of it.
+    forms : sequence of (cores, chips, Form)
+        What the page may reckon with, of several mappings; without, it does not.
 
     Raises
     ------
@@ -99,11 +105,13 @@ def report(
         "memory": kept,
         "neurobench": neurobench.section(replay, weight_bits, state_bits),
         "baselines": beside.floors(replay, sum(epoch.samples for epoch in found.epochs)),
+        "trained_by": beside.trained_by(told.trained, found.training),
         "anchors": beside.anchors(replay.chip),
     }
     if accounts.simulated is not None:
         body["asynchronous"] = asynchronous.section(replay, accounts)
     if moved is not None:
         body["sensitivity"] = sensitivity.section(replay.chip, moved)
+    body["what_if"] = what_if.section(replay, sum(one.samples for one in found.epochs), forms)
     whole = {**head, "notes": notes({**head, **body}), **body}
-    return {**whole, "headline": headline(whole)}
+    return {**whole, "conclusion": conclusion(whole), "headline": headline(whole)}

@@ -95,9 +95,10 @@ def unbroken(text: str) -> str:
 
 def cards(document: Document) -> list[Card]:
     """The headline: energy, time and memory of a training sample, and the whole training."""
-    cost, memory, replay = document["training_cost"], document["memory"], document["replay"]
+    cost, memory = document["training_cost"], document["memory"]
     whole, (energy, time, mean) = cost["whole"], per_sample(document)
-    share = document["energy"]["static_share"]
+    of_mean = cost.get("static")
+    share = of_mean["share"] if of_mean else document["energy"]["static_share"]
     static = f"{percent(share)} of it static power" if share else ""
     against, last, speed = "", "", ""
     if memory["ratio"]:
@@ -121,13 +122,17 @@ def cards(document: Document) -> list[Card]:
     samples = f"{whole['samples']:,} samples"
     found.append(card(f"Whole training, {whole['epochs']} epochs", whole["energy"], samples))
     found.append(card("Time of the whole training", whole["time"]))
-    return [*found, _error(replay)]
+    return [*found, _error(document)]
 
 
-def _error(replay: Document) -> Card:
-    """How many samples the chip's numbers classified wrongly, of how many."""
+def _error(document: Document) -> Card:
+    """How many samples the chip's numbers classified wrongly, of how many; the training's own."""
+    replay, reached = document["replay"], document["training_cost"]["reached"]
     value = f"{missed(replay):,} of {replay['inference_samples']:,}"
-    note = f"{replay['split']} samples, {replay['error']:.3g} %"
+    note = (
+        f"replayed {replay['split']} samples, {replay['error']:.3g} %; the training itself ended "
+        f"at {reached['error']:.2f} % {reached['of']} error"
+    )
     return Card(f"Wrong in {numbers(replay)}", value, note=note)
 
 
@@ -136,7 +141,7 @@ def inference_cards(document: Document) -> list[Card]:
     return [
         card("Energy per inference", document["energy"]["inference"]),
         card("Time per inference", document["time"]["inference"]),
-        _error(document["replay"]),
+        _error(document),
     ]
 
 

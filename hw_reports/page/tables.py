@@ -167,7 +167,8 @@ def memory_terms(document: Document) -> PageTable:
 
 def neurobench(document: Document) -> PageTable:
     """NeuroBench's metrics under its names."""
-    found, replay, rows = document["neurobench"], document["replay"], []
+    found, replay = document["neurobench"], document["replay"]
+    rows: list[list[Cell]] = []
     defined = found["definitions"]
     for name, value in found.items():
         if name in ("definitions", "source"):
@@ -179,7 +180,10 @@ def neurobench(document: Document) -> PageTable:
             meaning = defined.get(part) or defined.get(name) or ""
             if name == "classification_accuracy":
                 meaning += f", here of {replay['inference_samples']:,}, {replay['split']} samples"
-            rows.append([Cell(full), number(text), Cell(meaning)])
+            if name == "footprint" and single is not None:
+                text += " B"
+            said = any(meaning == row[2].text for row in rows)
+            rows.append([Cell(full), number(text), Cell("as above" if said else meaning)])
     columns = [Cell("Metric"), *numbers("Value"), Cell("Definition")]
     return PageTable("neurobench", "NeuroBench's metrics", columns, rows, [found["source"]])
 

@@ -20,6 +20,7 @@ from eqchip.hw_reports.page.headline import (
     sentence,
 )
 from eqchip.hw_reports.page.svg import inline, png
+from eqchip.hw_reports.page.what_if import what_if
 from eqchip.hw_reports.plots.registry import (
     ASYNCHRONOUS_PLOTS,
     COMPARISON_PLOTS,
@@ -81,6 +82,8 @@ def write_page(
         "cards": cards(document),
         "inference_cards": inference_cards(document),
         "facts": facts(document),
+        "conclusion": document.get("conclusion"),
+        "what_if": what_if(document),
         "headline": document.get("headline", ()),
     }
     plots = ASYNCHRONOUS_PLOTS if asynchronous else PLOTS

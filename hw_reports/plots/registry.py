@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eqchip.hw_reports.plots.asynchronous import messages_in_flight, times_compared
@@ -21,50 +22,56 @@ if TYPE_CHECKING:
 
 
 class Plot(NamedTuple):
-    """A figure: its name in file names and ids, what it shows, and the function that draws it."""
+    """A figure: its name in file names and ids, what it shows, and the function that draws it.
+
+    ``row``: figures with the same stand beside each other on the page, and are as high.
+    """
 
     name: str
     alt: str
     draw: Callable[[Mapping[str, Any]], Figure]
+    row: str = ""
 
 
 PLOTS = (
     Plot("energy-by-kind", "Stacked bars: energy per sample in each phase, split by kind of event, "
-         "with whiskers from low to high", energy_by_kind_and_phase),
+         "with whiskers from low to high", energy_by_kind_and_phase, "energy"),
     Plot("error-against-energy", "Curves: training and validation error over the energy spent "
-         "since the first sample, epoch by epoch", energy_against_error),
+         "since the first sample, epoch by epoch", energy_against_error, "energy"),
     Plot("moves-energy", "Bars around the nominal energy of a training sample and of an inference: "
          "the energy with each coefficient at the ends of its band, and with all drawn",
-         moves_of_energy),
+         moves_of_energy, "moves"),
     Plot("moves-time", "Bars around the nominal time of a training sample and of an inference: the "
-         "time with each coefficient at the ends of its band, and with all drawn", moves_of_time),
+         "time with each coefficient at the ends of its band, and with all drawn", moves_of_time,
+         "moves"),
     Plot("energy-beside-others", "Marks on a logarithmic axis: energy per training sample of this "
-         "run, of processors, and of published chips that learn", energy_beside_others),
+         "run, of processors, and of published chips that learn", energy_beside_others, "beside"),
     Plot("time-beside-others", "Marks on a logarithmic axis: time per training sample of this run "
-         "and of published chips that learn", time_beside_others),
+         "and of published chips that learn", time_beside_others, "beside"),
     Plot("time-by-phase", "Bars: time of the busiest core, the busiest link and the barrier per "
-         "time step of each phase", time_by_phase),
+         "time step of each phase", time_by_phase, "time"),
     Plot("time-of-steps", "Curves: time of the busiest core, the busiest link and the barrier in "
-         "every time step of a training sample", time_of_steps),
+         "every time step of a training sample", time_of_steps, "time"),
     Plot("utilisation", "Map of the mesh: every core coloured by the largest share of a limit "
-         "that it uses", utilisation_map),
+         "that it uses", utilisation_map, "mesh"),
     Plot("traffic", "Map of the mesh: every core coloured by its busy time, every link by the "
-         "messages that cross it per training sample", traffic_map),
+         "messages that cross it per training sample", traffic_map, "mesh"),
     Plot("raster", "Dots: the spikes of one training sample over its time steps, a panel for each "
          "layer", spike_raster),
-    Plot("memory-by-use", "Bars: bytes on the chip by what they hold", memory_by_use),
+    Plot("memory-by-use", "Bars: bytes on the chip by what they hold", memory_by_use, "memory"),
     Plot("memory-over-steps", "Curves: memory for learning over the number of time steps, "
-         "equilibrium propagation against BPTT", memory_over_steps),
+         "equilibrium propagation against BPTT", memory_over_steps, "memory"),
 )  # fmt: skip
 
 # In place of what a time step waits for.
 _SIMULATED = {
     "time-by-phase": Plot(
         "times-compared", "Stacked bars: time of each phase in steps and simulated, split into "
-        "work, waiting, barriers and idle time", times_compared),
+        "work, waiting, barriers and idle time", times_compared, "time"),
     "time-of-steps": Plot(
         "in-flight", "Curves: messages in flight at the end of every nominal period of a training "
-        "sample, and the most that waited in it where there are queues", messages_in_flight),
+        "sample, and the most that waited in it where there are queues", messages_in_flight,
+        "time"),
 }  # fmt: skip
 ASYNCHRONOUS_PLOTS = tuple(_SIMULATED.get(plot.name, plot) for plot in PLOTS)
 
@@ -78,13 +85,18 @@ COMPARISON_PLOTS = (
 
 
 def drawn(document: Mapping[str, Any], plots: tuple[Plot, ...]) -> Iterator[tuple[Plot, Figure]]:
-    """Draw figures one after the other, in the report's style; save each before the next."""
+    """Draw figures row by row, in the report's style; save each before the next."""
     with figure_style():
-        for plot in plots:
-            figure = plot.draw(document)
-            # The first layout does not yet know how large the legends are; the second does,
-            # and holds for every format.
-            for _ in range(2):
-                figure.draw_without_rendering()
-            figure.set_layout_engine("none")
-            yield plot, figure
+        for _, row in groupby(plots, key=lambda plot: plot.row or plot.name):
+            pairs = [(plot, plot.draw(document)) for plot in row]
+            highest = max(figure.get_figheight() for _, figure in pairs)
+            alike = len({figure.get_figwidth() for _, figure in pairs}) == 1
+            for plot, figure in pairs:
+                if alike:
+                    figure.set_figheight(highest)
+                # The first layout does not yet know how large the legends are; the second does,
+                # and holds for every format.
+                for _ in range(2):
+                    figure.draw_without_rendering()
+                figure.set_layout_engine("none")
+                yield plot, figure

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Narrow enough that the type stays readable when the page is as wide as a telephone.
-WIDTH = 5.1  # inches
+WIDTH = 4.7  # inches
 TEXT, SMALL = 9.5, 8.5  # points
 LONGEST = 36  # letters of a name in a figure
 INK, QUIET, FAINT = "#1f2328", "#59636e", "#d8dce0"
@@ -179,7 +179,7 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def title_and_foot(figure: Figure, title: str, foot: str) -> None:
     """Write a title at the top left and a small line at the bottom right."""
     figure.suptitle(title, x=0.01, ha="left", fontsize=TEXT + 2, fontweight="bold", color=INK)
-    figure.supxlabel(foot, x=0.99, ha="right", fontsize=7, color=QUIET)
+    figure.supxlabel(foot, x=0.99, ha="right", fontsize=7.5, color=QUIET)
 
 
 def key_below(ax: Axes, handles: list[Any], height: float, gap: float, **options: Any) -> None:

@@ -25,7 +25,7 @@ lower bound in that respect (see ``docs/reports.md``).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -75,6 +75,9 @@ class PhaseTime:
         Nominal seconds per step, mean over samples: "core", "mesh", "barrier".
     rows : ndarray of int
         Which rows of the run these steps are; empty for an update.
+    deciding : dict
+        Kind -> nominal seconds that the deciding core or link, and the barrier, spend on it in each
+        step of each sample, shape (steps, samples).
     """
 
     total: Sum
@@ -87,6 +90,7 @@ class PhaseTime:
     cores: np.ndarray
     steps: dict[str, np.ndarray]
     rows: np.ndarray
+    deciding: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def core_counts(counts: StepCounts) -> dict[str, np.ndarray]:
@@ -148,7 +152,8 @@ def relaxation(
         step[level] = np.maximum(lasting, least[level]).sum() / samples
         if level == NOMINAL:
             decided = _decided(slowest, heaviest, agreed)
-            critical = _critical(kinds, chip, working, load, hop_kinds, agreed)
+            deciding = _deciding(kinds, chip, working, load, hop_kinds, agreed)
+            critical = {kind: float(spent.sum()) / samples for kind, spent in deciding.items()}
             rest = float(np.maximum(least[level] - lasting, 0.0).sum()) / samples
             critical |= {FLOOR: rest} if rest else {}
             cores = working.sum(axis=(0, 1)) / samples
@@ -174,6 +179,7 @@ def relaxation(
         cores,
         steps,
         np.flatnonzero(rows),
+        deciding,
     )
 
 
@@ -216,6 +222,7 @@ def update(
         for kind, count in writes.items()
         if kind in chip.time
     }
+    critical["barrier"] = wait
     rest = max(least[NOMINAL] - (work + wait), 0.0)
     return PhaseTime(
         Sum(
@@ -226,11 +233,12 @@ def update(
         Figure.zero(SECONDS),
         None if barrier is None else Figure.of(barrier, SECONDS),
         {} if unknown else {name: float(name == longest) for name in RESOURCES},
-        {**critical, "barrier": wait, **({FLOOR: rest} if rest else {})},
+        {**critical, **({FLOOR: rest} if rest else {})},
         busiest,
         cores[NOMINAL],
         {"core": np.array([work]), "mesh": np.zeros(1), "barrier": np.array([wait])},
         np.zeros(0, np.int64),
+        {kind: np.full((1, 1), seconds) for kind, seconds in critical.items()},
     )
 
 
@@ -274,24 +282,23 @@ def _decided(slowest: np.ndarray, heaviest: np.ndarray, barrier: float) -> dict[
     return {name: float((first == k).mean()) for k, name in enumerate(RESOURCES)}
 
 
-def _critical(
+def _deciding(
     kinds: Mapping[str, np.ndarray],
     chip: Chip,
     working: np.ndarray,
     load: np.ndarray,
     hop_kinds: Sequence[str],
     barrier: float,
-) -> dict[str, float]:
-    """Nominal seconds by kind on the core or link that decides each step, mean over samples."""
-    steps, samples = working.shape[:2]
+) -> dict[str, np.ndarray]:
+    """Nominal seconds by kind on the core or link that decides each step of each sample."""
     core = working.argmax(axis=-1)[..., None]
-    by_core = np.ones((steps, samples), bool)
-    found: dict[str, float] = {}
+    by_core = np.ones(working.shape[:2], bool)
+    found: dict[str, np.ndarray] = {}
     if load.shape[-1]:
         heaviest, chosen = load.max(axis=-1), np.array(hop_kinds)[load.argmax(axis=-1)]
         by_core = working.max(axis=-1) >= heaviest
         for name in sorted(set(hop_kinds)):
-            found[name] = float(heaviest[~by_core & (chosen == name)].sum()) / samples
+            found[name] = np.where(~by_core & (chosen == name), heaviest, 0.0)
     there = {
         kind: np.take_along_axis(count, core, axis=-1)[..., 0] for kind, count in kinds.items()
     }
@@ -299,6 +306,6 @@ def _critical(
     longest = np.stack([*stages.values()]).argmax(axis=0)
     for kind, count in there.items():
         decides = by_core & (longest == [*stages].index(stage_of(chip, kind)))
-        found[kind] = float(count[decides].sum()) * seconds_of(chip, kind).value / samples
-    found["barrier"] = barrier * steps
-    return {kind: seconds for kind, seconds in found.items() if seconds}
+        found[kind] = np.where(decides, count, 0.0) * seconds_of(chip, kind).value
+    found["barrier"] = np.full(working.shape[:2], barrier)
+    return {kind: seconds for kind, seconds in found.items() if seconds.any()}

@@ -12,7 +12,8 @@ from trained_runs import PROVENANCE, make_run
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.network import Network
 from eqchip.hw_reports.counting.replay import replay
-from eqchip.hw_reports.document.headline import headline
+from eqchip.hw_reports.document.headline import conclusion, headline
+from eqchip.hw_reports.document.readable import amount
 from eqchip.hw_reports.document.report import report
 from eqchip.hw_reports.page.headline import cards, sentence
 from eqchip.hw_reports.pricing.accounts import account
@@ -149,3 +150,18 @@ def test_a_chip_without_cores_has_a_headline(tmp_path):
     found = document_of(make_run(tmp_path / "run", small_config()), load_chip("odin"))
     assert found["replay"]["lost"] is None
     assert any("is static power." in line for line in found["headline"])
+
+
+def test_the_conclusion_is_what_decides_and_what_would_lower_it(toy, tmp_path):
+    chip = toy_chip(tmp_path)
+    mean, found = toy["training_cost"]["mean"], toy["training_cost"]["static"]
+    static = chip.static_power["chip"].si.value * mean["time"]["figure"]["value"]
+    whole = mean["energy"]["figure"]["value"]
+    assert found["share"] == pytest.approx(static / whole)
+    # One of four cores is idle.
+    assert found["gated"]["figure"]["value"] == pytest.approx(whole - static / 4)
+    assert toy["conclusion"].startswith("The largest part of the energy, ")
+    dark = {**toy["training_cost"], "static": {**found, "share": 0.93}}
+    told = conclusion({**toy, "training_cost": dark})
+    assert told.startswith("93 % of the energy is static power of a chip of which 3 of 4 cores")
+    assert f" {amount(found['gated']['figure']['value'], 'J')}: " in told

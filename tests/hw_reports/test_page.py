@@ -27,7 +27,7 @@ from eqchip.hw_reports.show.terminal import beside
 VOID = {"meta", "img", "link", "br", "hr", "input", "wbr"}
 SECTIONS = {
     "cost", "beside", "inference", "time", "mesh", "spikes", "memory", "neurobench",
-    "coefficients", "provenance", "sensitivity",
+    "coefficients", "provenance", "sensitivity", "what-if",
 }  # fmt: skip
 
 
