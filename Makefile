@@ -3,7 +3,7 @@
 #
 # Settings: VENV=dir  PYTHON=path (else scripts/find-python.sh)  ARGS="..." (for demo, bench)  DATA=dir (for speed)
 #           PYTEST_ARGS="-n 2 -k name"  ROUNDS=5 (for fuzz)  SECONDS=600 (for torture)
-#           DIST=dir (for wheel)  SITE=dir (for docs)
+#           DIST=dir (for wheel, release)  SITE=dir (for docs)
 
 VENV ?= .venv
 DIST ?= dist
@@ -19,8 +19,8 @@ SOURCES := $(shell find $(PACKAGES) -name __pycache__ -prune -o -print)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help venv peers demo test test-long test-nojit lint typecheck format site-tools notebooks docs roles wheel bench speed \
-	fuzz torture clean clean-cache
+.PHONY: help venv peers demo test test-long test-nojit lint typecheck format site-tools notebooks docs roles wheel release \
+	bench speed fuzz torture clean clean-cache
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,10 @@ docs: site-tools ## build the site of the documentation into $(SITE), and check 
 
 roles: peers ## play the three roles of docs/start.md, each from an empty folder, with nothing compiled
 	@$(BIN)/python scripts/roles.py --cold
+
+# Fresh environments and newest packages: an hour on a quiet machine. Nothing is tagged.
+release: wheel ## build, try the wheel on every Python that is found, write notes into $(DIST)
+	@$(BIN)/python scripts/release.py all "$(DIST)"
 
 bench: venv ## measure speed
 	@$(BIN)/eqchip bench $(ARGS)

@@ -40,7 +40,7 @@ def memory() -> int | None:
     with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     with contextlib.suppress(OSError, ValueError):  # none, or "max"
-        found.append(int(CONTROL_GROUP.read_text()))
+        found.append(int(CONTROL_GROUP.read_text("utf-8")))
     with contextlib.suppress(ImportError):
         import resource
 

@@ -39,7 +39,7 @@ class Built(NamedTuple):
 
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """A described graph, as :mod:`json` and numpy have it."""
-    described = json.loads((folder / "network.json").read_text())
+    described = json.loads((folder / "network.json").read_text("utf-8"))
     with np.load(folder / "network.npz", allow_pickle=False) as file:
         return described, {name: file[name] for name in file.files}
 

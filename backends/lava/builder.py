@@ -40,7 +40,7 @@ class Built:
 
 def load(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The constants and arrays of a saved process graph."""
-    graph = json.loads((folder / "network.json").read_text())
+    graph = json.loads((folder / "network.json").read_text("utf-8"))
     with np.load(folder / "network.npz", allow_pickle=False) as file:
         return graph, {name: file[name] for name in file.files}
 

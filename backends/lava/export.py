@@ -189,8 +189,8 @@ def export_graph(
     source = Path(__file__).parent
     on_chip = any(node.process == "OneWay" for node in graph.connections)
     for module in (*MODULES, *(ON_CHIP if on_chip else ())):
-        write_text(package / module, renamed((source / module).read_text(), name))
-    write_text(package / "philox.py", renamed(Path(philox.__file__).read_text(), name))
+        write_text(package / module, renamed((source / module).read_text("utf-8"), name))
+    write_text(package / "philox.py", renamed(Path(philox.__file__).read_text("utf-8"), name))
     write_text(package / "__init__.py", INIT)
     write_text(directory / "run.py", RUN.format(name=name))
     scale = "Potentials are in [0, 1]."

@@ -58,7 +58,7 @@ def run(command: Sequence[str], *, limit: float, folder: Path, log: Path) -> Non
             time.sleep(GRACE_SECONDS)
     finally:
         _end_group(process)
-    text = log.read_text(errors="replace")
+    text = log.read_text("utf-8", errors="replace")
     if _failed(log) or (not late and process.returncode != 0):
         raise CommandFailed(_reason(text) or f"exit status {process.returncode}", text)
     if late:
@@ -90,7 +90,7 @@ def alive(group: int) -> bool:
         return True
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            state, _, found = path.read_text().rpartition(")")[2].split()[:3]
+            state, _, found = path.read_text("utf-8", "replace").rpartition(")")[2].split()[:3]
             if int(found) == group and state not in "ZX":
                 return True
     return False

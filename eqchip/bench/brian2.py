@@ -110,7 +110,7 @@ def _cpp_standalone(problem: Problem, folder: str) -> Callable[[], Loop]:
     def run() -> Loop:
         b2.device.run(folder, "results", with_output=False)
         (path,) = Path(folder).rglob(LOOP_SECONDS)
-        wall, cpu = (float(line) for line in path.read_text().split())
+        wall, cpu = (float(line) for line in path.read_text("utf-8").split())
         return Loop(wall, cpu, np.array(model.spikes.count))
 
     return run
