@@ -23,6 +23,7 @@ _EXPECTED = {
     "greater_than_equal": "a number of at least {ge}",
     "less_than": "a number below {lt}",
     "less_than_equal": "a number of at most {le}",
+    "too_short": "at least {min_length}",
     "literal_error": "{expected}",
     **dict.fromkeys(("model_type", "dict_type", "dataclass_type"), "a table"),
     **dict.fromkeys(("tuple_type", "list_type"), "an array"),

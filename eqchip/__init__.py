@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.chip import load_chip as load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
     from eqchip.mapping.placement.mapped import map_network as map_network
+    from eqchip.rulebench.make import rules as rules
     from eqchip.runs import RunDirectory as RunDirectory
     from eqchip.runs import load_run as load_run
     from eqchip.training import Trainer as Trainer
@@ -153,6 +154,7 @@ _PUBLIC = {
     "eqchip.emulator.description.learning": ("Learning",),
     "eqchip.emulator.description.onchip": ("OnChip",),
     "eqchip.emulator.training.presets": ("preset",),
+    "eqchip.rulebench.make": ("rules",),
     "eqchip.runs": ("RunDirectory", "load_run"),
     "eqchip.emulator.training.fit": ("fit",),
     "eqchip.emulator.training.evaluate": ("evaluate",),

@@ -22,10 +22,11 @@ from eqchip.emulator.training.spiking_training import rule_and_chip
 from eqchip.graph_import import import_graph
 from eqchip.hw_reports.document.graph import Asked, price_document
 from eqchip.hw_reports.page.graph import write_price
-from eqchip.hw_reports.pricing.circuit import circuit_of, update_of_circuit
+from eqchip.hw_reports.pricing.circuit import circuit_of, priced_circuit
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
 from eqchip.mapping.chip_file.chip import USUAL, load_chip
+from eqchip.mapping.kinds import UPDATE
 from eqchip.mapping.placement.graph import map_graph
 from eqchip.mapping.placement.place import Placement
 
@@ -139,13 +140,8 @@ def _of_run(
             raise InputError(
                 f"price: {name} is given, but a run counted its own; expected no --{name}"
             )
-    circuit = circuit_of(run)
-    graph = circuit.graph
-    sent = OfRates(graph, circuit.rates)
-    mapped = map_graph(graph, load_chip(chip), sent=sent.means(), placement=placement)
-    update = update_of_circuit(mapped, circuit)
-    cost = cost_of(mapped, sent, circuit.steps, update=update)
-    each = float(update[0]["weight_update"].sum()) / mapped.synapses
+    mapped, cost = priced_circuit(circuit_of(run), load_chip(chip), placement)
+    each = float(cost.counts[UPDATE]["weight_update"].sum()) / mapped.synapses
     rule, onchip = rule_and_chip(run.config)
     kept, fixed = rule.kept_bits(onchip.fixed), onchip.fixed
     notes = (

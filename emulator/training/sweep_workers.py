@@ -6,13 +6,13 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from eqchip.emulator.compiling import tell_compiling
 from eqchip.emulator.errors import InputError
@@ -22,6 +22,8 @@ from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.sweep import Settings
 from eqchip.emulator.training.sweep_cluster import open_cluster
 from eqchip.emulator.training.sweep_points import Trained, run_point_with
+
+Done = TypeVar("Done")
 
 
 class Workers(Protocol):
@@ -54,19 +56,19 @@ def open_workers(
     """
     if dask is not None:
         return open_cluster(dask, progress)
-    return _open_pool(max(min(resolve_threads(workers), points), 1), progress)
+    return open_pool(max(min(resolve_threads(workers), points), 1), progress)
 
 
 @contextlib.contextmanager
-def _open_pool(count: int, progress: Progress) -> Iterator[Workers]:
-    """Processes here, begun when there is a point for them."""
+def open_pool(count: int, progress: Progress) -> Iterator[Pool]:
+    """So many processes here, begun when there is something for them; as :func:`open_workers`."""
     others = set(active_children())
     with _hearing(progress) as mouth:
         pool = ProcessPoolExecutor(
             count, get_context("spawn"), initializer=_prepare_worker, initargs=(mouth,)
         )
         try:
-            yield _Pool(pool)
+            yield Pool(pool)
         except BaseException:
             for child in set(active_children()) - others:
                 child.terminate()
@@ -75,7 +77,7 @@ def _open_pool(count: int, progress: Progress) -> Iterator[Workers]:
         pool.shutdown()
 
 
-class _Pool:
+class Pool:
     """Processes here."""
 
     def __init__(self, executor: Executor) -> None:
@@ -84,10 +86,18 @@ class _Pool:
     def trained(self, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
         """All points, trained, as they come."""
         code = tuple(this_code())
+        return self.done(run_point_with, [(code, settings, data) for settings in points])
+
+    def done(self, call: Callable[..., Done], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Done]:
+        """What a function of a module says to each of the tasks, its arguments, as they come.
+
+        Raises
+        ------
+        InputError
+            If a process is ended from outside.
+        """
         with _unheard():
-            futures = [
-                self._executor.submit(run_point_with, code, settings, data) for settings in points
-            ]
+            futures = [self._executor.submit(call, *task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()

@@ -7,25 +7,32 @@ units of both signs are one unit that fires -1 or 1; a graded message costs what
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.description.connections import Dense, OneToOne
+from eqchip.emulator.description.connections.kind import Connection
+from eqchip.emulator.description.connections.sparse import Sparse
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
 from eqchip.emulator.description.graph.units import IF, LI, Input, Neuron
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded
+from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.entries import Counts
-from eqchip.hw_reports.pricing.onchip_update import writes
+from eqchip.hw_reports.pricing.graph import GraphCost, cost_of
+from eqchip.hw_reports.pricing.graph_spikes import OfRates
+from eqchip.hw_reports.pricing.onchip_update import together, writes
 from eqchip.hw_reports.pricing.timing import PhaseTime
+from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.learning import check_learns
-from eqchip.mapping.placement.graph import MappedGraph
+from eqchip.mapping.kinds import HOST, names_of
+from eqchip.mapping.placement.graph import MappedGraph, map_graph
+from eqchip.mapping.placement.place import Placement
 
 VISITED, ATTEMPTED, APPLIED = range(3)  # of `writes_by_copy_per_sample`
 
@@ -45,6 +52,12 @@ class Circuit:
     written : list of (str, ndarray)
         The population whose cores hold a copy of weights, and its writes in a sample: visited,
         attempted, applied.
+    learning_epochs : int
+        How often the learning engine runs in a sample.
+    within : bool
+        Whether it runs within the steps, whose barriers end its epochs, or after them.
+    host_values : int
+        That the host sends for a sample: the input and its target, a byte each.
     """
 
     steps: int
@@ -52,6 +65,9 @@ class Circuit:
     projections: list[Projection] = field(default_factory=list)
     sent: dict[str, float] = field(default_factory=dict)
     written: list[tuple[str, np.ndarray]] = field(default_factory=list)
+    learning_epochs: int = 1
+    within: bool = False
+    host_values: int = 0
 
     @property
     def graph(self) -> Graph:
@@ -75,13 +91,55 @@ class Circuit:
     def join(self, pre: str, post: str, one_to_one: bool = False) -> None:
         """A projection; what its weights are makes no difference to a price."""
         sizes = {p.name: p.size for p in self.populations}
-        connection = OneToOne(sizes[post]) if one_to_one else Dense(sizes[pre], sizes[post])
+        self._join(
+            pre, post, OneToOne(sizes[post]) if one_to_one else Dense(sizes[pre], sizes[post])
+        )
+
+    def pair(self, pre: str, post: str) -> None:
+        """Two synapses of each unit of a population on another as large."""
+        sizes = {p.name: p.size for p in self.populations}
+        one = np.eye(sizes[post], dtype=bool)
+        self._join(pre, post, Sparse.from_mask(one | np.roll(one, 1, axis=1)))
+
+    def gate(self, post: str, gates: int) -> None:
+        """The first so many units of the population called gates reach all units of another."""
+        sizes = {p.name: p.size for p in self.populations}
+        mask = np.zeros((sizes["gates"], sizes[post]), bool)
+        mask[:gates] = True
+        self._join("gates", post, Sparse.from_mask(mask))
+
+    def _join(self, pre: str, post: str, connection: Connection) -> None:
         weights = np.ones(connection.weight_shape, np.float32)
         self.projections.append(Projection(pre, post, weights, connection))
 
 
-def circuit_of(run: RunDirectory) -> Circuit:
-    """The populations of a run by a spiking rule, and what its last epoch counted.
+def mean_epoch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """All epochs of a run by a spiking rule as one: the mean of what they counted of a sample.
+
+    Examples
+    --------
+    >>> counted = {"samples": 1, "steps_per_sample": [12.0]}
+    >>> mean_epoch([counted, {"samples": 3, "steps_per_sample": [8.0]}])
+    {'samples': 4, 'steps_per_sample': [9.0]}
+    """
+    samples = sum(row["samples"] for row in rows)
+
+    def mean(name: str) -> Any:
+        counted = [np.multiply(row["samples"], row[name]) for row in rows]
+        return (np.sum(counted, axis=0) / samples).tolist()
+
+    counted = [name for name in rows[-1] if name.endswith("_per_sample")]
+    return {**rows[-1], "samples": samples, **{name: mean(name) for name in counted}}
+
+
+def circuit_of(run: RunDirectory, mean: bool = False) -> Circuit:
+    """The populations of a run by a spiking rule, and what an epoch counted.
+
+    Parameters
+    ----------
+    run : RunDirectory
+    mean : bool
+        Of all epochs, the mean; else the last.
 
     Raises
     ------
@@ -104,7 +162,10 @@ def circuit_of(run: RunDirectory) -> Circuit:
     rows = [row for row in run.metrics() if "train_error" in row]
     if not rows or "writes_by_copy_per_sample" not in rows[-1]:
         raise InputError(f"{run.path}: no whole epoch in its metrics; expected at least one")
-    return CIRCUITS[type(rule)](rule, run.config.sizes, rows[-1])
+    row, sizes = mean_epoch(rows) if mean else rows[-1], run.config.sizes
+    found = CIRCUITS[type(rule)](rule, sizes, row)
+    found.host_values = sizes[0] + sizes[-1]
+    return found
 
 
 def _layers(
@@ -183,20 +244,94 @@ def _erbp(rule: Erbp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit
     return found
 
 
-# The populations of a rule, by the type of its description. `nbp` has its own in the file of its
-# measured run, which `eqchip anchors` prices.
+def _nbp(rule: Nbp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
+    """The published circuit, whose counts are those of `mapping/anchors/renner-2024.toml`.
+
+    The learning engine runs in every step, and reads the synapses of axons that fire in it.
+    """
+    told = {name: row[f"{name}_per_sample"] for name in rule.tells}
+    x = row["spikes_by_layer_per_sample"][0] / NBP_INPUT_SPIKES
+    hidden, of_hidden = told["hidden"], told["hidden_errors_up"] + told["hidden_errors_down"]
+    error = told["errors_up"] + told["errors_down"]
+    steps = round(sum(row["steps_per_sample"]))
+    found = Circuit(steps, learning_epochs=steps, within=True)
+    n_in, n, n_out = sizes
+    unit = IF()
+    for name, size, sent in (
+        ("x", n_in, 3 * x), ("x kept", n_in, x),
+        ("h", n, 3 * hidden + of_hidden),
+        ("h above 0", n, told["hidden_above_0"] + of_hidden),
+        ("h past 1", n, told["hidden_past_1"] + of_hidden),
+        ("h kept", n, hidden), ("h error", n, 2 * hidden + of_hidden),
+        ("h box", n, told["hidden_above_0"] - told["hidden_past_1"]),
+        ("o", n_out, told["outputs"] + error),
+        ("o above 0", n_out, told["outputs_above_0"] + error),
+        ("o past 1", n_out, told["outputs_past_1"] + error),
+        ("o error", n_out, error), ("target", n_out, 1.0),
+        ("error up", n_out, told["errors_up"]), ("error down", n_out, told["errors_down"]),
+        ("gates", steps, float(steps)),
+    ):  # fmt: skip
+        found.add(name, unit, size, sent)
+    copies = ("", " above 0", " past 1")
+    for pre, post, read in (("x", "h", 3 * x * n), ("h", "o", (3 * hidden + of_hidden) * n_out)):
+        _, attempted, applied = row["writes_by_copy_per_sample"][post == "o"][0][:3]
+        for copy in copies:
+            found.join(pre, f"{post}{copy}")
+            counted = np.array([read, attempted / len(copies), applied / len(copies)])
+            found.written.append((f"{post}{copy}", counted))
+    _, attempted, applied = row["writes_by_copy_per_sample"][1][1][:3]
+    for pre in ("o", "o error"):
+        found.join(pre, "h error")
+        counted = np.array([found.sent[pre] * n, attempted / 2, applied / 2])
+        found.written.append(("h error", counted))
+    for pre, post in NBP_RELAYS:
+        found.join(pre, post, one_to_one=True)
+    for pre, post in NBP_PAIRS:
+        found.pair(pre, post)
+    for post, gates in NBP_GATES.items():
+        found.gate(post, gates)
+    return found
+
+
+def _ways(*written: str) -> tuple[tuple[str, str], ...]:
+    """Ends of ways."""
+    ends = [way.split(" -> ") for way in written]
+    return tuple((pre, post) for pre, post in ends)
+
+
+NBP_INPUT_SPIKES = 4  # of a pixel that is on: three of its own, one of its relay
+# One to one; by two synapses of a spike; and how many of the twelve gates reach a population.
+NBP_RELAYS = _ways(
+    "x -> x kept", "h -> h kept", "h error -> h", "h error -> h above 0", "h error -> h past 1",
+    "h above 0 -> h box", "h past 1 -> h box", "o -> error up", "o -> error down",
+    "o above 0 -> error up", "o above 0 -> error down", "target -> error up",
+    "target -> error down", "o past 1 -> error down", "error up -> o", "error up -> o above 0",
+    "error up -> o past 1", "error up -> o error", "error down -> o", "error down -> o above 0",
+    "error down -> o past 1", "error down -> o error", "gates -> gates",
+)  # fmt: skip
+NBP_PAIRS = _ways(
+    "x kept -> x", "h kept -> h", "h kept -> h error", "h box -> h", "h box -> h above 0",
+    "h box -> h past 1",
+)  # fmt: skip
+NBP_GATES = {
+    "x": 3, "x kept": 1, "h": 4, "h above 0": 3, "h past 1": 2, "h error": 7, "h kept": 1,
+    "h box": 1, "o": 6, "o above 0": 7, "o past 1": 6, "o error": 5, "target": 1,
+}  # fmt: skip
+
+# The populations of a rule, by the type of its description.
 CIRCUITS: dict[type[SpikingRule], Callable[..., Circuit]] = {
     Graded: _graded,
     Emstdp: _emstdp,
     Erbp: _erbp,
+    Nbp: _nbp,
 }
 
 
 def update_of_circuit(mapped: MappedGraph, circuit: Circuit) -> tuple[Counts, PhaseTime]:
     """The writes of a sample on the cores that hold the weights, spread evenly over their units.
 
-    What the learning engine visits is what the run counted: the synapses of axons that fired. One
-    learning epoch, and its barrier.
+    What the learning engine visits is what the run counted: the synapses of axons that fired. Its
+    epochs are alike; one after the steps has a barrier of its own.
 
     Raises
     ------
@@ -210,7 +345,30 @@ def update_of_circuit(mapped: MappedGraph, circuit: Circuit) -> tuple[Counts, Ph
         layer = names.index(name)
         units = np.array([part.units * (part.layer == layer) for part in mapped.parts], np.float64)
         each += counted[:, None] * units / units.sum()
-    counts = writes(each[VISITED], each[ATTEMPTED], each[APPLIED])
-    time = timing.update(counts, mapped.chip, len(np.unique(mapped.tiles)))
-    one = {kind: np.ones(1) for kind in ("barrier", "management", "learning_epoch")}
-    return {**counts, **one}, time
+    epochs, within = circuit.learning_epochs, circuit.within
+    alone = writes(*(each[what] / epochs for what in (VISITED, ATTEMPTED, APPLIED)))
+    time = timing.update(alone, mapped.chip, len(np.unique(mapped.tiles)), waits=not within)
+    counts = {kind: count * epochs for kind, count in alone.items()}
+    counts["learning_epoch"] = np.array([float(epochs)])
+    for kind in names_of(HOST):
+        counts[kind] = np.array([float(circuit.host_values)])
+    for kind in ("barrier", "management"):
+        counts[kind] = np.array([0.0 if within else float(epochs)])
+    return counts, together([time], float(epochs))
+
+
+def priced_circuit(
+    circuit: Circuit, chip: Chip, placement: Placement = "hops"
+) -> tuple[MappedGraph, GraphCost]:
+    """A circuit on as few cores of a chip as hold it, and what a training sample costs there.
+
+    Raises
+    ------
+    InputError
+        If the chip has no cores, does not learn, or the circuit does not fit.
+    """
+    graph = circuit.graph
+    sent = OfRates(graph, circuit.rates)
+    mapped = map_graph(graph, chip, sent=sent.means(), placement=placement)
+    update = update_of_circuit(mapped, circuit)
+    return mapped, cost_of(mapped, sent, circuit.steps, update=update)

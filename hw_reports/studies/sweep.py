@@ -34,13 +34,11 @@ from eqchip.emulator.training.sweep_points import (
     missing,
 )
 from eqchip.emulator.training.sweep_workers import Workers, open_workers
-from eqchip.hw_reports.counting.replay import replay
-from eqchip.hw_reports.counting.samples import SAMPLES
 from eqchip.hw_reports.document.readable import amount
-from eqchip.hw_reports.pricing.accounts import account
-from eqchip.hw_reports.pricing.costs import Cost, costs
-from eqchip.hw_reports.pricing.learning_memory import change_terms, states_of_unit
+from eqchip.hw_reports.pricing.costs import Cost
+from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict
+from eqchip.hw_reports.pricing.training_cost import training_cost
 from eqchip.hw_reports.studies.sweep_plot import COSTS, pareto, save
 from eqchip.mapping.chip_file.chip import USUAL as USUAL_CHIP
 from eqchip.mapping.chip_file.chip import Chip, load_chip
@@ -51,7 +49,6 @@ FORMAT = "eqchip-swept 1"
 # What a line of a point holds of the chip that priced it.
 MODELLED = ("chip", "chip_digest", "energy", "time", "memory_bytes")
 NOT_KEPT = Sum(None, ("all: the run of the point was not kept",))
-END_STATES = 2  # that a unit keeps to learn from: s+ and s-
 
 
 def sweep(
@@ -217,27 +214,8 @@ def _train(
 
 
 def memory_of(settings: Settings) -> int:
-    """Bytes that a network which learns needs for weights, traces and states.
-
-    Weights with their accumulators in every copy (the input's connection has one); where
-    synapses count spikes, a trace for each presynaptic unit of each copy; and for every unit but
-    the input's what it carries from step to step, its potentials at the end of two phases, and its
-    change as synapses are handed it, where that is in a few bits.
-    """
-    config = config_of(settings)
-    onchip, sizes = config.on_chip, config.sizes
-    assert onchip is not None
-    weight = onchip.fixed.weight_bits + onchip.accumulator_bits
-    trace = onchip.trace_bits if onchip.records_spikes else 0
-    bits = 0
-    for k, (below, above) in enumerate(zip(sizes, sizes[1:], strict=False)):
-        bits += below * above * weight + below * trace
-        if k > 0:  # the mirrored copy, which spikes of the units above cross
-            bits += below * above * weight + above * trace
-    states = sum(states_of_unit(config.coding).values()) + END_STATES
-    bits += sum(sizes[1:]) * states * onchip.fixed.state_bits
-    bits += sum(term.total_bits for term in change_terms(onchip, sum(sizes[1:])))
-    return -(-bits // 8)
+    """Bytes that a network which learns needs for weights, traces and states."""
+    return learning_bytes(config_of(settings))
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,8 +244,7 @@ class Pricing:
 
     def cost_of(self, run: RunDirectory) -> Cost:
         """What a training sample of a point costs, as ``eqchip report`` of its run says."""
-        replayed = replay(run, self.chip, self._dataset, samples=SAMPLES, threads=1)
-        return costs(replayed, account(replayed), run.metrics()).training
+        return training_cost(run, self.chip, self._dataset).cost
 
     @cached_property
     def _dataset(self) -> Dataset:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
+from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
+from eqchip.emulator.training.learners import row_of
 from eqchip.mapping.chip_file.capabilities import ABILITIES, shown
 from eqchip.mapping.chip_file.chip import Chip
 
@@ -91,7 +95,8 @@ def executable(chip: Chip, config: Config) -> Verdict:
     chip : Chip
         As its file describes it.
     config : Config
-        Of a run that learned on a chip, or not: then the rule needs exact potentials.
+        Of a run that learned on a chip, or not: then the rule needs exact potentials. Error spikes
+        of both signs take two units where a chip's have none.
 
     Returns
     -------
@@ -107,7 +112,7 @@ def executable(chip: Chip, config: Config) -> Verdict:
     >>> print(verdict.lacks[0])
     no units that run a program of the user's (a unit decodes, steps and encodes)
     """
-    needs = tuple(_needs(config))
+    needs = tuple(row_of(NEEDS, config)(config))
     lacks, unstated = [], []
     for need in needs:
         has = _has(chip, need.name)
@@ -121,8 +126,8 @@ def executable(chip: Chip, config: Config) -> Verdict:
     return Verdict(chip.name, needs, tuple(lacks), tuple(unstated))
 
 
-def _needs(config: Config) -> Iterator[Need]:
-    """What a run needs, the unit first, then its phases, then its writes."""
+def _of_phases(config: Config) -> Iterator[Need]:
+    """What a run of Equilibrium Propagation needs: the unit first, its phases, then its writes."""
     coding, onchip = config.coding, config.on_chip
     yield Need("neuron_program", 1, "a unit decodes, steps and encodes")
     if isinstance(coding.step_size, OptimalStepSize):
@@ -153,7 +158,61 @@ def _needs(config: Config) -> Iterator[Need]:
     if onchip.accumulator_bits:
         yield Need("synapse_tag", onchip.accumulator_bits, "weights are remembered more finely")
     if not sight.spikes:  # which writes whole counts
-        yield Need("stochastic_rounding", 1, "writes are rounded at random")
+        yield ROUNDING
+
+
+LEARNING = Need("learning", 1, "weights are written there")
+ROUNDING = Need("stochastic_rounding", 1, "writes are rounded at random")
+SUBTRACTS = Need("neuron_program", 1, "a spike takes one threshold of a potential, no more")
+
+
+def _of_graded(config: Config) -> Iterator[Need]:
+    """A gate by the unit's own spikes, an error as a number, and that number as a third factor."""
+    exact = _exact(config)
+    yield SUBTRACTS
+    yield Need("graded_payload", exact, "errors are sent as numbers")
+    yield LEARNING
+    yield Need("third_factor", exact, "a synapse reads the error of its unit")
+    yield ROUNDING
+
+
+def _of_emstdp(config: Config) -> Iterator[Need]:
+    """Units of errors, and the difference of two counts as a third factor."""
+    assert isinstance(config.spiking, Emstdp)
+    yield SUBTRACTS
+    yield LEARNING
+    bits = config.spiking.steps.bit_length()
+    yield Need("third_factor", bits, "a synapse reads by how many spikes its unit changed")
+    yield ROUNDING
+
+
+def _of_erbp(config: Config) -> Iterator[Need]:
+    """A second compartment that no spike reads, as a third factor."""
+    yield Need("neuron_program", 1, "a dendrite beside the soma, and a gate by the current")
+    yield LEARNING
+    yield Need("third_factor", _exact(config), "a synapse reads the dendrite of its unit")
+    yield ROUNDING
+
+
+def _of_nbp(config: Config) -> Iterator[Need]:
+    """Units with a threshold, and a learning engine that a spike of a gate turns round."""
+    yield LEARNING
+
+
+def _exact(config: Config) -> int:
+    assert config.on_chip is not None
+    return config.on_chip.fixed.fraction_bits
+
+
+# What a run needs, by the type of what trains it. A rule without a row: one is missing here.
+NEEDS: dict[type, Callable[[Config], Iterator[Need]]] = {
+    Learning: _of_phases,
+    OnChip: _of_phases,
+    Graded: _of_graded,
+    Emstdp: _of_emstdp,
+    Erbp: _of_erbp,
+    Nbp: _of_nbp,
+}
 
 
 def _falls(schedule: Any) -> bool:

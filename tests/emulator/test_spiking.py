@@ -274,7 +274,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
         run.network()
 
 
-PRICED = [(case, "spikes") for case in CASES if case[0]["name"] != "nbp"] + [(CASES[0], "current")]
+PRICED = [(case, "spikes") for case in CASES] + [(CASES[0], "current")]
 
 
 @pytest.mark.parametrize(("case", "input"), PRICED, ids=str)

@@ -271,6 +271,7 @@ TO_A_FILE = {
     "gradients": ["gradients", "--out", "FILE"],
     "converge": ["converge", "--out", "FILE"],
     "sweep": ["sweep", "--axis", "seed=0", "--out", "FILE"],
+    "rules": ["rules", "--out", "FILE"],
     "train": ["train", "--out", "FILE"],
     "demo": ["demo", "--out", "FILE"],
 }

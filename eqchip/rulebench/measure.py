@@ -1,0 +1,153 @@
+"""An entry of the benchmark, from the runs of its seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.rules import rule_of
+from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.training.learners import row_of
+from eqchip.emulator.training.runs import RunDirectory
+from eqchip.hw_reports.pricing.circuit import mean_epoch
+from eqchip.hw_reports.pricing.epochs import NUDGED_SHARE, mean_row
+from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
+from eqchip.hw_reports.pricing.training_cost import training_cost
+from eqchip.mapping.chip_file.chip import Chip, load_chip
+from eqchip.mapping.chip_file.executable import executable
+from eqchip.rulebench.entry import FORMAT, Entry, check_entry
+from eqchip.rulebench.facts import facts_of
+from eqchip.rulebench.plan import Planned
+from eqchip.rulebench.trainings import results_of
+
+BY = "eqchip"
+# Chips that an entry says of whether they could run it, beside those that price it.
+ASKED = ("loihi1-calibrated", "loihi2", "catalyst-n2", "spinnaker2")
+
+
+def entry_of(
+    planned: Planned,
+    runs: Sequence[RunDirectory],
+    chips: Sequence[str],
+    dataset: Dataset,
+    notes: Sequence[str] = (),
+) -> Entry:
+    """Make an entry.
+
+    Parameters
+    ----------
+    planned : Planned
+    runs : sequence of RunDirectory
+        Finished, one for each seed; the first is priced.
+    chips : sequence of str
+        That price it. One that cannot hold it is left out, and that is noted.
+    dataset : Dataset
+    notes : sequence of str
+        Further ones.
+
+    Raises
+    ------
+    InputError
+        If no chip can hold it.
+    """
+    first = runs[0]
+    config, facts = first.config, facts_of(first.config)
+    costs, refused = [], []
+    for chip in map(load_chip, chips):
+        try:
+            costs.append(_cost(first, chip, dataset))
+        except InputError as error:
+            refused.append(f"Not priced by {chip.name}: {error}")
+    if not costs:
+        raise InputError(f"entry {planned.name}: {refused[0]}")
+    held = config.validation
+    split = (len(dataset.train_y) - held, held, len(dataset.test_y))
+    document = {
+        "format": FORMAT,
+        "name": planned.name,
+        "by": BY,
+        "source": facts.source,
+        "rule": planned.rule,
+        "way": planned.way,
+        "where": "on chip",
+        "task": {
+            "dataset": planned.dataset,
+            "network": planned.network,
+            **dict(zip(("train", "validation", "test"), split, strict=True)),
+            "epochs": config.descent.epochs,
+        },
+        "settings": planned.settings,
+        "tuning": planned.tuning.model_dump(),
+        "seeds": [results_of(run) for run in runs],
+        "counts": row_of(COUNTS, config)(config, _epochs(first)),
+        "memory_bytes": learning_bytes(config),
+        "costs": costs,
+        "needs": [facts.neuron, facts.carrier, facts.third_factor],
+        "processor": facts.processor,
+        "runs_on": [_said(load_chip(chip), config) for chip in ASKED],
+        "notes": [*planned.notes, *notes, *refused],
+    }
+    return check_entry(document, f"entry {planned.name}")
+
+
+def _cost(run: RunDirectory, chip: Chip, dataset: Dataset) -> dict[str, Any]:
+    found = training_cost(run, chip, dataset)
+    return {
+        "chip": chip.name,
+        "kind": "modelled",
+        "energy": found.cost.energy.to_dict(),
+        "time": found.cost.seconds.to_dict(),
+        "cores": found.cores,
+        "learning_epochs": found.learning_epochs,
+        "source": f"{chip.name} {chip.digest()}, counts of seed {run.config.seed}",
+    }
+
+
+def _said(chip: Chip, config: Config) -> dict[str, Any]:
+    verdict = executable(chip, config)
+    return {"chip": chip.name, "can": verdict.can, "said": str(verdict)}
+
+
+def _epochs(run: RunDirectory) -> list[dict[str, Any]]:
+    return [row for row in run.metrics() if "train_error" in row]
+
+
+def _of_phases(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    learning, found = config.learning, mean_row(rows)
+    phases = len(rule_of(learning.rule).phases(1, 1, None, 1.0, learning.split_stream))
+    nudged = (phases - 1) * learning.nudged_steps * found.get(NUDGED_SHARE, 1.0)
+    applied = sum(row["samples"] * row["weights_applied_per_sample"] for row in rows)
+    return {
+        "steps": learning.free_steps + nudged,
+        "spikes": found["spikes_per_sample"],
+        "synaptic_events": found["synaptic_events_per_sample"],
+        "error_events": None,
+        "weights_visited": None,
+        "weights_attempted": found["weights_attempted_per_sample"],
+        "weights_changed": applied / found["samples"],
+    }
+
+
+def _of_rule(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A graded error that crosses a synapse is an event, as a spike's is."""
+    found = mean_epoch(rows)
+    return {
+        "steps": sum(found["steps_per_sample"]),
+        "spikes": found["spikes_per_sample"],
+        "synaptic_events": found["synaptic_events_per_sample"] + found["macs_per_sample"],
+        "error_events": sum(found["error_events_per_sample"]),
+        "weights_visited": found["weights_visited_per_sample"],
+        "weights_attempted": found["weights_attempted_per_sample"],
+        "weights_changed": found["weights_applied_per_sample"],
+    }
+
+
+# By what trains a run, or what that derives from.
+COUNTS: dict[type, Callable[..., dict[str, Any]]] = {
+    OnChip: _of_phases,
+    SpikingRule: _of_rule,
+}
