@@ -14,6 +14,7 @@ What it costs
     cost             a run of one's own loop on a mapped network
     price            a spiking network on a chip, of spikes that are given
     sweep            settings against error and energy
+    rules            learning rules on one chip: test error against what they cost
     anchors          the model beside what was measured on chips
     Chip, chip_names, load_chip    chips, as their files describe them
     map_network, MappedNetwork     a network on the cores of a chip
@@ -136,7 +137,7 @@ if TYPE_CHECKING:
     from eqchip.mapping.chip_file.chip import load_chip as load_chip
     from eqchip.mapping.placement.mapped import MappedNetwork as MappedNetwork
     from eqchip.mapping.placement.mapped import map_network as map_network
-    from eqchip.rulebench.make import rules as rules
+    from eqchip.rule_study import rules as rules
     from eqchip.runs import RunDirectory as RunDirectory
     from eqchip.runs import load_run as load_run
     from eqchip.training import Trainer as Trainer
@@ -154,7 +155,6 @@ _PUBLIC = {
     "eqchip.emulator.description.learning": ("Learning",),
     "eqchip.emulator.description.onchip": ("OnChip",),
     "eqchip.emulator.training.presets": ("preset",),
-    "eqchip.rulebench.make": ("rules",),
     "eqchip.runs": ("RunDirectory", "load_run"),
     "eqchip.emulator.training.fit": ("fit",),
     "eqchip.emulator.training.evaluate": ("evaluate",),
@@ -162,6 +162,7 @@ _PUBLIC = {
     "eqchip.hw_reports.cost": ("cost",),
     "eqchip.graph_price": ("price",),
     "eqchip.hw_reports.studies.sweep": ("sweep",),
+    "eqchip.rule_study": ("rules",),
     "eqchip.hw_reports.studies.anchors": ("anchors",),
     "eqchip.mapping.chip_file.chip": ("Chip", "chip_names", "load_chip"),
     "eqchip.mapping.placement.mapped": ("map_network", "MappedNetwork"),

@@ -38,7 +38,7 @@ WINGS = {
     "hw_reports": (
         *("counting", "pricing", "document", "show", "plots", "page", "watch", "studies", ""),
     ),
-    "front door": ("cli", "bench", "", "rulebench", "commands"),
+    "front door": ("cli", "bench", "rulebench", "", "commands"),
 }
 # Wings of hw_reports that show a document, and those that a document is made of.
 SHOW, MAKE = ("show", "plots", "page"), ("counting", "pricing")

@@ -60,7 +60,7 @@ def command(
             output.text(f"{name}: an entry of the benchmark")
         output.result({"checked": names})
         return 0
-    from eqchip.rulebench.make import rules
+    from eqchip.rule_study import rules
 
     document = rules(**settings, progress=output.listener)
     _show(output, document, settings["out"])

@@ -17,7 +17,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -30,14 +30,12 @@ from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.mistakes import one_line
 from eqchip.rulebench.entry import Part, Text, Tuning, Whole
-from eqchip.settings import configuration
 
 FORMAT = "eqchip-rules 1"
 EP = "ep"
 ON_CHIP = (EP, *SPIKING_RULES)
 CHIPS = ("loihi1-calibrated", "loihi1-davies", "loihi2")
 SEEDS = (0, 1, 2)
-LEARNS_ON = "loihi2"  # whose integers all learn in: 8-bit weights, states of 24 bits
 
 
 class Planned(Part):
@@ -79,24 +77,6 @@ class Planned(Part):
         """As its files are called."""
         return f"{self.dataset}-{self.network}-{self.rule}-{self.way.replace(' ', '-')}"
 
-    def config(self, seed: int) -> Config:
-        """All settings of one training.
-
-        Raises
-        ------
-        InputError
-            If a setting is wrong; names the entry.
-        """
-        given: dict[str, Any] = {**self.settings, "seed": seed}
-        if self.rule != EP:
-            given["rule"] = self.rule
-        try:
-            return configuration(
-                self.dataset, network=self.network, on_chip=LEARNS_ON, settings=given
-            )
-        except InputError as error:
-            raise InputError(f"entry {self.name}: {error}") from None
-
 
 class Plan(Part):
     """Entries to be made, with which seeds, and by which chips they are priced."""
@@ -113,8 +93,19 @@ class Plan(Part):
                 yield entry, seed
 
 
-def make_plan(document: dict[str, Any], where: str) -> Plan:
+Configure = Callable[[Planned, int], Config]
+
+
+def make_plan(document: dict[str, Any], where: str, configure: Configure) -> Plan:
     """A plan from what a file says.
+
+    Parameters
+    ----------
+    document : dict
+    where : str
+        Names it in errors.
+    configure : callable
+        From an entry and a seed to the configuration of its training.
 
     Raises
     ------
@@ -132,15 +123,15 @@ def make_plan(document: dict[str, Any], where: str) -> Plan:
     _check_once([entry.name for entry in plan.entry], "entry", where)
     for entry in plan.entry:
         try:
-            entry.config(plan.seeds[0])
+            configure(entry, plan.seeds[0])
         except InputError as error:
             raise InputError(f"{where}: {error}") from None
     return plan
 
 
-def read_plan(path: Path) -> Plan:
+def read_plan(path: Path, configure: Configure) -> Plan:
     """Read and check the file of a plan; errors as of :func:`make_plan`."""
-    return make_plan(read_toml(path, "a plan of the benchmark (.toml)"), str(path))
+    return make_plan(read_toml(path, "a plan of the benchmark (.toml)"), str(path), configure)
 
 
 def _check_once(names: Sequence[str], what: str, where: str) -> None:

@@ -11,22 +11,23 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.source import Code, this_code
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep_workers import open_pool
-from eqchip.rulebench.plan import Plan, Planned
+from eqchip.rulebench.plan import Configure, Plan, Planned
 
 NO_FILES = ("digits",)  # data sets that come with a package
 
 
 class Training(NamedTuple):
-    """An entry's training with one seed, and where it lies."""
+    """An entry's training with one seed, its settings, and where it lies."""
 
     planned: Planned
-    seed: int
+    config: Config
     folder: Path
 
     @property
@@ -35,10 +36,10 @@ class Training(NamedTuple):
         return self.folder.name
 
 
-def trainings_of(plan: Plan, out: Path) -> list[Training]:
+def trainings_of(plan: Plan, out: Path, configure: Configure) -> list[Training]:
     """All trainings of a plan, in the order in which they are begun."""
     return [
-        Training(entry, seed, out / "runs" / f"{entry.name}-s{seed}")
+        Training(entry, configure(entry, seed), out / "runs" / f"{entry.name}-s{seed}")
         for entry, seed in plan.trainings()
     ]
 
@@ -54,7 +55,7 @@ def done(training: Training) -> RunDirectory | None:
     if not (training.folder / "config.toml").is_file():
         return None
     run = RunDirectory(training.folder)
-    if run.config != training.planned.config(training.seed):
+    if run.config != training.config:
         raise InputError(
             f"{training.folder}: holds a run with other settings than the plan's entry "
             f"{training.planned.name}; expected the plan that began it, or another --out"
@@ -80,8 +81,7 @@ def train_one(code: Sequence[str], training: Training, data: str | None, command
     if (training.folder / "config.toml").is_file():
         run = RunDirectory(training.folder)
     else:
-        config = training.planned.config(training.seed)
-        run = RunDirectory.create(training.folder, config, command)
+        run = RunDirectory.create(training.folder, training.config, command)
     fit(run, dataset_of(training.planned.dataset, data), threads=1)
     return training.name
 

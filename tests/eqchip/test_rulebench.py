@@ -19,6 +19,7 @@ from eqchip.hw_reports.pricing.circuit import CIRCUITS, circuit_of
 from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.chip_file.executable import NEEDS, executable
+from eqchip.rule_study import configure
 from eqchip.rulebench import entry as entries
 from eqchip.rulebench.facts import FACTS
 from eqchip.rulebench.plan import make_plan, read_plan
@@ -176,7 +177,7 @@ def test_committed_plans_can_be_run_and_committed_entries_pass():
     plans = sorted((ROOT / "benchmarks" / "rules").glob("*.toml"))
     assert plans
     for path in plans:
-        read_plan(path)
+        read_plan(path, configure)
     for path in sorted((ROOT / "benchmarks" / "results" / "rules").glob("*.json")):
         entries.read_entry(path)
 
@@ -198,7 +199,7 @@ PLANS = {
 def test_a_wrong_plan_is_refused_in_one_line(what):
     document, told = PLANS[what]
     with pytest.raises(InputError) as refused:
-        make_plan(copy.deepcopy(document), "a plan")
+        make_plan(copy.deepcopy(document), "a plan", configure)
     (line,) = str(refused.value).splitlines()
     assert line.startswith("a plan: ") and told in line
 

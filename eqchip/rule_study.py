@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import claimed
@@ -17,10 +18,12 @@ from eqchip.hw_reports.studies.anchors import anchors
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.rulebench.entry import Entry, read_entry
 from eqchip.rulebench.measure import entry_of
-from eqchip.rulebench.plan import Plan, make_plan, read_plan
+from eqchip.rulebench.plan import EP, Plan, Planned, make_plan, read_plan
 from eqchip.rulebench.table import table_of, to_csv
 from eqchip.rulebench.trainings import Training, dataset_of, done, train_all, trainings_of
+from eqchip.settings import configuration
 
+LEARNS_ON = "loihi2"  # whose integers all learn in: 8-bit weights, states of 24 bits
 # What is run without a file: digits, seconds a training.
 USUAL: dict[str, Any] = {
     "format": "eqchip-rules 1",
@@ -89,12 +92,14 @@ def rules(
     if workers is not None:
         check_whole("--workers", workers, 1)
     files = [plans] if isinstance(plans, (str, Path)) else list(plans)
-    read = [read_plan(Path(file)) for file in files] or [make_plan(USUAL, "the usual plan")]
+    read = [read_plan(Path(file), configure) for file in files] or [
+        make_plan(USUAL, "the usual plan", configure)
+    ]
     others = [read_entry(Path(file)) for file in beside]
     folder, listener = Path(out), progress or Silent()
     for chip in {chip for plan in read for chip in plan.chips}:
         load_chip(chip)
-    trainings = [one for plan in read for one in trainings_of(plan, folder)]
+    trainings = [one for plan in read for one in trainings_of(plan, folder, configure)]
     _check_once(trainings, others)
     place = None if data is None else str(data)
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,6 +113,25 @@ def rules(
         document["residuals"] = residuals({chip for plan in read for chip in plan.chips})
         _write(document, folder)
     return document
+
+
+def configure(planned: Planned, seed: int) -> Config:
+    """All settings of one training of an entry.
+
+    Raises
+    ------
+    InputError
+        If a setting is wrong; names the entry.
+    """
+    given: dict[str, Any] = {**planned.settings, "seed": seed}
+    if planned.rule != EP:
+        given["rule"] = planned.rule
+    try:
+        return configuration(
+            planned.dataset, network=planned.network, on_chip=LEARNS_ON, settings=given
+        )
+    except InputError as error:
+        raise InputError(f"entry {planned.name}: {error}") from None
 
 
 def _check_once(trainings: Sequence[Training], others: Sequence[Entry]) -> None:
@@ -140,7 +164,9 @@ def _entries(
     (folder / "entries").mkdir(exist_ok=True)
     for plan in plans:
         for planned in plan.entry:
-            of_seeds = [one for one in trainings_of(plan, folder) if one.planned is planned]
+            of_seeds = [
+                one for one in trainings_of(plan, folder, configure) if one.planned is planned
+            ]
             runs = [run for one in of_seeds if (run := done(one)) is not None]
             if not runs:
                 progress.message(f"Not finished, left out: {planned.name}")
