@@ -58,13 +58,13 @@ def command(
         names = [read_entry(path).name for path in checked]
         for name in names:
             output.text(f"{name}: an entry of the benchmark")
-        output.result({"checked": names})
+        output.result({"format": "eqchip-rules-checked 1", "checked": names})
         return 0
     from eqchip.rule_study import rules
 
     document = rules(**settings, progress=output.listener)
     _show(output, document, settings["out"])
-    output.result({"out": str(settings["out"]), **document})
+    output.result({**document, "out": str(settings["out"])})
     return 0
 
 

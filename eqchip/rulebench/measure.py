@@ -121,10 +121,11 @@ def _of_phases(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, A
     phases = len(rule_of(learning.rule).phases(1, 1, None, 1.0, learning.split_stream))
     nudged = (phases - 1) * learning.nudged_steps * found.get(NUDGED_SHARE, 1.0)
     applied = sum(row["samples"] * row["weights_applied_per_sample"] for row in rows)
+    injected = sum(row["samples"] * row["macs_per_sample"] for row in rows)
     return {
         "steps": learning.free_steps + nudged,
         "spikes": found["spikes_per_sample"],
-        "synaptic_events": found["synaptic_events_per_sample"],
+        "synaptic_events": found["synaptic_events_per_sample"] + injected / found["samples"],
         "error_events": None,
         "weights_visited": None,
         "weights_attempted": found["weights_attempted_per_sample"],

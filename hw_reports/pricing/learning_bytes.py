@@ -29,7 +29,15 @@ def learning_bytes(config: Config) -> int:
     >>> learning_bytes(spiking_preset("digits", (64, 100, 10), Graded()))
     9323
     """
-    return -(-row_of(BITS, config)(config) // BYTE)
+    return -(-(row_of(BITS, config)(config) + _held(config)) // BYTE)
+
+
+def _held(config: Config) -> int:
+    """Of an input that is injected once a sample: its numbers, and the drive they add up to."""
+    onchip, sizes = config.on_chip, config.sizes
+    if onchip is None or config.input != "current":
+        return 0
+    return sizes[0] * (onchip.fixed.fraction_bits + 1) + sizes[1] * onchip.fixed.state_bits
 
 
 def _of_phases(config: Config) -> int:
@@ -43,7 +51,8 @@ def _of_phases(config: Config) -> int:
     assert onchip is not None
     trace = onchip.trace_bits if onchip.records_spikes else 0
     bits = sum(synapses * _weight(onchip) for synapses in _copies(sizes, 1, 1))
-    bits += sum(below * trace for below in sizes[:-1]) + sum(above * trace for above in sizes[2:])
+    counted = sizes[1:-1] if config.input == "current" else sizes[:-1]
+    bits += sum(below * trace for below in counted) + sum(above * trace for above in sizes[2:])
     states = sum(states_of_unit(config.coding).values()) + END_STATES
     bits += sum(sizes[1:]) * states * onchip.fixed.state_bits
     return bits + sum(term.total_bits for term in change_terms(onchip, sum(sizes[1:])))
@@ -59,7 +68,8 @@ def _of_rule(config: Config) -> int:
         source = len(sizes) - 1 if rule.path.direct else layer + 1
         code = _weight(onchip) if rule.path.learns else onchip.fixed.weight_bits
         bits += sizes[source] * sizes[layer] * code
-    return bits + sum(sizes[1:]) * kept.unit + sum(sizes[:-1]) * kept.axon
+    counted = sizes[1:-1] if config.input == "current" else sizes[:-1]
+    return bits + sum(sizes[1:]) * kept.unit + sum(counted) * kept.axon
 
 
 def _of_nbp(config: Config) -> int:

@@ -112,7 +112,7 @@ def executable(chip: Chip, config: Config) -> Verdict:
     >>> print(verdict.lacks[0])
     no units that run a program of the user's (a unit decodes, steps and encodes)
     """
-    needs = tuple(row_of(NEEDS, config)(config))
+    needs = (*_of_input(config), *row_of(NEEDS, config)(config))
     lacks, unstated = [], []
     for need in needs:
         has = _has(chip, need.name)
@@ -124,6 +124,13 @@ def executable(chip: Chip, config: Config) -> Verdict:
             too_few = f"{shown(need.name, has)}, not {need.least}, of {words}" if has else none
             lacks.append(f"{too_few} ({need.why})")
     return Verdict(chip.name, needs, tuple(lacks), tuple(unstated))
+
+
+def _of_input(config: Config) -> Iterator[Need]:
+    """An input that is injected once a sample, where the chip learns."""
+    if config.on_chip is not None and config.input == "current":
+        bits = config.on_chip.fixed.fraction_bits
+        yield Need("graded_payload", bits, "the input is sent as numbers")
 
 
 def _of_phases(config: Config) -> Iterator[Need]:
@@ -145,8 +152,6 @@ def _of_phases(config: Config) -> Iterator[Need]:
         yield Need("graded_payload", exact, "a synapse reads the potential at its other end")
         yield Need("third_factor", exact, "a synapse reads how its unit changed")
         return
-    if config.input == "current":
-        yield Need("graded_payload", exact, "the input is sent as numbers")
     sight, upkeep = onchip.sight, onchip.upkeep
     change = onchip.change_bits or exact
     if sight.graded:
