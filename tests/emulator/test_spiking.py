@@ -329,7 +329,10 @@ def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):
         ({"spiking": {"name": "nbp"}, "input": "current"}, "its inputs are binary, and fire once"),
         ({"spiking": {"name": "gradde"}}, "rule 'gradde' is unknown; expected one of graded"),
         ({"spiking": {"name": "graded", "stepz": 3}}, "setting 'stepz' is unknown"),
-        ({"spiking": {"name": "graded", "steps": 0}}, "steps is 0; expected a whole number"),
+        (
+            {"spiking": {"name": "graded", "steps": 0}},
+            "steps is 0; expected a whole number of at least 1",
+        ),
         ({"spiking": {"name": "graded", "feedback": "miror"}}, "feedback is 'miror'; expected"),
         ({"spiking": {"name": "erbp", "feedback": "mirror"}}, "'mirror', which this rule does not"),
         (

@@ -96,7 +96,9 @@ class SpikingRule:
 
     def _check_steps(self, *names: str) -> None:
         for name in names:
-            check_whole(f"{self.name}: {name}", getattr(self, name), name == "steps", MOST_STEPS)
+            check_whole(
+                f"{self.name}: {name}", getattr(self, name), int(name == "steps"), MOST_STEPS
+            )
 
     def _check_amounts(self, *names: str, most: float = 1024.0) -> None:
         for name in names:
