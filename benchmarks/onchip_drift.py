@@ -1,10 +1,13 @@
 """How the two copies of the weights drift apart over a training on the chip, and what it does.
 
     python benchmarks/onchip_drift.py --data DIR [--epochs 4] [--workers 2]
+    python benchmarks/onchip_drift.py --dataset digits --epochs 20 --seeds 0,1,2,3,4
+    python benchmarks/onchip_drift.py --data DIR --copies errors,asymmetric-ep --name mnist-adjoint
 
-784-500-500-10 on MNIST with the preset's settings, one seed, for each way of keeping copies alike;
-drift and validation error after every epoch. The test set is not read. Results:
-``benchmarks/results/onchip-drift.json`` and ``.png``.
+784-500-500-10 on MNIST, or 64-100-100-10 on digits, with the preset's settings, for each way of
+keeping copies alike; drift and validation error after every epoch. The test set is not read.
+Results: ``benchmarks/results/onchip-drift.json`` and ``.png``; of digits, or of a name,
+``onchip-drift-NAME.json``.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
-LAYERS = (784, 500, 500, 10)
+LAYERS = {"mnist": (784, 500, 500, 10), "digits": (64, 100, 100, 10)}
 # What is compared: the copies, what a core sees, bits of the accumulator.
 WAYS = (
     ("errors", "traces", 0),
@@ -36,14 +39,20 @@ WAYS = (
     ("independent", "potentials", 0),
     ("independent", "potentials", 8),
 )
+# On digits, and by --copies, with and without an accumulator.
+FEW = ("errors", "periodic", "independent", "asymmetric-ep")
 
 
-def curve(way: tuple[str, str, int], data: str, epochs: int) -> dict[str, Any]:
+def curve(
+    way: tuple[str, str, int], dataset: str, data: str | None, epochs: int, seed: int
+) -> dict[str, Any]:
     """Drift and validation error after every epoch of one training."""
     copies, sees, bits = way
     settings = {"copies": copies, "sees": sees, "accumulator_bits": bits}
-    config = preset("mnist", LAYERS, on_chip=settings, descent={"epochs": epochs})
-    trainer = OnChipTrainer(config, load("mnist", data), 1)
+    config = preset(
+        dataset, LAYERS[dataset], on_chip=settings, descent={"epochs": epochs}, seed=seed
+    )
+    trainer = OnChipTrainer(config, load(dataset, data), 1)
     rows = []
     while not trainer.done:
         for _ in trainer.train_epoch():
@@ -52,8 +61,8 @@ def curve(way: tuple[str, str, int], data: str, epochs: int) -> dict[str, Any]:
         trainer.end_epoch()
         error = trainer.validate().error
         rows.append({"validation_error": error, "drift": measures["drift"]})
-        print(copies, sees, bits, rows[-1], flush=True)
-    return {**settings, "epochs": rows}
+    print(copies, sees, bits, seed, rows[-1], flush=True)
+    return {**settings, "seed": seed, "epochs": rows}
 
 
 def draw(curves: list[dict[str, Any]], path: Path) -> None:
@@ -98,18 +107,42 @@ def draw(curves: list[dict[str, Any]], path: Path) -> None:
 def main() -> int:
     """Train them all."""
     parser = argparse.ArgumentParser(description="Drift of two copies over a training.")
-    parser.add_argument("--data", required=True, help="directory of the IDX files")
+    parser.add_argument("--dataset", default="mnist", choices=list(LAYERS))
+    parser.add_argument("--data", help="directory of the IDX files")
+    parser.add_argument("--copies", help="these alone, with traces")
+    parser.add_argument("--name", help="of the results")
+    parser.add_argument("--seeds", default="0")
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
+    few, seeds = options.copies, [int(seed) for seed in options.seeds.split(",")]
+    if few is None and options.dataset == "digits":
+        few = ",".join(FEW)
+    ways = WAYS if few is None else [(c, "traces", b) for b in (0, 8) for c in few.split(",")]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.workers, mp_context=context) as pool:
-        work = [pool.submit(curve, way, options.data, options.epochs) for way in WAYS]
+        work = [
+            pool.submit(curve, way, options.dataset, options.data, options.epochs, seed)
+            for way in ways
+            for seed in seeds
+        ]
         curves = [one.result() for one in work]
-    command = f"python benchmarks/onchip_drift.py --data DIR --epochs {options.epochs}"
+    words = {
+        "--dataset": options.dataset if options.dataset != "mnist" else None,
+        "--data": "DIR" if options.dataset == "mnist" else None,
+        "--copies": options.copies,
+        "--name": options.name,
+        "--seeds": options.seeds if len(seeds) > 1 else None,
+        "--epochs": options.epochs,
+    }
+    told = " ".join(f"{flag} {value}" for flag, value in words.items() if value is not None)
+    command = f"python benchmarks/onchip_drift.py {told}"
     found = {"command": command, "versions": provenance(command), "curves": curves}
-    (RESULTS / "onchip-drift.json").write_text(json.dumps(found, indent=1) + "\n")
-    draw(curves, RESULTS / "onchip-drift.png")
+    name = options.name or (options.dataset if few is not None else None)
+    path = RESULTS / f"onchip-drift{'' if name is None else f'-{name}'}.json"
+    path.write_text(json.dumps(found, indent=1) + "\n")
+    if few is None:
+        draw(curves, path.with_suffix(".png"))
     return 0
 
 

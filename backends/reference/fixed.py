@@ -46,7 +46,8 @@ class Constants:
 
     ``codes[c]`` (n_pre, n_post) and ``exponents[c]`` belong to connection c, ``back[c]``, of the
     same shape, is the copy of these codes that feedback crosses, and ``back_exponents[c]`` its
-    exponent, less by the connection's shift; ``offsets[l - 1]`` is what is
+    exponent, less by the connection's shift; ``turned[l - 1]`` is added to what layer l receives,
+    0 unless it is given; ``offsets[l - 1]`` is what is
     added to the decoded input of layer l; ``x`` and ``targets`` are states; ``unit`` is what the
     kind of unit looks up.
     """
@@ -62,6 +63,7 @@ class Constants:
     targets: list[np.ndarray | None]
     range: Range
     unit: Any
+    turned: list[np.ndarray] | None = None
 
 
 def constants(problem: Problem, matrix_of: Any) -> Constants:
@@ -124,7 +126,10 @@ def receive(layers: list[Any], run: Constants, index: int, phase: int) -> np.nda
     if index + 1 < len(layers):
         above = layers[index + 1].q @ run.back[index].T
         u = u + scale(above, run.back_exponents[index])
-    return run.range.clip(u, phase, index)
+    u = run.range.clip(u, phase, index)
+    if run.turned is not None:
+        u = run.range.clip(u + run.turned[index - 1], phase, index)
+    return u
 
 
 def send_error(

@@ -28,9 +28,9 @@ sees              copy                 products
 ================  ===================  ==========================================================
 
 An input that is injected as a current sends no spikes: of it a core knows the value itself, and A
-stands for its T. With ``change_bits``, F stands for D. With ``signed-spikes``, F is how often a
-unit fires after the phases, once in a learning epoch; each of these spikes writes T as it is,
-before the next does.
+stands for its T. Nudged phases of copies ``asymmetric-ep`` are those of :func:`turned_over`. With
+``change_bits``, F stands for D. With ``signed-spikes``, F is how often a unit fires after the
+phases, once in a learning epoch; each of these spikes writes T as it is, before the next does.
 
 ::
 
@@ -60,7 +60,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -217,7 +217,27 @@ class Shown:
         return [layer[-steps:].sum(axis=0) for layer in self.bits[phase]]
 
 
-def show(problem: Problem, integers: reference_fixed.Constants, average_steps: int) -> Shown:
+def turned_over(
+    integers: reference_fixed.Constants, state: reference.State
+) -> reference_fixed.Constants:
+    """A network of nudged phases that start from this free state, of Asymmetric EP.
+
+    Spikes cross the other copy, and what the free state sends over one less the other is added to
+    what arrives; nothing comes back to the input, whose copy is one.
+    """
+    codes, back, bits = integers.codes, integers.back, integers.fixed.fraction_bits
+    added = [np.zeros_like(layer.s[0]) for layer in state.layers[1:]]
+    for k in range(1, len(codes)):
+        differs, shift = codes[k] - back[k], bits - integers.exponents[k]
+        added[k] += rescale(state.layers[k].s[0] @ differs, shift)
+        added[k - 1] += rescale(-differs @ state.layers[k + 1].s[0], shift)
+    turned = {"codes": [codes[0], *back[1:]], "back": [back[0], *codes[1:]]}
+    return replace(integers, **turned, turned=added)
+
+
+def show(
+    problem: Problem, integers: reference_fixed.Constants, average_steps: int, adjoint: bool = False
+) -> Shown:
     """Run the phases of a problem of one sample, or the first, if it is right by then."""
     state = reference.initial_state(problem)
     free_end = state
@@ -225,10 +245,13 @@ def show(problem: Problem, integers: reference_fixed.Constants, average_steps: i
     for k, phase in enumerate(problem.phases):
         if phase.from_free:
             state = copy.deepcopy(free_end)
-        nudge = two_beta(phase, integers.fixed) if isinstance(phase, Nudged) else None
+        nudge, run = None, integers
+        if isinstance(phase, Nudged):
+            nudge = two_beta(phase, integers.fixed)
+            run = turned_over(integers, free_end) if adjoint else integers
         rows_s, rows_q = [], []
         for _ in range(phase.steps):
-            reference_fixed.time_step(state, integers, nudge, k, row)
+            reference_fixed.time_step(state, run, nudge, k, row)
             row += 1
             rows_s.append([layer.s[0] for layer in state.layers])
             rows_q.append([layer.q[0] for layer in state.layers])
@@ -685,7 +708,7 @@ def learn_samples(
         integers = reference_fixed.stored_constants(
             problem, codes, back, memory.exponents, memory.biases
         )
-        shown = show(problem, integers, learning.average_steps)
+        shown = show(problem, integers, learning.average_steps, onchip.upkeep.adjoint)
         classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
         written, skips = np.zeros_like(writes), len(shown.bits) < len(problem.phases)
         if not skips:

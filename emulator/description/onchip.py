@@ -59,6 +59,7 @@ class OnChip:
         graded message, so that both copies are written alike. ``weight-mirror`` and
         ``information-alignment``: as independent, and now and then, in a mirror mode, the mirrored
         copy is learned from what random spikes do over the forward one; see below.
+        ``asymmetric-ep``: as independent, and nudged phases are those of Asymmetric EP; see below.
     weight_range : tuple of float
         The largest weight that must be held, one for all connections or one for each: it sets
         their exponents.
@@ -75,6 +76,17 @@ class OnChip:
 
     Notes
     -----
+    Asymmetric EP (Scurria, Vanden Abeele, Mognetti and Massar, ICML 2026, arXiv 2602.03670) has the
+    exact gradient of a network whose interactions are not reciprocal, here of one whose two copies
+    W, feed-forward, and B differ. To what a unit hears in a nudged phase it adds -2 A (s - s0),
+    with A the antisymmetric part of the interactions and s0 the free state. So what is heard of the
+    difference from s0 crosses each copy the other way::
+
+        above   W s0 + B (s - s0)          below   B s0 + W (s - s0)
+
+    In a nudged phase spikes cross the other copy, and W s0 - B s0, or the reverse, found at its
+    beginning from the potentials, is added to what arrives. Each copy is written by its own term.
+
     In a mirror mode every connection that has a mirror B of its weights W is shown PRESENTATIONS
     patterns x. Each unit below fires once in 2**(FIRING_BITS - 1) of them, at random, in one of two
     time steps: x_i = 1 or -1, else 0. A unit above adds up what arrives, less that of the second
@@ -152,6 +164,12 @@ class OnChip:
                 f"change; expected {able}, or other copies"
             )
 
+        if self.upkeep.adjoint and not self.sight.writes_apart:
+            able = " or ".join(repr(name) for name in SIGHTS if SIGHTS[name].writes_apart)
+            raise InputError(
+                f"OnChip: copies {self.copies!r} with sees {self.sees!r}, which writes both copies "
+                f"alike; expected {able}, or other copies"
+            )
         if self.change_bits and CHANGE not in SIGHTS[self.sees].sources:
             raise InputError(
                 f"OnChip: change_bits is {self.change_bits} with sees {self.sees!r}, where no "

@@ -109,6 +109,11 @@ class Sight:
         return any(source.is_change for source in self.sources)
 
     @property
+    def writes_apart(self) -> bool:
+        """Whether the two copies are written by terms of their own."""
+        return self.forward != self.mirror
+
+    @property
     def hands_factors(self) -> bool:
         """Whether a change comes to a synapse in a few steps."""
         return FACTOR in self.sources

@@ -76,11 +76,15 @@ class Upkeep:
         products of the forward one.
     tending : Tending or None
         What is done once in ``OnChip.every`` samples.
+    adjoint : bool
+        Whether, in nudged phases, what differs from the free state crosses each copy the other way,
+        so that the changes of units are the exact gradient whatever the copies are (`OnChip`).
     """
 
     one_noise: bool = False
     tells_changes: bool = False
     tending: Tending | None = None
+    adjoint: bool = False
 
     @property
     def keeps_equal(self) -> bool:
@@ -96,6 +100,7 @@ UPKEEPS: dict[str, Upkeep] = {
     "decay": Upkeep(tending=Shrink()),
     "periodic": Upkeep(tending=Send()),
     "errors": Upkeep(one_noise=True, tells_changes=True),
+    "asymmetric-ep": Upkeep(adjoint=True),
     "weight-mirror": Upkeep(tending=MirrorMode()),
     "information-alignment": Upkeep(tending=MirrorMode(NULL)),
 }

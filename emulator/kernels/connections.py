@@ -122,22 +122,22 @@ def arrive_feedback(u, at, net, k, rows, values, first, count, valued):
 
 
 @inlined
-def arrive_codes_forward(u, net, k, rows, first, count):
-    """As `arrive_forward` into layer k + 1, for spikes over weight codes."""
+def arrive_codes_forward(u, net, k, turn, rows, first, count):
+    """As `arrive_forward` into layer k + 1, for spikes over weight codes, so far behind."""
     single = net.forward.channels[k] == net.sizes[k]
     return spread_codes(
-        u, net.offsets[k + 1], net.weights, net.starts[k], net.strides[k], net.forward, k, single,
-        rows, first, first + count,
+        u, net.offsets[k + 1], net.weights, net.starts[k] + turn, net.strides[k], net.forward, k,
+        single, rows, first, first + count,
     )  # fmt: skip
 
 
 @inlined
-def arrive_codes_feedback(u, net, k, rows, first, count):
-    """As `arrive_feedback` into layer k, for spikes over weight codes."""
+def arrive_codes_feedback(u, net, k, turn, rows, first, count):
+    """As `arrive_feedback` into layer k, for spikes over weight codes, so far behind."""
     single = net.back.channels[k] == net.sizes[k + 1]
     return spread_codes(
-        u, net.offsets[k], net.mirror, net.mirror_starts[k], net.mirror_strides[k], net.back, k,
-        single, rows, first, first + count,
+        u, net.offsets[k], net.mirror, net.mirror_starts[k] + turn, net.mirror_strides[k], net.back,
+        k, single, rows, first, first + count,
     )  # fmt: skip
 
 

@@ -36,6 +36,9 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     below = now * units + net.offsets[layer - 1]
     above = now * units + net.offsets[layer + 1]
     counts = now * layers
+    is_turned = rules.turn > 0 and rules.two_beta[phase] != 0
+    turn = np.int64(rules.turn) * np.int64(is_turned)
+    turn_mirror = np.int64(rules.turn_mirror) * np.int64(is_turned)
     forward, back = scratch.error, scratch.p  # not in use yet
     if layer == 1:
         forward = state.incoming
@@ -43,13 +46,13 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
     else:
         clear(forward, first, n)
         record.arrivals[b, phase, layer - 1, 0] += arrive_codes_forward(
-            forward, net, layer - 1, state.rows, below, state.counts[counts + layer - 1]
+            forward, net, layer - 1, turn, state.rows, below, state.counts[counts + layer - 1]
         )
     clear(back, first, n)
     exponent_back = 0
     if layer < layers - 1:
         record.arrivals[b, phase, layer, 1] += arrive_codes_feedback(
-            back, net, layer, state.rows, above, state.counts[counts + layer + 1]
+            back, net, layer, turn_mirror, state.rows, above, state.counts[counts + layer + 1]
         )
         exponent_back = net.back_exponents[layer]
     exponent, low, high = net.exponents[layer - 1], rules.low, rules.high
@@ -62,7 +65,48 @@ def receive_codes(net, rules, state, scratch, record, now, layer, b, phase):
         )
     else:
         clipped = join_sums(scratch.u, forward, back, first, n, exponent, exponent_back, low, high)
+    if is_turned:
+        for j in span(first, n):
+            total = np.int64(scratch.u[j]) + np.int64(scratch.turned[j])
+            kept = min(max(total, np.int64(low)), np.int64(high))
+            clipped += np.int64(kept != total)
+            scratch.u[j] = np.int32(kept)
     record.saturations[b, phase, layer] += clipped
+
+
+@inlined
+def _differing(codes, at, turn, s, first, n):
+    """The sum of s times the codes of a row less those that lie `turn` behind."""
+    total = np.int64(0)
+    for j in range(n):
+        code = np.int64(codes[at + j]) - np.int64(codes[at + turn + j])
+        total += code * np.int64(s[first + j])
+    return total
+
+
+@inlined
+def turn_over(net, rules, state, scratch):
+    """A nudged phase begins: what it hears less, or more, of the free state over the other copy.
+
+    scratch.turned = W s - B s above, and the reverse below, rounded to nearest, ties up. Nothing
+    comes back to the clamped input, whose spikes cross what they always do.
+    """
+    s, turned = state.unit.s, scratch.turned
+    for j in range(len(turned)):
+        turned[j] = 0
+    for k in range(1, len(net.sizes) - 1):
+        below, n_below = net.offsets[k], net.sizes[k]
+        above, n_above = net.offsets[k + 1], net.sizes[k + 1]
+        shift = rules.fraction_bits - net.exponents[k]
+        half = np.int64(1) << (shift - 1)
+        for m in range(n_above):  # of a row of the mirror: B, and behind it W
+            at = net.mirror_starts[k] + m * net.mirror_strides[k]
+            total = _differing(net.mirror, at, rules.turn_mirror, s, below, n_below)
+            turned[above + m] += np.int32((half - total) >> shift)
+        for i in range(n_below):  # of a row of the weights: W, and behind it B
+            at = net.starts[k] + i * net.strides[k]
+            total = _differing(net.weights, at, rules.turn, s, above, n_above)
+            turned[below + i] += np.int32((half - total) >> shift)
 
 
 @inlined

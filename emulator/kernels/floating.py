@@ -59,6 +59,11 @@ def receive(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
+def turn_over(net, rules, state, scratch):
+    """No copies differ in floating point."""
+
+
+@inlined
 def send_error(net, rules, state, scratch, record, two_beta, b, phase):
     """A nudged phase begins: the read-out's s = its error, which is a current into the layer below.
 

@@ -315,8 +315,11 @@ def _learn_biases(net, rules, learner, k, sample):
 
 
 @inlined
-def _write_term(net, learner, terms, written, b, sample, follows, term, epoch):
-    """Write a product into its copy: of a learning epoch, where spikes tell of changes."""
+def _write_term(net, rules, learner, terms, written, b, sample, follows, term, epoch):
+    """Write a product into its copy: of a learning epoch, where spikes tell of changes.
+
+    Where nudged phases cross the copy the other way, that lies there twice, and both are written.
+    """
     k, copy = terms.connection[term], terms.copy[term]
     n_pre, n_post = net.sizes[k], net.sizes[k + 1]
     pre_count = _gather_known(
@@ -328,22 +331,27 @@ def _write_term(net, learner, terms, written, b, sample, follows, term, epoch):
     )  # fmt: skip
     key = stream_key(learner.seed[0], sample, k, terms.stream[term])
     rate = Rate(terms.mantissa[term], terms.shift[term], key)
-    below = Factor(learner.pre_rows, learner.pre_values, pre_count, n_post)
-    above = Factor(learner.post_rows, learner.post_values, post_count, 1)
-    if copy == FORWARD:
-        forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
+    below = Factor(learner.pre_rows, learner.pre_values, pre_count, np.int64(n_post))
+    above = Factor(learner.post_rows, learner.post_values, post_count, np.int64(1))
+    counts = written.writes[b, k, copy]
+    attempted, applied, saturated = counts[ATTEMPTED], counts[APPLIED], counts[SATURATED]
+    for once in range(2):
+        layout = np.int64(1) - copy if once == 0 else copy  # that of the other copy first
+        turned = np.int64(layout != copy)
+        if turned and (rules.turn == 0 or k == 0):
+            continue
+        if layout == FORWARD:
+            start = net.starts[k] + np.int64(rules.turn) * turned
+            place = Copy(learner.stored, net.weights, start, net.strides[k])
+            across, along = below, above
+        else:
+            start = net.mirror_starts[k] + np.int64(rules.turn_mirror) * turned
+            place = Copy(learner.stored_mirror, net.mirror, start, net.mirror_strides[k])
+            across, along = above, below
+        counts[ATTEMPTED], counts[APPLIED], counts[SATURATED] = attempted, applied, saturated
         write_outer(
-            forward, below, above, rate, learner.accumulator_bits, learner.highest, follows,
-            written.writes[b, k, copy],
-        )  # fmt: skip
-    else:
-        mirror = Copy(
-            learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k]
+            place, across, along, rate, learner.accumulator_bits, learner.highest, follows, counts
         )
-        write_outer(
-            mirror, above, below, rate, learner.accumulator_bits, learner.highest, follows,
-            written.writes[b, k, copy],
-        )  # fmt: skip
 
 
 @merged
@@ -352,28 +360,36 @@ def _learn(net, rules, learner, terms, written, b, sample, follows):
     for term in range(len(terms.connection)):
         if learner.spikes:
             for epoch in range(learner.largest_factor):
-                _write_term(net, learner, terms, written, b, sample, follows, term, epoch)
+                _write_term(net, rules, learner, terms, written, b, sample, follows, term, epoch)
         else:
-            _write_term(net, learner, terms, written, b, sample, follows, term, 0)
+            _write_term(net, rules, learner, terms, written, b, sample, follows, term, 0)
     for k in range(len(net.sizes) - 1):
         _learn_biases(net, rules, learner, k, sample)
 
 
 @merged
-def _follow_all(net, learner, written, b):
-    """Let spikes read what all copies have come to."""
+def _follow_all(net, rules, learner, written, b):
+    """Let spikes read what all copies have come to, wherever they lie."""
     bits = learner.accumulator_bits
     for k in range(len(net.sizes) - 1):
-        n_pre, n_post = net.sizes[k], net.sizes[k + 1]
-        follow(
-            learner.stored, net.weights, net.starts[k], net.strides[k], n_pre, n_post, bits,
-            written.writes[b, k, FORWARD],
-        )  # fmt: skip
-        if k > 0:
+        n_pre, n_post, counts = net.sizes[k], net.sizes[k + 1], written.writes[b, k]
+        applied = counts[FORWARD, APPLIED], counts[MIRROR, APPLIED]
+        for once in range(2):
+            turned = np.int64(once == 0)
+            if turned and (rules.turn == 0 or k == 0):
+                continue
+            counts[FORWARD, APPLIED], counts[MIRROR, APPLIED] = applied
+            start = net.starts[k] + np.int64(rules.turn) * turned
             follow(
-                learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k],
-                n_post, n_pre, bits, written.writes[b, k, MIRROR],
+                learner.stored, net.weights, start, net.strides[k], n_pre, n_post, bits,
+                counts[FORWARD],
             )  # fmt: skip
+            if k > 0:
+                start = net.mirror_starts[k] + np.int64(rules.turn_mirror) * turned
+                follow(
+                    learner.stored_mirror, net.mirror, start, net.mirror_strides[k], n_post, n_pre,
+                    bits, counts[MIRROR],
+                )  # fmt: skip
 
 
 @merged
@@ -433,7 +449,7 @@ def learn_online(
                 minibatch == 1,
             )  # fmt: skip
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
-            _follow_all(net, learner, written, b)
+            _follow_all(net, rules, learner, written, b)
 
 
 class Layers(NamedTuple):

@@ -24,6 +24,7 @@ inject = by_number(floating.inject, fixed.inject_states)
 arrive_block = by_number(floating.arrive_block, fixed.arrive_block_codes)
 send_error = by_number(floating.send_error, fixed.send_error_states)
 take_block = by_number(floating.take_block, fixed.take_block_codes)
+turn_over = by_number(floating.turn_over, fixed.turn_over)
 
 
 @merged
@@ -119,6 +120,8 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             copy(scratch.b, scratch.offset, 0, len(state.incoming))
             if two_beta != 0:
                 send_error(net, rules, state, scratch, record, two_beta, b, phase)
+        if rules.turn > 0 and two_beta != 0 and rules.two_beta[phase - 1] == 0:
+            turn_over(net, rules, state, scratch)  # of the free state, for all phases that follow
         steps = rules.phase_steps[phase]
         length = 1 if plastic else _block_length(steps)  # weights may be others in the next step
         for step_of_phase in range(steps):

@@ -39,6 +39,8 @@ class Rules(NamedTuple):
     tolerance: a sample whose outputs all end the first phase nearer to its target runs no further;
     0: every sample runs all phases.
     plasticity: the numbers of what writes weights while phases run (see `plastic`).
+    turn, turn_mirror: of a chip's integers, how far behind the weights and the mirror each copy
+    lies as the other direction reads it: nudged phases cross that (`fixed.turn_over`); 0: nothing.
     """
 
     unit: Any
@@ -58,6 +60,8 @@ class Rules(NamedTuple):
     fraction_bits: int
     tolerance: float
     plasticity: Any = Unplastic()
+    turn: int = 0
+    turn_mirror: int = 0
 
 
 class Record(NamedTuple):
@@ -125,7 +129,7 @@ class Scratch(NamedTuple):
     before; p, eps, error: for a kind of unit to use while it steps (p still when it emits);
     uniforms; y: target; b: biases with the injected current; clamped: the input's active units in
     layer 0, what they send together in layer 1; q: bits, uint8; active: the input's active
-    units, int32.
+    units, int32; turned: what is added to what arrives, where nudged phases cross the other copy.
 
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
@@ -162,6 +166,7 @@ class Scratch(NamedTuple):
     maxima: np.ndarray
     winners: np.ndarray
     senders: np.ndarray
+    turned: np.ndarray
 
 
 def new_state(kept: Kept, units: int, layers: int, dtype: np.dtype) -> State:
@@ -212,6 +217,7 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
         maxima=aligned_zeros(pooled, dtype),
         winners=np.zeros(pooled, np.int32),
         senders=np.zeros(2 * pooled, np.int32),
+        turned=np.zeros(units if fixed else 0, dtype),
     )
 
 

@@ -8,7 +8,13 @@ import numpy as np
 
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.upkeep import FORWARD, PRESENTATIONS, MirrorMode
-from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, weight_rows
+from eqchip.emulator.kernels.lowered import (
+    CACHE_LINE,
+    Lowered,
+    aligned_zeros,
+    mirror_rows,
+    weight_rows,
+)
 from eqchip.emulator.kernels.onchip_upkeep import mirror_mode
 
 
@@ -57,3 +63,18 @@ def learn_mirror(
         learner.accumulator_bits, learner.highest, learner.seed, *place, *below, above, counts,
     )  # fmt: skip
     return turns
+
+
+def with_room_behind(lowered: Lowered) -> tuple[Lowered, tuple[int, int]]:
+    """A network whose weights and mirror are followed by as much again, and how far behind.
+
+    There each copy lies as the other direction reads it: see `Rules.turn`.
+    """
+    wider, turns = [], []
+    for codes in (lowered.weights, lowered.mirror):
+        turn = -(-max(len(codes), 1) // CACHE_LINE) * CACHE_LINE
+        room = aligned_zeros(2 * turn, codes.dtype)
+        room[: len(codes)] = codes
+        wider.append(room)
+        turns.append(turn)
+    return lowered._replace(weights=wider[0], mirror=wider[1]), (turns[0], turns[1])

@@ -11,11 +11,34 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.sight import ACTIVITY, CHANGE, FACTOR
-from eqchip.emulator.description.upkeep import FIRING_BITS, PRESENTATIONS, MirrorMode, Send
+from eqchip.emulator.description.upkeep import (
+    FIRING_BITS,
+    PRESENTATIONS,
+    UPKEEPS,
+    MirrorMode,
+    Send,
+)
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.onchip_known import Known, onchip_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF
 
 POTENTIALS_SENT = 2  # a unit's potentials at the end of both nudged phases
+
+
+def check_priced(config: Config) -> None:
+    """Refuse what sends messages that nobody counts.
+
+    Raises
+    ------
+    InputError
+    """
+    onchip = onchip_of(config)
+    if onchip.upkeep.adjoint:
+        able = ", ".join(name for name, one in UPKEEPS.items() if not one.adjoint)
+        raise InputError(
+            f"copies {onchip.copies!r}: what cores add up for units elsewhere, in every nudged "
+            f"step, is not priced; expected one of {able}"
+        )
 
 
 class Messages(NamedTuple):

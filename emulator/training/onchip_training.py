@@ -31,7 +31,7 @@ from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
 from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
-from eqchip.emulator.learning.copies import Copy, copy_of, learn_mirror
+from eqchip.emulator.learning.copies import Copy, copy_of, learn_mirror, with_room_behind
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
@@ -88,6 +88,9 @@ class OnChipTrainer(Trainer):
         self.exponents = onchip.exponents(connections)
         self.terms = terms_of(onchip, connections, config.input)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
+        self._turn = (0, 0)
+        if onchip.upkeep.adjoint:
+            self.lowered, self._turn = with_room_behind(self.lowered)
         self._classifier = Classifier(
             config, self.start, self.threads, self.lowered, fixed=onchip.fixed
         )
@@ -117,6 +120,10 @@ class OnChipTrainer(Trainer):
             weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
             if k > 0:
                 mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
+            if k > 0 and onchip.upkeep.adjoint:  # each copy as the other direction reads it
+                turn, turn_mirror = self._turn
+                weight_rows(lowered, k, stored[turn:])[:, : values.shape[1]] = values
+                mirror_rows(lowered, k, mirror[turn_mirror:])[:, : values.shape[0]] = values.T
         rates = self._of_a_sample(self.config.descent.lr)
         mantissas, shifts = lower_bias_rates(onchip, learning, rates)
         factor_mantissas, factor_shifts = lower_factors(onchip, learning, self.exponents, rates)
@@ -260,7 +267,9 @@ class OnChipTrainer(Trainer):
         with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
             kernels.learn_online(
                 lowered,
-                rules_of(problem, unit, config.learning.average_steps),
+                rules_of(problem, unit, config.learning.average_steps)._replace(
+                    turn=self._turn[0], turn_mirror=self._turn[1]
+                ),
                 record,
                 np.zeros((0, 0, 0), np.int32),
                 numbers_of(problem, problem.x),

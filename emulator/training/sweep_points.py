@@ -26,7 +26,12 @@ from eqchip.emulator.documents import json_lines
 from eqchip.emulator.errors import InputError, is_amount
 from eqchip.emulator.files import read_bytes
 from eqchip.emulator.learning.onchip_lowering import check_rates
-from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_activity, window_steps
+from eqchip.emulator.learning.onchip_traffic import (
+    check_priced,
+    mirror_modes,
+    window_activity,
+    window_steps,
+)
 from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.source import Code, this_code
@@ -81,6 +86,7 @@ def config_of(settings: Settings) -> Config:
     )
     assert config.on_chip is not None
     check_rates(config.on_chip, config.learning, config.descent.lr, config.input)
+    check_priced(config)
     return config
 
 

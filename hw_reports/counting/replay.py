@@ -22,6 +22,7 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.weight_losses import said
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
+from eqchip.emulator.learning.onchip_traffic import check_priced
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.inference import classes_of
 from eqchip.emulator.training.runs import RunDirectory, metric
@@ -193,6 +194,7 @@ def replay(
     digest, written, mirror = chip.digest(), None, None
     if config.on_chip is not None:
         mirror = run.mirror()
+        check_priced(config)
         chip, written = _learnt_on(chip, config.on_chip, timing), _written(run)
     rates = run.firing_rates()
     mapped = None

@@ -158,6 +158,8 @@ def _of_phases(config: Config) -> Iterator[Need]:
         yield Need("graded_payload", exact, "potentials are sent to the cores that write")
     elif upkeep.tells_changes and not sight.spikes:
         yield Need("graded_payload", change, "changes are sent to the cores below")
+    if upkeep.adjoint:
+        yield Need("graded_payload", exact, "what crosses a copy the other way is sent, summed up")
     if sight.knows_changes and not sight.spikes:
         yield Need("third_factor", change, "a synapse reads how its unit changed")
     if onchip.accumulator_bits:

@@ -140,6 +140,8 @@ def knows(sight: Sight) -> bool:
 
 def tends(upkeep: Upkeep) -> bool:
     """Whether the processes keep copies alike in this way."""
+    if upkeep.adjoint:
+        return False
     return upkeep.tending is None or type(upkeep.tending) in _TENDED
 
 
@@ -168,7 +170,7 @@ def _check(graph: ProcessGraph, onchip: OnChip, learning: Learning) -> None:
         able = [name for name in _usual_first(UPKEEPS, OnChip.copies) if tends(UPKEEPS[name])]
         raise InputError(
             f"process graph: copies {onchip.copies!r}; expected one of {', '.join(able)}: "
-            "its processes send no spikes but those of samples"
+            "its processes send no spikes but those of samples, one way over a copy"
         )
     if graph.current is not None:
         raise InputError(

@@ -7,14 +7,12 @@ import re
 import numpy as np
 import pytest
 from kernel_twins import from_python
-from onchip_cases import wrapping
+from onchip_cases import levels_of, wrapping
 
 from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
-from eqchip.emulator.description.sight import SIGHTS
-from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import random_rounding
 from eqchip.emulator.learning.onchip_lowering import (
@@ -26,12 +24,7 @@ from eqchip.emulator.learning.onchip_lowering import (
     terms_of,
 )
 
-LEVELS = [
-    (sees, copies)
-    for sees in SIGHTS
-    for copies in UPKEEPS
-    if (sees, copies) != ("loihi-engine", "errors")
-]
+LEVELS = levels_of()
 levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
 
 

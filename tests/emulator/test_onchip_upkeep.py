@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from onchip_cases import made_up, small, train, wrapping
 
+from eqchip.backends.reference import fixed
 from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.upkeep import (
     FIRING_BITS,
+    FORWARD,
+    MIRROR,
     MIRROR_SHARE,
     NULL,
     PRESENTATIONS,
@@ -25,7 +28,66 @@ from eqchip.emulator.kernels.random_rounding import MIRROR_STREAM, NOISE_STREAM
 from eqchip.emulator.learning.onchip_lowering import (
     lower_mirror_rate,
 )
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.onchip_training import OnChipTrainer
+
+# --- the exact gradient of copies that differ ---------------------------------------------
+
+
+@pytest.mark.parametrize("copies", ["independent", "asymmetric-ep"])
+def test_changes_of_hidden_units_cross_the_forward_copy_in_asymmetric_ep(copies):
+    """Of two copies that have nothing in common: exact is W D above, and not B D."""
+    config = small(
+        (12, 30, 5),
+        onchip={"copies": copies, "weight_range": [1.0]},
+        learning={"free_steps": 300, "nudged_steps": 300, "beta": 0.25, "average_steps": 100},
+    )
+    network, onchip, data = config.network(), config.on_chip, made_up(12, 5, 4)
+    memory = reference.new_memory(config, network)
+    forward, back = memory.stored[1]
+    back[...] = np.random.default_rng(0).permutation(back.ravel()).reshape(back.shape)
+    over = {"forward": 0.0, "back": 0.0}
+    for sample, label in enumerate(data.train_y):
+        target = np.eye(5)[[label]]
+        problem = pose(
+            network, data.train_x[[sample]], coding=config.coding, precision="chip", seed=0,
+            phases=config.learning.phases(target), fixed=onchip.fixed, samples=np.array([sample]),
+        )  # fmt: skip
+        codes = [[memory.codes(k, which, onchip) for k in range(2)] for which in (FORWARD, MIRROR)]
+        integers = fixed.stored_constants(problem, *codes, memory.exponents, memory.biases)
+        shown = reference.show(problem, integers, 100, onchip.upkeep.adjoint)
+        _, hidden, outputs = (
+            up - down for up, down in zip(shown.ends(1, 100), shown.ends(2, 100), strict=True)
+        )
+        free = hidden != 0  # units that are at 0 or 1 in both phases hear what they will
+        for name, copy in (("forward", forward), ("back", back)):
+            expected = (copy @ outputs)[free]
+            size = np.linalg.norm(expected) * np.linalg.norm(hidden[free])
+            over[name] += float(expected @ hidden[free] / size) / len(data.train_y)
+    exact, other = ("forward", "back") if onchip.upkeep.adjoint else ("back", "forward")
+    assert over[exact] > 0.9 > 0.6 > over[other], over
+
+
+def test_equal_copies_learn_alike_with_and_without_the_correction():
+    """Where W = B nothing is corrected: the first sample, after which copies drift, is the same."""
+    seen = []
+    for copies in ("independent", "asymmetric-ep"):
+        trainer = OnChipTrainer(small((6, 5, 4, 3), onchip={"copies": copies}), made_up(6, 3, 1), 1)
+        train(trainer)
+        seen.append([trainer.copy(k, which).stored for k in (1, 2) for which in (FORWARD, MIRROR)])
+    for one, other in zip(*seen, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_asymmetric_ep_drifts_and_is_another_training_than_independent_copies():
+    trained = []
+    for copies in ("independent", "asymmetric-ep"):
+        trainer = OnChipTrainer(small((6, 5, 4, 3), onchip={"copies": copies}), made_up(6, 3, 9), 1)
+        train(trainer)
+        assert min(trainer.drift()) > 0
+        trained.append(trainer.copy(1, MIRROR).stored.copy())
+    assert (trained[0] != trained[1]).any()
+
 
 # --- two copies ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onchip_cases import made_up, small, train
+from onchip_cases import levels_of, made_up, small, train
 from onchip_twin import Twinned
 
 from eqchip.backends.reference import onchip as reference
@@ -37,12 +37,7 @@ from eqchip.hw_reports.pricing.learning_memory import on_chip_terms
 
 SIGMA_DELTA = Coding()
 BERNOULLI = Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)
-LEVELS = [
-    (sees, copies)
-    for sees in SIGHTS
-    for copies in UPKEEPS
-    if (sees, copies) != ("loihi-engine", "errors")
-]
+LEVELS = levels_of()
 levels = pytest.mark.parametrize(("sees", "copies"), LEVELS)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from eqchip.emulator.data.datasets import Dataset
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.upkeep import UPKEEPS
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 
 
@@ -19,6 +22,19 @@ def made_up(n_in: int, classes: int, samples: int, seed: int = 0) -> Dataset:
     x = np.clip(rng.uniform(-0.15, 1.15, (samples, n_in)), 0, 1).astype(np.float32)
     y = rng.integers(0, classes, samples)
     return Dataset("made up", x, y, x, y, (n_in,), classes, "a generator")
+
+
+def levels_of() -> list[tuple[str, str]]:
+    """What a core sees, and how copies are kept: those that go together."""
+    found = []
+    for sees in SIGHTS:
+        for copies in UPKEEPS:
+            try:
+                OnChip(sees=sees, copies=copies)
+            except InputError:
+                continue
+            found.append((sees, copies))
+    return found
 
 
 def small(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onchip_cases import levels_of
 from small_chips import small_chip
 from small_runs import FEW, few_digits, small_config
 from toy_chip import BARRIER, ENERGY, TIME, toy_chip
@@ -56,12 +57,7 @@ from eqchip.mapping.placement.mapped import map_network
 from eqchip.mapping.placement.route import Link, route
 
 PJ, NS = 1e-12, 1e-9
-ALLOWED = [
-    (sees, copies)
-    for sees in SIGHTS
-    for copies in UPKEEPS
-    if (sees, copies) != ("loihi-engine", "errors")
-]
+ALLOWED = [one for one in levels_of() if not UPKEEPS[one[1]].adjoint]  # that is not priced
 
 
 # Where an exact change is written, a rate of 0 writes all the same, and changes nothing.
