@@ -37,6 +37,10 @@ REFUSED: list[tuple[dict[str, Any], list[str]]] = [
         {"copies": "errors", "sees": "loihi-engine"},
         ["copies 'errors' with sees 'loihi-engine'", "expected 'traces' or 'potentials'"],
     ),
+    (
+        {"copies": "asymmetric-ep", "sees": "potentials"},
+        ["copies 'asymmetric-ep' with sees 'potentials'", "expected 'traces' or 'signed-spikes'"],
+    ),
     ({"change_bits": -1}, ["change_bits is -1", "at least 0, below 13"]),
     ({"change_bits": 13}, ["change_bits is 13", "at least 0, below 13"]),
     ({"change_spikes": 0}, ["change_spikes is 0", "at least 1, below 2**6"]),

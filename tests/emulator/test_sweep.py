@@ -150,6 +150,10 @@ def test_bad_grids_are_refused_in_one_line(document, told):
         ),
         ({"weight_bits": [8, 9]}, "point weight_bits 9: FixedPoint: weight_bits is 9"),
         ({"copies": ["none"]}, "point copies none: OnChip: copies is 'none'"),
+        (
+            {"copies": ["errors", "asymmetric-ep"]},
+            "point copies asymmetric-ep: copies 'asymmetric-ep': what cores add up for units",
+        ),
         ({"quantizer": ["none"]}, "point quantizer none: "),
         ({"average_steps": [5]}, "point average_steps 5: "),
         (
