@@ -231,8 +231,8 @@ def turned_over(
         differs, shift = codes[k] - back[k], bits - integers.exponents[k]
         added[k] += rescale(state.layers[k].s[0] @ differs, shift)
         added[k - 1] += rescale(-differs @ state.layers[k + 1].s[0], shift)
-    turned = {"codes": [codes[0], *back[1:]], "back": [back[0], *codes[1:]]}
-    return replace(integers, **turned, turned=added)
+    over, under = [codes[0], *back[1:]], [back[0], *codes[1:]]
+    return replace(integers, codes=over, back=under, turned=added)
 
 
 def show(

@@ -130,7 +130,7 @@ class Factor(NamedTuple):
     rows: np.ndarray
     values: np.ndarray
     active: int
-    step: int
+    step: int | np.int64
 
 
 class Rate(NamedTuple):
