@@ -238,7 +238,7 @@ class PySpikingLayerModel(Told):
         if self.is_last:
             top = rule["steps"] * rule["one"]
             wanted = np.where(np.arange(self.units) == self.given[sample], top, 0)
-            missed = wanted - np.clip(self.v, 0, top)
+            missed: np.ndarray = wanted - np.clip(self.v, 0, top)
             size = (abs(missed) * rule["share"]) >> 15
             size[size < rule["least"]] = 0
             self.told = np.sign(missed) * size
