@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -33,13 +34,21 @@ def _plain(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ERRORS, _plain)
 
 
+def _is_left(error: OSError) -> bool:
+    """Whether an error of writing says that nobody reads any more, in the words of the system."""
+    windows = os.name == "nt" and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or windows
+
+
 class _Unread(io.FileIO):
     """Writes as if somebody read it: `| head` ends neither the work nor its status."""
 
     def write(self, data: Any, /) -> int:
         try:
             return super().write(data)
-        except BrokenPipeError:
+        except OSError as error:
+            if not _is_left(error):
+                raise
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.fileno())
             os.close(nowhere)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -157,6 +158,22 @@ def test_a_process_whose_reader_leaves_ends_with_its_own_status(tmp_path):
         process.stdout.close()
         told = process.stderr.read()
     assert process.returncode == 0 and b"Broken pipe" not in told and b"Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("system", "error", "left"),
+    [
+        ("posix", BrokenPipeError(errno.EPIPE, "Broken pipe"), True),
+        ("posix", OSError(errno.EINVAL, "Invalid argument"), False),
+        ("nt", OSError(errno.EINVAL, "Invalid argument"), True),
+        ("nt", OSError(errno.ENOSPC, "No space left on device"), False),
+    ],
+)
+def test_a_reader_that_left_is_told_from_a_disk_that_is_full(system, error, left, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(streams.os, "name", system)
+        found = streams._is_left(error)
+    assert found is left
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
