@@ -112,22 +112,18 @@ def _as_typed(text: str, ctx: click.Context) -> str:
     """An error with settings called as they were typed: ``descent.epochs is 0`` by ``--epochs``."""
     for option in ctx.command.params:
         name = option.name or ""
-        if not isinstance(option, click.Option) or _given(ctx, name) is None:
+        given = ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if not given or not isinstance(option, click.Option):
             continue
         flag = _typed(option, ctx)
         # A setting that an error begins with, behind what it belongs to: "settings: Learning: beta
         # is", "descent.epochs is", "layers 784-5:"; and any word that only a setting can be.
-        begins = rf"^(?:[A-Za-z_]+(?:: |\.))*(?:{name}|{option.opts[-1].lstrip('-')})(?= )"
+        names = f"{name}|{option.opts[-1].lstrip('-')}"
+        begins = rf"^(?:[A-Za-z_]+(?:: |\.))*(?:{names})(?= (?:is|are|holds|directory|[0-9]))"
         text, found = re.subn(begins, flag, text, count=1)
         if not found and "_" in name:
             text = re.sub(rf"(?<![\w-]){name}(?![\w=:-])", flag, text)
     return text
-
-
-def _given(ctx: click.Context, name: str) -> ParameterSource | None:
-    """Whether the user typed an option; None: not."""
-    source = ctx.get_parameter_source(name)
-    return source if source is ParameterSource.COMMANDLINE else None
 
 
 def _typed(option: click.Option, ctx: click.Context) -> str:
