@@ -290,7 +290,7 @@ class SpikingTrainer(Trainer):
         if self.chip.rule.path.direct:
             return {}
         found: dict[str, Any] = {"feedback_cosine": self.chip.cosines()}
-        if self.chip.rule.path.aligns or self.chip.rule.path.mode is not None:
+        if self.chip.rule.path.is_aligned:
             found["alignment_by_connection_per_sample"] = aligning.tolist()
             for name, count in zip(ALIGNING, aligning.sum(0).tolist(), strict=True):
                 found[f"alignment_{name}_per_sample"] = count
@@ -302,7 +302,11 @@ class SpikingTrainer(Trainer):
             "stored": learner.stored,
             "stored_mirror": learner.stored_mirror,
             "chip_biases": self.lowered.biases,
-            **{f"kept_{name}": count for name, count in self.kept.items()},
+            **{
+                f"kept_{name}": count
+                for name, count in self.kept.items()
+                if name != "aligning" or self.chip.rule.path.is_aligned
+            },
             "learned_from": self.learned_from,
         }
 

@@ -257,9 +257,14 @@ def test_kolen_pollack_with_the_same_start_keeps_both_sides_equal():
     assert trainer.kept["writes"][1:, :, 2].all()
 
 
-@pytest.mark.parametrize("rule", list(SPIKING_RULES))
+@pytest.mark.parametrize(
+    "rule",
+    [{"name": name} for name in SPIKING_RULES]
+    + [{"name": "graded", "feedback": feedback} for feedback in ("kolen-pollack", "information")],
+    ids=str,
+)
 def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
-    config = small({"name": rule}, (64, 8, 10), 0.1, every=16)
+    config = small(rule, (64, 8, 10), 0.1, every=16)
     whole = RunDirectory.create(tmp_path / "whole", config)
     outcome = fit(whole, few_digits(), threads=1)
     assert RunDirectory(whole.path).config == config
@@ -270,7 +275,7 @@ def test_an_interrupted_run_ends_as_an_uninterrupted_one(rule, tmp_path):
     again = fit(RunDirectory(run.path), few_digits(), threads=2)
     assert again.test.error == outcome.test.error
     assert_same_end(run, whole)
-    with pytest.raises(InputError, match=f"trained by rule '{rule}', whose units integrate"):
+    with pytest.raises(InputError, match=f"by rule '{rule['name']}', whose units integrate"):
         run.network()
 
 

@@ -941,6 +941,8 @@ def test_traces_need_no_number_of_the_receiving_unit():
 
     assert "third_factor" not in names(sees="loihi-engine", copies="same-noise")
     assert {"third_factor", "graded_payload"} <= names(sees="potentials")
+    assert "graded_payload" not in names(copies="independent")
+    assert "graded_payload" in names(copies="asymmetric-ep")
     told = names(sees="signed-spikes", change_spikes=3, accumulator_bits=7)
     assert not {"third_factor", "graded_payload"} & told
     assert "synapse_tag" in names(accumulator_bits=4)

@@ -58,6 +58,11 @@ class FeedbackPath:
         return self.gain > 0 or self.aligns or self.mode is not None
 
     @property
+    def is_aligned(self) -> bool:
+        """Whether it takes spikes or messages of its own to be like the forward weights."""
+        return self.aligns or self.mode is not None
+
+    @property
     def returns(self) -> bool:
         """Whether what units above tell, to align it, crosses it: it is added up below."""
         return self.aligns or (self.mode is not None and self.mode.null > 0)
