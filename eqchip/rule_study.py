@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.notation import parse
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import claimed
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.threads import resolve_threads
-from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
+from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.hw_reports.studies.anchors import anchors
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.rulebench.entry import Entry, read_entry
 from eqchip.rulebench.measure import entry_of
-from eqchip.rulebench.plan import EP, Plan, Planned, make_plan, read_plan
+from eqchip.rulebench.plan import EP, OFF_CHIP, Plan, Planned, make_plan, read_plan
 from eqchip.rulebench.table import table_of, to_csv
 from eqchip.rulebench.trainings import Training, dataset_of, done, train_all, trainings_of
+from eqchip.rulebench.yardsticks import Yardstick, yardstick
 from eqchip.settings import configuration
 
 LEARNS_ON = "loihi2"  # whose integers all learn in: 8-bit weights, states of 24 bits
@@ -106,7 +108,8 @@ def rules(
     with claimed(folder, "training these rules", listener):
         if not finished:
             _train(trainings, place, resolve_threads(workers), listener)
-        entries = [*_entries(read, folder, place, listener), *others]
+        made = [entry for plan in read for entry in _entries(plan, folder, place, listener)]
+        entries = [*made, *others]
         if not entries:
             raise InputError(f"{folder}: no entry is finished; expected some, or trainings")
         document = table_of(entries, provenance(command_line()))
@@ -115,7 +118,7 @@ def rules(
     return document
 
 
-def configure(planned: Planned, seed: int) -> Config:
+def configure(planned: Planned, seed: int) -> Config | Yardstick:
     """All settings of one training of an entry.
 
     Raises
@@ -127,6 +130,9 @@ def configure(planned: Planned, seed: int) -> Config:
     if planned.rule != EP:
         given["rule"] = planned.rule
     try:
+        if planned.rule in OFF_CHIP:
+            layers = [n for n in parse(planned.network) if isinstance(n, int)]
+            return yardstick(planned.rule, planned.dataset, layers, seed, planned.settings)
         return configuration(
             planned.dataset, network=planned.network, on_chip=LEARNS_ON, settings=given
         )
@@ -156,41 +162,25 @@ def _train(
             bar.advance()
 
 
-def _entries(
-    plans: Sequence[Plan], folder: Path, data: str | None, progress: Progress
-) -> list[Entry]:
+def _entries(plan: Plan, folder: Path, data: str | None, progress: Progress) -> Iterator[Entry]:
     """An entry of each that has a finished training, kept in a file."""
-    found = []
-    (folder / "entries").mkdir(exist_ok=True)
-    for plan in plans:
-        for planned in plan.entry:
-            of_seeds = [
-                one for one in trainings_of(plan, folder, configure) if one.planned is planned
-            ]
-            runs = [run for one in of_seeds if (run := done(one)) is not None]
-            if not runs:
-                progress.message(f"Not finished, left out: {planned.name}")
-                continue
-            missing = len(of_seeds) - len(runs)
-            notes = [f"{missing} of {len(of_seeds)} seeds are not trained"] if missing else []
-            entry = _entry(planned.name, folder, runs, plan, data, notes)
-            found.append(entry)
-    return found
-
-
-def _entry(
-    name: str,
-    folder: Path,
-    runs: Sequence[RunDirectory],
-    plan: Plan,
-    data: str | None,
-    notes: Sequence[str],
-) -> Entry:
-    planned = next(one for one in plan.entry if one.name == name)
-    entry = entry_of(planned, runs, plan.chips, dataset_of(planned.dataset, data), notes)
-    text = json.dumps(entry.model_dump(mode="json"), indent=1) + "\n"
-    write_text(folder / "entries" / f"{name}.json", text)
-    return entry
+    trainings = trainings_of(plan, folder, configure)
+    for planned in plan.entry:
+        of_seeds = [one for one in trainings if one.planned is planned]
+        found = [(one, left) for one in of_seeds if (left := done(one)) is not None]
+        if not found:
+            progress.message(f"Not finished, left out: {planned.name}")
+            continue
+        missing = len(of_seeds) - len(found)
+        entry = entry_of(
+            planned, [left for _, left in found], found[0][0].config, plan.chips,
+            dataset_of(planned.dataset, data),
+            [f"{missing} of {len(of_seeds)} seeds are not trained"] if missing else [],
+        )  # fmt: skip
+        (folder / "entries").mkdir(exist_ok=True)
+        text = json.dumps(entry.model_dump(mode="json"), indent=1) + "\n"
+        write_text(folder / "entries" / f"{entry.name}.json", text)
+        yield entry
 
 
 def residuals(chips: set[str]) -> dict[str, Any]:

@@ -16,13 +16,17 @@ from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.pricing.circuit import mean_epoch
 from eqchip.hw_reports.pricing.epochs import NUDGED_SHARE, mean_row
 from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
+from eqchip.hw_reports.pricing.timing import TIME
+from eqchip.hw_reports.pricing.totals import Sum
 from eqchip.hw_reports.pricing.training_cost import training_cost
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.executable import executable
-from eqchip.rulebench.entry import FORMAT, Entry, check_entry
+from eqchip.rulebench import offchip
+from eqchip.rulebench.entry import FORMAT, SPLITS, Entry, check_entry
 from eqchip.rulebench.facts import facts_of
 from eqchip.rulebench.plan import Planned
 from eqchip.rulebench.trainings import results_of
+from eqchip.rulebench.yardsticks import Yardstick
 
 BY = "eqchip"
 # Chips that an entry says of whether they could run it, beside those that price it.
@@ -31,7 +35,8 @@ ASKED = ("loihi1-calibrated", "loihi2", "catalyst-n2", "spinnaker2")
 
 def entry_of(
     planned: Planned,
-    runs: Sequence[RunDirectory],
+    runs: Sequence[Any],
+    of: Config | Yardstick,
     chips: Sequence[str],
     dataset: Dataset,
     notes: Sequence[str] = (),
@@ -41,8 +46,10 @@ def entry_of(
     Parameters
     ----------
     planned : Planned
-    runs : sequence of RunDirectory
+    runs : sequence of RunDirectory, or of what a yardstick reached
         Finished, one for each seed; the first is priced.
+    of : Config or Yardstick
+        Of the first.
     chips : sequence of str
         That price it. One that cannot hold it is left out, and that is noted.
     dataset : Dataset
@@ -54,47 +61,84 @@ def entry_of(
     InputError
         If no chip can hold it.
     """
-    first = runs[0]
-    config, facts = first.config, facts_of(first.config)
     costs, refused = [], []
-    for chip in map(load_chip, chips):
+    for chip in map(load_chip, chips if isinstance(of, Config) else PROCESSORS):
         try:
-            costs.append(_cost(first, chip, dataset))
+            costs.append(PRICED[type(of)](runs[0], of, chip, dataset))
         except InputError as error:
             refused.append(f"Not priced by {chip.name}: {error}")
     if not costs:
         raise InputError(f"entry {planned.name}: {refused[0]}")
-    held = config.validation
-    split = (len(dataset.train_y) - held, held, len(dataset.test_y))
+    split = SPLITS.get(planned.dataset, (len(dataset.train_y), 0, len(dataset.test_y)))
     document = {
         "format": FORMAT,
         "name": planned.name,
         "by": BY,
-        "source": facts.source,
         "rule": planned.rule,
         "way": planned.way,
-        "where": "on chip",
         "task": {
             "dataset": planned.dataset,
             "network": planned.network,
             **dict(zip(("train", "validation", "test"), split, strict=True)),
-            "epochs": config.descent.epochs,
         },
         "settings": planned.settings,
         "tuning": planned.tuning.model_dump(),
-        "seeds": [results_of(run) for run in runs],
-        "counts": row_of(COUNTS, config)(config, _epochs(first)),
-        "memory_bytes": learning_bytes(config),
         "costs": costs,
-        "needs": [facts.neuron, facts.carrier, facts.third_factor],
-        "processor": facts.processor,
-        "runs_on": [_said(load_chip(chip), config) for chip in ASKED],
-        "notes": [*planned.notes, *notes, *refused],
+        **TOLD[type(of)](runs, of, split[0]),
     }
+    document["task"]["epochs"] = document.pop("epochs")
+    document["notes"] = [*planned.notes, *notes, *refused, *document["notes"]]
     return check_entry(document, f"entry {planned.name}")
 
 
-def _cost(run: RunDirectory, chip: Chip, dataset: Dataset) -> dict[str, Any]:
+def _of_run(runs: Sequence[RunDirectory], of: Config, samples: int) -> dict[str, Any]:
+    facts = facts_of(of)
+    return {
+        "source": facts.source,
+        "where": "on chip",
+        "epochs": of.descent.epochs,
+        "seeds": [results_of(run) for run in runs],
+        "counts": row_of(COUNTS, of)(of, _epochs(runs[0])),
+        "memory_bytes": learning_bytes(of),
+        "needs": [facts.neuron, facts.carrier, facts.third_factor],
+        "processor": facts.processor,
+        "runs_on": [_said(load_chip(chip), of) for chip in ASKED],
+        "notes": [],
+    }
+
+
+def _of_yardstick(results: Sequence[dict[str, Any]], of: Yardstick, samples: int) -> dict[str, Any]:
+    return {
+        "source": YARDSTICKS[of.rule],
+        "where": "off chip",
+        "epochs": of.epochs,
+        "seeds": offchip.checked(results),
+        "counts": {
+            **dict.fromkeys(
+                ("steps", "spikes", "synaptic_events", "weights_attempted", "weights_changed")
+            ),
+            "macs": offchip.work_of(of).macs,
+        },
+        "memory_bytes": offchip.training_bytes(of),
+        "notes": [
+            "Errors are those of the network in floating point; codes of 8 bits were not tested.",
+            f"Codes sent to the chip once: {offchip.sent_of(of, samples):.3g} bytes for each "
+            "training sample.",
+        ],
+    }
+
+
+def _floor(run: dict[str, Any], of: Yardstick, chip: Chip, dataset: Dataset) -> dict[str, Any]:
+    return {
+        "chip": chip.name,
+        "kind": "modelled",
+        "energy": offchip.floor(of, chip).to_dict(),
+        "time": Sum(None, (TIME,)).to_dict(),
+        "source": f"{chip.name} {chip.digest()}: a floor of arithmetic and memory traffic",
+    }
+
+
+def _cost(run: RunDirectory, of: Config, chip: Chip, dataset: Dataset) -> dict[str, Any]:
     found = training_cost(run, chip, dataset)
     return {
         "chip": chip.name,
@@ -151,4 +195,15 @@ def _of_rule(config: Config, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any
 COUNTS: dict[type, Callable[..., dict[str, Any]]] = {
     OnChip: _of_phases,
     SpikingRule: _of_rule,
+}
+# By the type of a training's settings: what an entry tells, and how a chip prices it.
+TOLD: dict[type, Callable[..., dict[str, Any]]] = {Config: _of_run, Yardstick: _of_yardstick}
+PRICED: dict[type, Callable[..., dict[str, Any]]] = {Config: _cost, Yardstick: _floor}
+PROCESSORS = ("cpu-horowitz-45nm", "gpu-a100-floor")  # that price what is trained off the chip
+YARDSTICKS = {
+    "bp": "exact backpropagation, rectified units, cross-entropy, Adam",
+    "bptt": "backpropagation through time with a surrogate derivative: Neftci, Mostafa and Zenke, "
+    "IEEE Signal Process. Mag. 36(6), 2019",
+    "pc": "strict predictive coding: Whittington and Bogacz, Neural Comput. 29, 2017; Rosenbaum, "
+    "PLoS ONE 17:e0266102, 2022",
 }

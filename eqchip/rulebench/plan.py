@@ -30,10 +30,13 @@ from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.mistakes import one_line
 from eqchip.rulebench.entry import Part, Text, Tuning, Whole
+from eqchip.rulebench.yardsticks import GRADIENTS, Yardstick
 
 FORMAT = "eqchip-rules 1"
 EP = "ep"
 ON_CHIP = (EP, *SPIKING_RULES)
+OFF_CHIP = tuple(GRADIENTS)  # yardsticks
+KNOWN = (*ON_CHIP, *OFF_CHIP)
 CHIPS = ("loihi1-calibrated", "loihi1-davies", "loihi2")
 SEEDS = (0, 1, 2)
 
@@ -61,8 +64,8 @@ class Planned(Part):
     @field_validator("rule")
     @classmethod
     def _known_rule(cls, rule: str) -> str:
-        if rule not in ON_CHIP:
-            raise ValueError(f"expected one of {', '.join(ON_CHIP)}")
+        if rule not in KNOWN:
+            raise ValueError(f"expected one of {', '.join(KNOWN)}")
         return rule
 
     @field_validator("dataset")
@@ -93,7 +96,7 @@ class Plan(Part):
                 yield entry, seed
 
 
-Configure = Callable[[Planned, int], Config]
+Configure = Callable[[Planned, int], Config | Yardstick]
 
 
 def make_plan(document: dict[str, Any], where: str, configure: Configure) -> Plan:
