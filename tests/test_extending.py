@@ -60,7 +60,8 @@ from eqchip.emulator.description.network import Network
 
 def count(network: Network) -> dict[str, Any]:
     """Its units and its weights."""
-    return {"units": sum(network.sizes), "weights": sum(w.size for w in network.weights)}
+    found = {"units": sum(network.sizes), "weights": sum(w.size for w in network.weights)}
+    return {"format": "eqchip-count 1", **found}
 '''
 COMMAND = '''"""``eqchip count``: how many units and weights a network has."""
 
@@ -68,10 +69,11 @@ from __future__ import annotations
 
 import click
 
+from eqchip.cli.command import Command
 from eqchip.cli.output import Output, output_options
 
 
-@click.command()
+@click.command(cls=Command)
 @click.argument("layers", nargs=-1, type=int)
 @output_options
 def command(layers: tuple[int, ...], as_json: bool, quiet: bool) -> int:

@@ -161,7 +161,7 @@ def test_flags_make_a_timing():
         (("--timing", "sync", "--uncalibrated"), "--uncalibrated is given without"),
         (("--timing", "async", "--clock-spread", "0.6"), "spread is 0.6; expected 0 to 0.5"),
         (("--timing", "async", "--clock-jitter", "0.9"), "the shortest period at spread 0.1"),
-        (("--timing", "async", "--delay", "-1"), "fixed is -1.0; expected 0 to"),
+        (("--timing", "async", "--delay", "-1"), "--delay is -1.0; expected 0 to"),
         (("--timing", "async", "--loss", "nan"), "loss is nan"),
         (("--timing", "async", "--timing-seed", "-1"), "seed is -1"),
     ],

@@ -195,13 +195,12 @@ def command() -> None:
 
     from eqchip.__main__ import cli, main
 
-    assert eq.count(eq.Network.dense([4, 3, 2])) == {"units": 9, "weights": 18}
+    found = {"format": "eqchip-count 1", "units": 9}
+    assert eq.count(eq.Network.dense([4, 3, 2])) == {**found, "weights": 18}
     runner = CliRunner()
     assert "Count the units of a network." in runner.invoke(cli, ["--help"]).output
-    assert json.loads(runner.invoke(cli, ["count", "4", "5", "--json"]).output) == {
-        "units": 9,
-        "weights": 20,
-    }
+    shown = json.loads(runner.invoke(cli, ["count", "4", "5", "--json"]).output)
+    assert shown == {**found, "weights": 20}
     assert "9 units, 20 weights" in runner.invoke(cli, ["count", "4", "5"]).output
     assert main(["count", "4"]) == 2
 
