@@ -19,9 +19,17 @@ from eqchip.emulator.description.config import setting_names
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.sweep_rules import (
+    RULE,
+    axes_of_rule,
+    defaults_of_rule,
+    rule_of_sweep,
+    usual_values,
+)
 
 FORMAT = "eqchip-sweep 1"
 
@@ -43,8 +51,12 @@ _USUAL: dict[str, Any] = {
 LATER: dict[str, Any] = {
     name: _USUAL[name] for name in ("change_bits", "change_spikes", "skip_right")
 }
+# Those of sweeps by a rule of integrate-and-fire units besides: each rule has some of them.
+_OF_RULES = usual_values()
+ALL_AXES = tuple(dict.fromkeys((*AXES, *_OF_RULES)))
 WHOLE, NUMBERS, WORDS = (
-    tuple(name for name in AXES if type(_USUAL[name]) is of) for of in (int, float, str)
+    tuple(name for name in ALL_AXES if type({**_OF_RULES, **_USUAL}[name]) is of)
+    for of in (int, float, str)
 )
 
 # What a sweep without a file and without an axis runs. A narrow range of weights: in the
@@ -112,30 +124,32 @@ def make_sweep(document: Mapping[str, Any], axes: Mapping[str, list[Any]] | None
         holds a value twice, or is a plain setting as well.
     """
     plain = dict(document)
-    found = plain.pop("axes", {})
+    found, rule = plain.pop("axes", {}), plain.pop(RULE, None)
+    kind = None if rule is None else rule_of_sweep(rule)
+    known = AXES if kind is None else axes_of_rule(kind)
     if not isinstance(found, Mapping):
         raise InputError(f"axes is {found!r}; expected a table of lists")
     for name in plain:
-        if name not in PLAIN + AXES:
+        if name not in PLAIN + known:
             raise InputError(
-                f"setting {name!r} is unknown; expected one of {', '.join(PLAIN + AXES)}"
+                f"setting {name!r} is unknown; expected one of {', '.join(PLAIN + known)}"
             )
         if name in found:
             raise InputError(f"{name} is a setting and an axis; expected one of the two")
     varied = {**found, **(axes or {})}
     for name in varied:
-        if name not in AXES:
-            raise InputError(f"axis {name!r} is unknown; expected one of {', '.join(AXES)}")
+        if name not in known:
+            raise InputError(f"axis {name!r} is unknown; expected one of {', '.join(known)}")
         plain.pop(name, None)
     lists = {name: _axis(name, values) for name, values in varied.items()}
-    fixed = _defaults(plain)
-    for name in AXES:
+    fixed = _defaults(plain, kind)
+    for name in known:
         if name in plain:
             fixed[name] = _value(name, plain[name])
     return Sweep({name: fixed[name] for name in fixed if name not in lists}, lists)
 
 
-def _defaults(plain: Settings) -> Settings:
+def _defaults(plain: Settings, rule: type[SpikingRule] | None) -> Settings:
     """Every setting's value where nothing is said about it, with the plain ones checked."""
     dataset, layers = plain.get("dataset", "digits"), plain.get("layers")
     if not isinstance(dataset, str):
@@ -145,18 +159,16 @@ def _defaults(plain: Settings) -> Settings:
             raise InputError(f"layers is {layers!r}; expected a list such as [784, 500, 10]")
         for units in layers:
             check_whole("layers: number of units", units, 1)
+    if rule is not None:
+        found = defaults_of_rule(rule, dataset, layers)
+        return {**found, **_lengths(plain, found["epochs"])}
     base = preset(dataset, None if layers is None else tuple(layers), on_chip={})
     assert base.on_chip is not None
-    epochs, samples = plain.get("epochs", base.descent.epochs), plain.get("samples")
-    check_whole("epochs", epochs, 1, 2**31)
-    if samples is not None:
-        check_whole("samples", samples, 1)
     usual = OnChip()
     return {
         "dataset": dataset,
         "layers": list(base.layers),
-        "epochs": epochs,
-        "samples": samples,
+        **_lengths(plain, base.descent.epochs),
         "weight_bits": usual.fixed.weight_bits,
         **{name: getattr(usual, name) for name in ON_CHIP},
         "weight_range": list(base.on_chip.weight_range),
@@ -165,6 +177,15 @@ def _defaults(plain: Settings) -> Settings:
         "lr_scale": 1.0,
         "seed": 0,
     }
+
+
+def _lengths(plain: Settings, usual: int) -> Settings:
+    """Epochs, and samples of each."""
+    epochs, samples = plain.get("epochs", usual), plain.get("samples")
+    check_whole("epochs", epochs, 1, 2**31)
+    if samples is not None:
+        check_whole("samples", samples, 1)
+    return {"epochs": epochs, "samples": samples}
 
 
 def _axis(name: str, values: Any) -> list[Any]:
@@ -213,8 +234,8 @@ def parse_axis(text: str) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     if not equals:
         raise InputError(f"axis {text!r}; expected one such as weight_bits=8,4,2")
-    if name not in AXES:
-        raise InputError(f"axis {name!r} is unknown; expected one of {', '.join(AXES)}")
+    if name not in ALL_AXES:
+        raise InputError(f"axis {name!r} is unknown; expected one of {', '.join(ALL_AXES)}")
     return name, [_parsed(name, value.strip()) for value in values.split(",")]
 
 
@@ -283,7 +304,7 @@ def check_same(found: Sweep, asked: Sweep, path: Path) -> None:
     """
     if {key_of(point) for point in found.points} == {key_of(point) for point in asked.points}:
         return
-    for name in (*PLAIN, *AXES):
+    for name in (*PLAIN, RULE, *ALL_AXES):
         there, here = (one.axes.get(name, [one.plain.get(name)]) for one in (found, asked))
         if sorted(map(key_of, there)) != sorted(map(key_of, here)):
             raise InputError(

@@ -48,6 +48,7 @@ from eqchip.emulator.training.sweep import (
     key_of,
     name_of_point,
 )
+from eqchip.emulator.training.sweep_rules import RULE, config_of_rule
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.emulator.training.trainers import make_trainer
 
@@ -65,6 +66,8 @@ def config_of(settings: Settings) -> Config:
     InputError
         If the settings are wrong or do not go together.
     """
+    if RULE in settings:
+        return config_of_rule(settings)
     dataset, layers = settings["dataset"], tuple(settings["layers"])
     base = preset(dataset, layers, on_chip={})
     config = preset(
@@ -197,7 +200,7 @@ def run_point(settings: Settings, data: str | None = None) -> Trained:
         for name in ("attempted", "applied", "saturated"):
             share = measures[f"weights_{name}_per_sample"] / config.descent.epochs
             written[f"weights_{name}"] = written.get(f"weights_{name}", 0.0) + share
-        changed += np.array(measures["units_changed_per_sample"]) / config.descent.epochs
+        changed += np.array(measures.get("units_changed_per_sample", 0.0)) / config.descent.epochs
         told += np.array(measures.get("change_spikes_per_sample", 0.0)) / config.descent.epochs
     epochs[-1]["validation_error"] = trainer.validate().error
     whole = reduce(lambda a, b: a + b, tallies)
@@ -220,8 +223,8 @@ def run_point(settings: Settings, data: str | None = None) -> Trained:
         "samples": whole.samples,
         **done,
         **written,
-        "units_changed": changed.tolist(),
-        "drift": measures["drift"],
+        **({} if RULE in settings else {"units_changed": changed.tolist()}),
+        **({"drift": measures["drift"]} if "drift" in measures else {}),
         "seconds": running_clock() - began,
     }
     activity = tallies[-1].activity
@@ -349,7 +352,8 @@ class Points:
             wrong = _wrong_fact(row)
             if wrong:
                 raise InputError(f"{where}: {wrong} is missing or no fit value")
-            rows.append({**row, "settings": {**LATER, **row["settings"]}})
+            later = {} if RULE in row["settings"] else LATER
+            rows.append({**row, "settings": {**later, **row["settings"]}})
         if len(whole) < len(text):  # what is appended must begin a line of its own
             os.truncate(self.path, len(whole))
         return rows

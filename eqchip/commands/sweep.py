@@ -12,6 +12,7 @@ from eqchip.cli.command import Command
 from eqchip.cli.options import PATH, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Layers
+from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.errors import InputError
 
 
@@ -21,6 +22,11 @@ from eqchip.emulator.errors import InputError
 @click.option(
     "--network", "--layers", type=Layers(),
     help="Units per layer, in place of the FILE's. Default: as chosen for the data set.",
+)  # fmt: skip
+@click.option(
+    "--rule", type=click.Choice(tuple(SPIKING_RULES)),
+    help="A rule of integrate-and-fire units, in place of the FILE's, whose axes are its own "
+    "settings. Default: Equilibrium Propagation.",
 )  # fmt: skip
 @click.option(
     "--axis", "axes", multiple=True, metavar="NAME=VALUES",

@@ -33,6 +33,7 @@ from eqchip.emulator.training.sweep_points import (
     config_of,
     missing,
 )
+from eqchip.emulator.training.sweep_rules import RULE
 from eqchip.emulator.training.sweep_workers import Workers, open_workers
 from eqchip.hw_reports.document.readable import amount
 from eqchip.hw_reports.pricing.costs import Cost
@@ -56,6 +57,7 @@ def sweep(
     *,
     dataset: str | None = None,
     network: Sequence[int] | None = None,
+    rule: str | None = None,
     axes: Mapping[str, Sequence[Any]] | None = None,
     out: str | Path = "runs/sweep",
     data: str | Path | None = None,
@@ -78,6 +80,9 @@ def sweep(
         In place of the file's.
     network : sequence of int, optional
         The units of its layers, in place of the file's.
+    rule : str, optional
+        A rule of integrate-and-fire units, in place of the file's. Default: Equilibrium
+        Propagation.
     axes : mapping of str to sequence, optional
         Values of settings, e.g. ``{"weight_bits": [8, 4, 2]}``, in place of the file's.
     out : path
@@ -115,7 +120,7 @@ def sweep(
     folder = Path(out)
     kept, points = folder / "sweep.toml", Points(folder / "points.jsonl")
     layers = None if network is None else list(network)
-    asked = _asked(file, axes, kept, {"dataset": dataset, "layers": layers})
+    asked = _asked(file, axes, kept, {"dataset": dataset, "layers": layers, RULE: rule})
     check_points(asked)
     _check_fits(asked, read)
     _check_kept(kept, asked)
@@ -294,9 +299,10 @@ def _document(
         costs = [found[n][cost]["value"] for n in known]
         fronts[cost] = [known[n] for n in pareto(costs, [found[n]["error"] for n in known])]
     network = "-".join(map(str, sweep.plain["layers"]))
+    of = f", rule {sweep.plain[RULE]}" if RULE in sweep.plain else ""
     return {
         "format": FORMAT,
-        "subject": f"{network} on {sweep.plain['dataset']}",
+        "subject": f"{network} on {sweep.plain['dataset']}" + of,
         "statement": COSTS["energy"].foot,
         "chip": {"name": pricing.chip.name, "digest": pricing.chip.digest()},
         "settings": sweep.plain,

@@ -17,6 +17,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import sweep as module
 from eqchip.emulator.training import sweep_points, sweep_workers
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import (
     USUAL,
     check_same,
@@ -35,6 +36,7 @@ from eqchip.emulator.training.sweep_points import (
 )
 from eqchip.hw_reports.make import report
 from eqchip.hw_reports.studies.sweep import memory_of
+from eqchip.hw_reports.studies.sweep import sweep as run_sweep
 from eqchip.hw_reports.studies.sweep_plot import COSTS, figure, pareto
 
 TINY = {
@@ -588,3 +590,24 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, capsys):
     arguments = ["--axis", "seed=0", "--dask", "nonsense://x", "--out", str(out)]
     assert main(["sweep", *arguments]) == 2
     assert "--dask nonsense://x: no scheduler answers" in capsys.readouterr().err
+
+
+def test_a_sweep_by_a_rule_varies_its_own_settings_and_goes_on(tmp_path):
+    asked = {"axes": {"steps": [3, 6], "feedback": ["transpose", "direct"]}, "workers": 1}
+    file = tmp_path / "grid.toml"
+    file.write_text('rule = "graded"\nlayers = [64, 9, 10]\nepochs = 1\nsamples = 40\n')
+    found = run_sweep(file, out=tmp_path / "out", **asked)
+    assert "rule graded" in found["subject"]
+    assert len(found["points"]) == len(found["rows"]) == 4
+    by_steps = {row["settings"]["steps"]: row["energy"]["value"] for row in found["rows"]}
+    assert 0 < by_steps[3] < by_steps[6]
+    for row in found["points"]:
+        run = RunDirectory(tmp_path / "out" / row["run"])
+        assert run.config.spiking.steps == row["settings"]["steps"]
+        assert run.config.spiking.feedback == row["settings"]["feedback"]
+    again = run_sweep(out=tmp_path / "out", workers=1)  # all points are done
+    assert again["rows"] == found["rows"]
+    with pytest.raises(InputError, match="axis 'copies' is unknown"):
+        run_sweep(file, axes={"copies": ["errors"]}, out=tmp_path / "other")
+    with pytest.raises(InputError, match="rule is 'rtrl'; expected one of graded"):
+        run_sweep(rule="rtrl", axes={"seed": [0]}, out=tmp_path / "other")
