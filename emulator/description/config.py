@@ -54,6 +54,9 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
     ("spiking",): None,
+    ("spiking", "feedback_gain"): None,
+    ("spiking", "feedback_decay"): None,
+    ("spiking", "skip_right"): 0.0,
 }
 # Of a network of other units, which are no settings of a spiking rule.
 OF_EP = ("coding", "learning", "timing", "initial_gain", "feedback_shifts")

@@ -78,7 +78,8 @@ def share_of(steps: int) -> tuple[int, int]:
 def _lower_graded(rule: Graded, fixed: FixedPoint) -> GradedRules:
     least = max(math.ceil(rule.least_error * fixed.one), 1)
     unit = lower_unit(fixed, rule.floor, 0.5)
-    return GradedRules(unit, rule.steps, *share_of(rule.steps), least, fixed.fraction_bits)
+    near = math.ceil(rule.skip_right * rule.steps * fixed.one)
+    return GradedRules(unit, rule.steps, *share_of(rule.steps), least, fixed.fraction_bits, near)
 
 
 def _graded_rates(rule: Graded, fixed: FixedPoint) -> Shares:
@@ -87,7 +88,8 @@ def _graded_rates(rule: Graded, fixed: FixedPoint) -> Shares:
 
 def _lower_emstdp(rule: Emstdp, fixed: FixedPoint) -> EmstdpRules:
     unit, threshold = lower_unit(fixed, rule.floor, 0.5), round(rule.error_threshold * fixed.one)
-    return EmstdpRules(unit, rule.steps, rule.settle, threshold, rule.contrast == "error-spikes")
+    near, by_spikes = math.ceil(rule.skip_right * rule.steps), rule.contrast == "error-spikes"
+    return EmstdpRules(unit, rule.steps, rule.settle, threshold, by_spikes, near)
 
 
 def _emstdp_rates(rule: Emstdp, fixed: FixedPoint) -> Shares:
@@ -99,7 +101,7 @@ def _lower_erbp(rule: Erbp, fixed: FixedPoint) -> ErbpRules:
     keep, least = round((1 - rule.decay) * 2**KEEP_BITS), math.ceil(rule.least_error * fixed.one)
     return ErbpRules(
         unit, rule.steps, rule.settle, round(rule.box * fixed.one), keep, max(least, 1),
-        rule.write == "spike",
+        rule.write == "spike", math.ceil(rule.skip_right * rule.steps),
     )  # fmt: skip
 
 

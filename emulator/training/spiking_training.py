@@ -45,12 +45,12 @@ from eqchip.emulator.learning.spiking import (
 )
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.classifier import EVALUATION_BATCH, Tally
-from eqchip.emulator.training.trainer import Trainer
+from eqchip.emulator.training.trainer import NUDGED_SHARE, Trainer
 
 # Counts of an epoch beside those of its activity.
 KEPT = (
     "steps", "error_spikes", "messages", "error_events", "labels", "open", "told", "aligning",
-    "writes",
+    "taught", "writes",
 )  # fmt: skip
 
 
@@ -278,6 +278,7 @@ class SpikingTrainer(Trainer):
             "error_events_per_sample": kept["error_events"].tolist(),
             "label_spikes_per_sample": float(kept["labels"][0]),
             "units_open_per_sample": kept["open"].tolist(),
+            **({NUDGED_SHARE: float(kept["taught"][0])} if self.chip.rule.skips else {}),
             **self._feedback_measures(kept["aligning"]),
             **{
                 f"{name}_per_sample": n
@@ -302,13 +303,15 @@ class SpikingTrainer(Trainer):
             "stored": learner.stored,
             "stored_mirror": learner.stored_mirror,
             "chip_biases": self.lowered.biases,
-            **{
-                f"kept_{name}": count
-                for name, count in self.kept.items()
-                if name != "aligning" or self.chip.rule.path.is_aligned
-            },
+            **{f"kept_{name}": self.kept[name] for name in self._counted()},
             "learned_from": self.learned_from,
         }
+
+    def _counted(self) -> list[str]:
+        """The counts that a checkpoint holds: earlier ones had none of what is not asked for."""
+        rule = self.chip.rule
+        later = {"taught": rule.skips, "aligning": rule.path.is_aligned}
+        return [name for name in self.kept if later.get(name, True)]
 
     def _take_up(self, updates: int) -> None:
         read_codes(self.lowered, self.chip.learner)

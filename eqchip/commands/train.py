@@ -103,8 +103,8 @@ def _usual() -> dict[str, str]:
 )  # fmt: skip
 @click.option(
     "--skip-right", type=float,
-    help="Leave out the nudged phases and the writes of a sample whose outputs all end the free "
-    "phase nearer to the target than this. 0: of none.",
+    help="Leave out what follows the first phase of a sample, and its writes, if all outputs end "
+    "it nearer to the target than this. 0: of none.",
 )  # fmt: skip
 @click.option("--random-sign", is_flag=True, default=None, help="Draw beta's sign per minibatch.")
 @click.option(

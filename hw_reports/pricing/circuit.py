@@ -22,6 +22,7 @@ from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
+from eqchip.emulator.training.trainer import NUDGED_SHARE
 from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.hw_reports.pricing.graph import GraphCost, cost_of
@@ -49,6 +50,8 @@ class Circuit:
         Spikes or messages of a whole population in a sample.
     steps : int
         Of a sample.
+    taught : float
+        The share of samples that are learned from.
     written : list of (str, ndarray)
         The population whose cores hold a copy of weights, and its writes in a sample: visited,
         attempted, applied.
@@ -61,6 +64,7 @@ class Circuit:
     """
 
     steps: int
+    taught: float = 1.0
     populations: list[Population] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
     sent: dict[str, float] = field(default_factory=dict)
@@ -128,7 +132,7 @@ def mean_epoch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         counted = [np.multiply(row["samples"], row[name]) for row in rows]
         return (np.sum(counted, axis=0) / samples).tolist()
 
-    counted = [name for name in rows[-1] if name.endswith("_per_sample")]
+    counted = [name for name in rows[-1] if name.endswith("_per_sample") or name == NUDGED_SHARE]
     return {**rows[-1], "samples": samples, **{name: mean(name) for name in counted}}
 
 
@@ -168,15 +172,22 @@ def circuit_of(run: RunDirectory, mean: bool = False) -> Circuit:
     return found
 
 
+def taught_share(row: Mapping[str, Any]) -> float:
+    """The share of an epoch's samples that were learned from."""
+    return float(row.get(NUDGED_SHARE, 1.0))
+
+
 def _layers(
     rule: SpikingRule, sizes: tuple[int, ...], row: Mapping[str, Any], more: int
 ) -> Circuit:
-    """The layers that spike, and what is written; `more`: steps beside those that they take.
+    """The layers that spike, and what is written; `more`: steps of errors, where a sample has them.
 
     Noise of mirror modes are spikes of the layers; what the units above tell, to align the path
     back, are messages of a population of its own where it crosses that path.
     """
-    found = Circuit(round(sum(row["steps_per_sample"])) + more)
+    asked = 1 if rule.skips else 0  # a step for the outputs to tell that all is right
+    steps = sum(row["steps_per_sample"]) + more * taught_share(row) + asked
+    found = Circuit(round(steps), taught=taught_share(row))
     sent = list(row["spikes_by_layer_per_sample"])
     sent[0] = row.get("input_messages_per_sample", sent[0])  # an injected input sends numbers
     for layer, size in enumerate(sizes):
@@ -345,8 +356,8 @@ def update_of_circuit(mapped: MappedGraph, circuit: Circuit) -> tuple[Counts, Ph
         layer = names.index(name)
         units = np.array([part.units * (part.layer == layer) for part in mapped.parts], np.float64)
         each += counted[:, None] * units / units.sum()
-    epochs, within = circuit.learning_epochs, circuit.within
-    alone = writes(*(each[what] / epochs for what in (VISITED, ATTEMPTED, APPLIED)))
+    epochs, within = circuit.learning_epochs * circuit.taught, circuit.within
+    alone = writes(*(each[what] / (epochs or 1.0) for what in (VISITED, ATTEMPTED, APPLIED)))
     time = timing.update(alone, mapped.chip, len(np.unique(mapped.tiles)), waits=not within)
     counts = {kind: count * epochs for kind, count in alone.items()}
     counts["learning_epoch"] = np.array([float(epochs)])

@@ -11,21 +11,21 @@ import toy_spiking
 from listeners import Stopper
 from onchip_cases import made_up, wrapping
 from small_runs import assert_same_end, few_digits
+from spiking_twin import assert_equals_reference, follow, small
 
-from eqchip.backends.reference.spiking import TWINS, Machine
+from eqchip.backends.reference.spiking import TWINS
 from eqchip.emulator.data.datasets import DATA_VARIABLE, load
-from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.config import make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
-from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES, Graded, spiking_rule
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels.lowered import layer_units, mirror_rows, weight_rows
 from eqchip.emulator.learning.spiking import PROGRAMS
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training.evaluate import evaluate
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
-from eqchip.emulator.training.spiking_training import KEPT, SpikingTrainer
+from eqchip.emulator.training.spiking_training import SpikingTrainer
+from eqchip.emulator.training.trainer import NUDGED_SHARE
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.graph_price import price
 from eqchip.mapping.anchors.anchor import load_anchors
@@ -75,42 +75,14 @@ CASES = [
     ({"name": "erbp", "steps": 6, "settle": 1, "write": "spike", "decay": 0.25}, (6, 5, 4, 3), 0.5),
     ({"name": "nbp"}, (12, 9, 3), 0.0),
 ]
+# The same without what follows the first phase of a sample that is right.
+SKIPPING = [
+    ({**CASES[0][0], "skip_right": 0.7}, *CASES[0][1:]),
+    ({"name": "emstdp", "steps": 6, "settle": 2, "skip_right": 0.8}, (6, 7, 3), 2.0),
+    ({"name": "erbp", "steps": 7, "settle": 2, "box": 0.2, "skip_right": 0.9}, (6, 7, 3), 1.0),
+]
 # The same with the input injected once a sample, where a rule takes that.
 CURRENT = [case for case in CASES if not spiking_rule(case[0]).refuses_current]
-
-
-def small(
-    rule: dict, layers: tuple[int, ...], rate: float, input: str = "spikes", **onchip: object
-) -> Config:
-    return make_config(
-        layers=layers,
-        input=input,
-        spiking=rule,
-        descent={"lr": [rate] * (len(layers) - 1), "minibatch": 1, "epochs": 2, "warm_up": 0.0},
-        on_chip={"weight_range": [0.5], "every": 3, **onchip},
-    )
-
-
-def follow(config: Config, samples: int) -> tuple[SpikingTrainer, Machine, list[int]]:
-    """A trainer and the reference after the same samples, and the reference's classes."""
-    data = made_up(config.sizes[0], config.sizes[-1], samples)
-    trainer = make_trainer(config, data, 1)
-    assert isinstance(trainer, SpikingTrainer)
-    machine, classes = Machine(config, config.descent.lr), []
-    order = np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
-    position = 0
-    with wrapping():
-        for _ in trainer.train_epoch():
-            for number in range(position, min(position + trainer.stride, samples)):
-                progress = (position // trainer.stride) / trainer.minibatches
-                machine.rates = config.descent.rates(progress / config.descent.epochs)
-                index = order[number]
-                x = machine.fixed.states(data.train_x[index])
-                twin = TWINS[type(machine.rule)]
-                classes.append(twin(machine, x, int(data.train_y[index]), number, True))
-            position += trainer.stride
-            machine.tend(min(position, samples))
-    return trainer, machine, classes
 
 
 @pytest.mark.parametrize("bits", [0, 3], ids=["codes", "accumulators"])
@@ -137,6 +109,20 @@ def test_a_rule_equals_its_reference_on_an_injected_input(rule, layers, rate):
     assert trainer.kept["writes"][0, 0, 2], "the first connection was never written"
 
 
+@pytest.mark.parametrize(("rule", "layers", "rate"), SKIPPING, ids=str)
+def test_samples_that_are_right_are_not_learned_from(rule, layers, rate):
+    """As the reference: no second phase, no errors and no writes; their share is told."""
+    trainer = assert_equals_reference(small(rule, layers, rate))
+    taught, samples = int(trainer.kept["taught"][0]), trainer.tally.samples
+    assert 0 < taught < samples, "it tested nothing"
+    assert trainer.measures()[NUDGED_SHARE] == taught / samples
+    steps = trainer.kept["steps"]
+    if len(steps) == 2:
+        assert steps[1] == taught * rule["steps"]
+    whole = assert_equals_reference(small({**rule, "skip_right": 0.0}, layers, rate))
+    assert whole.kept["taught"][0] == samples and NUDGED_SHARE not in whole.measures()
+
+
 def test_a_new_rule_is_a_description_a_twin_a_kernel_and_its_rows(monkeypatch):
     monkeypatch.setitem(SPIKING_RULES, "winner", toy_spiking.Winner)
     monkeypatch.setitem(PROGRAMS, toy_spiking.Winner, toy_spiking.PROGRAM)
@@ -144,38 +130,6 @@ def test_a_new_rule_is_a_description_a_twin_a_kernel_and_its_rows(monkeypatch):
     config = small({"name": "winner", "steps": 5}, (6, 7, 3), 0.5)
     trainer = assert_equals_reference(config)
     assert trainer.kept["writes"][1, 0, 2] and not trainer.kept["writes"][0].any()
-
-
-def assert_equals_reference(config: Config) -> SpikingTrainer:
-    """Train on 8 samples, and compare all that learning keeps with the reference."""
-    layers = config.sizes
-    trainer, machine, classes = follow(config, 8)
-    lowered, learner = trainer.lowered, trainer.chip.learner
-    for k, (n_pre, n_post) in enumerate(zip(layers, layers[1:], strict=False)):
-        found = weight_rows(lowered, k, learner.stored)[:n_pre, :n_post]
-        np.testing.assert_array_equal(found, machine.stored[k])
-        if k > 0 and machine.rule.path.learns:
-            found = mirror_rows(lowered, k, learner.stored_mirror)[:n_post, :n_pre]
-            np.testing.assert_array_equal(found.T, machine.mirror[k])
-            codes = mirror_rows(lowered, k)[:n_post, :n_pre].T
-            np.testing.assert_array_equal(codes, machine.codes(machine.mirror[k]))
-        if k > 0 and machine.rule.path == FEEDBACKS["transpose"]:
-            np.testing.assert_array_equal(machine.mirror[k], machine.stored[k])
-        biases = layer_units(lowered, lowered.biases, k + 1)
-        np.testing.assert_array_equal(biases, machine.biases[k + 1])
-    for name in KEPT:
-        np.testing.assert_array_equal(trainer.kept[name], getattr(machine.counts, name), name)
-    activity = trainer.tally.activity
-    np.testing.assert_array_equal(activity.spikes, machine.counts.spikes)
-    crossed = activity.synaptic_events[..., 0].copy()
-    if config.input == "current":
-        crossed[:, 0] = activity.macs[:, 0, 0]
-    np.testing.assert_array_equal(crossed, machine.counts.arrivals)
-    labels = trainer.dataset.train_y[
-        np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
-    ]
-    assert trainer.tally.errors == (np.array(classes) != labels).sum()
-    return trainer
 
 
 def test_every_rule_has_a_row_in_every_table():
@@ -332,6 +286,11 @@ def test_evaluating_a_run_gives_the_test_error_of_its_training(tmp_path):
             "input is 'current', but write 'spike' writes at its spikes; expected 'spikes'",
         ),
         ({"spiking": {"name": "nbp"}, "input": "current"}, "its inputs are binary, and fire once"),
+        ({"spiking": {"name": "graded", "skip_right": 1.0}}, "skip_right is 1.0; expected a dist"),
+        (
+            {"spiking": {"name": "erbp", "write": "spike", "skip_right": 0.1}},
+            "skip_right is 0.1 with write 'spike', which writes before an answer is known",
+        ),
         ({"spiking": {"name": "gradde"}}, "rule 'gradde' is unknown; expected one of graded"),
         ({"spiking": {"name": "graded", "stepz": 3}}, "setting 'stepz' is unknown"),
         (
@@ -367,6 +326,8 @@ def test_flags_that_a_rule_does_not_have_are_refused():
         configuration("digits", on_chip="loihi2", settings={"rule": "graded", "beta": 0.5})
     with pytest.raises(InputError, match="--feedback is given without its rule; expected --rule "):
         configuration("digits", on_chip="loihi2", settings={"feedback": "random"})
+    with pytest.raises(InputError, match="--skip-right is given with rule 'nbp', which does not"):
+        configuration("digits", on_chip="loihi2", settings={"rule": "nbp", "skip_right": 0.1})
     with pytest.raises(InputError, match="learns on a chip only; expected --on-chip CHIP"):
         configuration("digits", settings={"rule": "graded"})
 

@@ -21,7 +21,7 @@ def emstdp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: boo
         for layer in range(machine.layers * (t >= rule.settle)):
             c[layer] = c[layer] + machine.bits[layer]
     found = int((c[last] * one + machine.v[last]).argmax())
-    if not learns:
+    if not learns or machine.is_right(c[last], rule.steps, label):
         return found
     nudged = [last] if rule.contrast == "error-spikes" else range(1, last + 1)
     for _ in range(rule.steps):

@@ -52,7 +52,8 @@ def erbp(machine: Machine, x: np.ndarray, label: int, sample: int, learns: bool)
         current[1] = current[1] + machine.drive
         machine.step(0, sums_up=False)
         fired += machine.bits[last]
-    if learns and rule.write == "sample":
+    right = learns and machine.is_right(fired, rule.steps, label)
+    if learns and not right and rule.write == "sample":
         least *= rule.steps - rule.settle
         for k in range(last):
             error = np.where(abs(gated[k + 1]) < least, 0, gated[k + 1])

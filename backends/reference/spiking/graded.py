@@ -24,7 +24,7 @@ def graded(machine: Machine, x: np.ndarray, label: int, sample: int, learns: boo
         for layer in range(last):
             c[layer] = c[layer] + machine.bits[layer]
     z = machine.v[last]
-    if learns:
+    if learns and not machine.is_right(z, rule.steps * fixed.one, label):
         errors = [np.zeros(n, np.int64) for n in machine.sizes]
         wanted = np.where(np.arange(len(z)) == label, rule.steps * fixed.one, 0)
         missed = wanted - np.clip(z, 0, rule.steps * fixed.one)

@@ -68,6 +68,7 @@ class Counts:
     error_events: np.ndarray
     labels: np.ndarray
     saturated: np.ndarray
+    taught: np.ndarray
     open: np.ndarray
     told: np.ndarray
     aligning: np.ndarray
@@ -114,7 +115,7 @@ class Machine:
         layers, phases = self.layers, len(self.rule.phases)
         shapes = {
             "steps": (phases,), "spikes": (phases, layers), "arrivals": (phases, layers - 1),
-            "labels": (1,), "saturated": (1,), "writes": (layers - 1, 2, 4),
+            "labels": (1,), "saturated": (1,), "taught": (1,), "writes": (layers - 1, 2, 4),
             "told": (len(self.rule.tells),), "aligning": (layers - 1, 3),
         }  # fmt: skip
         names = (one.name for one in fields(Counts))
@@ -184,6 +185,13 @@ class Machine:
         bits = (v > one).astype(np.int64)
         self.bits[layer] = bits
         self.v[layer] = v * (1 - bits) if self.takes_all else v - one * bits
+
+    def is_right(self, values: np.ndarray, top: int, label: int) -> bool:
+        """Whether all outputs, values over top, are nearer to their targets than `skip_right`."""
+        target = np.arange(len(values)) == label
+        near = abs(target * top - np.clip(values, 0, top)) < self.rule.nearest * top
+        self.counts.taught[0] += not near.all()
+        return bool(near.all())
 
     def source(self, layer: int) -> int:
         """The layer that a hidden layer hears errors from."""

@@ -68,6 +68,16 @@ class SpikingRule:
         return "it learns from the spikes of its input"
 
     @property
+    def nearest(self) -> float:
+        """Its `skip_right`, if it has one: outputs nearer to their targets are right."""
+        return float(getattr(self, "skip_right", 0.0))
+
+    @property
+    def skips(self) -> bool:
+        """Whether samples that are right are not learned from."""
+        return self.nearest > 0
+
+    @property
     def path(self) -> FeedbackPath:
         """The path of its errors; the transposed weights, where there is no choice."""
         given = {name: getattr(self, f"feedback_{name}", None) for name in ("gain", "decay")}
@@ -106,6 +116,15 @@ class SpikingRule:
             check_number(f"{self.name}: {name}", value)
             if not 0 <= value <= most:
                 raise InputError(f"{self.name}: {name} is {value!r}; expected one in [0, {most:g}]")
+
+    def _check_skipping(self) -> None:
+        nearest = getattr(self, "skip_right", 0.0)
+        check_number(f"{self.name}: skip_right", nearest)
+        if not 0 <= nearest < 1:
+            raise InputError(
+                f"{self.name}: skip_right is {nearest!r}; expected a distance between output and "
+                "target in [0, 1), 0 for none"
+            )
 
     def _check_feedback(self) -> None:
         path = getattr(self, "feedback", None)

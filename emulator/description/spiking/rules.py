@@ -42,6 +42,9 @@ class Graded(SpikingRule):
         An output whose error is smaller sends none.
     floor : float
         V does not fall below minus so many thresholds.
+    skip_right : float
+        A sample of which every output, clip(Z_k / T, 0, 1), ends the phase nearer to its target
+        than this is right: it has no errors, and writes nothing. 0: none is.
     """
 
     name = "graded"
@@ -54,12 +57,14 @@ class Graded(SpikingRule):
     feedback_decay: float | None = None
     least_error: float = 0.02
     floor: float = 1.0
+    skip_right: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_steps("steps")
         self._check_feedback()
         self._check_amounts("least_error", most=1.0)
         self._check_amounts("floor")
+        self._check_skipping()
 
     @property
     def refuses_current(self) -> str:
@@ -106,6 +111,9 @@ class Emstdp(SpikingRule):
         Of hidden error units.
     floor : float
         V does not fall below minus so many thresholds.
+    skip_right : float
+        A sample of which every output, c_k / T, ends the first phase nearer to its target than this
+        is right: it has no second phase, and writes nothing. 0: none is.
     """
 
     name = "emstdp"
@@ -120,11 +128,13 @@ class Emstdp(SpikingRule):
     contrast: Contrast = "rates"
     error_threshold: float = 0.1
     floor: float = 8.0
+    skip_right: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_steps("steps", "settle")
         self._check_feedback()
         self._check_amounts("error_threshold", "floor")
+        self._check_skipping()
         if self.contrast not in get_args(Contrast):
             raise InputError(
                 f"emstdp: contrast is {self.contrast!r}; "
@@ -177,6 +187,9 @@ class Erbp(SpikingRule):
         A dendrite, of a sample its mean, that is smaller writes nothing.
     floor : float
         V does not fall below minus so many thresholds.
+    skip_right : float
+        Where a sample writes: one of which every output, its spikes over steps, ends nearer to its
+        target than this is right, and writes nothing. 0: none is.
     """
 
     name = "erbp"
@@ -191,6 +204,7 @@ class Erbp(SpikingRule):
     gain: float = 0.3
     least_error: float = 0.006
     floor: float = 4.0
+    skip_right: float = 0.0
 
     def __post_init__(self) -> None:
         self._check_steps("steps", "settle")
@@ -205,6 +219,12 @@ class Erbp(SpikingRule):
         if self.write not in get_args(Moment):
             raise InputError(
                 f"erbp: write is {self.write!r}; expected one of {', '.join(get_args(Moment))}"
+            )
+        self._check_skipping()
+        if self.skips and self.write == "spike":
+            raise InputError(
+                f"erbp: skip_right is {self.skip_right!r} with write 'spike', which writes before "
+                "an answer is known; expected 0, or write 'sample'"
             )
 
     def feedback_limit(self, n_source: int, n: int) -> float:

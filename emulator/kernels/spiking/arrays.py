@@ -100,9 +100,9 @@ class Done(NamedTuple):
     or that of an injected input its numbers; error_spikes, messages: (l,), errors sent by a layer
     as spikes, and as numbers, and of layer 0 the numbers of an injected input; error_events:
     (l,), synapses that errors crossed to reach a layer; labels: (1,), spikes of label units;
-    saturated: (1,), potentials that left the chip's range; open: (l,), units whose gate let an
-    error through; told: what
-    else a rule tells, in its order; aligning: (k, 3), what backward weights are aligned by: spikes
+    saturated: (1,), potentials that left the chip's range; taught: (1,), samples learned from, all
+    but those that were right; open: (l,), units whose gate let an error through; told: what else a
+    rule tells, in its order; aligning: (k, 3), what backward weights are aligned by: spikes
     of noise below, messages from above, synapses that both crossed; writes: (k, copy, 4), visited,
     attempted, applied (a code changed), saturated.
     """
@@ -116,6 +116,7 @@ class Done(NamedTuple):
     error_events: np.ndarray
     labels: np.ndarray
     saturated: np.ndarray
+    taught: np.ndarray
     open: np.ndarray
     told: np.ndarray
     aligning: np.ndarray
@@ -159,6 +160,7 @@ def new_done(samples: int, phases: int, layers: int, tells: int = 0) -> Done:
         error_spikes,
         messages,
         error_events,
+        np.zeros(1, np.int64),
         np.zeros(1, np.int64),
         np.zeros(1, np.int64),
         opened,

@@ -13,6 +13,7 @@ from eqchip.emulator.kernels.spiking.units import (
     begin_input,
     count_bits,
     forward_step,
+    is_right,
     largest,
     pass_errors,
     send_input,
@@ -23,13 +24,17 @@ from eqchip.emulator.kernels.units import span
 
 
 class EmstdpRules(NamedTuple):
-    """steps, settle; threshold: of hidden error units, a state; by_spikes: see `contrast`."""
+    """steps, settle; threshold: of hidden error units, a state; by_spikes: see `contrast`.
+
+    near: the least of the distances of a count that are not right; 0: none is.
+    """
 
     unit: Unit
     steps: int
     settle: int
     threshold: int
     by_spikes: bool
+    near: int
 
 
 @inlined
@@ -99,6 +104,7 @@ def run_emstdp(net, paths, rules, learner, units, x, labels, done, first_number,
         begin(net, rules.unit, units)
         n_active = begin_input(net, rules.unit, units, done, x[b])
         total = first_phase + rules.steps if learns else first_phase
+        right = False
         for t in range(total):
             phase = 1 if t >= first_phase else 0
             if phase == 1:
@@ -123,8 +129,12 @@ def run_emstdp(net, paths, rules, learner, units, x, labels, done, first_number,
                 for j in span(first, net.sizes[last]):
                     units.u[j] = units.counts[j] * np.int32(rules.unit.one) + units.v[j]
                 done.classes[b] = largest(units.u, first, net.sizes[last])
-        if not learns:
+                if learns and is_right(net, units.counts, labels[b], rules.steps, rules.near):
+                    right = True
+                    break
+        if not learns or right:
             continue
+        done.taught[0] += 1
         sample = first_number + b
         for layer in range(1, last + 1):
             _contrast(net, rules, units, done, layer)

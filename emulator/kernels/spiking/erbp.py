@@ -18,6 +18,7 @@ from eqchip.emulator.kernels.spiking.units import (
     clear,
     count_bits,
     forward_step,
+    is_right,
     largest,
     pass_errors,
     send_input,
@@ -32,7 +33,8 @@ KEEP_BITS = 12  # of what a dendrite keeps of itself
 class ErbpRules(NamedTuple):
     """steps, settle; box: of currents, keep: over 2**KEEP_BITS, least: of what is written, states.
 
-    at_spikes: whether each presynaptic spike writes; else each sample does.
+    at_spikes: whether each presynaptic spike writes; else each sample does. near: the least of the
+    distances of an output's spikes that are not right; 0: none is.
     """
 
     unit: Unit
@@ -42,6 +44,7 @@ class ErbpRules(NamedTuple):
     keep: int
     least: int
     at_spikes: bool
+    near: int
 
 
 @inlined
@@ -153,7 +156,10 @@ def run_erbp(net, paths, rules, learner, units, x, labels, done, first_number, l
         for j in span(first, net.sizes[last]):
             units.u[j] = 2 * one * units.taught[j] + min(max(units.v[j], -one), one)
         done.classes[b] = largest(units.u, first, net.sizes[last])
-        if not learns or rules.at_spikes:
+        if not learns or is_right(net, units.taught, labels[b], rules.steps, rules.near):
+            continue
+        done.taught[0] += 1
+        if rules.at_spikes:
             continue
         least = rules.least * (rules.steps - rules.settle)
         for layer in range(1, last + 1):

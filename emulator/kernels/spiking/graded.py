@@ -14,6 +14,7 @@ from eqchip.emulator.kernels.spiking.units import (
     clear,
     count_bits,
     forward_step,
+    is_right,
     largest,
     pass_errors,
     send_input,
@@ -23,7 +24,10 @@ from eqchip.emulator.kernels.units import span
 
 
 class GradedRules(NamedTuple):
-    """steps; mantissa, shift: of 1 / steps; least: the smallest error that is sent, a state."""
+    """steps; mantissa, shift: of 1 / steps; least: the smallest error that is sent, a state.
+
+    near: the least of the distances of Z that are not right; 0: none is.
+    """
 
     unit: Unit
     steps: int
@@ -31,6 +35,7 @@ class GradedRules(NamedTuple):
     shift: int
     least: int
     fraction_bits: int
+    near: int
 
 
 @inlined
@@ -89,8 +94,10 @@ def run_graded(net, paths, rules, learner, units, x, labels, done, first_number,
             for layer in range(1, last):
                 count_bits(net, units, units.counts, layer)
         done.classes[b] = largest(units.v, net.offsets[last], net.sizes[last])
-        if not learns:
+        top = rules.steps * rules.unit.one
+        if not learns or is_right(net, units.v, labels[b], top, rules.near):
             continue
+        done.taught[0] += 1
         sample = first_number + b
         _output_errors(net, rules, units, done, labels[b])
         for back in range(1, last):

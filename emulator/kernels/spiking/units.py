@@ -178,6 +178,18 @@ def send_input(net, unit, units, x, n_active):
 
 
 @inlined
+def is_right(net, values, label, top, near):
+    """Whether all outputs, values over top, are nearer to their targets than near over top."""
+    last = len(net.sizes) - 1
+    first, all_near = net.offsets[last], True
+    for k in range(net.sizes[last]):
+        wanted = np.int64(top) if k == label else np.int64(0)
+        value = min(max(np.int64(values[first + k]), np.int64(0)), np.int64(top))
+        all_near = all_near and abs(wanted - value) < near
+    return all_near
+
+
+@inlined
 def step_error(error, new, threshold, first, n):
     """Error units of both signs, as one number: new = -1, 0 or 1 where |error| is at the threshold.
 
