@@ -27,12 +27,13 @@ SPIKES, SYNAPSES, UPDATES = "spikes", "synaptic events", "neuron updates"
 SUMS = "partial sums"
 SENT, RECEIVED, HOPS, CROSSINGS = "messages sent", "messages received", "hops", "chip crossings"
 WRITES, SIGNALS, READ_OUT = "weight updates", "phase signals", "read-out"
+INJECTED = "injected input"
 PROCESSORS, HOST = "embedded processors", "host"
 STEPS, OPERATIONS, MEMORY, POWER = "steps", "operations", "memory accesses", "power"
 # In the order in which a report lists what was counted.
 GROUPS = (
     SPIKES, SYNAPSES, UPDATES, SUMS, SENT, RECEIVED, HOPS, CROSSINGS, WRITES, SIGNALS, READ_OUT,
-    PROCESSORS, HOST, STEPS, OPERATIONS, MEMORY, POWER,
+    INJECTED,    PROCESSORS, HOST, STEPS, OPERATIONS, MEMORY, POWER,
 )  # fmt: skip
 # What a core does one after the other, in the order of a step; and what takes the mesh its time.
 ON_CORES = (UPDATES, SYNAPSES, SPIKES, SENT, RECEIVED)
@@ -130,6 +131,10 @@ _ROWS = (
           colour="#2f6b3a"),
     Event("readout_event", "synaptic events of errors", READ_OUT, shown="readout_events",
           prices=(), colour="#3d5a80"),
+    Event("input_message", "messages of an injected input", INJECTED, shown="input_messages",
+          prices=(), colour="#4c9f70"),
+    Event("input_event", "synaptic events of an injected input", INJECTED, shown="input_events",
+          prices=(), colour="#4a6fa5"),
     # Three counts of a write: the learning engine read the synapse, its product was not 0, its
     # stored number differs afterwards. A chip file prices the one that its engine pays for.
     Event("synapse_visit", "synapses visited to learn", WRITES, shown="synapses_visited",

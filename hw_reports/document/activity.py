@@ -9,9 +9,11 @@ import numpy as np
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.entries import PARTIAL_SUM, Counts
+from eqchip.hw_reports.pricing.injection import INPUT_MESSAGE
 from eqchip.mapping.activity.cores import per_sample
 from eqchip.mapping.kinds import (
     GROUPS,
+    INJECTED,
     READ_OUT,
     RECEIVED,
     SENT,
@@ -33,6 +35,7 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any]:
     absent = {
         SIGNALS: accounts.signals is None,
         READ_OUT: not accounts.readout,
+        INJECTED: not any(INPUT_MESSAGE in kinds for kinds in accounts.counts.values()),
         SUMS: replay.mapped is None or not replay.mapped.gatherers,
     }
     shown = {

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from eqchip.hw_reports.counting.replay import Replay
-from eqchip.hw_reports.pricing import processors, readout, simulated, timing
+from eqchip.hw_reports.pricing import injection, processors, readout, simulated, timing
 from eqchip.hw_reports.pricing.account_types import Accounts, Cores, Simulated
 from eqchip.hw_reports.pricing.entries import PARTIAL_SUM, Counts, core_counts
+from eqchip.hw_reports.pricing.injection import INPUT_MESSAGE, Injected
 from eqchip.hw_reports.pricing.onchip_update import learning_of, update_on_chip
 from eqchip.hw_reports.pricing.phases import (
     barriers_of,
@@ -57,7 +58,7 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
         UPDATE: update.counts,
         INFERENCE: core_counts(inference),
     }
-    exchanged = readout.on_cores(replay, mapped)
+    exchanged, once = readout.on_cores(replay, mapped), injection.on_cores(replay, mapped)
     found = None if replay.written is None else signals(replay.config, mapped)
     verdict = None if found is None else found.verdict
     for phase, kinds in counts.items():
@@ -66,17 +67,19 @@ def _on_cores(replay: Replay, mapped: MappedNetwork, in_steps: Accounts | None) 
             more += 1.0
             kinds["update_inactive"] = kinds["update_inactive"] + verdict.compared
         more += exchanged[phase].steps if phase in exchanged else 0
+        more += phase in once  # the step in which the input is sent
         kinds["barrier"] = np.array([float(barriers[phase]) + more])
         if phase in (FREE, INFERENCE):  # every sample starts from states of 0
             kinds["reset"] = np.ones(cores)
         kinds |= processors.beside(replay, mapped, phase, kinds["barrier"])
-    inject(replay, counts)
+    if not once:
+        inject(replay, counts)
     if in_steps is None:
         relaxing, told = _step_times(replay, mapped), None
     else:
         relaxing, told = _simulated_times(replay, mapped, in_steps)
     times = {phase: update.time if phase == UPDATE else relaxing[phase] for phase in counts}
-    asides = _asides(found, exchanged)
+    asides = _asides(found, exchanged, once)
     settled = settle(counts, times, replay.chip, mapped.chips, asides)
     if mapped.gatherers:
         _count_sums(counts, training, inference)
@@ -104,14 +107,18 @@ def _count_sums(counts: dict[str, Counts], training: CoreActivity, inference: Co
         counts[phase][PARTIAL_SUM] = found.partial_sums[rows].sum(axis=0) / found.samples
 
 
-def _asides(told: Signals | None, exchanged: Mapping[str, Told]) -> list[Aside]:
-    """Signals of phases, and what a read-out exchanges."""
+def _asides(
+    told: Signals | None, exchanged: Mapping[str, Told], once: Mapping[str, Injected]
+) -> list[Aside]:
+    """Signals of phases, what a read-out exchanges, and an input that is injected."""
     found = []
     if told is not None:
         for phase in told.rounds:
             found.append(Aside(phase, SIGNAL, told.time_of(phase), [told.entry(phase)]))
     for phase, one in exchanged.items():
         found.append(Aside(phase, READ_OUT_MESSAGE, one.time, one.entries(phase)))
+    for phase, sent in once.items():
+        found.append(Aside(phase, INPUT_MESSAGE, sent.time, sent.entries(phase)))
     return found
 
 

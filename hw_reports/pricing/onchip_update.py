@@ -179,6 +179,9 @@ def _visited(replay: Replay, mapped: MappedNetwork, attempted: np.ndarray) -> np
 
 def _spiked(replay: Replay, layer: int, sample: int) -> np.ndarray:
     """Which units of a layer sent a spike in the phases of a sample, bool, (units,)."""
+    if layer == 0 and replay.config.input == "current":  # its numbers arrived
+        ends = replay.training.run.ends[0][0][sample]
+        return np.asarray(ends).reshape(-1) != 0
     bits = replay.training.run.bits
     assert bits is not None
     return bits[layer][:, sample].reshape(len(bits[layer]), -1).any(axis=0)

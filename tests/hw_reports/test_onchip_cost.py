@@ -51,6 +51,7 @@ from eqchip.hw_reports.pricing.signals import signals
 from eqchip.hw_reports.show.terminal import tables
 from eqchip.mapping.activity.exchange import broadcast, exchange
 from eqchip.mapping.activity.writes import synapse_writes
+from eqchip.mapping.chip_file.capabilities import Capability
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.chip_file.learning import learning_chip
 from eqchip.mapping.placement.mapped import map_network
@@ -78,9 +79,10 @@ def sent_in(config: Config, run: Run, sample: int) -> list[Messages]:
 def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: Any) -> Config:
     """A small run that learns on the chip."""
     average, distance = settings.pop("average_steps", 1), settings.pop("skip_right", 0.0)
-    dataset = settings.pop("dataset", "digits")
+    dataset, mode = settings.pop("dataset", "digits"), settings.pop("input", "spikes")
     return small_config(
         dataset=dataset,
+        input=mode,
         layers=layers,
         learning={"beta": 1.0, "average_steps": average, "skip_right": distance},
         descent={"lr": (lr,) * (len(layers) - 1), "minibatch": 1, "epochs": 1},
@@ -338,6 +340,42 @@ def test_mirror_modes_are_priced_by_hand(copies, tmp_path):
     times = accounts.entries, accounts.seconds, accounts.critical, 1, accounts.learned
     assert accounts.learned.factors(row, 1.0)["message"] == pytest.approx(1.0)
     assert epochs([row], *times)[0].energy.figure.value > 0
+
+
+def test_an_injected_input_is_sent_once_and_priced_by_hand(tmp_path):
+    """A message for a pixel that is not 0, a synaptic event for its synapses, a step for all."""
+    run, chip = trained(tmp_path / "run", input="current"), toy_chip(tmp_path)
+    payload = Capability(value=12, source="a test", status="assumed", confidence="D")
+    able = chip.model_copy(update={"capabilities": {"graded_payload": payload}})
+    found, accounts, document = reported(run, able)
+    mapped, steps = found.mapped, run.config.learning
+    assert [part.layer for part in mapped.parts] == [0, 1, 2]
+    places = list(zip(mapped.x.tolist(), mapped.y.tolist(), strict=True))
+    ways = [link.direction for link in route(places[0], places[1])]
+    east_west = sum(way in ("east", "west") for way in ways)
+    north_south = len(ways) - east_west
+    for phase, one in (("free", found.training), ("inference", found.inference)):
+        x = one.run.ends[0][0]
+        sent = np.count_nonzero(x) / len(x)
+        entries = {e.kind: e for e in accounts.entries if e.phase == phase}
+        each = ENERGY["message"]
+        each += east_west * ENERGY["hop_east_west"] + north_south * ENERGY["hop_north_south"]
+        assert entries["input_message"].count == pytest.approx(sent)
+        assert entries["input_message"].energy.figure.value == pytest.approx(sent * each * PJ)
+        assert entries["input_event"].count == pytest.approx(sent * 7)
+        assert entries["input_event"].energy.figure.value == pytest.approx(
+            sent * 7 * ENERGY["synaptic_event"] * PJ
+        )
+        assert "mac" not in accounts.counts[phase]
+        assert accounts.counts[phase]["barrier"] == steps.free_steps + 1
+    assert document["activity"]["by_phase"]["free"]["input_events"] > 0
+    (row,) = (r for r in run.metrics() if "train_error" in r)
+    assert row["macs_per_sample"] > 0
+    # Where no spike carries a number, totals name what they lack.
+    _, plain, unable = reported(run, chip)
+    assert "input_event" not in plain.counts["free"] and plain.counts["free"]["mac"].sum() > 0
+    assert "mac energy" in unable["energy"]["training"]["lacks"]
+    assert "input_events" not in unable["activity"]["by_phase"]["free"]
 
 
 def test_spikes_that_tell_of_changes_are_priced_by_hand(tmp_path):
