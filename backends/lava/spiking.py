@@ -110,6 +110,11 @@ def check(config: Config) -> None:
             f"lava: rule {rule.name!r} with input {config.input!r}; expected 'spikes': its "
             "Processes inject nothing"
         )
+    if rule.skips:
+        raise InputError(
+            f"lava: rule {rule.name!r} with skip_right {rule.nearest!r}; expected 0: its Processes "
+            "learn from every sample"
+        )
     if rule.path.aligns or rule.path.mode is not None:
         raise InputError(
             f"lava: feedback is {getattr(rule, 'feedback', None)!r}; expected one that is written "

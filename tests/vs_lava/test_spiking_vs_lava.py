@@ -69,6 +69,7 @@ def test_lava_learns_what_the_reference_does_to_the_bit(rule, rate):
 @pytest.mark.parametrize(
     ("rule", "more", "told"),
     [
+        ({"name": "graded", "skip_right": 0.1}, {}, "rule 'graded' with skip_right 0.1; expected"),
         ({"name": "erbp"}, {}, "rule 'erbp' has no Processes of spiking layers; expected graded, "),
         ({"name": "graded", "feedback": "mirror"}, {}, "feedback is 'mirror'; expected one that"),
         ({"name": "graded", "feedback": "activation"}, {}, "feedback is 'activation'; expected"),
