@@ -13,6 +13,7 @@ What it costs
     report           a trained network on a chip: energy, time, memory, as a page and as data
     cost             a run of one's own loop on a mapped network
     price            a spiking network on a chip, of spikes that are given
+    explore          many chips, spreads and figures, and what no other beats
     sweep            settings against error and energy
     rules            learning rules on one chip: test error against what they cost
     anchors          the model beside what was measured on chips
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.fit import fit as fit
     from eqchip.emulator.training.presets import preset as preset
     from eqchip.estimators import EPClassifier as EPClassifier
+    from eqchip.exploring import explore as explore
     from eqchip.gradient_study import gradients as gradients
     from eqchip.graph_check import crosscheck as crosscheck
     from eqchip.graph_export import export as export
@@ -161,6 +163,7 @@ _PUBLIC = {
     "eqchip.hw_reports.make": ("report",),
     "eqchip.hw_reports.cost": ("cost",),
     "eqchip.graph_price": ("price",),
+    "eqchip.exploring": ("explore",),
     "eqchip.hw_reports.studies.sweep": ("sweep",),
     "eqchip.rule_study": ("rules",),
     "eqchip.hw_reports.studies.anchors": ("anchors",),

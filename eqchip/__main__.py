@@ -30,6 +30,7 @@ COMMANDS = {
     "anchors": "How far is the model from what was measured? Measured runs, priced as ours are.",
     "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "rules": "Learning rules on one chip: error against energy, time, memory and writes.",
+    "explore": "What many chips, spreads and figures cost, with the Pareto front; restartable.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
     "crosscheck": "Run a network on other engines, and compare step by step.",
     "export": "Write a network for other tools: NIR, Lava, Brian2.",

@@ -25,7 +25,7 @@ from eqchip.hw_reports.page.graph import write_price
 from eqchip.hw_reports.pricing.circuit import circuit_of, priced_circuit
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
-from eqchip.mapping.chip_file.chip import USUAL, load_chip
+from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 from eqchip.mapping.kinds import UPDATE
 from eqchip.mapping.placement.graph import map_graph
 from eqchip.mapping.placement.place import Placement
@@ -38,7 +38,7 @@ def price(
     graph: Graph | Path | str | None = None,
     *,
     network: str | Sequence[notation.Entry] | None = None,
-    chip: str = USUAL,
+    chip: str | Path | Chip = USUAL,
     rates: float | Mapping[str, float] | None = None,
     spikes: Any = None,
     events: str | Path | None = None,
@@ -46,6 +46,7 @@ def price(
     dt: float | None = None,
     reset: Reset = "zero",
     writes: float = 0.0,
+    spread: int = 1,
     placement: Placement = "hops",
     out: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -62,8 +63,8 @@ def price(
         rule of spikes, which counted its own.
     network : str, optional
         Or sizes alone, ``"784-500-10"``, of populations called ``0``, ``1``, ``2``.
-    chip : str
-        Name of a chip with cores, or a chip file.
+    chip : str, Path or Chip
+        With cores; or its name, or its file.
     rates : float or mapping, optional
         Spikes of a unit in a step: of all units alike, or by population.
     spikes : mapping, GraphRun or path-like, optional
@@ -81,6 +82,8 @@ def price(
         Of a NIR file, what a spike does.
     writes : float, default 0
         Price learning that writes each synapse so many times a sample, too.
+    spread : int, default 1
+        Split every population over so many times the fewest cores: faster, more messages.
     placement : {"hops", "energy", "time", "naive"}
         What messages spend on their ways, made small; naive: cores in the order of populations.
     out : path-like, optional
@@ -108,7 +111,7 @@ def price(
     if isinstance(graph, (str, Path)) and (Path(graph) / "config.toml").is_file():
         given = {"network": network, "rates": rates, "spikes": spikes, "events": events}
         given |= {"steps": steps, "writes": writes or None}
-        return _of_run(RunDirectory(Path(graph)), given, chip, placement, dt, out)
+        return _of_run(RunDirectory(Path(graph)), given, chip, placement, spread, dt, out)
     name, imported = _graph(graph, network, dt, reset)
     read, chosen = imported.graph, load_chip(chip)
     sent, of = _sent(read, rates, spikes, events, steps, dt)
@@ -118,7 +121,7 @@ def price(
         raise InputError(
             f"price: steps is {steps!r}, but the spikes have {sent.rows}; expected as many"
         )
-    mapped = map_graph(read, chosen, sent=sent.means(), placement=placement)
+    mapped = map_graph(read, chosen, sent=sent.means(), placement=placement, spread=spread)
     cost = cost_of(mapped, sent, sent.rows if steps is None else int(steps), float(writes))
     found = price_document(mapped, cost, Asked(name, of, dt, float(writes), imported.notes))
     if out is not None:
@@ -129,8 +132,9 @@ def price(
 def _of_run(
     run: RunDirectory,
     given: Mapping[str, Any],
-    chip: str,
+    chip: str | Path | Chip,
     placement: Placement,
+    spread: int,
     dt: float | None,
     out: str | Path | None,
 ) -> dict[str, Any]:
@@ -140,7 +144,7 @@ def _of_run(
             raise InputError(
                 f"price: {name} is given, but a run counted its own; expected no --{name}"
             )
-    mapped, cost = priced_circuit(circuit_of(run), load_chip(chip), placement)
+    mapped, cost = priced_circuit(circuit_of(run), load_chip(chip), placement, spread)
     each = float(cost.counts[UPDATE]["weight_update"].sum()) / mapped.synapses
     rule, onchip = rule_and_chip(run.config)
     kept, fixed = rule.kept_bits(onchip.fixed), onchip.fixed

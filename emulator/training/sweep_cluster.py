@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
-from typing import Any
+from typing import Any, NamedTuple
 
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
@@ -29,6 +29,18 @@ CALL = (
 CALLED = "run_point_with"
 
 
+class Call(NamedTuple):
+    """A function by its name: a worker that lacks it must be able to say so."""
+
+    module: str
+    name: str
+
+    @property
+    def text(self) -> str:
+        """What a worker evaluates, with its arguments as ``code`` and ``given``."""
+        return f"__import__({self.module!r}, fromlist=['*']).{self.name}(code, *given)"
+
+
 class Cluster:
     """The workers of one scheduler; made by :func:`open_cluster`."""
 
@@ -43,23 +55,29 @@ class Cluster:
         InputError
             If scheduler or workers are lost, or a worker has another eqchip, or none.
         """
+        return self._results(CALL, CALLED, [{"settings": one, "data": data} for one in points])
+
+    def called(self, call: Call, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """What a function says to each of its arguments; errors as of :meth:`trained`."""
+        return self._results(call.text, call.name, [{"given": given} for given in arguments])
+
+    def _results(self, text: str, name: str, asked: Sequence[dict[str, Any]]) -> Iterator[Any]:
         code = tuple(this_code())
         executor = self.client.get_executor(pure=False)
-        left: set[Future[Trained]] = {
-            executor.submit(eval, CALL, {"code": code, "settings": point, "data": data})
-            for point in points
+        left: set[Future[Any]] = {
+            executor.submit(eval, text, {"code": code, **given}) for given in asked
         }
         seen = time.monotonic()
         while left:
             done, left = wait(left, LOOK_SECONDS, FIRST_COMPLETED)
             for future in done:
-                yield self._result(future)
+                yield self._result(future, name)
             if done or self._workers() > 0:
                 seen = time.monotonic()
             elif time.monotonic() - seen > WORKER_SECONDS:
                 raise self._lost("no worker is left")
 
-    def _result(self, future: Future[Trained]) -> Trained:
+    def _result(self, future: Future[Any], name: str) -> Any:
         from distributed import KilledWorker
 
         try:
@@ -68,10 +86,10 @@ class Cluster:
             raise self._lost("the scheduler is lost") from None
         except KilledWorker:
             raise self._lost(
-                "workers end while they train one point, perhaps for want of memory"
+                "workers end while they work on one point, perhaps for want of memory"
             ) from None
         except (ImportError, AttributeError) as error:
-            if isinstance(error, AttributeError) and CALLED not in str(error):
+            if isinstance(error, AttributeError) and name not in str(error):
                 raise
             raise InputError(
                 f"--dask {self.address}: a worker cannot run this eqchip ({error}); "

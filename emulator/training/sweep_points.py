@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache, reduce
 from pathlib import Path
@@ -311,16 +311,32 @@ def _shorten(trainer: Trainer, samples: int | None) -> None:
     trainer.minibatches = -(-samples // trainer.stride)
 
 
+class PointKind(NamedTuple):
+    """What the lines of a file of points are.
+
+    format: of each; wrong: the first fact of a line that cannot be, or None; later: of the
+    settings of a line, those that older versions lack; doing: what is done with the points, for
+    messages.
+    """
+
+    format: str
+    wrong: Callable[[Mapping[str, Any]], str | None]
+    later: Callable[[Settings], Settings]
+    doing: str
+
+
 class Points:
     """``points.jsonl``: append-only, a line per finished point.
 
     Parameters
     ----------
     path : Path
+    kind : PointKind, optional
+        Default: points that are trained.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, kind: PointKind | None = None) -> None:
+        self.path, self.kind = path, kind or TRAINED
 
     def claim(self, progress: Progress | None = None) -> AbstractContextManager[None]:
         """Keep other processes from running this sweep meanwhile; see :func:`claimed`.
@@ -330,7 +346,7 @@ class Points:
         InputError
             If another process runs it.
         """
-        return claimed(self.path.parent, "running this sweep", progress)
+        return claimed(self.path.parent, self.kind.doing, progress)
 
     def read(self) -> list[dict[str, Any]]:
         """The points so far; a line cut short by a kill is removed from the file.
@@ -346,13 +362,13 @@ class Points:
             return []
         whole = text[: text.rfind(b"\n") + 1]
         rows = []
-        for where, row in json_lines(self.path, whole, f"format {POINT_FORMAT!r}"):
-            if row.pop("format", None) != POINT_FORMAT:
-                raise InputError(f"{where}: expected format {POINT_FORMAT!r}")
-            wrong = _wrong_fact(row)
+        for where, row in json_lines(self.path, whole, f"format {self.kind.format!r}"):
+            if row.pop("format", None) != self.kind.format:
+                raise InputError(f"{where}: expected format {self.kind.format!r}")
+            wrong = self.kind.wrong(row)
             if wrong:
                 raise InputError(f"{where}: {wrong} is missing or no fit value")
-            later = {} if RULE in row["settings"] else LATER
+            later = self.kind.later(row["settings"])
             rows.append({**row, "settings": {**later, **row["settings"]}})
         if len(whole) < len(text):  # what is appended must begin a line of its own
             os.truncate(self.path, len(whole))
@@ -362,7 +378,7 @@ class Points:
         """Add a point's line."""
         try:
             with open(self.path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"format": POINT_FORMAT, **row}) + "\n")
+                file.write(json.dumps({"format": self.kind.format, **row}) + "\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:  # a full disk names no file
@@ -387,6 +403,13 @@ def _wrong_fact(row: Mapping[str, Any]) -> str | None:
         if not is_amount(row.get(name)):
             return name
     return None
+
+
+def _later(settings: Settings) -> Settings:
+    return {} if RULE in settings else LATER
+
+
+TRAINED = PointKind(POINT_FORMAT, _wrong_fact, _later, "running this sweep")
 
 
 def missing(sweep: Sweep, rows: Sequence[Mapping[str, Any]]) -> list[Settings]:

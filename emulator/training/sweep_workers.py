@@ -1,4 +1,4 @@
-"""The processes in which a sweep trains its points, here or on a cluster."""
+"""The processes in which points are trained, or otherwise worked on, here or on a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
+from importlib import import_module
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar
@@ -20,7 +21,7 @@ from eqchip.emulator.progress import Progress
 from eqchip.emulator.source import this_code
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.sweep import Settings
-from eqchip.emulator.training.sweep_cluster import open_cluster
+from eqchip.emulator.training.sweep_cluster import Call, open_cluster
 from eqchip.emulator.training.sweep_points import Trained, run_point_with
 
 Done = TypeVar("Done")
@@ -31,6 +32,9 @@ class Workers(Protocol):
 
     def trained(self, points: Sequence[Settings], data: str | None) -> Iterator[Trained]:
         """All points, trained, as they come."""
+
+    def called(self, call: Call, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """What a function says to each of its arguments, as answers come; the code comes first."""
 
 
 def open_workers(
@@ -88,6 +92,12 @@ class Pool:
         code = tuple(this_code())
         return self.done(run_point_with, [(code, settings, data) for settings in points])
 
+    def called(self, call: Call, arguments: Sequence[tuple[Any, ...]]) -> Iterator[Any]:
+        """What a function says to each of its arguments, as answers come; the code comes first."""
+        code = tuple(this_code())
+        function = getattr(import_module(call.module), call.name)
+        return self.done(function, [(code, *given) for given in arguments])
+
     def done(self, call: Callable[..., Done], tasks: Sequence[tuple[Any, ...]]) -> Iterator[Done]:
         """What a function of a module says to each of the tasks, its arguments, as they come.
 
@@ -103,7 +113,7 @@ class Pool:
                 yield future.result()
         except BrokenProcessPool:
             raise InputError(
-                "a process that trained a point was ended from outside, perhaps for want of "
+                "a process that worked on a point was ended from outside, perhaps for want of "
                 "memory; finished points are kept; expected fewer --workers"
             ) from None
 

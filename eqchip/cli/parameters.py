@@ -13,6 +13,7 @@ from eqchip.emulator.description.notation import Entry, connections, parse
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.presets import KINDS
 
+MOST = 1000  # numbers of a span
 NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"  # in one way: or it takes for ever
 
 
@@ -85,6 +86,60 @@ class Chips(click.ParamType):
         if re.fullmatch(r"[0-9]{1,10}", value) and 1 <= int(value) < 2**31:
             return int(value)
         self.fail(f"{value!r}; expected a number of chips of at least 1, or auto", param, ctx)
+
+
+class Span(click.ParamType):
+    """``1,2,3``, or from one to another, ``2:8``: every number, or each twice the last."""
+
+    name = "numbers"
+
+    def __init__(self, *, doubling: bool = False) -> None:
+        self.doubling = doubling
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
+        """The numbers; click shows what is refused."""
+        if isinstance(value, tuple):
+            return value
+        found: tuple[int, ...] = ()
+        if re.fullmatch(r"[0-9]{1,6}:[0-9]{1,6}", value):
+            first, last = map(int, value.split(":"))
+            if self.doubling:
+                found = tuple(first << k for k in range(20) if first and first << k <= last)
+            else:
+                found = tuple(range(first, last + 1))
+        elif re.fullmatch(r"[0-9]{1,6}(,[0-9]{1,6})*", value):
+            found = tuple(dict.fromkeys(int(one) for one in value.split(",")))
+        if not found or len(found) > MOST:
+            self.fail(
+                f"{value!r}; expected numbers such as 1,2,4, or a span such as 2:8", param, ctx
+            )
+        return found
+
+
+class Figures(click.ParamType):
+    """``energy.synaptic_event=5pJ``, or several values, ``5pJ,10pJ``."""
+
+    name = "figures"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, tuple[str, ...]]:
+        """The address and the values; whether a chip has them is for the command to say."""
+        if isinstance(value, tuple):
+            return value
+        address, _, text = value.partition("=")
+        values = tuple(dict.fromkeys(one.strip() for one in text.split(",")))
+        if not address.strip() or not all(values):
+            self.fail(f"{value!r}; expected such as energy.synaptic_event=5pJ", param, ctx)
+        return address.strip(), values
+
+    @staticmethod
+    def together(
+        context: click.Context, parameter: click.Parameter, given: Any
+    ) -> dict[str, tuple[str, ...]] | None:
+        """All that were given, by address, each once."""
+        for address, _ in given:
+            if sum(other == address for other, _ in given) > 1:
+                raise click.BadParameter(f"{address} is given twice; expected it once")
+        return dict(given) or None
 
 
 class Rates(click.ParamType):

@@ -34,7 +34,7 @@ from eqchip.cli.parameters import UnitRates
     "--writes", type=float, default=0.0, show_default=True,
     help="Price learning that writes each synapse so many times a sample, too.",
 )  # fmt: skip
-@shared("placement")
+@shared("spread", "placement")
 @shared("out", help="Directory to write price.json, a page and pictures to.")
 @output_options
 def command(as_json: bool, quiet: bool, **settings: Any) -> int:

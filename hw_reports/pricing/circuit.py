@@ -369,9 +369,9 @@ def update_of_circuit(mapped: MappedGraph, circuit: Circuit) -> tuple[Counts, Ph
 
 
 def priced_circuit(
-    circuit: Circuit, chip: Chip, placement: Placement = "hops"
+    circuit: Circuit, chip: Chip, placement: Placement = "hops", spread: int = 1
 ) -> tuple[MappedGraph, GraphCost]:
-    """A circuit on as few cores of a chip as hold it, and what a training sample costs there.
+    """A circuit on so many times the fewest cores, and what a training sample costs there.
 
     Raises
     ------
@@ -380,6 +380,6 @@ def priced_circuit(
     """
     graph = circuit.graph
     sent = OfRates(graph, circuit.rates)
-    mapped = map_graph(graph, chip, sent=sent.means(), placement=placement)
+    mapped = map_graph(graph, chip, sent=sent.means(), placement=placement, spread=spread)
     update = update_of_circuit(mapped, circuit)
     return mapped, cost_of(mapped, sent, circuit.steps, update=update)

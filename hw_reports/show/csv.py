@@ -45,11 +45,11 @@ def csv_text(document: Document) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in _rows(document):
-        writer.writerow(_inert((*row, *[""] * (len(COLUMNS) - len(row)))))
+        writer.writerow(inert((*row, *[""] * (len(COLUMNS) - len(row)))))
     return text.getvalue()
 
 
-def _inert(row: Row) -> Row:
+def inert(row: Row) -> Row:
     """A row whose texts are texts to every program, whoever wrote the chip file they are from."""
     return tuple(_quoted(harmless(cell)) if isinstance(cell, str) else cell for cell in row)
 

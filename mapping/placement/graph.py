@@ -18,7 +18,7 @@ import numpy as np
 
 from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.errors import InputError
+from eqchip.emulator.errors import InputError, check_whole
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.objective import weights_of
@@ -90,6 +90,7 @@ def map_graph(
     *,
     sent: Sequence[np.ndarray] | None = None,
     placement: Placement = "hops",
+    spread: int = 1,
 ) -> MappedGraph:
     """Place a graph on a chip.
 
@@ -103,6 +104,8 @@ def map_graph(
         Default: 1.
     placement : {"hops", "energy", "time", "naive"}
         What messages spend on their ways, made small; naive: cores in the order of populations.
+    spread : int, default 1
+        Split every population over so many times the fewest cores, as far as it has units.
 
     Raises
     ------
@@ -125,7 +128,15 @@ def map_graph(
         raise InputError(
             f"map: chip {chip.name!r} has no model of its cores; expected one that has"
         )
-    split, use, reached = _Split(graph, chip).until_kept()
+    check_whole("map: spread", spread, 1)
+    splitting = _Split(graph, chip)
+    split, use, reached = splitting.until_kept()
+    if spread > 1:
+        splitting.parts = [
+            split_layer(k, p.shape, min(spread * len(parts), p.size))
+            for k, (p, parts) in enumerate(zip(graph.populations, split, strict=True))
+        ]
+        split, use, reached = splitting.until_kept()
     parts = tuple(part for one in split for part in one)
     mesh = Mesh.of(chip.cores, -(-len(parts) // chip.cores.per_chip.amount))
     rates = [np.ones(n) for n in graph.sizes] if sent is None else sent
