@@ -24,7 +24,7 @@ from eqchip.emulator.kernels.spiking.units import (
     send_input,
     step_error,
 )
-from eqchip.emulator.kernels.spiking.writes import write_connection, write_copy
+from eqchip.emulator.kernels.spiking.writes import write_connection, write_rows
 from eqchip.emulator.kernels.units import span
 
 KEEP_BITS = 12  # of what a dendrite keeps of itself
@@ -121,7 +121,7 @@ def _write_at_spikes(net, rules, learner, units, done, k, count, sample, t):
     below = Factor(units.spike_rows, units.spike_values, count, n_post)
     above = Factor(units.post_rows, units.post_values, post, 1)
     forward = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
-    write_copy(forward, below, above, rate, learner, done.writes[k, FORWARD], n_post)
+    write_rows(forward, below, above, rate, learner, done.writes[k, FORWARD], units.wide)
 
 
 @kernel

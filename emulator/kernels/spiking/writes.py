@@ -22,6 +22,7 @@ from eqchip.emulator.kernels.spiking.arrays import (
     SATURATED,
     VISITED,
 )
+from eqchip.emulator.kernels.units import span
 
 
 @inlined
@@ -31,6 +32,42 @@ def write_copy(copy, across, along, rate, learner, counts, width):
         copy, across, along, rate, learner.accumulator_bits, learner.highest, True, counts[1:]
     )
     counts[VISITED] += np.int64(across.active) * width
+
+
+@inlined
+def write_rows(copy, across, along, rate, learner, counts, changes):
+    """As `write_copy`, for the many small products of single spikes; changes: int64, scratch.
+
+    What a row comes to is computed first, in vectors: nearly all of it rounds to nothing.
+    """
+    stored, codes, bits = copy.stored, copy.codes, learner.accumulator_bits
+    limit = np.int64(learner.highest) << bits
+    half = (np.int64(1) << bits) >> np.int64(1)
+    applied, saturated = np.int64(0), np.int64(0)
+    for a in range(across.active):
+        at = copy.start + np.int64(across.rows[a]) * copy.stride
+        amount = np.int64(across.values[a]) * rate.mantissa
+        number = np.int64(across.rows[a]) * across.step
+        for c in span(0, along.active):
+            changes[c] = round_at_random(
+                amount * np.int64(along.values[c]), rate.shift, rate.key,
+                number + np.int64(along.rows[c]) * along.step,
+            )  # fmt: skip
+        for c in range(along.active):
+            change = changes[c]
+            if change != 0:
+                place = at + np.int64(along.rows[c])
+                total = np.int64(stored[place]) + change
+                kept = min(max(total, -limit), limit)
+                saturated += np.int64(kept != total)
+                stored[place] = np.int16(kept)
+                code = np.int8((kept + half) >> bits)
+                applied += np.int64(code != codes[place])
+                codes[place] = code
+    counts[VISITED] += np.int64(across.active) * across.step
+    counts[ATTEMPTED] += np.int64(across.active) * np.int64(along.active)
+    counts[APPLIED] += applied
+    counts[SATURATED] += saturated
 
 
 @inlined
