@@ -55,6 +55,17 @@ def point(run: RunDirectory, chip: str, spread: int, options: argparse.Namespace
     }
 
 
+def has_means(found: dict[str, Any]) -> bool:
+    """Whether all points have the mean over the training: those of older versions have not."""
+    return all(p.get("mean") for p in found["points"])
+
+
+def sample_of(point: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """Energy and time of a training sample: the mean over the training, where all have it."""
+    sample: dict[str, Any] = point["mean"] if has_means(found) else point["rows"]["sample"]
+    return sample
+
+
 def draw(found: dict[str, Any], path: Path) -> None:
     """Energy and time of a training sample over cores, with their bands."""
     from matplotlib.figure import Figure
@@ -66,7 +77,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
         points, colour = [p for p in found["points"] if p["chip"] == chip], COLOURS[chip]
         cores = [p["cores"] for p in points]
         for axes, size, what in ((energy, 1e6, "energy"), (time, 1e6, "time")):
-            figures = [p["rows"]["sample"][what]["figure"] for p in points]
+            figures = [sample_of(p, found)[what]["figure"] for p in points]
             if any(f is None for f in figures):
                 continue
             middle = [size * f["value"] for f in figures]
@@ -83,8 +94,9 @@ def draw(found: dict[str, Any], path: Path) -> None:
     if davies:
         energy.plot([p["cores"] for p in davies], moving, color=BLUE, linestyle=":",
                     label="loihi1-davies without static power")  # fmt: skip
-    for axes, label in ((energy, "energy of a training sample (µJ)"),
-                        (time, "time of a training sample (µs)")):  # fmt: skip
+    which = "mean over the training" if has_means(found) else "replayed after training"
+    for axes, label in ((energy, f"energy of a training sample,\n{which} (µJ)"),
+                        (time, f"time of a training sample,\n{which} (µs)")):  # fmt: skip
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(ScalarFormatter())

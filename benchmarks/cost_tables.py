@@ -12,6 +12,9 @@ Result = dict[str, Any]
 Results = dict[str, Any]  # file name -> document
 
 
+SAMPLE = "replayed after training"  # the whole training has each epoch by what it counted
+
+
 def cost(results: Results, file: str = "cost.json") -> str:
     """What training costs on a chip, on the fewest cores and on the cheapest: ``cost.json``."""
     found = results.get(file)
@@ -27,7 +30,7 @@ def cost(results: Results, file: str = "cost.json") -> str:
     rows = []
     for phase, label in (
         ("free", "free phase"), ("nudged", "two nudged phases"), ("update", "weight update"),
-        ("sample", "**training sample**"), ("whole", "whole training"),
+        ("sample", f"**training sample**, {SAMPLE}"), ("whole", "whole training"),
     ):  # fmt: skip
         for what in ("energy", "time"):
             cells = [
