@@ -3,25 +3,17 @@
 `eqchip train` does the same with checkpoints, metrics and curves; see docs/training.md.
 """
 
-from eqchip import load
-from eqchip.emulator.training.presets import preset
-from eqchip.emulator.training.trainer import Trainer
+import eqchip as eq
 
 EPOCHS = 5
 
-dataset = load("digits")
-config = preset("digits", (64, 50, 10), descent={"epochs": EPOCHS})
-trainer = Trainer(config, dataset)
+trainer = eq.Trainer(eq.preset("digits", (64, 50, 10), descent={"epochs": EPOCHS}))
 
 print("epoch  train error  validation error  spikes/sample  synaptic events/sample")
-while not trainer.done:
-    for _tally in trainer.train_epoch():
-        pass  # the tally so far, after every minibatch
-    epoch = trainer.end_epoch()
-    held = trainer.validate()
+for row in trainer:
     print(
-        f"{trainer.epoch:5}  {epoch.error:9.2f} %  {held.error:14.2f} %  "
-        f"{epoch.spikes_per_sample:13,.0f}  {epoch.events_per_sample:22,.0f}"
+        f"{row['epoch']:5}  {row['train_error']:9.2f} %  {row['validation_error']:14.2f} %  "
+        f"{row['spikes_per_sample']:13,.0f}  {row['synaptic_events_per_sample']:22,.0f}"
     )
 
 test = trainer.test()

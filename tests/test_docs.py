@@ -15,6 +15,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+import eqchip as eq
 from eqchip.__main__ import COMMANDS, cli
 from eqchip.cli.group import Commands
 from eqchip.emulator.arrays import open_arrays
@@ -211,6 +212,22 @@ def test_python_blocks_import_what_exists(name):
     ]
     ours = [dotted for dotted in found if dotted.startswith("eqchip.")]
     assert [dotted for dotted in ours if not is_importable(dotted)] == []
+
+
+CODE = ("docs/extending.md", "docs/architecture.md", "docs/engine.md")  # for who changes it
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, "examples/*.py"} - {*CODE}))
+def test_what_is_public_is_imported_as_such(name):
+    private = []
+    for path in ROOT.glob(name):
+        text = path.read_text(encoding="utf-8")
+        code = [one.text for one in blocks(text) if one.language == "python"]
+        for node in ast.walk(ast.parse("\n".join(code) if path.suffix == ".md" else text)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eqchip."):
+                private += [one.name for one in node.names if one.name in eq.__all__]
+    # `price` of a count is another function than that of a network.
+    assert [one for one in private if one != "price"] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
