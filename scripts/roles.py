@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 PAGE = Path(__file__).parents[1] / "docs" / "start.md"
 BLOCK = re.compile(r"^<!-- role -->\n```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SHOWN = 5  # lines of the last output
+SHOWN = 9  # lines of the last output
 
 
 class Role(NamedTuple):
