@@ -194,6 +194,7 @@ def trainings(draw: Any) -> Config:
             },
             learning={
                 "beta": draw(st.sampled_from([0.5, 0.3, 1.0])),
+                "skip_right": draw(st.sampled_from([0.0, 0.0, 0.4, 0.9])),
                 "free_steps": draw(st.integers(3, 6)),
                 "nudged_steps": steps,
                 "average_steps": draw(st.integers(1, min(steps, 3))),
