@@ -114,7 +114,8 @@ class Layer:
 class Reference:
     """The result of :func:`run_reference`: the layer at the end, and every step.
 
-    spikes: (steps, N); x, y: (steps, J); v: (steps, N).
+    spikes: (steps, N); x, y: (steps, J); v: (steps, N); excited, inhibited: (steps, N), currents
+    behind the leak of V, with one sign of each weight, of the drive and of what is fed back.
     """
 
     layer: Layer
@@ -122,6 +123,8 @@ class Reference:
     x: np.ndarray
     y: np.ndarray
     v: np.ndarray
+    excited: np.ndarray
+    inhibited: np.ndarray
 
 
 def run_reference(
@@ -153,7 +156,10 @@ def run_reference(
     now = _begin(layer, whole)
     drive = Drive(signal, dt, layer.channels)
     keep = 1 - layer.leak * dt
-    kept: dict[str, list[np.ndarray]] = {name: [] for name in ("spikes", "x", "y", "v")}
+    excited, inhibited = np.zeros(layer.units), np.zeros(layer.units)
+    kept: dict[str, list[np.ndarray]] = {
+        name: [] for name in ("spikes", "x", "y", "v", "excited", "inhibited")
+    }
     for step in range(steps):
         key = key_of(seed, step)
         c = drive.at(step)
@@ -165,6 +171,10 @@ def run_reference(
                 g = g + value * row
             now.count("feedback_macs", layer.channels * layer.units)
         if whole is None:
+            excited, inhibited = (
+                keep * current + _pushed(now, sign, heard, gain, g, dt)
+                for sign, current in ((1, excited), (-1, inhibited))
+            )
             total = now.u.copy()
             for row, value in zip(now.feedforward, heard, strict=True):
                 total = total + value * row if value != 0 else total
@@ -192,7 +202,10 @@ def run_reference(
             _slowly(now, layer, slow, dt)
         now.bits = _fire(now, turns, slots, step, threshold_noise, key)
         now.count("spikes", now.bits.sum())
-        for name, value in (("spikes", now.bits), ("x", now.x), ("y", now.y), ("v", now.v)):
+        for name, value in (
+            ("spikes", now.bits), ("x", now.x), ("y", now.y), ("v", now.v), ("excited", excited),
+            ("inhibited", inhibited),
+        ):  # fmt: skip
             kept[name].append(np.array(value))
     return Reference(now, **{name: np.array(rows) for name, rows in kept.items()})
 
@@ -223,6 +236,19 @@ def _hear(now: Layer, c: np.ndarray, coder: Coder, whole: _Whole | None) -> np.n
     now.owed = owed - spikes
     now.count("input_spikes", np.count_nonzero(spikes))
     return spikes * coder.quantum if whole is None else spikes.astype(np.int64)
+
+
+def _pushed(
+    now: Layer, sign: int, heard: np.ndarray, gain: float, g: np.ndarray, dt: float
+) -> np.ndarray:
+    """What pushes potentials one way in this step, by the weights before it."""
+    total = now.u + gain * g
+    for row, value in zip(now.feedforward, heard, strict=True):
+        total = total + value * row
+    pushed = dt * np.maximum(sign * total, 0.0)
+    for k in np.flatnonzero(now.bits):
+        pushed = pushed + np.maximum(sign * now.fast[k], 0.0)
+    return pushed
 
 
 def _arrive(

@@ -56,6 +56,8 @@ class Stretch:
     x, y, traces : ndarray, shapes (rows, J), (rows, J) and (rows, N)
         The signal, the read-out and the traces of every `every`-th step; no rows where none were
         asked for.
+    currents : ndarray, shape (rows, 2)
+        What excites and what inhibits unit 0, behind its leak; of a run with probes.
     spikes : ndarray of int64, shape (events, 2)
         Step and unit.
     largest : int
@@ -69,6 +71,7 @@ class Stretch:
     x: np.ndarray
     y: np.ndarray
     traces: np.ndarray
+    currents: np.ndarray
     spikes: np.ndarray
     largest: int
     squared_error: float
@@ -338,6 +341,7 @@ class BalancedSimulation:
             x=record.x,
             y=record.y,
             traces=record.traces,
+            currents=record.currents,
             spikes=record.events[:kept],
             largest=int(record.largest[0]),
             squared_error=float(record.error[0]),

@@ -157,8 +157,9 @@ class Record(NamedTuple):
 
     counts: (12,) int64, see COUNTS; by_unit: (N,) int64, spikes; error: (1,), the sum of squared
     distances of y from x; x_sum, x_square: (J,); probes: (7, N), or (7, 0) where nobody asked;
-    largest: (1,) int64, of whole potentials. every: steps between two rows of x, y (rows, J) and
-    traces (rows, N); row: (1,) int64, the next. events: (room, 2) int64, step and unit of spikes;
+    largest: (1,) int64, of whole potentials. every: steps between two rows of x, y (rows, J),
+    traces (rows, N) and currents (rows, 2), what excites and inhibits unit 0 where probes are; row:
+    (1,) int64, the next. events: (room, 2) int64, step and unit of spikes;
     event: (1,) int64, how many there were, of which what has no room is not kept.
     """
 
@@ -174,6 +175,7 @@ class Record(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     traces: np.ndarray
+    currents: np.ndarray
     events: np.ndarray
     event: np.ndarray
 
@@ -215,6 +217,7 @@ def new_record(
         x=np.zeros((rows, channels)),
         y=np.zeros((rows, channels)),
         traces=np.zeros((rows, units)),
+        currents=np.zeros((rows, 2)),
         events=np.zeros((room, 2), np.int64),
         event=np.zeros(1, np.int64),
     )

@@ -129,12 +129,13 @@ def weigh(wiring, constants, state):
         total = state.u[i] + constants.gain * state.g[i]
         for d in range(len(state.heard)):
             total += state.heard[d] * wiring.feedforward[d, i]
-        state.excited[i] = keep * state.excited[i] + dt * max(total, 0.0)
-        state.inhibited[i] = keep * state.inhibited[i] + dt * max(-total, 0.0)
+        excited, inhibited = dt * max(total, 0.0), dt * max(-total, 0.0)
         for k in range(len(state.bits)):
             if state.bits[k]:
-                state.excited[i] += max(wiring.fast[k, i], 0.0)
-                state.inhibited[i] += max(-wiring.fast[k, i], 0.0)
+                excited += max(wiring.fast[k, i], 0.0)
+                inhibited += max(-wiring.fast[k, i], 0.0)
+        state.excited[i] = keep * state.excited[i] + excited
+        state.inhibited[i] = keep * state.inhibited[i] + inhibited
 
 
 @inlined
@@ -152,6 +153,7 @@ def note(state, record):
             record.y[row, d] = state.y[d]
         for i in range(len(state.r)):
             record.traces[row, i] = state.r[i]
+        record.currents[row, 0], record.currents[row, 1] = state.excited[0], state.inhibited[0]
         record.row[0] += 1
     for i in range(len(state.bits)):
         if state.bits[i]:

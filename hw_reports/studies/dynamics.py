@@ -1,0 +1,219 @@
+"""Words and the document of tasks that are learned in time: what ``eqchip dynamics`` writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import mean, stdev
+from typing import Any
+
+from eqchip.emulator.studies.dynamics.tasks import Goal, Task
+from eqchip.emulator.studies.dynamics.tests import shown
+from eqchip.emulator.studies.dynamics.train import Learned
+from eqchip.emulator.studies.dynamics.turns import Row
+from eqchip.hw_reports.document.readable import amount, band
+
+FORMAT, TURNS_FORMAT = "eqchip-dynamics 1", "eqchip-turns 1"
+# What a measure is called, its unit, and by what it is multiplied to be read.
+MEASURES = {
+    "error": "error, of the signal's variance",
+    "error_refitted": "error, read-out refitted",
+    "rate": "rate of a unit, Hz",
+    "rate_ratio": "rate over that before",
+    "balance": "correlation of excitation and inhibition",
+    "voltage_variance": "variance of potentials",
+    "largest_potential": "largest potential, whole numbers",
+    "period": "period, s",
+    "period_wanted": "period of the teacher, s",
+    "period_error": "error of the period",
+    "amplitude": "amplitude, rms",
+    "amplitude_wanted": "amplitude of the teacher, rms",
+}
+COUNTED = {
+    "spikes": "spikes",
+    "synaptic_events": "synaptic events of spikes",
+    "input_spikes": "spikes of the channels",
+    "input_macs": "products of the drive",
+    "feedback_macs": "products of the error that is fed back",
+    "dendrite_macs": "products of dendrites",
+    "weights_attempted": "writes of fast weights",
+    "weights_applied": "of these, that change a weight",
+    "slow_writes": "writes of slow weights",
+    "feedforward_writes": "writes of feed-forward weights",
+}
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean, standard deviation (0 of one), least and largest."""
+    return {
+        "mean": mean(values), "sd": stdev(values) if len(values) > 1 else 0.0,
+        "low": min(values), "high": max(values),
+    }  # fmt: skip
+
+
+def document(
+    name: str, task: Task, learned: Sequence[Learned], price: Any, provenance: Mapping[str, Any]
+) -> dict[str, Any]:
+    """All of it as one dictionary; see :func:`eqchip.dynamics`."""
+    first = learned[0]
+    return {
+        "format": FORMAT,
+        "task": name,
+        "title": task.title,
+        "source": task.source,
+        "settings": _settings(task, first),
+        "seeds": [
+            {
+                "seed": one.seed, "before": one.before.measures, "after": one.after.measures,
+                "curve": one.curve, "testing_per_second": one.after.per_second,
+                "learning_per_second": one.learning,
+            }
+            for one in learned
+        ],
+        "before": _spreads([one.before.measures for one in learned]),
+        "after": _spreads([one.after.measures for one in learned]),
+        "testing_per_second": _spreads([one.after.per_second for one in learned]),
+        "learning_per_second": _spreads([one.learning for one in learned]),
+        "goals": [_goal(goal, learned) for goal in task.goals],
+        "price": price,
+        "shown": {
+            "before": shown(first.before), "after": shown(first.after),
+            "fast": first.layer.fast.tolist(), "feedforward": first.layer.feedforward.tolist(),
+            "cost": first.layer.cost, "dt": task.dt,
+        },
+        "provenance": dict(provenance),
+    }  # fmt: skip
+
+
+def _settings(task: Task, first: Learned) -> dict[str, Any]:
+    integers = task.integers
+    return {
+        "units": first.layer.units,
+        "channels": first.layer.channels,
+        "dendrites": 0 if first.layer.dendrites is None else len(first.layer.dendrites.offset),
+        "dt": task.dt,
+        "leak": first.layer.leak,
+        "turns": repr(task.turns),
+        "fast_rule": repr(task.fast),
+        "slow_rule": repr(task.slow),
+        "feedback_gain": task.gain,
+        "integers": None if integers is None else repr(integers),
+        "noise": task.noise,
+        "threshold_noise": task.threshold_noise,
+        "stages": [[stage.seconds, stage.share] for stage in task.stages],
+        "test": repr(task.test),
+    }
+
+
+def _spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    names = [name for name in rows[0] if all(name in row for row in rows)]
+    return {name: spread([row[name] for row in rows]) for name in names}
+
+
+def _goal(goal: Goal, learned: Sequence[Learned]) -> dict[str, Any]:
+    values = [one.after.measures[goal.measure] for one in learned]
+    return {
+        "measure": goal.measure,
+        "bound": goal.bound,
+        "at_most": goal.most,
+        "reached": sum(goal.reached(value) for value in values),
+        "seeds": len(values),
+    }
+
+
+def rows(made: Mapping[str, Any]) -> list[list[str]]:
+    """What was measured before and after, and the goals, for the terminal."""
+    goals = {goal["measure"]: goal for goal in made["goals"]}
+    found = []
+    for name, text in MEASURES.items():
+        if name not in made["after"]:
+            continue
+        before = made["before"].get(name)
+        goal = goals.get(name)
+        found.append(
+            [
+                text,
+                "–" if before is None else _written(before),
+                _written(made["after"][name]),
+                "" if goal is None else said_of_goal(goal),
+            ]
+        )
+    return found
+
+
+def said_of_goal(goal: Mapping[str, Any]) -> str:
+    """The bound, and of how many seeds it was reached."""
+    side = "at most" if goal["at_most"] else "at least"
+    return f"{side} {goal['bound']:g}: {goal['reached']} of {goal['seeds']}"
+
+
+def count_rows(made: Mapping[str, Any]) -> list[list[str]]:
+    """Counts in a second of signal, while it is tested and while it learns."""
+    found = []
+    for name, text in COUNTED.items():
+        pair = [made[f"{part}_per_second"][name]["mean"] for part in ("testing", "learning")]
+        if any(pair):
+            found.append([text, *(f"{value:.3g}" for value in pair)])
+    return found
+
+
+def price_lines(made: Mapping[str, Any]) -> list[str]:
+    """What a second of signal costs on the chip."""
+    price = made["price"]
+    if "refused" in price:
+        return [f"No price: {price['refused']}"]
+    lines = []
+    for part in ("testing", "learning"):
+        energy = price[part]["energy"]
+        lines.append(
+            f"A second of signal on {price['chip']}, modelled, {part}: "
+            f"{at_least(energy)}{amount(energy['figure']['value'], 'J')} "
+            f"({band(energy['figure'])}), of which {static_share(price[part])}"
+        )
+    return [*lines, *price["notes"]]
+
+
+def at_least(total: Mapping[str, Any]) -> str:
+    """A sign before a sum that lacks something."""
+    return "≥ " if total["lacks"] else ""
+
+
+def static_share(price: Mapping[str, Any]) -> str:
+    """How much of it is static power, in words."""
+    total = price["energy"]["figure"]["value"]
+    static = sum(
+        row["figure"]["value"] for row in price["energy_by_kind"] if row["kind"] == "static"
+    )
+    return f"{100 * static / total:.0f} % static power" if total else "nothing is static power"
+
+
+def turns_document(found: Sequence[Row], provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The policies, each at every step length and threshold."""
+    return {
+        "format": TURNS_FORMAT,
+        "rows": [
+            {
+                "policy": row.policy, "turns": repr(row.turns), "dt": row.dt, "width": row.width,
+                "seeds": row.measures, **_spreads(row.measures),
+            }
+            for row in found
+        ],
+        "provenance": dict(provenance),
+    }  # fmt: skip
+
+
+def turns_rows(made: Mapping[str, Any]) -> list[list[str]]:
+    """For the terminal."""
+    return [
+        [
+            row["turns"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}", _written(row["error"]),
+            _written(row["rate"]), f"{row['synaptic_events']['mean']:.2g}",
+        ]
+        for row in made["rows"]
+    ]  # fmt: skip
+
+
+def _written(figures: Mapping[str, float]) -> str:
+    if not math.isfinite(figures["mean"]):
+        return "none"
+    return f"{figures['mean']:.3g} ± {figures['sd']:.1g}" if figures["sd"] else f"{figures['mean']:.3g}"

@@ -1,0 +1,184 @@
+"""Figures of tasks that are learned in time, drawn from their documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eqchip.emulator.description.dynamics.layer import best_fast
+from eqchip.hw_reports.plots.style import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    QUIET,
+    SMALL,
+    VERMILION,
+    figure_style,
+    new_figure,
+    say,
+    title_and_foot,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+WIDTH, HEIGHT, DPI = 9.6, 6.4, 150
+CHANNELS = (BLUE, VERMILION, GREEN)
+MOST_WEIGHTS = 2000  # dots of a scatter
+POLICIES = {"one unit": GREEN, "slots": BLUE, "ticks": ORANGE, "together": VERMILION}
+MARKERS = {"one unit": "o", "slots": "s", "ticks": "^", "together": "X"}
+
+
+def save(document: Mapping[str, Any], file: Any) -> None:
+    """Draw the figure of a task into an open PNG file."""
+    with figure_style():
+        figure(document).savefig(file, format="png", dpi=DPI)
+
+
+def save_turns(document: Mapping[str, Any], file: Any) -> None:
+    """Draw the figure of the policies into an open PNG file."""
+    with figure_style():
+        turns_figure(document).savefig(file, format="png", dpi=DPI)
+
+
+def figure(document: Mapping[str, Any]) -> Figure:
+    """Signal and read-out before and after, spikes, currents, learning, weights: of the first seed.
+
+    Parameters
+    ----------
+    document : dict
+        From :func:`eqchip.hw_reports.studies.dynamics.document`, or read from its file.
+    """
+    drawn = new_figure(HEIGHT, WIDTH)
+    panels = drawn.subplots(3, 2, width_ratios=(1.7, 1))
+    _signal(panels[0, 0], document["shown"]["before"], "before learning")
+    _signal(panels[1, 0], document["shown"]["after"], "after")
+    _raster(panels[2, 0], document)
+    _curve(panels[0, 1], document)
+    _currents(panels[1, 1], document["shown"]["after"])
+    _weights(panels[2, 1], document["shown"])
+    one = document["seeds"][0]["seed"]
+    title_and_foot(
+        drawn, f"{document['task']}: {document['title']}",
+        f"{document['source']}; seed {one}, the learning curve of all {len(document['seeds'])}",
+    )  # fmt: skip
+    return drawn
+
+
+def _signal(ax: Axes, shown: Mapping[str, Any], when: str) -> None:
+    t, x, y = (np.array(shown[name]) for name in ("t", "x", "y"))
+    for d in range(min(x.shape[1], len(CHANNELS))):
+        ax.plot(t, x[:, d], color=QUIET, linewidth=2.2, label="signal" if d == 0 else None)
+        ax.plot(t, y[:, d], color=CHANNELS[d], linewidth=0.9, label=f"read-out, channel {d + 1}")
+    low, high = x.min(), x.max()
+    room = 0.35 * max(high - low, 1e-9)
+    ax.set_ylim(low - room, high + room)  # a read-out that runs away leaves the picture
+    ax.set_xlim(t[0], t[-1])
+    ax.set_ylabel(when)
+    if when == "after":
+        ax.legend(loc="upper right", ncols=3)
+
+
+def _raster(ax: Axes, document: Mapping[str, Any]) -> None:
+    shown, units = document["shown"], document["settings"]["units"]
+    spikes = np.array(shown["after"]["spikes"], float).reshape(-1, 2)
+    t = shown["after"]["t"]
+    if len(spikes) == 0:
+        say(ax, "no unit fires")
+        return
+    ax.plot((spikes[:, 0] + 1) * shown["dt"], spikes[:, 1], "|", color=INK, markersize=3)
+    ax.set_xlim(t[0], t[-1])
+    ax.set_ylim(-1, units)
+    ax.set_ylabel("unit, after")
+    ax.set_xlabel("time, s")
+
+
+def _curve(ax: Axes, document: Mapping[str, Any]) -> None:
+    curves = [seed["curve"] for seed in document["seeds"]]
+    measure = "error" if "error" in curves[0][0] else "period_error"
+    for curve in curves:
+        seconds = [point["seconds"] for point in curve]
+        ax.plot(seconds, [point[measure] for point in curve], "o-", color=BLUE, markersize=3)
+    for goal in document["goals"]:
+        if goal["measure"] == measure:
+            ax.axhline(goal["bound"], color=QUIET, linestyle=(0, (4, 3)), linewidth=0.8)
+            ax.annotate(
+                "goal", (0, goal["bound"]), fontsize=SMALL, color=QUIET, va="bottom",
+                xytext=(2, 1), textcoords="offset points",
+            )  # fmt: skip
+    ax.set_xscale("symlog", linthresh=max(curves[0][1]["seconds"], 1.0))
+    ax.set_yscale("log")
+    ax.set_xlabel("seconds learned")
+    ax.set_ylabel("error" if measure == "error" else "error of the period")
+
+
+def _currents(ax: Axes, shown: Mapping[str, Any]) -> None:
+    t, currents = np.array(shown["t"]), np.array(shown["currents"])
+    if not currents.any():
+        say(ax, "currents are not probed in integers")
+        return
+    ax.plot(t, currents[:, 0], color=VERMILION, linewidth=0.9, label="excitation")
+    ax.plot(t, currents[:, 1], color=BLUE, linewidth=0.9, label="inhibition, turned over")
+    ax.set_xlim(t[0], t[-1])
+    ax.set_xlabel("time, s")
+    ax.set_ylabel("currents, unit 0")
+    ax.legend(loc="upper right")
+
+
+def _weights(ax: Axes, shown: Mapping[str, Any]) -> None:
+    fast, f = np.array(shown["fast"]), np.array(shown["feedforward"])
+    best = best_fast(f, shown["cost"])
+    off = ~np.eye(len(fast), dtype=bool)
+    x, y = best[off], fast[off]
+    every = max(len(x) // MOST_WEIGHTS, 1)
+    ax.plot(x[::every], y[::every], ".", color=BLUE, markersize=2)
+    ends = [x.min(), x.max()]
+    ax.plot(ends, ends, color=QUIET, linewidth=0.8)
+    ax.set_xlabel("fast weight in balance")
+    ax.set_ylabel("fast weight, after")
+
+
+def turns_figure(document: Mapping[str, Any]) -> Figure:
+    """Error against rate by policy, a panel for each step length.
+
+    Parameters
+    ----------
+    document : dict
+        From :func:`eqchip.hw_reports.studies.dynamics.turns_document`, or read from its file.
+    """
+    rows = document["rows"]
+    lengths = sorted({row["dt"] for row in rows}, reverse=True)
+    drawn = new_figure(3.6, WIDTH)
+    panels = drawn.subplots(1, len(lengths), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, dt in zip(panels, lengths, strict=True):
+        for policy, colour in POLICIES.items():
+            own = [row for row in rows if row["policy"] == policy and row["dt"] == dt]
+            if not own:
+                continue
+            own.sort(key=lambda row: row["width"])
+            ax.plot(
+                [row["rate"]["mean"] for row in own], [row["error"]["mean"] for row in own],
+                MARKERS[policy] + "-", color=colour, label=own[0]["turns"], linewidth=0.9,
+            )  # fmt: skip
+            for row in own:
+                ax.annotate(
+                    f"{row['width']:g}", (row["rate"]["mean"], row["error"]["mean"]),
+                    xytext=(4, 3), textcoords="offset points", fontsize=SMALL, color=QUIET,
+                )  # fmt: skip
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_title(f"steps of {dt * 1e3:g} ms")
+        ax.set_xlabel("rate of a unit, Hz")
+        ax.grid(visible=True)
+        ax.legend(loc="best")
+    panels[0].set_ylabel("error, of the signal's variance")
+    title_and_foot(
+        drawn, "Who may fire in a step decides whether the code holds",
+        "weights in balance, read-out refitted; beside each mark: threshold over half of what a "
+        "spike takes",
+    )  # fmt: skip
+    return drawn
