@@ -34,6 +34,13 @@ Spiking networks of any shape
     GraphRun, GraphActivity, Simulation                     run it whole, or a step at a time
     decay, quantize, Quantized, loihi_projection, loihi_unit    parameters in a chip's integers
     import_graph, read_nir, Imported, load_graph, save_graph    files
+Learn in time
+    BalancedLayer, Dendrites, LayerIntegers    units whose spikes tell what is not told yet
+    BalancedSimulation, Stretch      run and learn, a stretch of time after the other
+    Noise, Samples, Teacher, Current, SigmaDelta    what drives, what is followed
+    OneUnit, Together, Slots, Ticks  who may fire in a step
+    VoltageRule, SignRule, ContinuousRule, SlowRule    what writes the weights
+    dynamics         the tasks, learned, judged and priced
 Look closer
     watch            one sample without a clock, event by event
     gradients        the rules beside backpropagation
@@ -63,6 +70,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eqchip.api import run as run
     from eqchip.backends.nir.read import read_nir as read_nir
+    from eqchip.dynamics_study import dynamics as dynamics
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.datasets import Dataset as Dataset
     from eqchip.emulator.data.datasets import load as load
@@ -84,6 +92,22 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.connections import OneToOne as OneToOne
     from eqchip.emulator.description.connections import Sparse as Sparse
     from eqchip.emulator.description.connections import SumPool2d as SumPool2d
+    from eqchip.emulator.description.dynamics.integers import LayerIntegers as LayerIntegers
+    from eqchip.emulator.description.dynamics.layer import BalancedLayer as BalancedLayer
+    from eqchip.emulator.description.dynamics.layer import Dendrites as Dendrites
+    from eqchip.emulator.description.dynamics.rules import ContinuousRule as ContinuousRule
+    from eqchip.emulator.description.dynamics.rules import SignRule as SignRule
+    from eqchip.emulator.description.dynamics.rules import SlowRule as SlowRule
+    from eqchip.emulator.description.dynamics.rules import VoltageRule as VoltageRule
+    from eqchip.emulator.description.dynamics.signals import Current as Current
+    from eqchip.emulator.description.dynamics.signals import Noise as Noise
+    from eqchip.emulator.description.dynamics.signals import Samples as Samples
+    from eqchip.emulator.description.dynamics.signals import SigmaDelta as SigmaDelta
+    from eqchip.emulator.description.dynamics.signals import Teacher as Teacher
+    from eqchip.emulator.description.dynamics.turns import OneUnit as OneUnit
+    from eqchip.emulator.description.dynamics.turns import Slots as Slots
+    from eqchip.emulator.description.dynamics.turns import Ticks as Ticks
+    from eqchip.emulator.description.dynamics.turns import Together as Together
     from eqchip.emulator.description.fixedpoint import FixedPoint as FixedPoint
     from eqchip.emulator.description.graph.events import Events as Events
     from eqchip.emulator.description.graph.file import Imported as Imported
@@ -112,6 +136,8 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.phases import Nudged as Nudged
     from eqchip.emulator.engine.stepping import Simulation as Simulation
     from eqchip.emulator.errors import InputError as InputError
+    from eqchip.emulator.learning.balance import BalancedSimulation as BalancedSimulation
+    from eqchip.emulator.learning.balance import Stretch as Stretch
     from eqchip.emulator.learning.contrast import Changes as Changes
     from eqchip.emulator.learning.contrast import contrast as contrast
     from eqchip.emulator.problem.graph import GraphActivity as GraphActivity
@@ -196,6 +222,17 @@ _PUBLIC = {
     "eqchip.graph_import": ("import_graph",),
     "eqchip.backends.nir.read": ("read_nir",),
     "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
+    "eqchip.emulator.description.dynamics.layer": ("BalancedLayer", "Dendrites"),
+    "eqchip.emulator.description.dynamics.integers": ("LayerIntegers",),
+    "eqchip.emulator.learning.balance": ("BalancedSimulation", "Stretch"),
+    "eqchip.emulator.description.dynamics.signals": (
+        *("Noise", "Samples", "Teacher", "Current", "SigmaDelta"),
+    ),
+    "eqchip.emulator.description.dynamics.turns": ("OneUnit", "Together", "Slots", "Ticks"),
+    "eqchip.emulator.description.dynamics.rules": (
+        *("VoltageRule", "SignRule", "ContinuousRule", "SlowRule"),
+    ),
+    "eqchip.dynamics_study": ("dynamics",),
     "eqchip.hw_reports.watch.make": ("watch",),
     "eqchip.gradient_study": ("gradients",),
     "eqchip.hw_reports.studies.converge": ("converge",),

@@ -31,6 +31,7 @@ COMMANDS = {
     "sweep": "What works on a chip: train a grid of settings; accuracy against energy and memory.",
     "rules": "Learning rules on one chip: error against energy, time, memory and writes.",
     "explore": "What many chips, spreads and figures cost, with the Pareto front; restartable.",
+    "dynamics": "Learn codes and dynamics in time, on balanced layers, judged and priced.",
     "gradients": "Does the contrast of two phases follow the exact gradient, layer by layer?",
     "crosscheck": "Run a network on other engines, and compare step by step.",
     "export": "Write a network for other tools: NIR, Lava, Brian2.",

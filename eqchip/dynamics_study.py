@@ -95,7 +95,7 @@ def dynamics(
 
 
 def _price(task: Task, learned: list[Learned], chip: str) -> dict[str, Any]:
-    """A second of signal while it is tested, and while it learns, by the mean counts of the seeds."""
+    """A second of signal while it is tested, and while it learns, by the seeds' mean counts."""
     layer, coder = learned[0].layer, Current()
     if layer.dendrites is not None:
         return {"refused": "no chip file says what a dendrite costs"}
@@ -132,6 +132,7 @@ def _write(made: Mapping[str, Any], folder: Path) -> None:
 
     draw: Callable[..., None] = save_turns if made["format"] == words.TURNS_FORMAT else save
     with alone(folder):
-        write_text(folder / "dynamics.json", json.dumps(made, indent=1) + "\n")
+        text = json.dumps(made, ensure_ascii=False, allow_nan=False)
+        write_text(folder / "dynamics.json", text + "\n")
         with replacing(folder / "dynamics.png") as file:
             draw(made, file)

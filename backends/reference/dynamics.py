@@ -12,7 +12,7 @@ step before, sums run over channels in ascending order and begin with what stand
     6  the continuous rule, where it is the rule
     7  smooth += smoothing dt (g - smooth)
     8  where t + 1 is a multiple of `every`: dendrites psi = [mixing y + offset]_+, u = psi slow;
-       then slow_k += rate every dt r_k smooth (of dendrites psi_k), where that factor is above 2**-10
+       then slow_k += rate every dt r_k smooth (of dendrites psi_k), where r_k is above 2**-10
     9  o = [V > threshold], of the units whose turn it is
 
 In whole numbers (:class:`~eqchip.emulator.description.dynamics.integers.LayerIntegers`) step 3 is

@@ -113,12 +113,17 @@ class Stretch:
 
     @property
     def balance(self) -> float:
-        """Mean over the units of the correlation of excitation and inhibition; with probes."""
+        """Mean over the units of the correlation of excitation and inhibition; with probes.
+
+        NaN where no unit has both.
+        """
         mean = self._probes() / self.steps
         excited = mean[E_SQUARE] - mean[E_SUM] ** 2
         inhibited = mean[I_SQUARE] - mean[I_SUM] ** 2
         together = mean[EI_PRODUCT] - mean[E_SUM] * mean[I_SUM]
         heard = (excited > 0) & (inhibited > 0)
+        if not heard.any():
+            return math.nan
         return float((together[heard] / np.sqrt(excited[heard] * inhibited[heard])).mean())
 
     def refitted(self, decoder: np.ndarray | None = None) -> tuple[float, np.ndarray]:

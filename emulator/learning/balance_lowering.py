@@ -51,7 +51,7 @@ def draw_slots(turns: Turns, units: int, seed: int) -> np.ndarray:
 
 def lower_wiring(layer: BalancedLayer, slots: np.ndarray, integers: LayerIntegers | None) -> Wiring:
     """Copies of the layer's arrays, in whole numbers where they are given."""
-    channels, units = layer.feedforward.shape
+    channels = layer.channels
     dendrites = layer.dendrites
     slow = np.array(layer.slow)
     mixing = np.zeros((0, channels)) if dendrites is None else np.array(dendrites.mixing)

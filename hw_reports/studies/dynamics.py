@@ -29,6 +29,7 @@ MEASURES = {
     "amplitude": "amplitude, rms",
     "amplitude_wanted": "amplitude of the teacher, rms",
 }
+TURNS_COLUMNS = ["turns", "step, ms", "threshold", "error", "rate, Hz", "events/s"]
 COUNTED = {
     "spikes": "spikes",
     "synaptic_events": "synaptic events of spikes",
@@ -43,12 +44,19 @@ COUNTED = {
 }
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Mean, standard deviation (0 of one), least and largest."""
+def spread(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, standard deviation (0 of one), least and largest; None where a value is none."""
+    if not all(map(math.isfinite, values)):
+        return dict.fromkeys(("mean", "sd", "low", "high"))
     return {
         "mean": mean(values), "sd": stdev(values) if len(values) > 1 else 0.0,
         "low": min(values), "high": max(values),
     }  # fmt: skip
+
+
+def finite(measures: Mapping[str, float]) -> dict[str, float | None]:
+    """The measures, None in place of what is no number."""
+    return {name: value if math.isfinite(value) else None for name, value in measures.items()}
 
 
 def document(
@@ -64,8 +72,10 @@ def document(
         "settings": _settings(task, first),
         "seeds": [
             {
-                "seed": one.seed, "before": one.before.measures, "after": one.after.measures,
-                "curve": one.curve, "testing_per_second": one.after.per_second,
+                "seed": one.seed, "before": finite(one.before.measures),
+                "after": finite(one.after.measures),
+                "curve": [finite(point) for point in one.curve],
+                "testing_per_second": one.after.per_second,
                 "learning_per_second": one.learning,
             }
             for one in learned
@@ -105,7 +115,7 @@ def _settings(task: Task, first: Learned) -> dict[str, Any]:
     }
 
 
-def _spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+def _spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
     names = [name for name in rows[0] if all(name in row for row in rows)]
     return {name: spread([row[name] for row in rows]) for name in names}
 
@@ -170,6 +180,11 @@ def price_lines(made: Mapping[str, Any]) -> list[str]:
             f"{at_least(energy)}{amount(energy['figure']['value'], 'J')} "
             f"({band(energy['figure'])}), of which {static_share(price[part])}"
         )
+    writes = price["learning"]["update"]["energy"]
+    lines.append(
+        f"Its writes besides: {at_least(writes)}{amount(writes['figure']['value'], 'J')} "
+        f"({band(writes['figure'])})"
+    )
     return [*lines, *price["notes"]]
 
 
@@ -206,14 +221,31 @@ def turns_rows(made: Mapping[str, Any]) -> list[list[str]]:
     """For the terminal."""
     return [
         [
-            row["turns"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}", _written(row["error"]),
-            _written(row["rate"]), f"{row['synaptic_events']['mean']:.2g}",
+            said_of_turns(row["turns"]), f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
+            _written(row["error"]), _written(row["rate"]),
+            f"{row['synaptic_events']['mean']:.2g}",
         ]
         for row in made["rows"]
     ]  # fmt: skip
 
 
-def _written(figures: Mapping[str, float]) -> str:
-    if not math.isfinite(figures["mean"]):
+def said_of_turns(written: str) -> str:
+    """``Slots(slots=25)`` as ``Slots(25)``.
+
+    Examples
+    --------
+    >>> said_of_turns("Slots(slots=25)"), said_of_turns("Together()")
+    ('Slots(25)', 'Together')
+    """
+    name, _, inner = written.removesuffix(")").partition("(")
+    return f"{name}({inner.partition('=')[2]})" if inner else name
+
+
+def _written(figures: Mapping[str, float | None]) -> str:
+    if figures["mean"] is None:
         return "none"
-    return f"{figures['mean']:.3g} ± {figures['sd']:.1g}" if figures["sd"] else f"{figures['mean']:.3g}"
+    return (
+        f"{figures['mean']:.3g} ± {figures['sd']:.1g}"
+        if figures["sd"]
+        else f"{figures['mean']:.3g}"
+    )

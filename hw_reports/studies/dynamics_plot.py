@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, DPI = 9.6, 6.4, 150
 CHANNELS = (BLUE, VERMILION, GREEN)
 MOST_WEIGHTS = 2000  # dots of a scatter
+SIZE = 22.0  # square points of a mark, a threshold of 1
 POLICIES = {"one unit": GREEN, "slots": BLUE, "ticks": ORANGE, "together": VERMILION}
 MARKERS = {"one unit": "o", "slots": "s", "ticks": "^", "together": "X"}
 
@@ -69,6 +70,14 @@ def figure(document: Mapping[str, Any]) -> Figure:
     return drawn
 
 
+def plain_ticks(axis: Any) -> None:
+    """Numbers at the ticks of a logarithmic axis, without powers of ten."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _signal(ax: Axes, shown: Mapping[str, Any], when: str) -> None:
     t, x, y = (np.array(shown[name]) for name in ("t", "x", "y"))
     for d in range(min(x.shape[1], len(CHANNELS))):
@@ -79,8 +88,8 @@ def _signal(ax: Axes, shown: Mapping[str, Any], when: str) -> None:
     ax.set_ylim(low - room, high + room)  # a read-out that runs away leaves the picture
     ax.set_xlim(t[0], t[-1])
     ax.set_ylabel(when)
-    if when == "after":
-        ax.legend(loc="upper right", ncols=3)
+    if when != "after":
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, borderaxespad=0.2)
 
 
 def _raster(ax: Axes, document: Mapping[str, Any]) -> None:
@@ -102,7 +111,13 @@ def _curve(ax: Axes, document: Mapping[str, Any]) -> None:
     measure = "error" if "error" in curves[0][0] else "period_error"
     for curve in curves:
         seconds = [point["seconds"] for point in curve]
-        ax.plot(seconds, [point[measure] for point in curve], "o-", color=BLUE, markersize=3)
+        ax.plot(
+            seconds,
+            [np.nan if point[measure] is None else point[measure] for point in curve],
+            "o-",
+            color=BLUE,
+            markersize=3,
+        )
     for goal in document["goals"]:
         if goal["measure"] == measure:
             ax.axhline(goal["bound"], color=QUIET, linestyle=(0, (4, 3)), linewidth=0.8)
@@ -112,6 +127,9 @@ def _curve(ax: Axes, document: Mapping[str, Any]) -> None:
             )  # fmt: skip
     ax.set_xscale("symlog", linthresh=max(curves[0][1]["seconds"], 1.0))
     ax.set_yscale("log")
+    plain_ticks(ax.xaxis)
+    plain_ticks(ax.yaxis)
+    ax.set_xlim(left=0)
     ax.set_xlabel("seconds learned")
     ax.set_ylabel("error" if measure == "error" else "error of the period")
 
@@ -126,7 +144,7 @@ def _currents(ax: Axes, shown: Mapping[str, Any]) -> None:
     ax.set_xlim(t[0], t[-1])
     ax.set_xlabel("time, s")
     ax.set_ylabel("currents, unit 0")
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
 
 
 def _weights(ax: Axes, shown: Mapping[str, Any]) -> None:
@@ -160,25 +178,24 @@ def turns_figure(document: Mapping[str, Any]) -> Figure:
             if not own:
                 continue
             own.sort(key=lambda row: row["width"])
-            ax.plot(
-                [row["rate"]["mean"] for row in own], [row["error"]["mean"] for row in own],
-                MARKERS[policy] + "-", color=colour, label=own[0]["turns"], linewidth=0.9,
+            rates, errors = ([row[name]["mean"] for row in own] for name in ("rate", "error"))
+            ax.plot(rates, errors, "-", color=colour, linewidth=0.9)
+            ax.scatter(
+                rates, errors, [SIZE * row["width"] for row in own], marker=MARKERS[policy],
+                color=colour, label=policy, zorder=3,
             )  # fmt: skip
-            for row in own:
-                ax.annotate(
-                    f"{row['width']:g}", (row["rate"]["mean"], row["error"]["mean"]),
-                    xytext=(4, 3), textcoords="offset points", fontsize=SMALL, color=QUIET,
-                )  # fmt: skip
         ax.set_xscale("log")
         ax.set_yscale("log")
+        plain_ticks(ax.xaxis)
+        plain_ticks(ax.yaxis)
         ax.set_title(f"steps of {dt * 1e3:g} ms")
         ax.set_xlabel("rate of a unit, Hz")
         ax.grid(visible=True)
-        ax.legend(loc="best")
+    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
     panels[0].set_ylabel("error, of the signal's variance")
     title_and_foot(
         drawn, "Who may fire in a step decides whether the code holds",
-        "weights in balance, read-out refitted; beside each mark: threshold over half of what a "
-        "spike takes",
+        "weights in balance, read-out refitted; the larger a mark, the higher the threshold: 1, "
+        "1.6 and 3 halves of what a spike takes",
     )  # fmt: skip
     return drawn

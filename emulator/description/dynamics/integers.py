@@ -47,7 +47,8 @@ class LayerIntegers:
             bits = getattr(self, name)
             if not isinstance(bits, int) or not least <= bits <= most:
                 raise InputError(
-                    f"LayerIntegers: {name} is {bits!r}; expected a whole number of {least} to {most}"
+                    f"LayerIntegers: {name} is {bits!r}; expected a whole number of {least} to "
+                    f"{most}"
                 )
         check_number("LayerIntegers: current_step", self.current_step)
         if not self.current_step > 0:

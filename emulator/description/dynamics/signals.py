@@ -19,8 +19,8 @@ class Signal:
 class Noise(Signal):
     """Filtered noise, made as it is needed: a run of any length takes no memory for it.
 
-    A number of mean 0 and variance 1 for each channel and step, the sum of four uniform ones, behind
-    two equal low-passes; a function of the seed and of the step alone.
+    A number of mean 0 and variance 1 for each channel and step, the sum of four uniform ones,
+    behind two equal low-passes; a function of the seed and of the step alone.
 
     Parameters
     ----------

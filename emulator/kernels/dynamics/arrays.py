@@ -183,10 +183,11 @@ class Record(NamedTuple):
 def new_state(units: int, channels: int, dendrites: int, whole: bool) -> State:
     """Rest: nothing has happened yet."""
     of_units = {
-        name: np.zeros(units)
-        for name in ("u", "r", "g", "smooth", "total", "excited", "inhibited")
+        name: np.zeros(units) for name in ("u", "r", "g", "smooth", "total", "excited", "inhibited")
     }
-    of_channels = {name: np.zeros(channels) for name in ("c", "heard", "phi", "x", "y", "e", "slope")}
+    of_channels = {
+        name: np.zeros(channels) for name in ("c", "heard", "phi", "x", "y", "e", "slope")
+    }
     return State(
         v=np.zeros(units, np.int32 if whole else np.float64),
         whole=np.zeros(units, np.int64),

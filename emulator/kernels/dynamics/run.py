@@ -123,7 +123,7 @@ def probe(v, wiring, constants, state, record):
 
 @inlined
 def weigh(wiring, constants, state):
-    """What excites and what inhibits: of the drive, of the feedback, and of each spike by itself."""
+    """What excites and what inhibits: of the drive, the feedback, and each spike by itself."""
     keep, dt = constants.keep, constants.dt
     for i in range(len(state.excited)):
         total = state.u[i] + constants.gain * state.g[i]

@@ -112,7 +112,10 @@ def _arrive_codes(v, wiring, constants, rules, state, k, key, counts):
                 change = np.int64(much > dead) - np.int64(much < -dead)
             else:
                 change = round_at_random(
-                    much * rules.rate_mantissa, rules.rate_shift + below + rules.beta_shift, start, i
+                    much * rules.rate_mantissa,
+                    rules.rate_shift + below + rules.beta_shift,
+                    start,
+                    i,
                 )
             written = min(max(stored - change, least), most)
             counts[ATTEMPTED] += 1

@@ -13,16 +13,19 @@ from eqchip.emulator.description.dynamics.signals import Noise, Samples
 from eqchip.emulator.learning.balance import BalancedSimulation, Stretch
 
 SHOWN = 1000  # rows of a test that are kept for a picture
-FIT_SEED, TEST_SEED = 900, 901  # of the noise that read-outs are fitted on, and that they are judged on
+FIT_SEED, TEST_SEED = (
+    900,
+    901,
+)  # of the noise that read-outs are fitted on, and that they are judged on
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
     """What a test found.
 
-    measures: by name; per_second: counts in a second of signal; t (rows,) in seconds, x and y (rows,
-    J), the read-out that is judged; spikes (events, 2), step and unit, of the same time; currents
-    (rows, 2), what excites and inhibits unit 0, 0 in integers.
+    measures: by name; per_second: counts in a second of signal; t (rows,) in seconds, x and y
+    (rows, J), the read-out that is judged; spikes (events, 2), step and unit, of the same time;
+    currents (rows, 2), what excites and inhibits unit 0, 0 in integers.
     """
 
     measures: dict[str, float]
@@ -110,9 +113,7 @@ class Follows:
         pulses[::10] = self.size * directions / np.linalg.norm(directions, axis=1, keepdims=True)
         hold = round(0.1 / simulation.dt)
         steps, every = hold * len(pulses), max(round(1e-3 / simulation.dt), 1)
-        ran = simulation.run(
-            Samples(pulses, hold), steps, every=every, events=steps, probes=True
-        )
+        ran = simulation.run(Samples(pulses, hold), steps, every=every, events=steps, probes=True)
         measures = {"error": ran.error, "rate": ran.rate, "balance": ran.balance}
         return _judged(measures, ran, simulation.dt, every, ran.y)
 
@@ -198,6 +199,4 @@ def _judged(
 
 def shown(judged: Judged) -> dict[str, Any]:
     """For JSON."""
-    return {
-        name: getattr(judged, name).tolist() for name in ("t", "x", "y", "spikes", "currents")
-    }
+    return {name: getattr(judged, name).tolist() for name in ("t", "x", "y", "spikes", "currents")}
