@@ -21,6 +21,7 @@ from anchor_tables import TABLES as ANCHORS
 from asynchrony_tables import TABLES as ASYNCHRONY
 from cells import NOTHING, table
 from cost_tables import TABLES as COST
+from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
@@ -34,6 +35,7 @@ PAGES = (
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
     "docs/on-chip-results.md",
+    "docs/training.md", "docs/networks.md", "docs/data.md", "docs/dynamics.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -60,6 +62,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ACCURACY,
     **ANCHORS,
     **COST,
+    **DYNAMICS,
     **ENGINE,
     **GRAPHS,
     **ASYNCHRONY,

@@ -1,0 +1,84 @@
+"""Every task of ``eqchip dynamics``, five seeds each, and how fast the kernel is.
+
+    python benchmarks/dynamics.py [--seeds 5] [--out FILE] [--pictures FOLDER]
+
+Speed is simulated over processor time of 100 seconds of signal, 50 units, steps of 0.1 ms, one
+thread: what the layer does without learning, and learning by each rule.
+
+Results: ``benchmarks/results/dynamics.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import eqchip as eq
+from eqchip.dynamics_study import NAMES, SEEDS
+from eqchip.emulator.training.runs import provenance
+from eqchip.hw_reports.studies.dynamics_plot import save, save_turns
+
+RESULT = Path(__file__).resolve().parent / "results" / "dynamics.json"
+SECONDS, DT = 100, 1e-4
+CHIP = "loihi1-calibrated"
+DRAWN = ("autoencode", "van-der-pol", "turns")
+
+
+def speed() -> Iterator[dict[str, Any]]:
+    """Simulated seconds a second of processor time."""
+    noise = eq.Noise(rms=194.0, smoothing=0.03)
+    cases = {
+        "runs": {},
+        "learns fast weights": {"fast": eq.VoltageRule(1e-3, 1.0)},
+        "learns slow weights": {"gain": 100.0, "slow": eq.SlowRule(0.1)},
+    }
+    for numbers, integers in (("float64", None), ("integers", eq.LayerIntegers())):
+        for name, rules in cases.items():
+            if integers is not None and "slow" in rules:
+                continue
+            layer = eq.BalancedLayer.tight(
+                50, 2, leak=50.0, norm=0.5, spread=0.3, width=1.6, seed=0
+            )
+            simulation = eq.BalancedSimulation(layer, dt=DT, turns=eq.Slots(25), integers=integers)
+            simulation.run(noise, 1000, **rules)  # compiles
+            began, wall = time.process_time(), time.perf_counter()
+            simulation.run(noise, round(SECONDS / DT), **rules)
+            spent, wall = time.process_time() - began, time.perf_counter() - wall
+            yield {
+                "numbers": numbers, "case": name, "times_real_time": SECONDS / spent,
+                "share_of_a_processor": spent / wall,
+            }  # fmt: skip
+
+
+def main() -> None:
+    """Run all tasks, and write what they found."""
+    parser = argparse.ArgumentParser(description="Tasks that are learned in time.")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--pictures", type=Path)
+    asked = parser.parse_args()
+    tasks = []
+    for name in NAMES:
+        made = eq.dynamics(name, seeds=asked.seeds, chip=CHIP)
+        if asked.pictures is not None and name in DRAWN:
+            draw = save_turns if name == "turns" else save
+            with (asked.pictures / f"dynamics-{name}.png").open("wb") as file:
+                draw(made, file)
+        made.pop("provenance")
+        made.pop("shown", None)
+        tasks.append({"task": name, **made})
+        print(name, flush=True)
+    found = {
+        "tasks": tasks,
+        "speed": list(speed()),
+        "provenance": provenance("python benchmarks/dynamics.py"),
+    }
+    asked.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Tables of tasks that are learned in time, from ``dynamics.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cells import NOTHING, table
+
+from eqchip.hw_reports.studies.dynamics import said_of_turns
+
+Results = dict[str, Any]  # file name -> document
+
+
+def learned(results: Results) -> str:
+    """What each task reached."""
+    found = _tasks(results)
+    if found is None:
+        return NOTHING
+    rows = []
+    for one in found:
+        if "rows" in one:
+            continue
+        measure = "error" if "error" in one["after"] else "period_error"
+        rows.append(
+            [
+                f"`{one['task']}`",
+                _said(one["before"].get(measure)),
+                _said(one["after"][measure]),
+                _said(one["after"].get("error_refitted")),
+                _said(one["after"]["rate"]),
+                _said(one["after"].get("balance")),
+                "; ".join(_goal(goal) for goal in one["goals"]) or "none",
+            ]
+        )
+    columns = [
+        "task", "error before >", "after >", "refitted >", "rate, Hz >", "balance >",
+        "goals: of 5 seeds",
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+def counted(results: Results) -> str:
+    """Counts and prices of a second."""
+    found = _tasks(results)
+    if found is None:
+        return NOTHING
+    rows = []
+    for one in found:
+        if "rows" in one:
+            continue
+        counts = one["learning_per_second"]
+        price = one["price"]
+        rows.append(
+            [
+                f"`{one['task']}`",
+                f"{1 / one['settings']['dt'] * one['settings']['units']:.2g}",
+                *(
+                    f"{one['testing_per_second'][name]['mean']:.2g}"
+                    for name in ("synaptic_events", "input_macs")
+                ),
+                f"{counts['weights_attempted']['mean'] + counts['slow_writes']['mean']:.2g}",
+                *(_energy(price, part) for part in ("testing", "update")),
+            ]
+        )
+    columns = [
+        "task", "updates/s >", "events of spikes/s >", "products of the drive/s >",
+        "writes/s, learning >", "a second, J >", "its writes, J >",
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+def turns(results: Results) -> str:
+    """Who may fire."""
+    found = _tasks(results)
+    if found is None:
+        return NOTHING
+    (policies,) = (one for one in found if "rows" in one)
+    rows = [
+        [
+            said_of_turns(row["turns"]), f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
+            _said(row["error"]), _said(row["rate"]),
+        ]
+        for row in policies["rows"]
+    ]  # fmt: skip
+    return table(["turns", "step, ms >", "threshold >", "error >", "rate, Hz >"], rows)
+
+
+def speed(results: Results) -> str:
+    """Times real time."""
+    found = results.get("dynamics.json")
+    if found is None:
+        return NOTHING
+    rows = [
+        [
+            row["numbers"], row["case"], f"{row['times_real_time']:.0f}",
+            f"{row['share_of_a_processor']:.2f}",
+        ]
+        for row in found["speed"]
+    ]  # fmt: skip
+    return table(["numbers", "", "times real time >", "share of a processor >"], rows)
+
+
+def _tasks(results: Results) -> list[dict[str, Any]] | None:
+    found = results.get("dynamics.json")
+    return None if found is None else found["tasks"]
+
+
+def _said(figures: Mapping[str, float | None] | None) -> str:
+    if figures is None or figures["mean"] is None:
+        return "–"
+    return f"{figures['mean']:.3g} ± {figures['sd']:.1g}"
+
+
+def _goal(goal: Mapping[str, Any]) -> str:
+    name = {"error": "error", "period_error": "period"}.get(goal["measure"], goal["measure"])
+    side = "≤" if goal["at_most"] else "≥"
+    return f"{name.replace('_', ' ')} {side} {goal['bound']:g}: {goal['reached']}"
+
+
+def _energy(price: Mapping[str, Any], part: str) -> str:
+    if "refused" in price:
+        return "–"
+    of = price["learning"]["update"] if part == "update" else price[part]
+    figure = of["energy"]["figure"]
+    least = "≥ " if of["energy"]["lacks"] else ""
+    return f"{least}{figure['value']:.2g} ({figure['low']:.2g} to {figure['high']:.2g})"
+
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "dynamics": learned,
+    "dynamics-second": counted,
+    "dynamics-turns": turns,
+    "dynamics-speed": speed,
+}
