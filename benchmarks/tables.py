@@ -34,8 +34,7 @@ PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
-    "docs/on-chip-results.md",
-    "docs/training.md", "docs/networks.md", "docs/data.md", "docs/dynamics.md",
+    "docs/on-chip-results.md", "docs/dynamics.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
