@@ -38,7 +38,13 @@ from eqchip.emulator.description.dynamics.rules import (
     SlowRule,
     VoltageRule,
 )
-from eqchip.emulator.description.dynamics.signals import Coder, Noise, Signal, Teacher
+from eqchip.emulator.description.dynamics.signals import (
+    Coder,
+    Noise,
+    Samples,
+    Signal,
+    Teacher,
+)
 from eqchip.emulator.description.dynamics.turns import Turns
 
 LEAST_TRACE = 2.0**-10
@@ -83,6 +89,7 @@ class Drive:
             self.once = a * self.once + (1 - a) * fresh
             self.twice = a * self.twice + (1 - a) * self.once
             return signal.rms / math.sqrt(variance) * self.twice
+        assert isinstance(signal, Samples)
         frame = step // signal.hold
         return signal.values[frame] if frame < len(signal.values) else np.zeros(len(self.once))
 
@@ -211,18 +218,24 @@ def run_reference(
 
 
 def _begin(layer: BalancedLayer, whole: _Whole | None) -> Layer:
-    of_units = {name: np.zeros(layer.units) for name in ("u", "r", "smooth")}
-    of_channels = {name: np.zeros(layer.channels) for name in ("x", "y", "owed")}
-    arrays = {"feedforward": layer.feedforward, "fast": layer.fast, "threshold": layer.threshold}
-    if whole is not None:
+    if whole is None:
+        arrays = {name: getattr(layer, name) for name in ("feedforward", "fast", "threshold")}
+    else:
         arrays = whole.arrays
+    channels, units = layer.channels, layer.units
     return Layer(
-        **{name: np.array(array) for name, array in arrays.items()},
+        feedforward=np.array(arrays["feedforward"]),
+        fast=np.array(arrays["fast"]),
         slow=np.array(layer.slow),
-        v=np.zeros(layer.units, np.float64 if whole is None else np.int64),
-        bits=np.zeros(layer.units, bool),
-        **of_units,
-        **of_channels,
+        threshold=np.array(arrays["threshold"]),
+        v=np.zeros(units, np.float64 if whole is None else np.int64),
+        u=np.zeros(units),
+        r=np.zeros(units),
+        smooth=np.zeros(units),
+        x=np.zeros(channels),
+        y=np.zeros(channels),
+        owed=np.zeros(channels),
+        bits=np.zeros(units, bool),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -240,7 +241,7 @@ class BalancedSimulation:
         """Since the layer was at rest."""
         return int(self._state.step[0])
 
-    def rest(self, x: np.ndarray | None = None) -> None:
+    def rest(self, x: Any = None) -> None:
         """Forget what is going on, and keep what has been learned.
 
         Parameters

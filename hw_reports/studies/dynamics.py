@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from eqchip.emulator.studies.dynamics.judges import shown
 from eqchip.emulator.studies.dynamics.tasks import Goal, Task
-from eqchip.emulator.studies.dynamics.tests import shown
 from eqchip.emulator.studies.dynamics.train import Learned
 from eqchip.emulator.studies.dynamics.turns import Row
 from eqchip.hw_reports.document.readable import amount, band

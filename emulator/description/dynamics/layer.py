@@ -105,7 +105,7 @@ class BalancedLayer:
     fast: np.ndarray
     threshold: np.ndarray
     leak: float
-    slow: np.ndarray | None = None
+    slow: np.ndarray = None  # type: ignore[assignment]  # becomes zeros of the right shape
     dendrites: Dendrites | None = None
     cost: float = 0.0
     units: int = field(init=False)

@@ -173,7 +173,9 @@ class Teacher:
         return cls(terms, "van der Pol")
 
     @classmethod
-    def lorenz(cls, rate: float, sigma: float = 10.0, rho: float = 28.0, beta: float = 8 / 3):
+    def lorenz(
+        cls, rate: float, sigma: float = 10.0, rho: float = 28.0, beta: float = 8 / 3
+    ) -> Teacher:
         """Lorenz's three equations (J. Atmos. Sci. 20:130, 1963), `rate` times as fast."""
         terms = (
             (0, -rate * sigma, (1, 0, 0)),

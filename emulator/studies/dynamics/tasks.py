@@ -16,7 +16,7 @@ from eqchip.emulator.description.dynamics.layer import BalancedLayer, Dendrites
 from eqchip.emulator.description.dynamics.rules import FastRule, SignRule, SlowRule, VoltageRule
 from eqchip.emulator.description.dynamics.signals import Noise, Teacher
 from eqchip.emulator.description.dynamics.turns import OneUnit, Slots, Together, Turns
-from eqchip.emulator.studies.dynamics.tests import Cycles, Decodes, Follows, Test
+from eqchip.emulator.studies.dynamics.judges import Cycles, Decodes, Follows, Judge
 
 RMS = 194.0  # of the drive of a code, in units of what it codes a second
 CODED = Noise(RMS, 0.03)
@@ -65,7 +65,7 @@ class Task:
     turns: Turns
     training: Noise
     stages: tuple[Stage, ...]
-    test: Test
+    test: Judge
     goals: tuple[Goal, ...]
     teacher: Teacher | None = None
     start: tuple[float, ...] | None = None

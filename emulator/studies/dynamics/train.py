@@ -9,8 +9,8 @@ from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.balance import BalancedSimulation, Stretch
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.studies.dynamics.judges import Judged
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Task
-from eqchip.emulator.studies.dynamics.tests import Judged
 
 TRAINING_SEED = 1000  # of the noise of a seed's first stage: tests have others
 STAGES = 100  # at most

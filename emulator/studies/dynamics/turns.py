@@ -8,8 +8,8 @@ from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.description.dynamics.turns import OneUnit, Slots, Ticks, Together, Turns
 from eqchip.emulator.learning.balance import BalancedSimulation
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.studies.dynamics.judges import Decodes
 from eqchip.emulator.studies.dynamics.tasks import CODED
-from eqchip.emulator.studies.dynamics.tests import Decodes
 
 UNITS, LEAK, NORM, SPREAD, SECONDS = 50, 50.0, 0.5, 0.3, 5.0
 STEPS = (1e-3, 1e-4)  # s

@@ -37,10 +37,8 @@ class Judged:
     currents: np.ndarray
 
 
-class Test(Protocol):
+class Judge(Protocol):
     """A test: a description."""
-
-    __test__ = False  # of eqchip, not of pytest
 
     def judge(self, simulation: BalancedSimulation) -> Judged:
         """Run a fresh simulation."""
