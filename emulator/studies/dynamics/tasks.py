@@ -105,7 +105,7 @@ def weak_layer(seed: int) -> BalancedLayer:
 def bent_layer(seed: int) -> BalancedLayer:
     """50 units in balance with 100 dendrites."""
     dendrites = Dendrites.random(100, 2, reach=3.0, seed=seed)
-    return replace(following_layer(seed), slow=None, dendrites=dendrites)
+    return replace(following_layer(seed), slow=np.zeros((100, 50)), dendrites=dendrites)
 
 
 AUTOENCODE = Task(
