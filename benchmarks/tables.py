@@ -27,6 +27,7 @@ from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from onchip_tables import TABLES as ON_CHIP
 from own_data_table import TABLES as OWN_DATA
+from rules_table import TABLES as RULES
 from skip_tables import TABLES as SKIP
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +35,7 @@ PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
-    "docs/on-chip-results.md", "docs/dynamics.md",
+    "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -67,6 +68,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ASYNCHRONY,
     **ON_CHIP,
     **OWN_DATA,
+    **RULES,
     **SKIP,
 }
 
