@@ -30,45 +30,74 @@ def by_one_model(results: Results, cores: tuple[int, ...] | None = None) -> str:
 
     `cores`: of ours, only on so many; None: all that were priced.
     """
-    if any(file not in results for file in ("anchors.json", *(f for _, *of in OURS for f in of))):
+    if _missing(results):
         return NOTHING
-    anchors, rows = results["anchors.json"], []
-    for said, reached, priced in OURS:
-        rows += ours(said, results[reached], results[priced], cores)
-    rows += others(anchors)
-    heads = [f"{what} by {chip} >" for chip in CHIPS for what in WHATS]
-    shown = table(
+    seeds = {len(results[reached]["seeds"]) for _, reached, _ in OURS}
+    return f"{_table(results, cores, CHIPS, OURS)}\n\n{caption(seeds, results['anchors.json'])}"
+
+
+def in_brief(results: Results, cores: tuple[int, ...]) -> str:
+    """The same by the calibrated chip alone, and no more words than it takes."""
+    if _missing(results):
+        return NOTHING
+    held = results["anchors.json"]["chips"][CHIPS[0]]["held_out"]
+    return (
+        f"{_table(results, cores, CHIPS[:1], OURS[:1])}\n\n"
+        "One training sample, **modelled, not measured**, by one model; (low to high); ≥: terms "
+        f"are unknown. Of figures that nothing was fitted to, {held['near']} of {held['tested']} "
+        f"are within a factor of {held['factor']:g} ([one by one](docs/anchors.md)). Loihi 1 could "
+        "not run EP: its synapses are not told the change of their unit."
+    )
+
+
+def _missing(results: Results) -> bool:
+    needed = ("anchors.json", *(file for _, *of in OURS for file in of))
+    return any(file not in results for file in needed)
+
+
+def _table(
+    results: Results,
+    cores: tuple[int, ...] | None,
+    chips: tuple[str, ...],
+    of_ours: tuple[tuple[str, str, str], ...],
+) -> str:
+    rows = []
+    for said, reached, priced in of_ours:
+        rows += ours(said, results[reached], results[priced], cores, chips)
+    rows += others(results["anchors.json"], chips)
+    heads = [f"{what} by {chip} >" for chip in chips for what in WHATS]
+    return table(
         ["training on the chip, MNIST", "test error, % >", *heads, "measured >",
          "modelled / measured >"],
         rows,
     )  # fmt: skip
-    seeds = {len(results[reached]["seeds"]) for _, reached, _ in OURS}
-    return f"{shown}\n\n{caption(seeds, anchors)}"
 
 
-def ours(said: str, reached: Row, priced: Row, cores: tuple[int, ...] | None) -> list[list[str]]:
+def ours(
+    said: str, reached: Row, priced: Row, cores: tuple[int, ...] | None, chips: tuple[str, ...]
+) -> list[list[str]]:
     """EP, a row for each number of cores."""
     error, found = spread(reached["test_error"]), []
     spreads = sorted({p["spread"] for p in priced["points"] if p["chip"] == CHIPS[0]})
     for each in spreads:
         points = {p["chip"]: p for p in priced["points"] if p["spread"] == each}
-        if any(chip not in points for chip in CHIPS):
+        if any(chip not in points for chip in chips):
             continue
-        used = [points[chip]["cores"] for chip in CHIPS]
+        used = [points[chip]["cores"] for chip in chips]
         if cores is not None and used[0] not in cores:
             continue
         of = f"{used[0]} cores" if len(set(used)) == 1 else f"{used[0]} and {used[1]} cores"
-        sums = [figure(points[chip]["rows"]["sample"][what]) for chip in CHIPS for what in WHATS]
+        sums = [figure(points[chip]["rows"]["sample"][what]) for chip in chips for what in WHATS]
         found.append([f"**EP, {priced['network']}**{said}, {of}", error, *sums, NONE, NONE])
     return found
 
 
-def others(anchors: Row) -> list[list[str]]:
+def others(anchors: Row, chips: tuple[str, ...]) -> list[list[str]]:
     """Every training that was measured on a chip and can be rebuilt."""
-    by_chip = {chip: _trainings(anchors["chips"][chip]) for chip in CHIPS}
+    by_chip = {chip: _trainings(anchors["chips"][chip]) for chip in chips}
     found = []
-    for run, of_first in by_chip[CHIPS[0]].items():
-        sums = [figure(by_chip[chip][run][what]["modelled"]) for chip in CHIPS for what in WHATS]
+    for run, of_first in by_chip[chips[0]].items():
+        sums = [figure(by_chip[chip][run][what]["modelled"]) for chip in chips for what in WHATS]
         first = of_first["energy"]
         found.append([
             f"{first['method']}, {first['network']} ({run.removesuffix(' training')})",

@@ -2,8 +2,8 @@
 
     python benchmarks/rules_results.py DIR ...
 
-DIR is the `--out` of `eqchip rules benchmarks/rules/NAME.toml ... --data DATA --out DIR`. Entries go
-to ``benchmarks/results/rules/``, the table of all of them to ``benchmarks/results/rules.json``.
+DIR is the `--out` of `eqchip rules benchmarks/rules/NAME.toml ... --data DATA --out DIR`. Entries
+go to ``benchmarks/results/rules/``, the table of all of them to ``benchmarks/results/rules.json``.
 """
 
 from __future__ import annotations

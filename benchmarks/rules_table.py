@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cells import NOTHING, spread, table, thousands
@@ -125,13 +125,13 @@ def caption(results: Results) -> str:
         for chip in (CALIBRATED, DAVIES, LOIHI2)
     )
     return (
-        "A training sample, the mean over the training, **modelled, not measured**, on as few cores "
-        "as hold it, priced from the counts of the first seed; (low to high); ≥: terms are unknown. "
-        "Steps, events over synapses and attempted writes in all copies are counted. Of figures that "
-        f"were measured and nothing was fitted to, within a factor of 2: {near} ([anchors](anchors.md)). "
-        "Errors: mean ± standard deviation over seeds of the test set, read once. Trials: settings "
-        "tried on validation samples. `loihi1-calibrated` takes 80 µs or so for each learning epoch, "
-        "of which `nbp` has 12 and the others one."
+        "A training sample, the mean over the training, **modelled, not measured**, on as few "
+        "cores as hold it, priced from the counts of the first seed; (low to high); ≥: terms are "
+        "unknown. Steps, events over synapses and attempted writes in all copies are counted. Of "
+        "figures that were measured and nothing was fitted to, within a factor of 2: "
+        f"{near} ([anchors](anchors.md)). Errors: mean ± standard deviation over seeds of the test "
+        "set, read once. Trials: settings tried on validation samples. `loihi1-calibrated` takes "
+        "80 µs or so for each learning epoch, of which `nbp` has 12 and the others one."
     )
 
 
