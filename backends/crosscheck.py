@@ -11,10 +11,11 @@ import numpy as np
 
 from eqchip.backends.comparison import Comparison, compare
 from eqchip.backends.registry import BACKENDS, EMULATOR, Backend
-from eqchip.emulator.data.datasets import Dataset, one_hot
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose

@@ -25,7 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"

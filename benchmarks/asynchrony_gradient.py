@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.learning.contrast import average_ends
 from eqchip.emulator.problem.pose import pose

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels.lowered import Lowered

@@ -32,7 +32,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels import limit

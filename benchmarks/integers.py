@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import load, split_validation
+from eqchip.emulator.data.dataset import split_validation
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint, quantize

@@ -18,7 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance

@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import eqchip as eq
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.training.fit import end_epoch
 from eqchip.emulator.training.runs import RunDirectory, provenance

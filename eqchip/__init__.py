@@ -72,9 +72,8 @@ if TYPE_CHECKING:
     from eqchip.backends.nir.read import read_nir as read_nir
     from eqchip.dynamics_study import dynamics as dynamics
     from eqchip.emulator.activity import Activity as Activity
-    from eqchip.emulator.data.datasets import Dataset as Dataset
+    from eqchip.emulator.data.dataset import Dataset as Dataset
     from eqchip.emulator.data.datasets import load as load
-    from eqchip.emulator.data.datasets import one_hot as one_hot
     from eqchip.emulator.description.asynchronous import Asynchronous as Asynchronous
     from eqchip.emulator.description.asynchronous import Clocks as Clocks
     from eqchip.emulator.description.asynchronous import Delays as Delays
@@ -134,6 +133,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.onchip import OnChip as OnChip
     from eqchip.emulator.description.phases import Free as Free
     from eqchip.emulator.description.phases import Nudged as Nudged
+    from eqchip.emulator.description.task import one_hot as one_hot
     from eqchip.emulator.engine.stepping import Simulation as Simulation
     from eqchip.emulator.errors import InputError as InputError
     from eqchip.emulator.learning.balance import BalancedSimulation as BalancedSimulation
@@ -178,7 +178,9 @@ __version__ = version("eqchip")
 _PUBLIC = {
     "eqchip.training": ("train", "Trainer"),
     "eqchip.estimators": ("EPClassifier",),
-    "eqchip.emulator.data.datasets": ("Dataset", "load", "one_hot"),
+    "eqchip.emulator.data.dataset": ("Dataset",),
+    "eqchip.emulator.data.datasets": ("load",),
+    "eqchip.emulator.description.task": ("one_hot",),
     "eqchip.emulator.description.config": ("Config", "Descent"),
     "eqchip.emulator.description.learning": ("Learning",),
     "eqchip.emulator.description.onchip": ("OnChip",),

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding

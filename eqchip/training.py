@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.compiling import running_clock
-from eqchip.emulator.data.datasets import NAMES, Dataset, from_file, load
+from eqchip.emulator.data.dataset import NAMES, Dataset
+from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, describe
 from eqchip.emulator.description.config import Config

@@ -16,7 +16,7 @@ import numpy as np
 
 from eqchip.backends.bptt.operators import MaxPoolOperator, Operator, operators
 from eqchip.backends.bptt.unrolled import REAL_VALUED, Gradient, gradient
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.connections import AvgPool2d, MaxPool2d
 from eqchip.emulator.description.learning import Learning

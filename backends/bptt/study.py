@@ -9,10 +9,11 @@ import numpy as np
 from eqchip.backends.bptt import comparison
 from eqchip.backends.bptt.comparison import CODINGS, POOLINGS, Samples, with_pooling
 from eqchip.backends.bptt.training import fresh, train
-from eqchip.emulator.data.datasets import Dataset, one_hot
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
 import os
-import re
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.data import download
+from eqchip.emulator.data.dataset import NAMES, Dataset
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.idx import IdxFile, read_idx
-from eqchip.emulator.data.own import prepare
-from eqchip.emulator.data.splits import stratified
 from eqchip.emulator.data.tables import read_table
-from eqchip.emulator.errors import InputError, check_unmasked
+from eqchip.emulator.description.task import check_labels
+from eqchip.emulator.errors import InputError
 
-NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20")
 # Data sets that are the inner pixels of another's images: its name, and how many are left out at
 # each edge. All of a digit of MNIST lies in its inner 20 x 20.
 CROPPED = {"mnist-20x20": ("mnist", 4)}
@@ -33,133 +27,6 @@ DIGITS_TEST = 360
 DIGITS_SPLIT_SEED = 0
 _DIGITS_FULL_SCALE = 16.0  # load_digits: "integers in the range 0 to 16"
 _BYTE_FULL_SCALE = 255.0
-_NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")  # of a run directory it becomes a part
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Dataset:
-    """Images and their classes, for training and for the final test.
-
-    Attributes
-    ----------
-    name : str
-    train_x, test_x : ndarray of float32, shape (n, units)
-        Grey values in [0, 1], C-contiguous, an image a row.
-    train_y, test_y : ndarray of int64, shape (n,)
-        The class of each image, in [0, classes).
-    shape : tuple of int
-        Of one image, e.g. (28, 28); its product is ``units``.
-    classes : int
-    source : str
-        Where the values came from: package and version, or files and their sha256.
-    labels : tuple of str
-        What the classes are called; empty: by their numbers.
-    scaling : str
-        How inputs came to lie in [0, 1], in words.
-    file : str
-        From which all of it can be made again; empty for the named data sets, and for arrays.
-
-    Raises
-    ------
-    InputError
-        If lengths, shapes, types, values or labels do not fit one another.
-    """
-
-    name: str
-    train_x: np.ndarray
-    train_y: np.ndarray
-    test_x: np.ndarray
-    test_y: np.ndarray
-    shape: tuple[int, ...]
-    classes: int
-    source: str
-    labels: tuple[str, ...] = ()
-    scaling: str = ""
-    file: str = ""
-
-    def __post_init__(self) -> None:
-        for part in ("train", "test"):
-            _check_part(self, part)
-
-    @classmethod
-    def from_arrays(
-        cls,
-        x: Any,
-        y: Any,
-        *,
-        x_test: Any = None,
-        y_test: Any = None,
-        test: float = 0.2,
-        scaling: str | None = None,
-        name: str = "arrays",
-    ) -> Dataset:
-        """A data set of one's own.
-
-        Parameters
-        ----------
-        x : array-like, shape (n, features) or (n, height, width) or (n, height, width, channels)
-            Finite numbers.
-        y : array-like, shape (n,) or (n, classes)
-            Classes as whole numbers or texts, in any order and with any gaps, or one-hot rows.
-        x_test, y_test : array-like, optional
-            Samples for the final test. Default: set aside from `x`.
-        test : float
-            Share to set aside, each class giving its own; always the same samples. 0: none.
-        scaling : {"on-off", "grey"}, optional
-            How inputs come to lie in [0, 1], fitted on the training samples. "on-off": two inputs
-            for each value, one for what is above the mean and one for what is below, full at two
-            standard deviations; of images, above and below 0. "grey": one gain for all, of values
-            that are not negative. Default: on-off for features, and for images with negative
-            values; else grey.
-        name : str
-            What it is called in tables and on pages.
-
-        Raises
-        ------
-        InputError
-
-        Examples
-        --------
-        >>> x = [[0.0, 5.0], [1.0, 3.0], [2.0, 4.0], [3.0, 1.0], [4.0, 0.0]] * 4
-        >>> data = Dataset.from_arrays(x, ["b", "b", "a", "a", "a"] * 4, name="two")
-        >>> data, data.labels
-        (Dataset(two: 16 train, 4 test, 4, 2 classes), ('a', 'b'))
-        """
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InputError(
-                f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
-                "line's end"
-            )
-        if name in NAMES:
-            raise InputError(f"data: name is {name!r}, a named data set; expected another")
-        made = prepare(x, y, x_test, y_test, test=test, scaling=scaling)
-        return cls(
-            name=name,
-            train_x=made.train_x,
-            train_y=made.train_y,
-            test_x=made.test_x,
-            test_y=made.test_y,
-            shape=made.shape,
-            classes=len(made.labels),
-            source="arrays",
-            labels=made.labels,
-            scaling=made.scaling,
-        )
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of all samples and their classes, in their order: 16 hexadecimal digits."""
-        told = hashlib.sha256(f"{self.shape} {self.classes}".encode())
-        for values in (self.train_x, self.train_y, self.test_x, self.test_y):
-            # The same bytes on every machine.
-            told.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
-        return told.hexdigest()[:16]
-
-    def __repr__(self) -> str:
-        return (
-            f"Dataset({self.name}: {len(self.train_y)} train, {len(self.test_y)} test, "
-            f"{'x'.join(map(str, self.shape))}, {self.classes} classes)"
-        )
 
 
 def load(
@@ -228,7 +95,9 @@ def load(
     return _from_files(name, paths)
 
 
-def from_file(path: str | os.PathLike[str], name: str | None = None) -> Dataset:
+def from_file(
+    path: str | os.PathLike[str], name: str | None = None, task: str = "classification"
+) -> Dataset:
     """A data set of one's own from a file; see ``docs/data.md``.
 
     Parameters
@@ -239,6 +108,8 @@ def from_file(path: str | os.PathLike[str], name: str | None = None) -> Dataset:
         ``class``, ``target`` or ``y``) or in the last. All else as :meth:`Dataset.from_arrays`.
     name : str, optional
         Default: that of the file, without its ending unless a named data set is called so.
+    task : {"classification", "regression"}
+        Whether labels are classes or numbers; those of a table may have any name then.
 
     Raises
     ------
@@ -250,113 +121,11 @@ def from_file(path: str | os.PathLike[str], name: str | None = None) -> Dataset:
         name = path.name if path.stem in NAMES else path.stem
     x, y, x_test, y_test = read_table(path)
     try:
-        found = Dataset.from_arrays(x, y, x_test=x_test, y_test=y_test, name=name)
+        found = Dataset.from_arrays(x, y, x_test=x_test, y_test=y_test, name=name, task=task)
     except InputError as error:
         raise InputError(f"{path}: {str(error).removeprefix('data: ')}") from None
     where = str(path.resolve())
     return replace(found, source=where, file=where)
-
-
-def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Set aside part of the training set, to choose settings on.
-
-    Each class gives its share of ``n``, rounded so that the shares sum to ``n``
-    (largest remainder; ties go to the lower class). The same arguments give the same
-    split with every version of numpy.
-
-    Parameters
-    ----------
-    dataset : Dataset
-    n : int
-        Validation samples, in [0, training samples).
-    seed : int, default 0
-        Below 2**32.
-
-    Returns
-    -------
-    train_idx, val_idx : ndarray of int64
-        Ascending, disjoint; together, every row of ``dataset.train_x``.
-
-    Raises
-    ------
-    InputError
-        If ``n`` or ``seed`` is out of range.
-
-    Examples
-    --------
-    >>> train, val = split_validation(load("digits"), 200)
-    >>> len(train), len(val)
-    (1237, 200)
-    """
-    labels = dataset.train_y
-    _check_whole("validation samples n", n, len(labels))
-    _check_whole("validation seed", seed, 2**32)
-    return stratified(labels, dataset.classes, int(n), int(seed))
-
-
-def one_hot(labels: Any, classes: int) -> np.ndarray:
-    """A row per label: 1 in the label's column, else 0.
-
-    Parameters
-    ----------
-    labels : array-like of int, shape (n,)
-    classes : int
-
-    Returns
-    -------
-    ndarray of float32, shape (n, classes)
-
-    Raises
-    ------
-    InputError
-        If a label is not in [0, classes).
-
-    Examples
-    --------
-    >>> one_hot([2, 0], 3)
-    array([[0., 0., 1.],
-           [1., 0., 0.]], dtype=float32)
-    """
-    check_unmasked("one_hot: labels", labels)
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or (labels.dtype.kind not in "iu" and labels.size):
-        raise InputError(
-            f"one_hot: labels have shape {labels.shape} and type {labels.dtype}; "
-            "expected a list of whole numbers"
-        )
-    _check_labels("one_hot", labels, classes)
-    rows = np.zeros((len(labels), classes), dtype=np.float32)
-    rows[np.arange(len(labels)), labels.astype(np.int64)] = 1.0
-    return rows
-
-
-def _check_part(data: Dataset, part: str) -> None:
-    """Refuse samples or classes of a part that do not fit one another."""
-    names = f"{part}_x", f"{part}_y"
-    x, y = (getattr(data, name) for name in names)
-    for name, values in zip(names, (x, y), strict=True):
-        check_unmasked(f"Dataset: {name}", values)
-        if not isinstance(values, np.ndarray):
-            raise InputError(
-                f"Dataset: {name} is a {type(values).__name__}; expected an array of numpy, or "
-                "Dataset.from_arrays, which takes anything like one"
-            )
-    units = math.prod(data.shape)
-    if x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != units:
-        raise InputError(
-            f"Dataset: {names[0]} is {x.dtype} of shape {x.shape}; expected real numbers of shape "
-            f"(samples, {units})"
-        )
-    if y.dtype.kind not in "iu" or y.ndim != 1 or len(y) != len(x):
-        raise InputError(
-            f"Dataset: {names[1]} is {y.dtype} of shape {y.shape}; expected {len(x)} whole numbers"
-        )
-    if x.size and not (x.min() >= 0 and x.max() <= 1):  # NaN is the least and the largest
-        place = tuple(np.argwhere(~((x >= 0) & (x <= 1)))[0].tolist())
-        raise InputError(
-            f"Dataset: {names[0]} holds {x[place]} at {place}; expected values in [0, 1]"
-        )
-    _check_labels(f"Dataset: {names[1]}", y, data.classes)
 
 
 def _digits() -> Dataset:
@@ -440,7 +209,7 @@ def _from_files(name: str, paths: list[Path]) -> Dataset:
                 f"{labels.path}: {len(labels.values)} labels for the {len(images.values)} images "
                 f"of {images.path.name}; expected as many"
             )
-        _check_labels(str(labels.path), labels.values, CLASSES)
+        check_labels(str(labels.path), labels.values, CLASSES)
     shape = train_images.values.shape[1:]
     if test_images.values.shape[1:] != shape:
         raise InputError(
@@ -483,16 +252,3 @@ def _unit_interval(images: np.ndarray) -> np.ndarray:
     x = images.reshape(len(images), -1).astype(np.float32)
     x /= np.float32(_BYTE_FULL_SCALE)
     return x
-
-
-def _check_labels(what: str, labels: np.ndarray, classes: int) -> None:
-    bad = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(bad):
-        raise InputError(
-            f"{what}: label {labels[bad[0]]} at index {bad[0]}; expected 0 to {classes - 1}"
-        )
-
-
-def _check_whole(what: str, value: Any, end: int) -> None:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= value < end:
-        raise InputError(f"{what} is {value!r}; expected a whole number of at least 0, below {end}")

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.data.splits import stratified
+from eqchip.emulator.data.targets import KINDS, Targets
+from eqchip.emulator.description.task import task_of
 from eqchip.emulator.errors import InputError, check_unmasked
 
 # Standard deviations at which a channel is full: chosen on validation data of the ten data sets of
@@ -24,15 +26,21 @@ LARGEST = 1e30  # of an input: its square is still a float32
 
 
 class Prepared(NamedTuple):
-    """Samples as units take them, and their classes."""
+    """Samples and targets as units take them, and what both were fitted by."""
 
     train_x: np.ndarray
     train_y: np.ndarray
     test_x: np.ndarray
     test_y: np.ndarray
-    shape: tuple[int, ...]
-    labels: tuple[str, ...]
-    scaling: str
+    inputs: Scaling
+    targets: Targets
+    task: str
+    ordered: bool
+
+    @property
+    def scaling(self) -> str:
+        """How values came to lie in [0, 1], in words."""
+        return "; ".join(text for text in (self.inputs.text, self.targets.text) if text)
 
 
 def prepare(
@@ -43,8 +51,12 @@ def prepare(
     *,
     test: float = 0.2,
     scaling: str | None = None,
+    task: str = "classification",
+    ordered: bool = False,
 ) -> Prepared:
-    """Check samples and labels, set some aside for the test, and scale; see `Dataset.from_arrays`.
+    """Check samples and targets, set some aside for the test, and scale; see `Dataset.from_arrays`.
+
+    ordered: samples follow one another in time, and the last are set aside.
 
     Raises
     ------
@@ -54,33 +66,25 @@ def prepare(
         raise InputError(
             "data: only one of X_test and y_test is given; expected both, or a share to set aside"
         )
-    x, y = samples("X", x), _labels("y", y)
+    kind = KINDS[task_of(task).name]
+    x, y = samples("X", x), kind.read("y", y)
     _check_pair("", x, y)
-    classes, numbers = np.unique(y, return_inverse=True)
-    if len(classes) < 2:
-        raise InputError(f"data: y holds {len(classes)} class; expected at least two")
     if test_x is None:
-        kept, aside = _set_aside(numbers, len(classes), test)
-        train_x, test_x, train_y, test_y = x[kept], x[aside], numbers[kept], numbers[aside]
+        aside = _set_aside(kind.strata(y), test, ordered)
+        train_x, test_x, train_y, test_y = x[~aside], x[aside], y[~aside], y[aside]
     else:
-        test_x, test_y = samples("X_test", test_x), _labels("y_test", test_y)
+        test_x, test_y = samples("X_test", test_x), kind.read("y_test", test_y)
         _check_pair("_test", test_x, test_y)
         if test_x.shape[1:] != x.shape[1:]:
             raise InputError(
                 f"data: samples of X_test have shape {test_x.shape[1:]}; "
                 f"expected {x.shape[1:]} as in X"
             )
-        train_x, train_y = x, numbers
-        test_y = _numbered(test_y, classes)
+        train_x, train_y = x, y
+    known = kind.fit(y, train_y)
     scale = fitted(train_x, scaling)
     return Prepared(
-        scale(train_x),
-        train_y.astype(np.int64),
-        scale(test_x),
-        test_y.astype(np.int64),
-        scale.shape,
-        tuple(str(one) for one in classes.tolist()),
-        scale.text,
+        scale(train_x), known(train_y), scale(test_x), known(test_y), scale, known, task, ordered
     )
 
 
@@ -111,38 +115,6 @@ def samples(name: str, values: Any) -> np.ndarray:
     return array
 
 
-def _labels(name: str, values: Any) -> np.ndarray:
-    """Labels as a row: whole numbers, texts, or rows with one 1 each."""
-    check_unmasked(f"data: {name}", values)
-    array = np.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 2 and array.dtype.kind in "biuf":
-        hot = array != 0
-        if not (hot.sum(axis=1) == 1).all() or not (array[hot] == 1).all():
-            raise InputError(
-                f"data: {name} has shape {array.shape} and is not one 1 a row; expected a label a "
-                "sample, or one-hot rows"
-            )
-        return hot.argmax(axis=1)
-    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.flat):
-        array = array.astype(str)
-    if array.ndim != 1 or array.dtype.kind not in "biufU":
-        raise InputError(
-            f"data: {name} has shape {array.shape} and type {array.dtype}; expected a label a "
-            "sample: whole numbers, texts, or one-hot rows"
-        )
-    if array.dtype.kind == "f":
-        bad = np.flatnonzero(~(array == np.round(array)) | (np.abs(array) >= 2**53))
-        if len(bad):
-            raise InputError(
-                f"data: {name} holds {array[bad[0]]} at {bad[0]}; expected classes: whole numbers, "
-                "texts, or one-hot rows"
-            )
-        return array.astype(np.int64)
-    return array.astype(np.int64) if array.dtype.kind == "b" else array
-
-
 def _check_pair(suffix: str, x: np.ndarray, y: np.ndarray) -> None:
     if len(x) != len(y):
         raise InputError(
@@ -151,23 +123,9 @@ def _check_pair(suffix: str, x: np.ndarray, y: np.ndarray) -> None:
         )
 
 
-def _numbered(y: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Labels as their places among the classes of training."""
-    if (y.dtype.kind == "U") != (classes.dtype.kind == "U"):
-        raise InputError(f"data: y_test is of type {y.dtype}; expected that of y, {classes.dtype}")
-    places = np.minimum(np.searchsorted(classes, y), len(classes) - 1)
-    bad = np.flatnonzero(classes[places] != y)
-    if len(bad):
-        raise InputError(
-            f"data: y_test holds {y[bad[0]].item()!r} at {bad[0]}, which y does not; expected one "
-            f"of {', '.join(repr(one) for one in classes[:10].tolist())}"
-        )
-    return places
-
-
-def _set_aside(numbers: np.ndarray, classes: int, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Places of training and test samples, each class giving its share."""
-    total = len(numbers)
+def _set_aside(strata: np.ndarray, share: float, ordered: bool) -> np.ndarray:
+    """Which samples are for the test: each stratum gives its share, or the last of all."""
+    total = len(strata)
     if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share < 1:
         raise InputError(f"data: test is {share!r}; expected a share of at least 0, below 1")
     count = round(share * total)
@@ -176,7 +134,12 @@ def _set_aside(numbers: np.ndarray, classes: int, share: float) -> tuple[np.ndar
             f"data: {total} samples, of which a share of {share} for the test is {count}; "
             "expected at least one for training and one for the test"
         )
-    return stratified(numbers, classes, count, SPLIT_SEED)
+    aside = np.zeros(total, dtype=bool)
+    if ordered:
+        aside[total - count :] = True
+    else:
+        aside[stratified(strata, int(strata.max()) + 1, count, SPLIT_SEED)[1]] = True
+    return aside
 
 
 # --- scaling ------------------------------------------------------------------------------

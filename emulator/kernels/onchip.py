@@ -95,13 +95,13 @@ class Learner(NamedTuple):
 class Written(NamedTuple):
     """What learning did, int64.
 
-    classes: (b,), the class that the free phase ends with; writes: (b, connection, copy, 3),
-    attempted, applied and saturated; changed: (b, l), units whose potential differs between the
-    nudged phases, by as much as a factor can say where there are any; sent: (b, l), units whose
+    outputs: (b, n_out), int32, the potentials that the free phase ends with; writes:
+    (b, connection, copy, 3), attempted, applied and saturated; changed: (b, l), units whose
+    potential differs between the nudged phases, by as much as a factor can say where there are any; sent: (b, l), units whose
     potential is not 0 at the end of a nudged phase; spikes: (b, l), those that tell of changes.
     """
 
-    classes: np.ndarray
+    outputs: np.ndarray
     writes: np.ndarray
     changed: np.ndarray
     sent: np.ndarray
@@ -438,11 +438,8 @@ def learn_online(
             given, x[one], targets[b], samples[one], state, free, scratch, this, this + 1,
         )  # fmt: skip
         first = net.offsets[last]
-        best = 0
         for j in range(net.sizes[last]):
-            if record.ends[0, 0, first + j] > record.ends[0, 0, first + best]:
-                best = j
-        written.classes[b] = best
+            written.outputs[b, j] = record.ends[0, 0, first + j]
         if not record.skipped[b]:
             _learn_sample(
                 net, rules, record, learner, terms, written, plus, minus, b, first_number + b,

@@ -99,7 +99,7 @@ def known_of(
     learner = _learner(config, onchip, int(offsets[-1]), rates or config.descent.lr)
     connections, layers = len(sizes) - 1, len(sizes)
     written = kernels.Written(
-        np.zeros(1, np.int64),
+        np.zeros((1, sizes[-1]), np.int32),
         np.zeros((1, connections, 2, 3), np.int64),
         *(np.zeros((1, layers), np.int64) for _ in range(3)),
     )

@@ -1,8 +1,7 @@
-"""A trained network classifies: its free phase, and the largest of its outputs."""
+"""A trained network at work: its free phase, and what its outputs say, judged by a task."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,33 +11,39 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.task import TASKS, Score, Task
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.inference import averaged_by_engine, classes_of, inference_settings
+from eqchip.emulator.training.inference import averaged_by_engine, inference_settings
 
 EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
 
 
 @dataclass(frozen=True, repr=False)
 class Tally:
-    """Samples seen, how many of them were classified wrongly, and what that took.
+    """Samples seen, how they were judged, and what that took.
 
     saturations: states that left the chip's range, where a chip classified.
     """
 
     samples: int
-    errors: int
+    score: Score
     activity: Activity
     saturations: int = 0
 
     @property
     def error(self) -> float:
-        """Classification error in percent; NaN before the first sample."""
-        return 100.0 * self.errors / self.samples if self.samples else math.nan
+        """The task's error in percent; NaN before the first sample."""
+        return self.score.error(self.samples)
+
+    def row(self, part: str) -> dict[str, float]:
+        """What a line of metrics says of it, of "train", "validation" or "test"."""
+        told = {"error": self.error, **self.score.figures(self.samples)}
+        return {f"{part}_{name}": value for name, value in told.items()}
 
     @property
     def spikes_per_sample(self) -> float:
@@ -64,7 +69,7 @@ class Tally:
     def __add__(self, other: Tally) -> Tally:
         return Tally(
             self.samples + other.samples,
-            self.errors + other.errors,
+            self.score + other.score,
             self.activity + other.activity,
             self.saturations + other.saturations,
         )
@@ -110,21 +115,27 @@ class Classifier:
                 self.lowered = lower(network, np.dtype(config.precision))
 
     def classify(
-        self, x: np.ndarray, labels: np.ndarray, progress: Progress | None = None
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        progress: Progress | None = None,
+        task: Task = TASKS["classification"],
     ) -> Tally:
-        """Classify samples x, shape (n, n_in), of known classes, shape (n,)."""
+        """Judge what the network says of samples x, shape (n, n_in), by what they are to be."""
         progress = progress or Silent()
         with progress.bar("Classifying", len(x)) as bar:
-            tally = Tally(0, 0, Activity.zeros(("free",), len(self.config.layers)))
+            nothing = task.nothing(self.config.sizes[-1])
+            tally = Tally(0, nothing, Activity.zeros(("free",), len(self.config.layers)))
             for batch, run in self._runs(x):
-                wrong = classes_of(run) != labels[batch]
+                score = task.score(run.ends[0][-1], y[batch])
                 clipped = 0 if run.saturations is None else int(run.saturations.sum())
-                tally += Tally(len(wrong), int(wrong.sum()), run.activity, clipped)
-                bar.advance(len(wrong), error=f"{tally.error:.2f} %")
+                samples = len(y[batch])
+                tally += Tally(samples, score, run.activity, clipped)
+                bar.advance(samples, error=f"{tally.error:.2f} %")
         return tally
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
-        """Potentials of the output units at the end, shape (n, classes), of samples (n, n_in)."""
+        """Potentials of the output units at the end, shape (n, n_out), of samples (n, n_in)."""
         found = [run.ends[0][-1] for _, run in self._runs(x)]
         return np.concatenate(found) if found else np.zeros((0, self.config.sizes[-1]))
 

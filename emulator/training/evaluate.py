@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import split_validation
+from eqchip.emulator.data.dataset import split_validation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config
@@ -18,6 +18,7 @@ from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.description.task import Task
 from eqchip.emulator.description.weight_losses import Lost, losses
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
@@ -64,7 +65,7 @@ class Evaluation:
 
     @property
     def error(self) -> float:
-        """Classification error in percent."""
+        """The task's error in percent: samples wrong, or variance unexplained."""
         return self.tally.error
 
     def __repr__(self) -> str:
@@ -86,6 +87,7 @@ class Evaluation:
             "weights_lost": [one._asdict() for one in self.lost],
             "samples": tally.samples,
             "error": tally.error,
+            **tally.score.figures(tally.samples),
             "free_steps": self.steps,
             "spikes_per_sample": tally.spikes_per_sample,
             "synaptic_events_per_sample": tally.events_per_sample,
@@ -155,7 +157,7 @@ def evaluate(
         strict, timing, threads,
     )  # fmt: skip
 
-    def samples() -> tuple[np.ndarray, np.ndarray]:
+    def samples() -> tuple[np.ndarray, np.ndarray, Task]:
         return _samples(run, split, data, progress is not None)
 
     found = row_of(EVALUATIONS, run.config)(run, asked, samples, progress)
@@ -176,7 +178,7 @@ class _Asked(NamedTuple):
 
 # As in `Evaluation`: config, fixed, tally, lost, steps.
 _Found = tuple[Config, FixedPoint | None, Tally, tuple[Lost, ...], int]
-_Samples = Callable[[], tuple[np.ndarray, np.ndarray]]
+_Samples = Callable[[], tuple[np.ndarray, np.ndarray, Task]]
 
 
 def _of_ep(
@@ -191,7 +193,7 @@ def _of_ep(
         config, asked.free_steps, asked.real_valued, None if fixed else precision, asked.timing
     )
     network = run.network()
-    x, labels = samples()
+    x, y, task = samples()
     lowered: Lowered | None = None
     kept: tuple[Lost, ...] = ()
     if fixed is not None:
@@ -199,7 +201,7 @@ def _of_ep(
         kept = losses(network, fixed, lowered.exponents.tolist())
     classifier = Classifier(config, network, asked.threads, lowered, fixed, asked.strict)
     steps = config.learning.free_steps
-    return config, fixed, classifier.classify(x, labels, progress), kept, steps
+    return config, fixed, classifier.classify(x, y, progress, task), kept, steps
 
 
 def _of_spikes(
@@ -219,7 +221,8 @@ def _of_spikes(
                 f"{rule.name!r}, which runs as it learned; expected no such flag"
             )
     chip = SpikingNetwork(run.config, run.weights())
-    tally = chip.classify(*samples(), progress)
+    x, labels, _ = samples()
+    tally = chip.classify(x, labels, progress)
     return run.config, onchip.fixed, tally, (), chip.steps(tally)
 
 
@@ -268,14 +271,14 @@ def _asked(
 
 def _samples(
     run: RunDirectory, split: Split, data: str | Path | None, shown: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs and labels to classify."""
+) -> tuple[np.ndarray, np.ndarray, Task]:
+    """Inputs, what they are to be, and how that is judged."""
     if split not in get_args(Split):
         raise InputError(f"split is {split!r}; expected one of {', '.join(get_args(Split))}")
     dataset = data_of(run, data, progress=shown)
     if split == "test":
-        return dataset.test_x, dataset.test_y
+        return dataset.test_x, dataset.test_y, dataset.aim
     _, indices = split_validation(dataset, run.config.validation)
     if not len(indices):
         raise InputError(f"{run.path}: no validation samples were set aside; expected --split test")
-    return dataset.train_x[indices], dataset.train_y[indices]
+    return dataset.train_x[indices], dataset.train_y[indices], dataset.aim

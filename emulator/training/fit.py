@@ -8,7 +8,7 @@ from typing import Any
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
@@ -254,8 +254,8 @@ def end_epoch(
     tally = trainer.end_epoch()
     return tally, {
         "epoch": trainer.epoch,
-        "train_error": tally.error,
-        "validation_error": validation.error if validation else None,
+        **tally.row("train"),
+        **(validation.row("validation") if validation else {"validation_error": None}),
         "samples": tally.samples,
         "spikes_per_sample": tally.spikes_per_sample,
         "synaptic_events_per_sample": tally.events_per_sample,
@@ -274,7 +274,7 @@ def _finish(run: RunDirectory, trainer: Trainer, seconds: float, progress: Progr
         run.append_metrics(
             {
                 "epoch": trainer.epoch,
-                "test_error": test.error,
+                **test.row("test"),
                 "spikes_per_sample": test.spikes_per_sample,
                 "synaptic_events_per_sample": test.events_per_sample,
                 "macs_per_sample": test.macs_per_sample,

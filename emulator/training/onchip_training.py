@@ -257,7 +257,7 @@ class OnChipTrainer(Trainer):
         terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
         samples, connections = len(indices), len(lowered.sizes) - 1
         written = kernels.Written(
-            np.zeros(samples, np.int64),
+            np.zeros((samples, int(lowered.sizes[-1])), np.int32),
             np.zeros((samples, connections, 2, len(WRITES)), np.int64),
             *(np.zeros((samples, connections + 1), np.int64) for _ in range(3)),
         )
@@ -292,9 +292,10 @@ class OnChipTrainer(Trainer):
             self.spikes_told += written.spikes.sum(0)
             self._tend_copies(rates)
             self.position += 1
-            wrong = int((written.classes != self.dataset.train_y[indices]).sum())
+            outputs = onchip.fixed.reals(written.outputs)
+            score = self.dataset.aim.score(outputs, self.dataset.train_y[indices])
             activity: Activity = activity_of(problem, record)
-            self.tally += Tally(samples, wrong, activity, int(record.saturations.sum()))
+            self.tally += Tally(samples, score, activity, int(record.saturations.sum()))
 
     def _tend_copies(self, rates: Sequence[float]) -> None:
         """What is done to the two copies now and then; every weight is a write."""

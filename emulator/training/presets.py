@@ -6,7 +6,7 @@ import sys
 from importlib.resources import files
 from typing import Any
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.arrays import open_arrays
-from eqchip.emulator.data.datasets import NAMES, Dataset, from_file, load
+from eqchip.emulator.data.dataset import NAMES, Dataset
+from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.task import TASKS
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import write_arrays, write_text
@@ -53,6 +55,8 @@ def keep_data(run: RunDirectory, dataset: Dataset) -> None:
         "classes": dataset.classes,
         "labels": list(dataset.labels),
         "scaling": dataset.scaling,
+        "task": dataset.task,
+        "ordered": dataset.ordered,
     }
     write_text(run.path / RECORD, json.dumps(document, indent=2) + "\n")
 
@@ -92,7 +96,7 @@ def data_of(run: RunDirectory, data: str | Path | None = None, progress: bool = 
     if record is None:  # of a point of a sweep, or of an earlier version
         return load(name, data, progress)
     if name not in NAMES and data is not None:
-        found = from_file(data, name)  # whatever it is called now
+        found = from_file(data, name, record["task"])  # whatever it is called now
     elif name not in NAMES:
         found = _copied(run, record) if not record["file"] else _from_its_file(run, record)
     else:
@@ -109,6 +113,7 @@ def _record(run: RunDirectory) -> dict[str, Any] | None:
     record = read_json(path, "the record of a run's data")
     if record.get("format") != DATA_FORMAT:
         raise InputError(f"{path}: format is {record.get('format')!r}; expected {DATA_FORMAT!r}")
+    record = {**_BEFORE, **record}
     for name, fits in _FACTS.items():
         if not fits(record.get(name)):
             raise InputError(f"{path}: {name} is missing or wrong; expected it as eqchip wrote it")
@@ -133,7 +138,11 @@ _FACTS: dict[str, Callable[[Any], bool]] = {
     "shape": lambda value: value != [] and _row_of(_is_size)(value),
     "labels": _row_of(_is_text),
     "classes": _is_size,
+    "task": lambda value: isinstance(value, str) and value in TASKS,
+    "ordered": lambda value: isinstance(value, bool),
 }
+# Of records that were written before there was anything else.
+_BEFORE = {"task": "classification", "ordered": False}
 
 
 def _check_same(run: RunDirectory, record: dict[str, Any], found: Dataset) -> None:
@@ -152,7 +161,7 @@ def _from_its_file(run: RunDirectory, record: dict[str, Any]) -> Dataset:
             f"{run.path}: its data were read from {path}, which is not there; expected --data with "
             "where they are now"
         )
-    return from_file(path, run.config.dataset)
+    return from_file(path, run.config.dataset, record["task"])
 
 
 def _copied(run: RunDirectory, record: dict[str, Any]) -> Dataset:
@@ -170,4 +179,6 @@ def _copied(run: RunDirectory, record: dict[str, Any]) -> Dataset:
             source=record["source"],
             labels=tuple(record["labels"]),
             scaling=record["scaling"],
+            task=record["task"],
+            ordered=record["ordered"],
         )

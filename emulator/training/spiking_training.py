@@ -13,9 +13,11 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, real_weight
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
+from eqchip.emulator.description.task import Wrong
 from eqchip.emulator.description.upkeep import COPIES, MIRROR, MirrorMode, Shrink, Tending
 from eqchip.emulator.description.upkeep import FORWARD as FORWARD_COPY
 from eqchip.emulator.engine.lowering import lower_fixed
+from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, weight_rows
 from eqchip.emulator.kernels.onchip_upkeep import shrink
@@ -114,12 +116,12 @@ class SpikingNetwork:
     ) -> Tally:
         """Classify samples x, shape (n, n_in), of known classes, shape (n,)."""
         zero = Activity.zeros(self.rule.phases, len(self.lowered.sizes))
-        tally = Tally(0, 0, zero)
+        tally = Tally(0, Wrong(0), zero)
         with (progress or Silent()).bar("Classifying", len(x)) as bar:
             for start in range(0, len(x), EVALUATION_BATCH):
                 batch = slice(start, start + EVALUATION_BATCH)
                 done = self.run(x[batch], labels[batch], 0, False)
-                wrong = int((done.classes != labels[batch]).sum())
+                wrong = Wrong(int((done.classes != labels[batch]).sum()))
                 tally += Tally(
                     len(done.classes), wrong, self.activity_of(done), int(done.saturated[0])
                 )
@@ -228,6 +230,11 @@ class SpikingTrainer(Trainer):
     def _lower(self) -> None:
         config = self.config
         rule, _ = rule_and_chip(config)
+        if self.dataset.task != "classification":
+            raise InputError(
+                f"rule {rule.name!r} learns classes, data set {self.dataset.name} is a "
+                f"{self.dataset.task}; expected a rule of Equilibrium Propagation"
+            )
         self.chip = SpikingNetwork(config, self.start)
         self.lowered = self.chip.lowered
         self._set_rates(config.descent.lr)
@@ -327,7 +334,7 @@ class SpikingTrainer(Trainer):
 
     def _new_tally(self) -> Tally:
         rule, _ = rule_and_chip(self.config)
-        return Tally(0, 0, Activity.zeros(rule.phases, len(self.config.layers)))
+        return Tally(0, Wrong(0), Activity.zeros(rule.phases, len(self.config.layers)))
 
     def _train_minibatch(
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
@@ -342,7 +349,7 @@ class SpikingTrainer(Trainer):
                 count += getattr(done, name)
             self._tend_feedback(rates)
             self.position += 1
-            wrong = int((done.classes != labels).sum())
+            wrong = Wrong(int((done.classes != labels).sum()))
             self.tally += Tally(
                 len(indices), wrong, self.chip.activity_of(done), int(done.saturated[0])
             )

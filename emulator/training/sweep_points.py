@@ -16,7 +16,8 @@ import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint

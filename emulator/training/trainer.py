@@ -10,7 +10,7 @@ import numpy as np
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.data.augmentation import augment
-from eqchip.emulator.data.datasets import NAMES, Dataset, one_hot, split_validation
+from eqchip.emulator.data.dataset import NAMES, Dataset, split_validation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import lower
@@ -23,7 +23,7 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
-from eqchip.emulator.training.inference import averaged_by_engine, classes_of, stream_seed
+from eqchip.emulator.training.inference import averaged_by_engine, stream_seed
 from eqchip.emulator.training.presets import usual_ends
 
 NUDGED_SHARE = "nudged_share"  # in an epoch's line of metrics, where samples may be skipped
@@ -53,10 +53,11 @@ class Trainer:
         if (config.sizes[0], config.sizes[-1]) != expected:
             raise InputError(
                 f"layers {config.written}: data set {dataset.name} has "
-                f"{expected[0]} inputs and {expected[1]} classes; "
+                f"{expected[0]} inputs and {expected[1]} {dataset.aim.outputs_are}; "
                 f"expected {expected[0]}-...-{expected[1]}{_others(config, dataset)}"
             )
         descent = config.descent
+        check_read_out(config, dataset)
         known = len(dataset.train_y)
         if config.validation >= known:
             raise InputError(
@@ -78,7 +79,7 @@ class Trainer:
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
-        self.targets = one_hot(dataset.train_y, dataset.classes).astype(config.precision)
+        self.targets = dataset.targets(dataset.train_y).astype(config.precision)
         self.minibatches = -(-len(self.train_indices) // self.stride)
         self.epoch = 0
         self.position = 0  # minibatches done in this epoch
@@ -186,16 +187,19 @@ class Trainer:
         """Classify the test set with the weights of now."""
         return self.classify(self.dataset.test_x, self.dataset.test_y)
 
-    def classify(self, x: np.ndarray, labels: np.ndarray) -> Tally:
-        """Classify samples with the weights of now."""
-        return self._classifier.classify(x, labels)
+    def classify(self, x: np.ndarray, y: np.ndarray) -> Tally:
+        """Judge samples with the weights of now."""
+        return self._classifier.classify(x, y, task=self.dataset.aim)
 
     def state(self) -> dict[str, Any]:
         """Everything that a resumed run needs, as arrays and numbers; see :meth:`restore`."""
         arrays = self._learned()
         for name, value in self.tally.activity.to_arrays().items():
             arrays[f"activity_{name}"] = value
-        numbers = np.array([self.epoch, self.position, self.tally.samples, self.tally.errors])
+        score = self.tally.score
+        for name, value in score.arrays().items():
+            arrays[f"score_{name}"] = value
+        numbers = np.array([self.epoch, self.position, self.tally.samples, *score.whole()])
         return {**arrays, "numbers": numbers}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
@@ -216,7 +220,7 @@ class Trainer:
                 )
             if value.dtype.kind == "f" and not np.isfinite(found).all():
                 raise InputError(f"{name} holds NaN or infinity; expected finite numbers")
-        epoch, position, samples, errors = (int(n) for n in state["numbers"])
+        epoch, position, samples, *whole = (int(n) for n in state["numbers"])
         if not (0 <= epoch <= self.config.descent.epochs and 0 <= position <= self.minibatches):
             raise InputError(f"it stands at epoch {epoch}, minibatch {position}: out of range")
         for name, array in self._learned().items():
@@ -231,7 +235,8 @@ class Trainer:
             samples,
         )
         self.epoch, self.position = epoch, position
-        self.tally = Tally(samples, errors, activity)
+        kept = {name: state[f"score_{name}"] for name in self.tally.score.arrays()}
+        self.tally = Tally(samples, self.tally.score.restored(whole, kept), activity)
 
     def _learned(self) -> dict[str, np.ndarray]:
         """What training changes, by name: views."""
@@ -279,7 +284,8 @@ class Trainer:
 
     def _new_tally(self) -> Tally:
         names = self._template.phase_names
-        return Tally(0, 0, Activity.zeros(names, len(self.config.layers)))
+        nothing = self.dataset.aim.nothing(self.dataset.classes)
+        return Tally(0, nothing, Activity.zeros(names, len(self.config.layers)))
 
     def _train_minibatch(
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
@@ -296,12 +302,12 @@ class Trainer:
         )
         with uninterrupted():  # weights and position change together, or not at all
             run = self._solver.solve(problem)
-            wrong = int((classes_of(run) != self.dataset.train_y[indices]).sum())
+            score = self.dataset.aim.score(run.ends[0][-1], self.dataset.train_y[indices])
             if self._averages_records:
                 run = average_ends(run, config.learning.average_steps)
             self.descent.update(run, sign * config.learning.beta, rates)
             self.position += 1
-            self.tally += Tally(len(indices), wrong, run.activity)
+            self.tally += Tally(len(indices), score, run.activity)
 
 
 def _others(config: Config, dataset: Dataset) -> str:
@@ -309,3 +315,18 @@ def _others(config: Config, dataset: Dataset) -> str:
     ends = (config.sizes[0], config.sizes[-1])
     fitting = [name for name in NAMES if name != dataset.name and ends == usual_ends(name)]
     return f", or --dataset {' or '.join(fitting)}" if fitting else ""
+
+
+def check_read_out(config: Config, dataset: Dataset) -> None:
+    """Refuse a read-out that a task does not learn by.
+
+    Raises
+    ------
+    InputError
+    """
+    task, readout = dataset.aim, config.learning.readout
+    if readout not in task.read_outs:
+        raise InputError(
+            f"learning: readout is {readout!r} with data set {dataset.name}, a {task.name}; "
+            f"expected {' or '.join(map(repr, task.read_outs))}"
+        )

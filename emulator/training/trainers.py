@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip

@@ -26,12 +26,12 @@ from eqchip.bench.events import (
 )
 from eqchip.bench.machine import made_here, plain
 from eqchip.bench.setting import BETA, SILENT, Given, Inputs, Setting, first_samples, inputs
-from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose

@@ -10,11 +10,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import DATA_VARIABLE, Dataset, load, one_hot
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import DATA_VARIABLE, load
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem

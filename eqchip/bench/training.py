@@ -15,7 +15,8 @@ from typing import Any
 
 from eqchip.bench.machine import made_here, plain
 from eqchip.bench.setting import BETA, SILENT, Inputs, check_fit, synthetic_dataset
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.errors import InputError

@@ -14,7 +14,7 @@ import click
 
 from eqchip.cli import completion
 from eqchip.cli.parameters import ChipNames, Chips, NetworkType, one_or_several
-from eqchip.emulator.data.datasets import NAMES
+from eqchip.emulator.data.dataset import NAMES
 from eqchip.mapping.chip_file.chip import USUAL
 
 PATH = click.Path(path_type=Path)

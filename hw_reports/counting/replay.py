@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import OptimalStepSize
 from eqchip.emulator.description.config import Config

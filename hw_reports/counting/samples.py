@@ -8,11 +8,12 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset, one_hot, split_validation
+from eqchip.emulator.data.dataset import Dataset, split_validation
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError

@@ -9,7 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError, check_whole, is_amount
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.progress import Progress, Silent

@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import USUAL, Asynchronous, Timing, timing_of
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.phases import Nudged, Phase
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import check_folder, replacing, write_text

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from eqchip.emulator.data.augmentation import augment
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import make_config
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.trainer import Trainer

@@ -19,7 +19,9 @@ import numpy as np
 import pooch
 import pytest
 
+from eqchip.emulator.data import dataset as dataset_of
 from eqchip.emulator.data import datasets, download, idx
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError
 
 # sha256 of the test labels' bytes (int64, little-endian): the split never moves.
@@ -194,7 +196,7 @@ def test_source_tells_published_files_from_others(
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
     text = refusal("emnist")
-    assert "'emnist'" in text and all(name in text for name in datasets.NAMES)
+    assert "'emnist'" in text and all(name in text for name in dataset_of.NAMES)
 
 
 def test_missing_directory_is_refused_by_name(
@@ -482,7 +484,7 @@ def test_cache_that_cannot_be_written_is_refused(
 
 def test_published_tables_are_whole() -> None:
     sums = [s for p in download.PUBLISHED.values() for s in p.archives + p.contents]
-    assert set(download.PUBLISHED) == set(datasets.NAMES) - {"digits", *datasets.CROPPED}
+    assert set(download.PUBLISHED) == set(dataset_of.NAMES) - {"digits", *datasets.CROPPED}
     assert len(set(sums)) == 16 and all(len(s) == 64 and int(s, 16) for s in sums)
 
 
@@ -500,15 +502,15 @@ def test_importing_data_sets_imports_neither_pooch_nor_sklearn(tmp_path: Path) -
 # --- validation split
 
 
-def labelled(labels: np.ndarray) -> datasets.Dataset:
+def labelled(labels: np.ndarray) -> dataset_of.Dataset:
     x = np.zeros((len(labels), 1), np.float32)
-    return datasets.Dataset("test", x, labels.astype(np.int64), x, labels, (1,), 10, "made up")
+    return dataset_of.Dataset("test", x, labels.astype(np.int64), x, labels, (1,), 10, "made up")
 
 
 @pytest.mark.parametrize("n", [0, 1, 9, 100, 1000, 1436])
 def test_validation_split_is_disjoint_complete_and_of_the_asked_size(n: int) -> None:
     data = datasets.load("digits")
-    train, val = datasets.split_validation(data, n, seed=3)
+    train, val = dataset_of.split_validation(data, n, seed=3)
     assert len(val) == n and train.dtype == val.dtype == np.int64
     np.testing.assert_array_equal(np.sort(np.concatenate([train, val])), np.arange(1437))
     assert np.all(np.diff(train) > 0) and np.all(np.diff(val) > 0)
@@ -517,35 +519,35 @@ def test_validation_split_is_disjoint_complete_and_of_the_asked_size(n: int) -> 
 @pytest.mark.parametrize("n", [1, 57, 500])
 def test_validation_split_gives_each_class_its_share(n: int) -> None:
     labels = np.repeat(np.arange(10), [1, 2, 3, 50, 60, 70, 80, 90, 100, 200])
-    _, val = datasets.split_validation(labelled(labels), n)
+    _, val = dataset_of.split_validation(labelled(labels), n)
     share = np.bincount(labels) * n / len(labels)
     assert np.all(np.abs(np.bincount(labels[val], minlength=10) - share) < 1.0)
 
 
 def test_validation_split_depends_on_its_seed_and_on_nothing_else() -> None:
     data = labelled(np.arange(500) % 10)
-    first = datasets.split_validation(data, 50, seed=1)
+    first = dataset_of.split_validation(data, 50, seed=1)
     np.random.seed(0)  # noqa: NPY002 (a global seed must not matter)
-    again = datasets.split_validation(data, 50, seed=1)
-    other = datasets.split_validation(data, 50, seed=2)
+    again = dataset_of.split_validation(data, 50, seed=1)
+    other = dataset_of.split_validation(data, 50, seed=2)
     assert np.array_equal(first[1], again[1]) and not np.array_equal(first[1], other[1])
 
 
 def test_validation_split_is_the_same_with_every_numpy() -> None:
-    _, val = datasets.split_validation(labelled(np.arange(40) % 4), 8, seed=0)
+    _, val = dataset_of.split_validation(labelled(np.arange(40) % 4), 8, seed=0)
     assert val.tolist() == [4, 10, 11, 15, 20, 22, 25, 29]
 
 
 @pytest.mark.parametrize("n", [-1, 30, 1000, 2.5, True, "5", None])
 def test_validation_size_out_of_range_is_refused(n: object) -> None:
     with pytest.raises(InputError, match=r"validation samples n is .*; expected .* below 30"):
-        datasets.split_validation(labelled(np.arange(30) % 10), n)  # type: ignore[arg-type]
+        dataset_of.split_validation(labelled(np.arange(30) % 10), n)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
 def test_validation_seed_out_of_range_is_refused(seed: object) -> None:
     with pytest.raises(InputError, match="validation seed"):
-        datasets.split_validation(labelled(np.arange(30) % 10), 3, seed)  # type: ignore[arg-type]
+        dataset_of.split_validation(labelled(np.arange(30) % 10), 3, seed)  # type: ignore[arg-type]
 
 
 # --- one hot
@@ -553,14 +555,14 @@ def test_validation_seed_out_of_range_is_refused(seed: object) -> None:
 
 def test_one_hot_marks_the_label_and_nothing_else() -> None:
     labels = np.array([3, 0, 9], dtype=np.uint8)
-    rows = datasets.one_hot(labels, 10)
+    rows = one_hot(labels, 10)
     assert rows.dtype == np.float32 and rows.shape == (3, 10)
     np.testing.assert_array_equal(rows.argmax(axis=1), labels)
     np.testing.assert_array_equal(rows.sum(axis=1), 1.0)
-    assert datasets.one_hot([], 4).shape == (0, 4)
+    assert one_hot([], 4).shape == (0, 4)
 
 
 @pytest.mark.parametrize("labels", [[0, 10], [-1], [[1, 2]], [0.5], ["a"]])
 def test_one_hot_refuses_what_is_no_label(labels: list[object]) -> None:
     with pytest.raises(InputError, match=r"one_hot: .*expected"):
-        datasets.one_hot(labels, 10)
+        one_hot(labels, 10)

@@ -11,6 +11,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eqchip.emulator.data import dataset as dataset_of
 from eqchip.emulator.data import datasets
 from eqchip.emulator.data.idx import GZIP_MAGIC, IdxFile, read_idx
 from eqchip.emulator.errors import InputError
@@ -138,8 +139,8 @@ def test_validation_split_holds_its_promises_for_any_labels(
     n, seed = data.draw(st.integers(0, len(labels) - 1)), data.draw(st.integers(0, 2**32 - 1))
     y = np.array(labels)
     x = np.zeros((len(y), 1), np.float32)
-    dataset = datasets.Dataset("made up", x, y, x, y, (1,), 10, "")
-    train, val = datasets.split_validation(dataset, n, seed)
+    dataset = dataset_of.Dataset("made up", x, y, x, y, (1,), 10, "")
+    train, val = dataset_of.split_validation(dataset, n, seed)
     assert len(val) == n and sorted([*train, *val]) == list(range(len(y)))
     assert np.all(
         np.abs(np.bincount(y[val], minlength=10) - np.bincount(y, minlength=10) * n / len(y)) < 1

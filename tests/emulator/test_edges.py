@@ -12,13 +12,14 @@ from small_runs import few_digits
 
 from eqchip.__main__ import main
 from eqchip.emulator import memory
-from eqchip.emulator.data.datasets import Dataset, one_hot
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config
 from eqchip.emulator.description.connections import Sparse
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Free, Nudged
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.sweep import make_sweep

@@ -13,7 +13,8 @@ from small_runs import arrays_of, small_config
 
 from eqchip.__main__ import main
 from eqchip.emulator.activity import Activity
-from eqchip.emulator.data.datasets import load, split_validation
+from eqchip.emulator.data.dataset import split_validation
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network

@@ -11,7 +11,8 @@ from listeners import Hearing
 
 import eqchip as eq
 from eqchip.__main__ import main
-from eqchip.emulator.data.datasets import from_file, load, split_validation
+from eqchip.emulator.data.dataset import split_validation
+from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.data.own import FULL, SCALINGS, fitted
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.errors import InputError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy_rule import SignOfChange, formula
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config, to_toml
 from eqchip.emulator.description.learning import Learning

@@ -9,7 +9,7 @@ from onchip_twin import Twinned
 
 from eqchip.backends.reference import floating as reference
 from eqchip.backends.registry import backend
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config

@@ -13,8 +13,9 @@ import eqchip as eq
 from eqchip.backends.bptt import comparison
 from eqchip.backends.bptt.training import fresh, train
 from eqchip.commands.gradients import command
-from eqchip.emulator.data.datasets import load, one_hot
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.task import one_hot
 from eqchip.hw_reports.studies import gradients as report
 
 LEARNING = Learning(free_steps=60, nudged_steps=30, beta=0.02, average_steps=1)

@@ -81,7 +81,7 @@ def rule() -> None:
     """Contrast, descent and training by a rule that is asked for by its name."""
     from toy_rule import formula
 
-    from eqchip.emulator.data.datasets import Dataset
+    from eqchip.emulator.data.dataset import Dataset
     from eqchip.emulator.description.config import make_config
     from eqchip.emulator.engine.lowering import lower
     from eqchip.emulator.learning.descent import Descent
@@ -114,12 +114,12 @@ def rule() -> None:
         descent={"lr": (0.05, 0.02), "epochs": 6, "minibatch": 4},
     )
     trainer = Trainer(config, data, threads=1)
-    before = trainer.test().errors
+    before = trainer.test().score.errors
     while not trainer.done:
         for _ in trainer.train_epoch():
             pass
         trainer.end_epoch()
-    assert trainer.test().errors == 0 < before
+    assert trainer.test().score.errors == 0 < before
 
 
 def plasticity() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS

@@ -6,7 +6,7 @@ import numpy as np
 from onchip_cases import wrapping
 
 from eqchip.backends.reference import onchip as reference
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.kernels.lowered import layer_units
 from eqchip.emulator.training.onchip_training import OnChipTrainer
@@ -38,7 +38,7 @@ class Twinned(OnChipTrainer):
         np.testing.assert_array_equal(self.told - before[1], [learned.changed, learned.active])
         np.testing.assert_array_equal(self.spikes_told - before[3], learned.told)
         wrong = np.count_nonzero(learned.classes != self.dataset.train_y[indices])
-        assert self.tally.errors - before[2].errors == wrong
+        assert self.tally.score.errors - before[2].score.errors == wrong
         assert self.tally.saturations - before[2].saturations == learned.saturations
         nudged = self.nudged_share * self.tally.samples - before_nudged
         assert round(nudged) == len(indices) - learned.skipped

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.training.runs import RunDirectory
 

@@ -14,12 +14,12 @@ from small_runs import FEW, few_digits, small_config
 from toy_chip import BARRIER, ENERGY, TIME, toy_chip
 
 from eqchip.__main__ import main
-from eqchip.emulator.data.datasets import one_hot
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import real_weights
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.description.upkeep import UPKEEPS, MirrorMode
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import solve

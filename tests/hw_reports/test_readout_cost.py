@@ -15,7 +15,7 @@ from toy_chip import BARRIER, ENERGY, STATIC, TIME, toy_chip
 from trained_runs import PROVENANCE, make_run
 
 from eqchip.__main__ import main
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network

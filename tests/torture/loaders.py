@@ -23,7 +23,8 @@ from eqchip.backends.nir.metadata import parse
 from eqchip.backends.nir.read import read_nir as read_graph
 from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
-from eqchip.emulator.data.datasets import Dataset, from_file, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
