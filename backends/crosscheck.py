@@ -15,7 +15,6 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
@@ -101,7 +100,7 @@ def pose_run(
         config,
         dataset.test_x[:samples],
         np.arange(samples),
-        phases=learning.phases(one_hot(dataset.test_y[:samples], dataset.classes)),
+        phases=learning.phases(dataset.targets(dataset.test_y[:samples])),
         precision=precision,
         record=("bits", "potentials"),
         seed=stream_seed(config.seed, "crosscheck"),

@@ -2,7 +2,7 @@
 
 Learn from data
     train            train a network from settings, or go on with an interrupted run
-    EPClassifier     the same after scikit-learn's conventions
+    EPClassifier, EPRegressor    the same after scikit-learn's conventions
     Dataset, load    data of one's own; named data sets
     one_hot          labels as targets
     Config, Descent, Learning, OnChip, preset    settings, and those chosen for a data set
@@ -147,6 +147,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.training.fit import fit as fit
     from eqchip.emulator.training.presets import preset as preset
     from eqchip.estimators import EPClassifier as EPClassifier
+    from eqchip.estimators import EPRegressor as EPRegressor
     from eqchip.exploring import explore as explore
     from eqchip.gradient_study import gradients as gradients
     from eqchip.graph_check import crosscheck as crosscheck
@@ -177,7 +178,7 @@ __version__ = version("eqchip")
 # order of the text above.
 _PUBLIC = {
     "eqchip.training": ("train", "Trainer"),
-    "eqchip.estimators": ("EPClassifier",),
+    "eqchip.estimators": ("EPClassifier", "EPRegressor"),
     "eqchip.emulator.data.dataset": ("Dataset",),
     "eqchip.emulator.data.datasets": ("load",),
     "eqchip.emulator.description.task": ("one_hot",),

@@ -81,6 +81,7 @@ def train(
     out: str | Path | None = None,
     resume: RunDirectory | str | Path | None = None,
     data: str | Path | None = None,
+    task: str | None = None,
     threads: int | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     timing: Timing = None,
@@ -108,6 +109,8 @@ def train(
     data : path, optional
         Directory of the IDX files. Default: EQCHIP_DATA, or a download. Or a file of one's own
         data, ``.npz`` or ``.csv``: see :func:`~eqchip.emulator.data.datasets.from_file`.
+    task : {"classification", "regression"}, optional
+        Whether the labels of such a file are classes, the default, or numbers.
     threads : int, optional
         Default: all processors. The result does not depend on it.
     checkpoint_minutes : float
@@ -152,12 +155,12 @@ def train(
     given = {name: value for name, value in settings.items() if value is not None}
     if resume is not None:
         asked = {"dataset": dataset, "network": network, "out": out, "timing": timing}
-        asked |= {"on_chip": on_chip, **given}
+        asked |= {"on_chip": on_chip, "task": task, **given}
         _refuse({name: value for name, value in asked.items() if value is not None})
         run = load_run(resume)
         samples = data_of(run, data, progress=progress is not None)
     else:
-        own = _own(dataset, data)
+        own = _own(dataset, data, task)
         config = configuration(
             dataset if own is None else own,
             network=network, timing=timing, on_chip=on_chip, settings=given,
@@ -283,17 +286,27 @@ class Trainer:
         return self._trainer.test()
 
 
-def _own(dataset: str | Dataset | None, data: str | Path | None) -> Dataset | None:
+def _own(
+    dataset: str | Dataset | None, data: str | Path | None, task: str | None
+) -> Dataset | None:
     """Data that were given as such, or as a file; None: those of a named data set."""
+    of_file = data is not None and not (
+        isinstance(dataset, Dataset) or dataset in NAMES or Path(data).expanduser().is_dir()
+    )
+    if task is not None and not of_file:
+        raise InputError(
+            f"--task is {task!r} without a file whose labels it is of; expected --data FILE, or no "
+            "such flag"
+        )
     if isinstance(dataset, Dataset):
         if data is not None:
             raise InputError(
                 f"data is {str(data)!r} with a data set that is given; expected one of the two"
             )
         return dataset
-    if data is None or Path(data).expanduser().is_dir() or dataset in NAMES:
+    if data is None or not of_file:
         return None
-    found = from_file(data)
+    found = from_file(data, task="classification" if task is None else task)
     if dataset is not None and dataset != found.name:
         raise InputError(
             f"--data {data} holds the data set {found.name!r}, --dataset is {dataset!r}; expected "

@@ -163,10 +163,6 @@ class Task(ABC):
     def score(self, outputs: np.ndarray, y: np.ndarray) -> Score:
         """Judge outputs, shape (n, outputs)."""
 
-    @abstractmethod
-    def told(self, error: float, samples: int, split: str) -> str:
-        """A result in words."""
-
 
 class Classification(Task):
     """The class of a sample is the output that ends largest; y are whole numbers from 0."""
@@ -198,10 +194,6 @@ class Classification(Task):
     def score(self, outputs: np.ndarray, y: np.ndarray) -> Wrong:
         """Those whose largest output is another."""
         return Wrong(int((outputs.argmax(1) != y).sum()))
-
-    def told(self, error: float, samples: int, split: str) -> str:
-        """So many of so many."""
-        return f"{round(error * samples / 100):,} of {samples:,} {split} samples wrong"
 
 
 class Regression(Task):
@@ -239,10 +231,6 @@ class Regression(Task):
         y = y.astype(np.float64)
         away = outputs.reshape(y.shape).astype(np.float64) - y
         return Squares((away**2).sum(0), y.sum(0), (y**2).sum(0))
-
-    def told(self, error: float, samples: int, split: str) -> str:
-        """The share of the variance."""
-        return f"{error:.3g} % of the variance of {samples:,} {split} samples unexplained"
 
 
 TASKS: dict[str, Task] = {one.name: one for one in (Classification(), Regression())}

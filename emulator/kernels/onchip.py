@@ -97,8 +97,9 @@ class Written(NamedTuple):
 
     outputs: (b, n_out), int32, the potentials that the free phase ends with; writes:
     (b, connection, copy, 3), attempted, applied and saturated; changed: (b, l), units whose
-    potential differs between the nudged phases, by as much as a factor can say where there are any; sent: (b, l), units whose
-    potential is not 0 at the end of a nudged phase; spikes: (b, l), those that tell of changes.
+    potential differs between the nudged phases, by as much as a factor can say where there are
+    any; sent: (b, l), units whose potential is not 0 at the end of a nudged phase; spikes: (b, l),
+    those that tell of changes.
     """
 
     outputs: np.ndarray

@@ -208,6 +208,8 @@ def _of_own(
             f"network 'conv' was chosen for the named data sets, not for {dataset.name!r}; "
             "expected one layer by layer, e.g. 28x28-16c5p2-10"
         )
+    by_task = own.pop("by-task")
+    own = {**own, **by_task.get(dataset.task, {})}
     held = min(len(dataset.train_y) // 10, MOST_HELD)
     # As many passes as it takes to see enough samples, where there are few.
     epochs = max(own["epochs"], -(-own.pop("samples") // max(len(dataset.train_y) - held, 1)))

@@ -16,9 +16,11 @@ from eqchip.cli.spiking_options import spiking_options
 from eqchip.cli.timing_options import timing_from, timing_options
 from eqchip.emulator.description.rules import RULES
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
+from eqchip.emulator.description.task import TASKS
 from eqchip.emulator.errors import InputError
 
 if TYPE_CHECKING:
+    from eqchip.emulator.training.classifier import Tally
     from eqchip.training import Trained
 
 # What may be said of a run that is resumed; all else is in its configuration.
@@ -40,6 +42,10 @@ def _usual() -> dict[str, str]:
 @heading("Data and network")
 @shared("dataset", help="Default: digits, or what is in the file of --data.")
 @shared("data")
+@click.option(
+    "--task", type=click.Choice(tuple(TASKS)),
+    help="Whether the labels in a file of your own data are classes, the default, or numbers.",
+)  # fmt: skip
 @shared(
     "network",
     help="dense or conv, as chosen for the data set, or layer by layer: 784-500-10, "
@@ -177,6 +183,8 @@ def show(output: Output, trained: Trained) -> None:
              f"{test.spikes_per_sample:,.0f}", f"{test.events_per_sample:,.0f}"),
         ],
     )  # fmt: skip
+    if figures := judged(test):
+        output.text(figures)
     if run.config.on_chip is not None:
         drifts = ", ".join(f"{100 * drift:.1f} %" for drift in last.get("drift", ()))
         output.text(
@@ -184,6 +192,13 @@ def show(output: Output, trained: Trained) -> None:
             "sample in the last epoch" + f", drift of the copies {drifts}" * bool(drifts)
         )
     output.text(f"{outcome.seconds:.0f} s of training. Run: {run.path}  Curves: {trained.curves}")
+
+
+def judged(tally: Tally) -> str:
+    """What there is to say of a test beside its error; nothing of classes."""
+    figures = tally.score.figures(tally.samples)
+    told = ", ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    return f"Of numbers, the error is the variance left unexplained: {told}" * bool(told)
 
 
 def _refuse_settings(context: click.Context) -> None:

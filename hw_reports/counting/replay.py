@@ -19,12 +19,12 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.task import task_of
 from eqchip.emulator.description.weight_losses import said
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.emulator.learning.onchip_traffic import check_priced
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.inference import classes_of
 from eqchip.emulator.training.runs import RunDirectory, metric
 from eqchip.hw_reports.counting.samples import (
     Replayed,
@@ -83,6 +83,8 @@ class Replay:
     both_copies : bool
         Of such a run, whether feedback spikes read the mirrored copy of each weight as it learned;
         else the forward copy ran in both directions, because no other was kept.
+    task : {"classification", "regression"}
+        Of the data set.
     kept : dict
         What was counted so far, see `once`.
     """
@@ -102,6 +104,7 @@ class Replay:
     digest: str = ""
     written: Written | None = None
     both_copies: bool = False
+    task: str = "classification"
     kept: dict[str, Any] = field(default_factory=dict)
 
     def once(self, what: str, count: Callable[[], Counted]) -> Counted:
@@ -131,9 +134,10 @@ class Replay:
 
     @property
     def error(self) -> float:
-        """Inference samples classified wrongly, in percent."""
+        """The task's error in percent: inference samples wrong, or their variance unexplained."""
         found = self.inference
-        return 100.0 * float((classes_of(found.run) != found.labels).mean())
+        score = task_of(self.task).score(found.run.ends[0][-1], found.labels)
+        return score.error(len(found.labels))
 
     @property
     def fixed(self) -> FixedPoint:
@@ -242,6 +246,7 @@ def replay(
                 digest=digest,
                 written=written,
                 both_copies=mirror is not None,
+                task=dataset.task,
             )
     assert found is not None
     return found

@@ -13,7 +13,6 @@ from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.engine.synchronous import lower_problem, solve
 from eqchip.emulator.errors import InputError
@@ -134,7 +133,7 @@ def train_on(
     problem = pose(
         network,
         x,
-        phases=config.learning.phases(one_hot(labels, dataset.classes)),
+        phases=config.learning.phases(dataset.targets(labels)),
         seed=stream_seed(config.seed, "report train"),
         samples=indices,
         **settings,

@@ -108,7 +108,7 @@ def _raster(replay: Replay) -> dict[str, Any]:
         )
     return {
         "sample": int(replay.training.indices[0]),
-        "label": int(replay.training.labels[0]),
+        "label": replay.training.labels[0].tolist(),
         "steps": first,
         "phases": phases,
         "layers": layers,

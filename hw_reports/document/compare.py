@@ -163,7 +163,7 @@ _ROWS: tuple[tuple[str, str, str, Callable[[Document], Any]], ...] = (
      lambda d: _summed(d["training_cost"]["whole"]["time"])),
     ("inference, energy", "inference", "J", lambda d: _summed(d["energy"]["inference"])),
     ("inference, time", "inference", "s", lambda d: _summed(d["time"]["inference"])),
-    ("samples wrong in the replay", "accuracy", "%", lambda d: d["replay"]["error"]),
+    ("error in the replay", "accuracy", "%", lambda d: d["replay"]["error"]),
     ("error reached in training", "accuracy", "%",
      lambda d: d["training_cost"]["reached"]["error"]),
     ("spikes per training sample", "activity", "", _activity("spikes")),

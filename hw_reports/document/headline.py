@@ -20,6 +20,7 @@ from eqchip.hw_reports.document.readable import (
     numbers,
     percent,
     short_total,
+    task,
     total,
 )
 from eqchip.mapping.kinds import POWER, names_of
@@ -96,10 +97,8 @@ def error(document: Document) -> list[str]:
     """How well the chip's numbers classify; and what the training said of itself."""
     trained = document["training_cost"]["reached"]
     how = "on the chip" if document["learning"] is not None else "in floating point"
-    return [
-        f"{_classified(document['replay'])}. Training, {how}, ended at {trained['error']:.2f} % "
-        f"{trained['of']} error."
-    ]
+    judged = JUDGED[task(document["replay"])](document["replay"])
+    return [f"{judged}. Training, {how}, ended at {trained['error']:.2f} % {trained['of']} error."]
 
 
 def _classified(replay: Document) -> str:
@@ -110,6 +109,18 @@ def _classified(replay: Document) -> str:
         f"many samples the error of all lies between {100 * low:.2g} and {100 * high:.2g} % "
         "(95 % interval of Wilson)"
     )
+
+
+def _predicted(replay: Document) -> str:
+    return (
+        f"In {numbers(replay)}, {replay['error']:.3g} % of the variance of the targets of "
+        f"{replay['inference_samples']:,} {replay['split']} samples stays unexplained: R2 is "
+        f"{1 - replay['error'] / 100:.3g}"
+    )
+
+
+# By the task: how well the chip's numbers do.
+JUDGED = {"classification": _classified, "regression": _predicted}
 
 
 def lost(document: Document) -> list[str]:

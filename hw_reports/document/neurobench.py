@@ -34,7 +34,10 @@ DEFINITIONS = {
     "of all other inputs, both without zero activations and zero weights and without biases; "
     "Dense counts the zeros as well",
     "classification_accuracy": "share of the samples that are classified rightly",
+    "r2": "share of the variance of the targets that is explained",
 }
+# By the task: what NeuroBench calls how well it is done.
+JUDGED = {"classification": "classification_accuracy", "regression": "r2"}
 
 
 class SynapticOperations(NamedTuple):
@@ -150,6 +153,7 @@ def metrics(
     state_bits: int,
     states: int,
     accuracy: float,
+    judged: str = "classification_accuracy",
     current: np.ndarray | None = None,
     read_out: bool = False,
 ) -> dict[str, Any]:
@@ -162,7 +166,9 @@ def metrics(
     weight_bits, state_bits, states : int
         As for :func:`footprint`.
     accuracy : float
-        Share of the samples that were classified rightly.
+        Share of the samples that were classified rightly, or of the variance that was explained.
+    judged : str
+        What NeuroBench calls that.
     """
     units = sum(q.shape[2] for q in bits[1:])
     return {
@@ -173,8 +179,12 @@ def metrics(
         "synaptic_operations": synaptic_operations(
             bits, connections, weights, current, read_out
         ).to_dict(),
-        "classification_accuracy": accuracy,
-        "definitions": DEFINITIONS,
+        judged: accuracy,
+        "definitions": {
+            name: text
+            for name, text in DEFINITIONS.items()
+            if name == judged or name not in JUDGED.values()
+        },
         "source": SOURCE,
     }
 
@@ -203,6 +213,7 @@ def section(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, Any]
         state_bits=state_bits,
         states=sum(states_of_unit(replay.config.coding).values()),
         accuracy=1.0 - replay.error / 100.0,
+        judged=JUDGED[replay.task],
         current=problem.x if problem.input == "current" else None,
         read_out=problem.readout == "cross-entropy",
     )

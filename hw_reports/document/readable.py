@@ -202,17 +202,37 @@ def missed(replay: Mapping[str, Any]) -> int:
 
 
 def wrong(replay: Mapping[str, Any]) -> str:
-    """How many samples were classified wrongly, of how many, in which numbers.
+    """How many samples were wrong, or what is unexplained, of how many, in which numbers.
 
     Examples
     --------
     >>> wrong({"error": 10.0, "inference_samples": 20, "split": "test", "precision": "chip"})
     "2 of 20 test samples wrong (10 %) in the chip's integers"
     """
+    return f"{_JUDGED[task(replay)](replay)} in {numbers(replay)}"
+
+
+def task(replay: Mapping[str, Any]) -> str:
+    """What outputs are for; reports of an earlier version are all of classes."""
+    return str(replay.get("task", "classification"))
+
+
+def _wrong(replay: Mapping[str, Any]) -> str:
     return (
         f"{missed(replay):,} of {replay['inference_samples']:,} {replay['split']} samples wrong "
-        f"({replay['error']:.3g} %) in {numbers(replay)}"
+        f"({replay['error']:.3g} %)"
     )
+
+
+def _unexplained(replay: Mapping[str, Any]) -> str:
+    return (
+        f"{replay['error']:.3g} % of the variance of {replay['inference_samples']:,} "
+        f"{replay['split']} samples unexplained"
+    )
+
+
+# By the task: how inference samples were judged, in a few words.
+_JUDGED = {"classification": _wrong, "regression": _unexplained}
 
 
 def interval(missed: int, samples: int, deviations: float = 1.96) -> tuple[float, float]:

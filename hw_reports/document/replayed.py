@@ -21,6 +21,7 @@ def section(replay: Replay) -> dict[str, Any]:
         "training_samples": len(replay.training.indices),
         "inference_samples": len(replay.inference.indices),
         "split": replay.split,
+        "task": replay.task,
         "error": replay.error,
         "saturations": sum(int(counts.sum()) for counts in saturated),
         "notes": list(replay.notes),

@@ -17,6 +17,7 @@ from eqchip.hw_reports.document.readable import (
     numbers,
     per_sample,
     percent,
+    task,
     total,
     wrong,
 )
@@ -126,14 +127,26 @@ def cards(document: Document) -> list[Card]:
 
 
 def _error(document: Document) -> Card:
-    """How many samples the chip's numbers classified wrongly, of how many; the training's own."""
+    """How well the chip's numbers do, of how many samples; the training's own."""
     replay, reached = document["replay"], document["training_cost"]["reached"]
+    ended = f"the training itself ended at {reached['error']:.2f} % {reached['of']} error"
+    return _ERRORS[task(replay)](replay, ended)
+
+
+def _wrong(replay: Document, ended: str) -> Card:
     value = f"{missed(replay):,} of {replay['inference_samples']:,}"
-    note = (
-        f"replayed {replay['split']} samples, {replay['error']:.3g} %; the training itself ended "
-        f"at {reached['error']:.2f} % {reached['of']} error"
-    )
+    note = f"replayed {replay['split']} samples, {replay['error']:.3g} %; {ended}"
     return Card(f"Wrong in {numbers(replay)}", value, note=note)
+
+
+def _unexplained(replay: Document, ended: str) -> Card:
+    value = f"{replay['error']:.3g} %"
+    note = f"of the variance of {replay['inference_samples']:,} {replay['split']} samples; {ended}"
+    return Card(f"Unexplained in {numbers(replay)}", value, note=note)
+
+
+# By the task.
+_ERRORS = {"classification": _wrong, "regression": _unexplained}
 
 
 def inference_cards(document: Document) -> list[Card]:
