@@ -284,7 +284,8 @@ class EPRegressor(RegressorMixin, MultiOutputMixin, _Estimator):
         ndarray, shape (n,) or (n, outputs)
             As `y` was.
         """
-        found = self._targets.values(self._outputs(X))
+        outputs = self._outputs(X)  # refuses what is not fitted
+        found = self._targets.values(outputs)
         return found[:, 0] if self._flat else found
 
 

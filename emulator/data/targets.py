@@ -130,14 +130,20 @@ class Labels(Kind):
 
     def strata(self, y: np.ndarray) -> np.ndarray:
         """The classes."""
-        return np.unique(y, return_inverse=True)[1]
+        classes, numbers = np.unique(y, return_inverse=True)
+        _check_several(classes)
+        return numbers
 
     def fit(self, y: np.ndarray, train: np.ndarray) -> Classes:
         """All classes."""
         classes = np.unique(y)
-        if len(classes) < 2:
-            raise InputError(f"data: y holds {len(classes)} class; expected at least two")
+        _check_several(classes)
         return Classes(classes)
+
+
+def _check_several(classes: np.ndarray) -> None:
+    if len(classes) < 2:
+        raise InputError(f"data: y holds {len(classes)} class; expected at least two")
 
 
 # --- numbers ------------------------------------------------------------------------------

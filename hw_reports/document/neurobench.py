@@ -18,6 +18,7 @@ import numpy as np
 from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.fixedpoint import quantize
 from eqchip.hw_reports.counting.replay import Replay
+from eqchip.hw_reports.document.readable import NEUROBENCH
 from eqchip.hw_reports.pricing.learning_memory import states_of_unit
 from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, fans, synapse_count
 
@@ -36,8 +37,6 @@ DEFINITIONS = {
     "classification_accuracy": "share of the samples that are classified rightly",
     "r2": "share of the variance of the targets that is explained",
 }
-# By the task: what NeuroBench calls how well it is done.
-JUDGED = {"classification": "classification_accuracy", "regression": "r2"}
 
 
 class SynapticOperations(NamedTuple):
@@ -183,7 +182,7 @@ def metrics(
         "definitions": {
             name: text
             for name, text in DEFINITIONS.items()
-            if name == judged or name not in JUDGED.values()
+            if name == judged or name not in NEUROBENCH.values()
         },
         "source": SOURCE,
     }
@@ -213,7 +212,7 @@ def section(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, Any]
         state_bits=state_bits,
         states=sum(states_of_unit(replay.config.coding).values()),
         accuracy=1.0 - replay.error / 100.0,
-        judged=JUDGED[replay.task],
+        judged=NEUROBENCH[replay.task],
         current=problem.x if problem.input == "current" else None,
         read_out=problem.readout == "cross-entropy",
     )

@@ -231,6 +231,8 @@ def _unexplained(replay: Mapping[str, Any]) -> str:
     )
 
 
+# By the task: what NeuroBench calls how well it is done.
+NEUROBENCH = {"classification": "classification_accuracy", "regression": "r2"}
 # By the task: how inference samples were judged, in a few words.
 _JUDGED = {"classification": _wrong, "regression": _unexplained}
 

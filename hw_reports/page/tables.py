@@ -7,8 +7,8 @@ from typing import Any
 
 from eqchip.hw_reports.document.labels import of_count
 from eqchip.hw_reports.document.moves import LEAST, TOTALS, between, over_band
-from eqchip.hw_reports.document.neurobench import JUDGED
 from eqchip.hw_reports.document.readable import (
+    NEUROBENCH,
     UNKNOWN,
     amount,
     count,
@@ -179,7 +179,7 @@ def neurobench(document: Document) -> PageTable:
             full = f"{name}.{part}" if part else name
             text = UNKNOWN if single is None else _plain(single)
             meaning = defined.get(part) or defined.get(name) or ""
-            if name in JUDGED.values():
+            if name in NEUROBENCH.values():
                 meaning += f", here of {replay['inference_samples']:,}, {replay['split']} samples"
             if name == "footprint" and single is not None:
                 text += " B"

@@ -93,13 +93,13 @@ def test_fractions_in_place_of_classes_are_told_of_regression():
 
 def test_a_data_set_made_by_hand_is_checked_for_its_task():
     found = data()
-    for wrong, told in (
+    for numbers, told in (
         (found.train_y + 1, "expected targets in"),
         (found.train_y[:, 0], "expected real numbers of shape"),
         (np.zeros(64, np.int64), "expected real numbers of shape"),
     ):
         with pytest.raises(InputError, match=told):
-            replace(found, train_y=wrong)
+            replace(found, train_y=numbers)
 
 
 # --- series ---------------------------------------------------------------------------------
