@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.files import write_text
 from eqchip.hw_reports.pricing.baselines import ACCESS_BITS, FLOAT_BITS, memory_for

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from eqchip.emulator.data.datasets import NAMES
+from eqchip.emulator.data.dataset import NAMES
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.documents import read_toml

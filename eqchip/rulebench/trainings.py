@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from eqchip.emulator.data.datasets import Dataset
+from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
