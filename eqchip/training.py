@@ -12,6 +12,7 @@ import numpy as np
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.dataset import NAMES, Dataset
 from eqchip.emulator.data.datasets import from_file, load
+from eqchip.emulator.data.folders import is_folder
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, describe
 from eqchip.emulator.description.config import Config
@@ -290,9 +291,9 @@ def _own(
     dataset: str | Dataset | None, data: str | Path | None, task: str | None
 ) -> Dataset | None:
     """Data that were given as such, or as a file; None: those of a named data set."""
-    of_file = data is not None and not (
-        isinstance(dataset, Dataset) or dataset in NAMES or Path(data).expanduser().is_dir()
-    )
+    of_file = data is not None and not (isinstance(dataset, Dataset) or dataset in NAMES)
+    if of_file and data is not None and (folder := Path(data).expanduser()).is_dir():
+        of_file = is_folder(folder)  # else digits, which say that they take no directory
     if task is not None and not of_file:
         raise InputError(
             f"--task is {task!r} without a file whose labels it is of; expected --data FILE, or no "

@@ -11,6 +11,7 @@ import numpy as np
 from eqchip.emulator.data import download
 from eqchip.emulator.data.dataset import NAMES, Dataset
 from eqchip.emulator.data.download import FILES
+from eqchip.emulator.data.folders import read_folder
 from eqchip.emulator.data.idx import IdxFile, read_idx
 from eqchip.emulator.data.tables import read_table
 from eqchip.emulator.description.task import check_labels
@@ -105,7 +106,8 @@ def from_file(
     path : path-like
         ``.npz`` with arrays ``X`` and ``y``, or ``X_train``, ``y_train``, ``X_test`` and
         ``y_test``; or ``.csv``, a sample a line, the label in the column of that name (``label``,
-        ``class``, ``target`` or ``y``) or in the last. All else as :meth:`Dataset.from_arrays`.
+        ``class``, ``target`` or ``y``) or in the last. All else as :meth:`Dataset.from_arrays`. Or
+        a directory of files as CIFAR-10 (binary version) or EMNIST (IDX) are published.
     name : str, optional
         Default: that of the file, without its ending unless a named data set is called so.
     task : {"classification", "regression"}
@@ -119,7 +121,7 @@ def from_file(
     path = Path(path).expanduser()
     if name is None:
         name = path.name if path.stem in NAMES else path.stem
-    x, y, x_test, y_test = read_table(path)
+    x, y, x_test, y_test = (read_folder if path.is_dir() else read_table)(path)
     try:
         found = Dataset.from_arrays(x, y, x_test=x_test, y_test=y_test, name=name, task=task)
     except InputError as error:

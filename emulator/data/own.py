@@ -22,6 +22,7 @@ from eqchip.emulator.errors import InputError, check_unmasked
 FULL = 2.0
 BYTE = 255.0
 SPLIT_SEED = 0  # of the test samples that are set aside; changing it changes every result
+PIECE = 4096  # samples that are scaled at once: memory beside the result is bounded
 LARGEST = 1e30  # of an input: its square is still a float32
 
 
@@ -169,6 +170,12 @@ class Scaling:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """The inputs of samples, float32 of shape (n, inputs)."""
+        made = np.empty((len(x), math.prod(self.shape)), np.float32)
+        for start in range(0, len(x), PIECE):
+            made[start : start + PIECE] = self._piece(x[start : start + PIECE])
+        return made
+
+    def _piece(self, x: np.ndarray) -> np.ndarray:
         # In float64: what a column counts from may be far larger than what it tells.
         rows = (x.reshape(len(x), math.prod(x.shape[1:])) - self.middle) * self.gain
         on = np.clip(rows, 0, 1).astype(np.float32)

@@ -156,7 +156,7 @@ def _check_same(run: RunDirectory, record: dict[str, Any], found: Dataset) -> No
 
 def _from_its_file(run: RunDirectory, record: dict[str, Any]) -> Dataset:
     path = Path(record["file"])
-    if not os.path.isfile(path):  # and not Path: no exception for what the system refuses
+    if not os.path.exists(path):  # and not Path: no exception for what the system refuses
         raise InputError(
             f"{run.path}: its data were read from {path}, which is not there; expected --data with "
             "where they are now"

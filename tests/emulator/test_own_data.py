@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from idx_files import write_idx
 from listeners import Hearing
 
 import eqchip as eq
 from eqchip.__main__ import main
 from eqchip.emulator.data.dataset import split_validation
 from eqchip.emulator.data.datasets import from_file, load
+from eqchip.emulator.data.folders import CIFAR_RECORD
 from eqchip.emulator.data.own import FULL, SCALINGS, fitted
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.errors import InputError
@@ -262,6 +264,74 @@ def test_files_that_hold_no_data_set_are_refused(tmp_path):
     (tmp_path / "f.csv").write_bytes(b"\xff\xff1,2,3")
     with pytest.raises(InputError, match="no text"):
         from_file(tmp_path / "f.csv")
+
+
+def cifar_files(folder: Path, batches: int = 2, records: int = 6) -> np.ndarray:
+    """A directory as of CIFAR-10's binary version; all records of its training."""
+    rng = np.random.default_rng(0)
+    made = rng.integers(0, 256, (batches + 1, records, CIFAR_RECORD), np.uint8)
+    made[..., 0] = np.arange(records) % 3
+    folder.mkdir()
+    for name, part in zip(
+        ("data_batch_1.bin", "data_batch_2.bin", "test_batch.bin"), made, strict=True
+    ):
+        (folder / name).write_bytes(part.tobytes())
+    return made[:-1].reshape(-1, CIFAR_RECORD)
+
+
+def test_the_files_of_cifar_10_are_read_from_their_directory(tmp_path):
+    records = cifar_files(tmp_path / "cifar")
+    found = from_file(tmp_path / "cifar")
+    assert repr(found) == "Dataset(cifar: 12 train, 6 test, 32x32x3, 3 classes)"
+    assert found.train_y.tolist() == records[:, 0].tolist()
+    image = found.train_x[7].reshape(32, 32, 3)
+    for colour in range(3):  # planes, row by row
+        plane = records[7, 1 + 1024 * colour : 1025 + 1024 * colour].reshape(32, 32)
+        np.testing.assert_allclose(image[..., colour], plane / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_idx_files_of_another_name_are_read_with_any_labels(tmp_path, end):
+    images = np.random.default_rng(0).integers(0, 256, (5, 4, 3), np.uint8)
+    labels = np.array([1, 26, 7, 1, 26], np.uint8)
+    for part in ("train", "test"):
+        for what, values in (("images-idx3", images), ("labels-idx1", labels)):
+            write_idx(tmp_path / f"emnist-letters-{part}-{what}-ubyte{end}", values)
+    found = from_file(tmp_path, "letters")
+    assert (found.labels, found.shape) == (("1", "7", "26"), (4, 3))
+    assert found.train_y.tolist() == [0, 2, 1, 0, 2]
+    np.testing.assert_allclose(found.test_x, images.reshape(5, -1) / 255, rtol=1e-6)
+
+
+def test_a_directory_without_a_data_set_that_is_known_is_refused(tmp_path):
+    folder = tmp_path / "cifar"
+    cifar_files(folder)
+    for break_it, told in (
+        (lambda: (folder / "test_batch.bin").unlink(), "test_batch.bin: not found beside data_b"),
+        (
+            lambda: (folder / "data_batch_2.bin").write_bytes(b"1" * 9),
+            "holds 9 bytes; expected rec",
+        ),
+        (
+            lambda: (folder / "data_batch_1.bin").write_bytes(b"\x0a" * CIFAR_RECORD),
+            "record 0 has label 10; expected 0 to 9",
+        ),
+    ):
+        break_it()
+        with pytest.raises(InputError, match=told):
+            from_file(folder)
+        assert main(["train", "--data", str(folder), "--out", str(tmp_path / "run")]) == 2
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="holds no data set that is known; expected one of CIFAR"):
+        from_file(tmp_path / "empty")
+
+
+def test_a_run_on_the_files_of_a_directory_finds_them_again(tmp_path):
+    cifar_files(tmp_path / "cifar")
+    out = tmp_path / "run"
+    eq.train(data=tmp_path / "cifar", network=(3072, 4, 3), out=out, threads=1, **QUICK)
+    assert data_of(eq.load_run(out)).shape == (32, 32, 3)
+    assert eq.evaluate(out, threads=1).tally.samples == 6
 
 
 def test_data_that_the_name_does_not_take_are_not_ignored(tmp_path):

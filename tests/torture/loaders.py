@@ -25,6 +25,7 @@ from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import from_file, load
+from eqchip.emulator.data.folders import CIFAR_RECORD, read_cifar
 from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
@@ -483,6 +484,31 @@ def own_table(folder: Path) -> Loader:
     return Loader("own table", "mine.csv", "words", texts, from_file)
 
 
+def cifar(folder: Path) -> Loader:
+    rng = np.random.default_rng(4)
+    records = rng.integers(0, 256, (3, CIFAR_RECORD), np.uint8)
+    records[:, 0] = 0, 9, 4
+    honest = records.tobytes(), records[:1].tobytes()
+    return Loader("cifar", "data_batch_1.bin", "idx", honest, read_cifar)
+
+
+def folder_of_idx(folder: Path) -> Loader:
+    """A directory whose four files are one and the same but for what they are."""
+    images = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    labels = idx_files.encode_idx(np.array([1, 26, 1], np.uint8))
+    whole = folder / "letters"
+    whole.mkdir()
+    for part in ("train", "test"):
+        (whole / f"emnist-{part}-images-idx3-ubyte").write_bytes(idx_files.encode_idx(images))
+        (whole / f"emnist-{part}-labels-idx1-ubyte").write_bytes(labels)
+
+    def read(path: Path) -> Any:
+        (whole / "emnist-train-labels-idx1-ubyte").write_bytes(path.read_bytes())
+        return from_file(whole)
+
+    return Loader("folder of IDX", "labels", "idx", (labels,), read)
+
+
 def _run_of_arrays(folder: Path) -> RunDirectory:
     """A run that keeps its own data."""
     data = Dataset.from_arrays(np.eye(64)[:20], np.arange(20) % 10, scaling="grey", name="few")
@@ -587,6 +613,8 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "checkpoint": checkpoint,
     "report": report,
     "idx": idx,
+    "cifar": cifar,
+    "folder of IDX": folder_of_idx,
     "idx.gz": packed,
     "data set": data_set,
     "nir": nir,
