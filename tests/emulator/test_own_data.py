@@ -469,7 +469,7 @@ def test_the_command_line_trains_on_a_file_and_says_what_it_did(tmp_path, monkey
     assert run == str(Path("runs/two-4-100-2-s0"))
     assert printed("evaluate", run)["samples"] == 4
     for words, told in (
-        (("evaluate", run, "--data", "."), "ends in ''; expected a data set"),
+        (("evaluate", run, "--data", "."), "holds no data set that is known"),
         (("train", "--dataset", "mnist", "--data", "two.csv"), "holds the data set 'two'"),
         (("evaluate", run, "--data", "three.csv"), "no such file"),
     ):
