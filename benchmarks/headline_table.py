@@ -19,9 +19,9 @@ ROWS = (
     ("fashion-mnist-conv", "FashionMNIST, convolutions", "in floating point"),
 )
 SAID = (
-    "Rules by the same model on as few cores as hold them. Common: 24 steps, input sent at every "
-    "one; own best: steps and input that suit a rule ([all of it](docs/learning-rules.md)). "
-    "Loihi 2 hands a synapse 7 bits of an error; who cannot was run with 12."
+    "Same model, as few cores as hold a rule. Common: 24 steps, input sent at each; own best: "
+    "steps and input that suit it ([all](docs/learning-rules.md)). Loihi 2 hands a synapse 7 bits "
+    "of an error; who cannot ran with 12."
 )
 CORES = (60,)  # of which the README tells the cost: the cheapest
 

@@ -17,7 +17,7 @@ FILE = "rules.json"
 CALIBRATED, DAVIES, LOIHI2 = "loihi1-calibrated", "loihi1-davies", "loihi2"
 NAMES = {
     "ep": "Equilibrium Propagation", "graded": "graded errors",
-    "emstdp": "spiking backpropagation by STDP", "erbp": "event-driven random backpropagation",
+    "emstdp": "backpropagation by STDP", "erbp": "random backpropagation",
     "nbp": "backpropagation, synfire-gated", "bp": "exact backpropagation",
     "bptt": "backpropagation through time, surrogates", "pc": "strict predictive coding",
 }  # fmt: skip
