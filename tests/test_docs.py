@@ -155,6 +155,13 @@ def test_every_page_is_in_the_index():
     assert {name for name in pages if f"]({name})" not in index} == set()
 
 
+@pytest.mark.parametrize("name", [one for one in NAMES if one.startswith("docs/")])
+def test_a_page_begins_with_what_it_is_about(name):
+    title, empty, words = page_of(name).split("\n")[:3]
+    assert title.startswith("# ") and empty == ""
+    assert re.match(r"[A-Z`*]", words), f"{name} begins with {words!r}; expected a sentence"
+
+
 # What a page names in code: a file of the checkout, or something of the installed package.
 FILES = re.compile(
     r"`((?:emulator|mapping|backends|hw_reports|eqchip|tests|benchmarks|docs|examples)/[\w/.*-]*)`"
