@@ -148,12 +148,16 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
     onchip = config.on_chip
     if onchip is None:
         return []
-    below, above, hidden, upper_units, synapses = 0, 0, 0, 0, 0
+    below, above, hidden, upper_units, synapses, injected, driven = 0, 0, 0, 0, 0, 0, 0
     sizes, last = config.sizes, len(config.sizes) - 1
     for part in (part for part in parts if part.layer > 0):
         fed_back = part.layer < last
         lower, upper = sizes[part.layer - 1], sizes[part.layer + 1] if fed_back else 0
-        below, above = below + lower, above + upper
+        if part.layer == 1 and config.input == "current":  # of it no spikes are counted
+            injected, driven = injected + lower, driven + part.units
+        else:
+            below += lower
+        above += upper
         hidden, upper_units = hidden + part.units * fed_back, upper_units + part.units
         synapses += part.units * (lower + upper)
     forward, mirrored = (_trace_bits(onchip, copy) for copy in COPIES)
@@ -163,6 +167,10 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
              "each core counts the spikes of every unit that reaches it"),
         Term("ep", "traces of input axons from above", mirrored.axon, above, False,
              "the copy that feedback crosses is written from the spikes above"),
+        Term("ep", "numbers of an injected input", onchip.fixed.fraction_bits + 1, injected, False,
+             "each core keeps what its axons were sent, to write by"),
+        Term("ep", "drive of an injected input", onchip.fixed.state_bits, driven, False,
+             "its sum is held through all phases"),
         Term("ep", "traces of own units", *own, False, "a product takes the spikes of both ends"),
         *change_terms(onchip, upper_units),
         Term("ep", "accumulators", onchip.accumulator_bits, synapses, False,

@@ -788,6 +788,21 @@ def test_traces_and_accumulators_are_remembered_by_hand(sees, copies, traces, tm
         assert by_core == pytest.approx(figure["value"], abs=1)
 
 
+def test_numbers_of_an_injected_input_are_kept_in_place_of_its_traces():
+    """64-7-10 on a core each: 64 axons of 13 bits and 7 sums of 24; traces of 7 hidden axons."""
+    config = on_chip(input="current")
+    parts = whole_layers(config.sizes)
+    terms = {t.name: t for t in learningmemory.on_chip_terms(config, parts)}
+    assert terms["numbers of an injected input"].total_bits == 64 * 13
+    assert terms["drive of an injected input"].total_bits == 7 * config.on_chip.fixed.state_bits
+    assert terms["traces of input axons from below"].units == 7
+    spikes = {t.name: t for t in learningmemory.on_chip_terms(on_chip(), parts)}
+    assert spikes["traces of input axons from below"].units == 64 + 7
+    assert set(terms) - set(spikes) == {
+        "numbers of an injected input", "drive of an injected input",
+    }  # fmt: skip
+
+
 def test_a_change_in_few_bits_is_remembered_once_a_unit():
     exact, few = (
         {t.name: t for t in learningmemory.on_chip_terms(config, whole_layers(config.sizes))}
