@@ -81,16 +81,20 @@ def _table(
         [
             Cell(str(k + 1)),
             *(_setting(row["settings"][axis]) for axis in axes),
-            *([Cell(row["refused"])] if row["refused"] else [Cell("")]),
             number(NONE if row["cores"] is None else f"{row['cores']:,}"),
             *(total_cell(row[what]) for what in ("energy", "time", "memory")),
             number(NONE if row["error"] is None else f"{row['error']:.3g} %"),
+            Cell(row["refused"] or ""),
         ]
         for k, row in rows
     ]
-    heads = [Cell("No."), *(Cell(axis, number=axis in COUNTS) for axis in axes), Cell("Refused")]
-    columns = [*heads, *numbers("Cores", "Energy", "Time", "Memory", "Error in the replay")]
-    drop = [] if any(row["refused"] for _, row in rows) else [1 + len(axes)]
+    heads = [Cell("No."), *(Cell(axis, number=axis in COUNTS) for axis in axes)]
+    columns = [
+        *heads,
+        *numbers("Cores", "Energy", "Time", "Memory", "Error in the replay"),
+        Cell("Refused"),
+    ]
+    drop = [] if any(row["refused"] for _, row in rows) else [len(columns) - 1]
     keep = [k for k in range(len(columns)) if k not in drop]
     return PageTable(
         name, caption, [columns[k] for k in keep], [[one[k] for k in keep] for one in cells]

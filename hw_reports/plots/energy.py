@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Document = Mapping[str, Any]
 STATIC, STATIC_HIDES = "static", 0.5  # share from which the rest is drawn apart, too
 ROW = 0.42  # inches
+ABREAST = 30  # letters of an entry of the key up to which two stand side by side
 NAMED = 0.01  # share of the training's or the inference's energy from which a kind is named
 ERROR_TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)  # percent
 MOST_UNKNOWN = 2  # kinds whose energy is unknown that are named
@@ -46,7 +47,8 @@ def energy_by_kind_and_phase(document: Document) -> Figure:
     share = document["energy"]["static_share"] or 0.0
     panels = 2 if STATIC_HIDES < share < 1 else 1
     handles, height = _kind_key(document), ROW * len(phases)
-    key = 0.2 + 0.19 * -(-len(handles) // 2)
+    abreast = 1 if max(len(one.get_label()) for one in handles) > ABREAST else 2
+    key = 0.2 + 0.19 * -(-len(handles) // abreast)
     figure = new_figure(0.95 + (height + 0.45) * panels + key)
     axes = figure.subplots(panels, 1, squeeze=False)[:, 0]
     head(figure, "Energy per sample by phase and kind", document)
@@ -59,7 +61,7 @@ def energy_by_kind_and_phase(document: Document) -> Figure:
         if "inference" in phases[1:]:
             ax.axhline(phases.index("inference") - 0.5, color=PALE, lw=0.8, ls=(0, (4, 3)))
     key_below(
-        axes[-1], handles, height, 0.55, x=-0.1, loc="upper left", ncols=2,
+        axes[-1], handles, height, 0.55, x=-0.1, loc="upper left", ncols=abreast,
         title="share of the training sample's energy",
     )  # fmt: skip
     return figure

@@ -57,10 +57,12 @@ def energy_over_time(document: Mapping[str, Any]) -> Figure:
         colour = colours[rows[k]["settings"]["chip"]]
         filled = {"color": colour} if k in front else {"color": colour, "mfc": "white"}
         ax.plot(*at[k], "o", ms=6 if k in front else 5, **filled)
-    for k in [k for k in front if k in at][:MOST_NAMED]:
+    # From the cheapest on, in turn above and below: neighbours do not write over each other.
+    for turn, k in enumerate([k for k in front if k in at][:MOST_NAMED]):
         ax.annotate(
-            str(k + 1), at[k], xytext=(5, 4), textcoords="offset points", fontsize=SMALL, color=INK
-        )
+            str(k + 1), at[k], xytext=(0, -14 if turn % 2 == 0 else 7), ha="center",
+            textcoords="offset points", fontsize=SMALL, color=INK,
+        )  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
     log_si_axis(ax.xaxis, "s")

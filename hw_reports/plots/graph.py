@@ -98,11 +98,12 @@ def _axis(ax: Axes, unit: str) -> str:
 
 GRAPH_PLOTS = (
     Plot("energy-by-kind", "Bars: energy per sample of each kind of event, with whiskers from low "
-         "to high", energy_by_kind),
+         "to high", energy_by_kind, "energy"),
     Plot("step-waits-for", "Bars: time of the busiest core, the busiest link and the barrier in a "
-         "time step", step_waits_for),
+         "time step", step_waits_for, "energy"),
     Plot("utilisation", "Map of the mesh: every core coloured by the largest share of a limit "
-         "that it uses", utilisation_map),
+         "that it uses", utilisation_map, "mesh"),
     Plot("traffic", "Map of the mesh: every core coloured by its busy time, every link by the "
-         "messages that cross it per sample", lambda document: traffic_map(document, "inference")),
+         "messages that cross it per sample", lambda document: traffic_map(document, "inference"),
+         "mesh"),
 )  # fmt: skip

@@ -100,7 +100,7 @@ def utilisation_map(document: Mapping[str, Any]) -> Figure:
     title = "How full the cores are"
     if tight:
         name = name_of(tight["resource"], document["labels"])
-        title += f" (fullest: {name}, {percent(tight['used'] / tight['limit'])})"
+        title += f" (at most {percent(tight['used'] / tight['limit'])}, {name})"
 
     def draw(figure: Figure, ax: Axes, mapped: DocumentedMapping) -> None:
         none = np.zeros(len(mapped.routes.links))

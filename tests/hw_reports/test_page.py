@@ -382,3 +382,16 @@ def test_band_has_the_unit_of_the_nominal_value() -> None:
     found: dict[str, Any] = {"low": 9e-7, "value": 1.1e-6, "high": 2.2e-3, "unit": "J"}
     assert readable.band(found) == "0.900 – 2,200 µJ"
     assert readable.band({**found, "low": 1.0, "value": 1.0, "high": 1.0}) == ""
+
+
+def test_long_names_leave_room_for_the_bars(recwarn: pytest.WarningsRecorder) -> None:
+    document = report()
+    document["labels"] |= {
+        "synaptic_event": "synaptic events of a long name", "barrier": "messages from or to a host",
+    }  # fmt: skip
+    with figure_style():
+        figure = energy_by_kind_and_phase(document)
+        for _ in range(2):
+            figure.draw_without_rendering()
+    widths = [ax.get_position().width for ax in figure.axes]
+    assert not [one for one in recwarn if "layout" in str(one.message)] and min(widths) > 0.4
