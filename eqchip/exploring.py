@@ -17,7 +17,7 @@ from eqchip.emulator.description import notation
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import check_folder, read_bytes, write_text
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.source import Code, this_code
+from eqchip.emulator.source import Code, digest_of, this_code
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.emulator.training.sweep import key_of
 from eqchip.emulator.training.sweep_cluster import Call
@@ -38,6 +38,7 @@ from eqchip.mapping.chip_file.overrides import overridden
 from eqchip.mapping.placement.place import Placement
 
 FORMAT, POINT_FORMAT = "eqchip-explore 1", "eqchip-explored-point 1"
+PRICING = ("eqchip.mapping", "eqchip.hw_reports")  # what prices, beside the emulator's code
 CALL = Call("eqchip.exploring", "point_with")
 FLOAT_BITS, BYTE = 32, 8
 FACTS = ("energy", "time", "memory", "cores", "refused")  # what a line of a point holds
@@ -135,7 +136,7 @@ def explore(
     }
     about = _about(subject, bits, rates)
     asked = {
-        "format": FORMAT, "subject": str(subject), **about,
+        "format": FORMAT, "subject": str(subject), **about, "priced_by": digest_of(*PRICING),
         "settings": {
             "chips": chips, "placement": placement, "samples": samples, "rates": rates,
             "steps": steps, "writes": writes, "data": None if data is None else str(data),
@@ -233,8 +234,11 @@ def point_with(
         If the code here is another. What a chip refuses is told in the row instead.
     """
     here = this_code()
-    if tuple(code) != here:
-        raise InputError(f"a worker has {here}; expected {Code(*code)} on all of them")
+    if tuple(code) != here or asked["priced_by"] != digest_of(*PRICING):
+        raise InputError(
+            f"a worker has {here}, priced by {digest_of(*PRICING)}; expected {Code(*code)}, "
+            f"{asked['priced_by']} on all of them"
+        )
     nothing = dict.fromkeys((*FACTS, "chips", "error"))
     try:
         found = PRICES[asked["of"]](asked, settings)

@@ -8,6 +8,7 @@ import json
 from contextlib import contextmanager
 from itertools import product
 
+import optional_packages
 import pytest
 from trained_runs import make_run
 
@@ -154,6 +155,28 @@ def test_what_a_chip_refuses_is_told_of_its_point(here, tmp_path):
     ):
         with pytest.raises(InputError, match=told):
             eq.explore(**given, out=tmp_path / "other")
+
+
+def test_a_dask_cluster_prices_the_same_and_another_code_is_refused(tmp_path):
+    optional_packages.need("distributed", "pip install 'eqchip[dask]'")
+    import distributed
+
+    found = {}
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+    ) as cluster:
+        found = eq.explore(
+            **SIZES, spread=[1, 2], out=tmp_path / "out", dask=cluster.scheduler_address
+        )
+    for row in found["rows"]:
+        told = eq.price(network="64-30-10", rates=0.1, steps=5, spread=row["settings"]["spread"])
+        assert row["energy"] == told["energy"] and row["cores"] == told["cores"]
+    other = ("0.0.0", "0" * 16)
+    asked = json.loads((tmp_path / "out" / "asked.json").read_text())
+    with pytest.raises(InputError, match=r"expected eqchip 0\.0\.0"):
+        exploring.point_with(other, asked, {})
+    with pytest.raises(InputError, match="0123 on all of them"):
+        exploring.point_with(this_code(), {**asked, "priced_by": "0123"}, {})
 
 
 def test_the_command_writes_tables_and_a_page(tmp_path, capsys):
