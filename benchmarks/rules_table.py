@@ -16,9 +16,9 @@ Row = Mapping[str, Any]
 FILE = "rules.json"
 CALIBRATED, DAVIES, LOIHI2 = "loihi1-calibrated", "loihi1-davies", "loihi2"
 NAMES = {
-    "ep": "Equilibrium Propagation", "graded": "graded errors",
+    "ep": "EP", "graded": "graded errors",
     "emstdp": "backpropagation by STDP", "erbp": "random backpropagation",
-    "nbp": "backpropagation, synfire-gated", "bp": "exact backpropagation",
+    "nbp": "synfire backpropagation", "bp": "exact backpropagation",
     "bptt": "backpropagation through time, surrogates", "pc": "strict predictive coding",
 }  # fmt: skip
 CAN = {True: "yes", False: "no", None: "not known"}
