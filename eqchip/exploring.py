@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -136,7 +137,7 @@ def explore(
     }
     about = _about(subject, bits, rates)
     asked = {
-        "format": FORMAT, "subject": str(subject), **about, "priced_by": digest_of(*PRICING),
+        "format": FORMAT, "subject": str(subject), **about, "priced_by": _pricing(),
         "settings": {
             "chips": chips, "placement": placement, "samples": samples, "rates": rates,
             "steps": steps, "writes": writes, "data": None if data is None else str(data),
@@ -196,6 +197,11 @@ def _about(subject: str | Path, bits: Sequence[int] | None, rates: Any) -> dict[
     return {"of": "sizes", "fingerprint": notation.written(entries)}
 
 
+@lru_cache(maxsize=1)
+def _pricing() -> str:
+    return digest_of(*PRICING)
+
+
 def _digest(path: Path) -> str:
     return sha256(read_bytes(path)).hexdigest()[:16]
 
@@ -234,9 +240,9 @@ def point_with(
         If the code here is another. What a chip refuses is told in the row instead.
     """
     here = this_code()
-    if tuple(code) != here or asked["priced_by"] != digest_of(*PRICING):
+    if tuple(code) != here or asked["priced_by"] != _pricing():
         raise InputError(
-            f"a worker has {here}, priced by {digest_of(*PRICING)}; expected {Code(*code)}, "
+            f"a worker has {here}, priced by {_pricing()}; expected {Code(*code)}, "
             f"{asked['priced_by']} on all of them"
         )
     nothing = dict.fromkeys((*FACTS, "chips", "error"))
