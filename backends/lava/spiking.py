@@ -275,7 +275,7 @@ def train_spiking(
         limit = LEAST_SECONDS + SECONDS_PER_STEP * described["rows"] * len(x)
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
-        (folder / "described.json").write_text(json.dumps(described))
+        (folder / "described.json").write_text(json.dumps(described), "utf-8")
         np.savez(folder / "arrays.npz", **arrays)
         command = [sys.executable, "-m", BUILDER, str(folder)]
         try:

@@ -64,7 +64,7 @@ def main(folder: str) -> None:
         from lava.magma.core.run_conditions import RunSteps
         from lava.magma.core.run_configs import Loihi2SimCfg
 
-        described = json.loads((Path(folder) / "described.json").read_text())
+        described = json.loads((Path(folder) / "described.json").read_text("utf-8"))
         with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         processes = build(described, arrays, folder)
