@@ -137,7 +137,13 @@ def main() -> int:
     }
     told = " ".join(f"{flag} {value}" for flag, value in words.items() if value is not None)
     command = f"python benchmarks/onchip_drift.py {told}"
-    found = {"command": command, "versions": provenance(command), "curves": curves}
+    network = f"{'-'.join(map(str, LAYERS[options.dataset]))} on {options.dataset}"
+    found = {
+        "command": command,
+        "versions": provenance(command),
+        "network": network,
+        "curves": curves,
+    }
     name = options.name or (options.dataset if few is not None else None)
     path = RESULTS / f"onchip-drift{'' if name is None else f'-{name}'}.json"
     path.write_text(json.dumps(found, indent=1) + "\n")

@@ -23,6 +23,7 @@ from cells import NOTHING, table
 from cost_tables import TABLES as COST
 from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
+from feedback_tables import TABLES as FEEDBACK
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from onchip_tables import TABLES as ON_CHIP
@@ -70,6 +71,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **OWN_DATA,
     **RULES,
     **SKIP,
+    **FEEDBACK,
 }
 
 

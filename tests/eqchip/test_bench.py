@@ -434,6 +434,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "onchip-spikes-counts", "onchip-spikes-number", "onchip-spikes-ranges",
         "onchip-spikes-fine", "skip-right-digits", "skip-right-mnist",
         "graphs-peers", "graphs-growth", "graphs-large", "own-data", "dynamics",
+        "feedback-graded", "feedback-emstdp-digits", "onchip-drift-digits", "onchip-drift-mnist",
     )  # fmt: skip
     studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
     for path in (*studies, *(BENCHMARKS / "results").glob("asynchrony-*.json")):
