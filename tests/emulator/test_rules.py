@@ -103,12 +103,12 @@ def test_a_new_rule_trains_and_its_name_is_what_a_file_keeps(toy, tmp_path):
     assert f'rule = "{toy}"' in path.read_text()
     assert read_config(path) == config
     trainer = Trainer(config, two_clusters(), threads=1)
-    before = trainer.test().errors
+    before = trainer.test().score.errors
     while not trainer.done:
         for _ in trainer.train_epoch():
             pass
         trainer.end_epoch()
-    assert trainer.test().errors == 0 < before
+    assert trainer.test().score.errors == 0 < before
 
 
 def test_the_error_of_a_read_out_is_learned_by_a_new_rule_too(toy):

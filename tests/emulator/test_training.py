@@ -153,9 +153,9 @@ def test_samples_are_classified_by_the_averages_that_are_learned_from(fixed):
     )
     averaged = average_ends(run, 3).ends[0][-1].argmax(1)
     classifier = Classifier(config, config.network(), fixed=fixed)
-    assert classifier.classify(x, averaged).errors == 0
+    assert classifier.classify(x, averaged).score.errors == 0
     last = run.ends[0][-1].argmax(1)
-    assert classifier.classify(x, last).errors == (last != averaged).sum() > 0
+    assert classifier.classify(x, last).score.errors == (last != averaged).sum() > 0
 
 
 @kinds
@@ -551,7 +551,7 @@ def test_classifying_does_not_depend_on_batches_or_threads(monkeypatch):
     tallies.append(trainer.test())
     trainer._classifier.threads = 2
     tallies.append(trainer.test())
-    assert len({tally.errors for tally in tallies}) == 1
+    assert len({tally.error for tally in tallies}) == 1
     for name, counts in tallies[0].activity.to_arrays().items():
         for tally in tallies[1:]:
             np.testing.assert_array_equal(tally.activity.to_arrays()[name], counts)

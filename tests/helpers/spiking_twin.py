@@ -85,5 +85,5 @@ def assert_equals_reference(config: Config, samples: int = 8, seed: int = 0) -> 
     labels = trainer.dataset.train_y[
         np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
     ]
-    assert trainer.tally.errors == (np.array(classes) != labels).sum()
+    assert trainer.tally.score.whole() == [(np.array(classes) != labels).sum()]
     return trainer
