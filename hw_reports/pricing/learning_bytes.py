@@ -27,7 +27,7 @@ def learning_bytes(config: Config) -> int:
     >>> from eqchip.emulator.description.spiking.rules import Graded
     >>> from eqchip.emulator.training.presets import spiking_preset
     >>> learning_bytes(spiking_preset("digits", (64, 100, 10), Graded()))
-    9323
+    9197
     """
     return -(-(row_of(BITS, config)(config) + _held(config)) // BYTE)
 
