@@ -209,7 +209,9 @@ def _of_own(
             "expected one layer by layer, e.g. 28x28-16c5p2-10"
         )
     by_task = own.pop("by-task")
-    own = {**own, **by_task.get(dataset.task, {})}
+    differs = by_task.get(dataset.task, {})
+    on_chip = {**own["on-chip"], **differs.get("on-chip", {})}
+    own = {**own, **differs, "on-chip": on_chip}
     held = min(len(dataset.train_y) // 10, MOST_HELD)
     # As many passes as it takes to see enough samples, where there are few.
     epochs = max(own["epochs"], -(-own.pop("samples") // max(len(dataset.train_y) - held, 1)))

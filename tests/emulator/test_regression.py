@@ -278,3 +278,9 @@ def test_predictions_have_the_units_and_the_shape_of_the_targets():
     assert model.score(x[300:], y[300:]) > 0.8
     flat = eq.EPRegressor(hidden=(5,), epochs=1, threads=1).fit(x, y[:, 0])
     assert flat.predict(x).shape == (400,)
+
+
+def test_usual_settings_learn_numbers_on_a_chip():
+    x, y = waves(n=400)
+    model = eq.EPRegressor(hidden=(30,), epochs=30, on_chip="loihi1-davies", threads=1)
+    assert model.fit(x[:300], y[:300, 1]).score(x[300:], y[300:, 1]) > 0.6
