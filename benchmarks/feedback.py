@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.data.datasets import Dataset, load
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.training.runs import provenance
 from eqchip.emulator.training.trainers import make_trainer

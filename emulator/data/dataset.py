@@ -162,7 +162,7 @@ class Dataset:
         >>> data = Dataset.from_series([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], window=2)
         >>> data
         Dataset(series: 8 train, 2 test, 4, 1 number)
-        >>> data.train_y[:, 0].round(2).tolist()
+        >>> data.train_y[:, 0].astype(float).round(2).tolist()
         [0.1, 0.21, 0.33, 0.44, 0.56, 0.67, 0.79, 0.9]
         """
         values = KINDS["regression"].read("series", series)
@@ -263,9 +263,10 @@ def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarra
 
     Examples
     --------
-    >>> train, val = split_validation(load("digits"), 200)
-    >>> len(train), len(val)
-    (1237, 200)
+    >>> data = Dataset.from_series(range(30), window=3)
+    >>> train, val = split_validation(data, 4)
+    >>> len(train), val.tolist()
+    (18, [18, 19, 20, 21])
     """
     total = len(dataset.train_y)
     _check_whole("validation samples n", n, total)
