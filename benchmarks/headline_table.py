@@ -19,7 +19,7 @@ ROWS = (
     ("fashion-mnist-conv", "FashionMNIST, convolutions", "in floating point"),
 )
 SAID = (
-    "Same model, fewest cores. Common: 24 steps, input sent at each; own best: "
+    "Same model, fewest cores. Common: 24 steps, input at each; own best: "
     "steps and input that suit it ([all](docs/learning-rules.md)). Loihi 2 hands a synapse 7 bits "
     "of an error; who cannot ran with 12."
 )

@@ -8,7 +8,7 @@ from typing import Any
 from cells import NOTHING, spread, table, thousands
 from cost_tables import figure
 
-from eqchip.hw_reports.document.readable import amount
+from eqchip.hw_reports.document.readable import amount, short_total
 
 Results = dict[str, Any]  # file name -> document
 Row = Mapping[str, Any]
@@ -103,7 +103,7 @@ def short(results: Results) -> str:
     rows = [
         [
             f"{NAMES[row['rule']]}, {row['way']}", _error(row),
-            figure(row["energy"]), figure(of[LOIHI2]["energy"]),
+            figure(row["energy"]), short_total(of[LOIHI2]["energy"]),
             CAN[row["runs_on"][LOIHI2]],
         ]
         for of in _entries(results, "mnist", "on chip")
