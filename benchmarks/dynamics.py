@@ -54,6 +54,20 @@ def speed() -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
+def kept(made: dict[str, Any]) -> dict[str, Any]:
+    """What tables show of a task, and every seed's errors; not its pictures."""
+    found = {key: value for key, value in made.items() if key not in ("provenance", "shown")}
+    price = found.get("price", {})
+    if "learning" in price:
+        update = {"energy": price["learning"]["update"]["energy"]}
+        found["price"] = {
+            "chip": price["chip"],
+            "testing": {"energy": price["testing"]["energy"]},
+            "learning": {"energy": price["learning"]["energy"], "update": update},
+        }
+    return found
+
+
 def main() -> None:
     """Run all tasks, and write what they found."""
     parser = argparse.ArgumentParser(description="Tasks that are learned in time.")
@@ -68,9 +82,7 @@ def main() -> None:
             draw = save_turns if name == "turns" else save
             with (asked.pictures / f"dynamics-{name}.png").open("wb") as file:
                 draw(made, file)
-        made.pop("provenance")
-        made.pop("shown", None)
-        tasks.append({"task": name, **made})
+        tasks.append({"task": name, **kept(made)})
         print(name, flush=True)
     found = {
         "tasks": tasks,

@@ -14,13 +14,11 @@ Results = dict[str, Any]  # file name -> document
 
 def learned(results: Results) -> str:
     """What each task reached."""
-    found = _tasks(results)
+    found = _learned(results)
     if found is None:
         return NOTHING
     rows = []
     for one in found:
-        if "rows" in one:
-            continue
         measure = "error" if "error" in one["after"] else "period_error"
         rows.append(
             [
@@ -42,13 +40,11 @@ def learned(results: Results) -> str:
 
 def counted(results: Results) -> str:
     """Counts and prices of a second."""
-    found = _tasks(results)
+    found = _learned(results)
     if found is None:
         return NOTHING
     rows = []
     for one in found:
-        if "rows" in one:
-            continue
         counts = one["learning_per_second"]
         price = one["price"]
         rows.append(
@@ -104,6 +100,12 @@ def speed(results: Results) -> str:
 def _tasks(results: Results) -> list[dict[str, Any]] | None:
     found = results.get("dynamics.json")
     return None if found is None else found["tasks"]
+
+
+def _learned(results: Results) -> list[dict[str, Any]] | None:
+    """The tasks that learn; policies do not."""
+    found = _tasks(results)
+    return None if found is None else [one for one in found if "rows" not in one]
 
 
 def _said(figures: Mapping[str, float | None] | None) -> str:

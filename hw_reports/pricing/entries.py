@@ -63,6 +63,12 @@ class Entry:
     why: str | None = None
     cores: np.ndarray | None = None
 
+    @classmethod
+    def of(cls, kind: str, phase: str, count: float | None, energy: Sum) -> Entry:
+        """An entry that says what its energy lacks, where it is not known."""
+        why = None if energy.figure is not None else ", ".join(energy.lacks)
+        return cls(kind, phase, count, energy, why)
+
 
 def core_counts(activity: CoreActivity, name: str | None = None) -> Counts:
     """What every core did in the phases of one name, per sample: kind -> count per core.

@@ -43,14 +43,10 @@ class Injected(NamedTuple):
 
     def entries(self, phase: str) -> list[Entry]:
         """Their rows in the table of energy, in one phase."""
-        found = []
-        for kind, count, energy in (
-            (INPUT_MESSAGE, self.messages, self.energy),
-            (INPUT_EVENT, self.events, self.crossing),
-        ):
-            why = None if energy.figure is not None else ", ".join(energy.lacks)
-            found.append(Entry(kind, phase, count, energy, why))
-        return found
+        return [
+            Entry.of(INPUT_MESSAGE, phase, self.messages, self.energy),
+            Entry.of(INPUT_EVENT, phase, self.events, self.crossing),
+        ]
 
 
 class _Sent(NamedTuple):

@@ -64,15 +64,11 @@ class Told(NamedTuple):
 
     def entries(self, phase: str) -> list[Entry]:
         """Their rows in the table of energy, in one phase."""
-        found = []
-        for kind, count, energy in (
-            (READ_OUT_MESSAGE, self.messages, self.energy),
-            (READ_OUT_EVENT, self.events, self.crossing),
-        ):
-            if count:
-                why = None if energy.figure is not None else ", ".join(energy.lacks)
-                found.append(Entry(kind, phase, count, energy, why))
-        return found
+        found = [
+            Entry.of(READ_OUT_MESSAGE, phase, self.messages, self.energy),
+            Entry.of(READ_OUT_EVENT, phase, self.events, self.crossing),
+        ]
+        return [entry for entry in found if entry.count]
 
 
 def on_cores(replay: Replay, mapped: MappedNetwork) -> dict[str, Told]:

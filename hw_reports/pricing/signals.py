@@ -67,8 +67,7 @@ class Signals(NamedTuple):
         count, energy = rounds * self.messages, self.energy * rounds
         if self.verdict is not None and phase == FREE:
             count, energy = count + self.verdict.messages, energy + self.verdict.energy
-        why = None if energy.figure is not None else ", ".join(energy.lacks)
-        return Entry(SIGNAL, phase, count, energy, why)
+        return Entry.of(SIGNAL, phase, count, energy)
 
     def time_of(self, phase: str) -> Sum:
         """What they take in one phase."""
