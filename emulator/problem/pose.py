@@ -318,8 +318,6 @@ def _sequence(what: str, value: Any) -> Any:
 def _target(k: int, phase: Phase, batch: int, n_out: int) -> np.ndarray | None:
     if isinstance(phase, Free):
         return None
-    if not isinstance(phase, Nudged):
-        raise InputError(f"run: phase {k} is {phase!r}; expected Free or Nudged")
     target = as_floats(f"run: target of phase {k}", phase.target)
     if target.shape != (batch, n_out):
         raise InputError(

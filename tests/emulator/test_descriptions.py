@@ -335,7 +335,7 @@ REFUSED = {
     "x of text": (lambda: ask(x="image"), "x", "<U5", "numbers"),
     "ragged x": (lambda: ask(x=[[0.0, 1.0], [1.0]]), "x", "list", "numbers"),
     "no phases": (lambda: ask(phases=[]), "phases", "no phases", "at least one"),
-    "phase of a number": (lambda: ask(phases=[Free(1), Free]), "phase 1", "Free", "Free or Nudged"),
+    "phase of a number": (lambda: ask(phases=[Free(1), Free]), "phase 1", "Free", "Free(100)"),
     "from_free at the start": (
         lambda: ask(phases=[Free(2, from_free=True)]),
         "phase 0",

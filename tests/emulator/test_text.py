@@ -20,7 +20,7 @@ from eqchip.emulator.files import write_arrays
 from eqchip.emulator.text import harmless, shortened
 from eqchip.emulator.training.runs import CHECKPOINT_FORMAT, RunDirectory
 from eqchip.emulator.training.trainers import make_trainer
-from eqchip.hw_reports.show.csv import _inert
+from eqchip.hw_reports.show.csv import inert
 
 ESCAPES = "\x1b]0;pwned\x07\x1b[2J\x9b31m\r\x08\u202eabc"
 SHOWN = "\\x1b]0;pwned\\x07\\x1b[2J\\x9b31m\\r\\x08\\u202eabc"
@@ -122,9 +122,9 @@ def test_files_cannot_write_to_the_terminal_through_errors(tmp_path, capsys):
 
 def test_cells_of_a_table_for_other_programs_are_no_formulas():
     formulas = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1")
-    assert all(str(cell)[0] == "'" for cell in _inert(formulas))
-    assert _inert(("energy", "", -1.5, 3, None, "a=b", "- no, that too")) == (
+    assert all(str(cell)[0] == "'" for cell in inert(formulas))
+    assert inert(("energy", "", -1.5, 3, None, "a=b", "- no, that too")) == (
         *("energy", "", -1.5, 3, None, "a=b"),
         "'- no, that too",
     )
-    assert _inert(("\x1b[2J",)) == ("\\x1b[2J",)
+    assert inert(("\x1b[2J",)) == ("\\x1b[2J",)
