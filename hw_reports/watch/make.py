@@ -13,7 +13,7 @@ from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.phases import Nudged, Phase
-from eqchip.emulator.description.task import one_hot
+from eqchip.emulator.description.task import Classification, one_hot
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import check_folder, replacing, write_text
@@ -103,6 +103,11 @@ def watch(
         found = load(config.dataset, data, progress=shown)
     else:
         found = data_of(directory, data, progress=shown)
+    if found.task != Classification.name:
+        raise InputError(
+            f"watch: {found.name} is data of {found.task}; expected classes, which are what is "
+            "shown of a sample"
+        )
     if not 0 <= sample < len(found.test_x):
         raise InputError(
             f"--sample is {sample}; expected 0 to {len(found.test_x) - 1}, "

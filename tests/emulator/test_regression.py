@@ -238,6 +238,11 @@ def test_what_learns_classes_alone_refuses_numbers(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+def test_what_shows_classes_alone_refuses_a_run_of_numbers(run, tmp_path):
+    with pytest.raises(InputError, match="watch: waves is data of regression; expected classes"):
+        eq.watch(run.path, out=tmp_path)
+
+
 def test_the_command_line_trains_on_numbers_of_a_table(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     x, y = waves(outputs=1)
