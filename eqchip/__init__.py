@@ -137,9 +137,9 @@ if TYPE_CHECKING:
     from eqchip.emulator.engine.stepping import Simulation as Simulation
     from eqchip.emulator.errors import InputError as InputError
     from eqchip.emulator.learning.balance import BalancedSimulation as BalancedSimulation
-    from eqchip.emulator.learning.balance import Stretch as Stretch
     from eqchip.emulator.learning.contrast import Changes as Changes
     from eqchip.emulator.learning.contrast import contrast as contrast
+    from eqchip.emulator.learning.stretch import Stretch as Stretch
     from eqchip.emulator.problem.graph import GraphActivity as GraphActivity
     from eqchip.emulator.problem.graph import GraphRun as GraphRun
     from eqchip.emulator.problem.run import Run as Run
@@ -227,7 +227,8 @@ _PUBLIC = {
     "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
     "eqchip.emulator.description.dynamics.layer": ("BalancedLayer", "Dendrites"),
     "eqchip.emulator.description.dynamics.integers": ("LayerIntegers",),
-    "eqchip.emulator.learning.balance": ("BalancedSimulation", "Stretch"),
+    "eqchip.emulator.learning.balance": ("BalancedSimulation",),
+    "eqchip.emulator.learning.stretch": ("Stretch",),
     "eqchip.emulator.description.dynamics.signals": (
         *("Noise", "Samples", "Teacher", "Current", "SigmaDelta"),
     ),

@@ -10,7 +10,8 @@ import numpy as np
 
 from eqchip.emulator.description.dynamics.rules import SlowRule
 from eqchip.emulator.description.dynamics.signals import Noise, Samples
-from eqchip.emulator.learning.balance import BalancedSimulation, Stretch
+from eqchip.emulator.learning.balance import BalancedSimulation
+from eqchip.emulator.learning.stretch import Stretch
 
 SHOWN = 1000  # rows of a test that are kept for a picture
 FIT_SEED = 910  # of the noise that read-outs are fitted on

@@ -7,7 +7,8 @@ from typing import Any
 
 from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.balance import BalancedSimulation, Stretch
+from eqchip.emulator.learning.balance import BalancedSimulation
+from eqchip.emulator.learning.stretch import Stretch
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.dynamics.judges import Judged
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Task
