@@ -22,6 +22,7 @@ from small_runs import few_digits, small_config
 from eqchip.cli.parameters import Schedule
 from eqchip.emulator import documents
 from eqchip.emulator.arrays import open_arrays, open_foreign_arrays
+from eqchip.emulator.data.datasets import from_file
 from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import read_config
@@ -427,3 +428,12 @@ def test_a_word_of_many_digits_is_refused_in_a_moment():
     assert time.process_time() - began < 2
     assert schedule.convert("0.83/t^.58", None, None) == Polynomial(0.83, 0.58)
     assert schedule.convert("5.e-1", None, None) == Polynomial(0.5)
+
+
+def test_one_array_in_a_file_called_npz_is_refused_in_a_line(tmp_path):
+    path = tmp_path / "network.npz"
+    path.write_bytes(array_bytes(np.zeros((4, 3))))  # what numpy.save writes: .npy
+    for read in (load_network, from_file):
+        with pytest.raises(InputError, match=r"network\.npz: damaged or no \.npz file") as told:
+            read(path)
+        assert len(str(told.value).splitlines()) == 1
