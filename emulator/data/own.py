@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.data.splits import stratified
-from eqchip.emulator.data.targets import KINDS, Targets
+from eqchip.emulator.data.targets import KINDS, Targets, check_finite
 from eqchip.emulator.description.task import task_of
 from eqchip.emulator.errors import InputError, check_unmasked
 
@@ -23,7 +23,6 @@ FULL = 2.0
 BYTE = 255.0
 SPLIT_SEED = 0  # of the test samples that are set aside; changing it changes every result
 PIECE = 4096  # samples that are scaled at once: memory beside the result is bounded
-LARGEST = 1e30  # of an input: its square is still a float32
 
 
 class Prepared(NamedTuple):
@@ -105,14 +104,7 @@ def samples(name: str, values: Any) -> np.ndarray:
             f"data: {name} has shape {array.shape}; expected (samples, inputs) or (samples, "
             "height, width), at least one each"
         )
-    if array.dtype.kind == "f":
-        bad = np.argwhere(~(np.abs(array) <= LARGEST))
-        if len(bad):
-            place = tuple(bad[0].tolist())
-            raise InputError(
-                f"data: {name} holds {array[place]} at {place}; expected finite numbers, at most "
-                f"{LARGEST:g}"
-            )
+    check_finite(name, array)
     return array
 
 

@@ -16,7 +16,26 @@ from eqchip.emulator.errors import InputError, check_unmasked
 # Left free below the smallest and above the largest target of training, of a potential's range: a
 # unit is seldom exactly at its ends. Chosen with the settings of [own-regression].
 ROOM = 0.1
-LARGEST = 1e30  # of a target: its square is still a float32
+LARGEST = 1e30  # of an input or target: its square is still a float32
+
+
+def check_finite(name: str, array: np.ndarray) -> None:
+    """Refuse what is not finite, or so large that a square of it is not.
+
+    Raises
+    ------
+    InputError
+        With the first wrong value and its place.
+    """
+    if array.dtype.kind != "f":
+        return
+    bad = np.argwhere(~(np.abs(array.astype(np.float64, copy=False)) <= LARGEST))  # of float16, too
+    if len(bad):
+        place = tuple(bad[0].tolist())
+        raise InputError(
+            f"data: {name} holds {array[place]} at {place}; expected finite numbers, at most "
+            f"{LARGEST:g}"
+        )
 
 
 class Targets(ABC):
@@ -189,13 +208,7 @@ class Numbers(Kind):
                 f"data: {name} has shape {array.shape} and type {array.dtype}; expected a number a "
                 "sample, or a row of them"
             )
-        bad = np.argwhere(~(np.abs(array.astype(np.float64)) <= LARGEST))
-        if len(bad):
-            place = tuple(bad[0].tolist())
-            raise InputError(
-                f"data: {name} holds {array[place]} at {place}; expected finite numbers, at most "
-                f"{LARGEST:g}"
-            )
+        check_finite(name, array)
         return array
 
     def strata(self, y: np.ndarray) -> np.ndarray:

@@ -215,10 +215,9 @@ class BalancedSimulation:
 
     def _record(self, steps: int, every: int | None, events: int, probes: bool) -> Record:
         check_whole("run: events", events, 0, 2**62)
-        if every is not None:
-            check_whole("run: every", every, 1, 2**62)
-        rows = 0 if every is None else steps // every
+        rows = 0
         if every is not None:  # rows stand where the number of steps since rest is a multiple
+            check_whole("run: every", every, 1, 2**62)
             rows = (self.steps + steps) // every - self.steps // every
         layer = self.start
         size = 8 * (rows * (2 * layer.channels + layer.units) + 2 * events)

@@ -10,7 +10,7 @@ import pytest
 import eqchip as eq
 from eqchip import dynamics_study
 from eqchip.__main__ import main
-from eqchip.emulator.studies.dynamics import train, turns
+from eqchip.emulator.studies.dynamics import turns
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Stage
 from eqchip.hw_reports.studies import dynamics as words
 
@@ -68,11 +68,11 @@ def test_a_seed_is_a_layer_and_signals_of_its_own():
 
 def test_stages_lower_the_rates_of_both_kinds_of_weights():
     task = TASKS["autoencode"]
-    slower = train._slower(task.fast, 0.25)
+    slower = task.fast.slower(0.25)
     assert (slower.rate, slower.feedforward_rate) == (2.5e-4, 2.5e-5)
-    assert train._slower(TASKS["autoencode-sign"].fast, 0.25) == TASKS["autoencode-sign"].fast
-    assert train._slower(TASKS["oscillator"].slow, 0.5).rate == 1.0
-    assert train._slower(None, 0.5) is None
+    assert TASKS["autoencode-sign"].fast.slower(0.25) == TASKS["autoencode-sign"].fast
+    assert TASKS["oscillator"].slow.slower(0.5).rate == 1.0
+    assert eq.ContinuousRule(1e-3).slower(0.5).rate == 5e-4
 
 
 def test_more_writes_cost_more_and_both_are_those_of_a_second():

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from eqchip.emulator.errors import InputError, check_number, check_whole
 
 
-class FastRule:
+class FastRule(ABC):
     """The base of what writes fast weights.
 
     Attributes
@@ -19,6 +20,10 @@ class FastRule:
     """
 
     learns_reset: bool = False
+
+    @abstractmethod
+    def slower(self, share: float) -> FastRule:
+        """The rule at a share of its rates."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,11 @@ class VoltageRule(FastRule):
     def __post_init__(self) -> None:
         _check_amounts(self)
 
+    def slower(self, share: float) -> VoltageRule:
+        """The rule at a share of its rates."""
+        feedforward_rate = self.feedforward_rate * share
+        return replace(self, rate=self.rate * share, feedforward_rate=feedforward_rate)
+
 
 @dataclass(frozen=True)
 class SignRule(FastRule):
@@ -83,6 +93,10 @@ class SignRule(FastRule):
     def __post_init__(self) -> None:
         _check_amounts(self)
 
+    def slower(self, share: float) -> SignRule:
+        """Itself: it has a step, and no rate."""
+        return self
+
 
 @dataclass(frozen=True)
 class ContinuousRule(FastRule):
@@ -105,6 +119,10 @@ class ContinuousRule(FastRule):
 
     def __post_init__(self) -> None:
         _check_amounts(self)
+
+    def slower(self, share: float) -> ContinuousRule:
+        """The rule at a share of its rate."""
+        return replace(self, rate=self.rate * share)
 
 
 @dataclass(frozen=True)
@@ -134,11 +152,13 @@ class SlowRule:
     every: int = 50
     smoothing: float = 100.0
 
-    above_0: ClassVar[tuple[str, ...]] = ("smoothing",)
-
     def __post_init__(self) -> None:
         check_whole("SlowRule: every", self.every, 1, 2**31)
         _check_amounts(self)
+
+    def slower(self, share: float) -> SlowRule:
+        """The rule at a share of its rate."""
+        return replace(self, rate=self.rate * share)
 
 
 def _check_amounts(rule: Any) -> None:

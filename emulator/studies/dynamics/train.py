@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.errors import InputError
@@ -75,7 +74,8 @@ def learn(task: Task, seed: int, progress: Progress | None = None) -> Learned:
             stretches.append(
                 simulation.run(
                     noise, round(stage.seconds / task.dt), gain=task.gain,
-                    fast=_slower(task.fast, stage.share), slow=_slower(task.slow, stage.share),
+                    fast=task.fast and task.fast.slower(stage.share),
+                    slow=task.slow and task.slow.slower(stage.share),
                 )
             )  # fmt: skip
             after = judge()
@@ -85,16 +85,6 @@ def learn(task: Task, seed: int, progress: Progress | None = None) -> Learned:
     if before.measures["rate"] > 0:
         after.measures["rate_ratio"] = after.measures["rate"] / before.measures["rate"]
     return Learned(seed, before, after, curve, _per_second(stretches), simulation.layer)
-
-
-def _slower(rule: Any, share: float) -> Any:
-    """The rule at a share of its rates; a rule by steps takes the same ones."""
-    if rule is None or not hasattr(rule, "rate"):
-        return rule
-    changed = {"rate": rule.rate * share}
-    if hasattr(rule, "feedforward_rate"):
-        changed["feedforward_rate"] = rule.feedforward_rate * share
-    return replace(rule, **changed)
 
 
 def _per_second(stretches: list[Stretch]) -> dict[str, float]:
