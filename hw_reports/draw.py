@@ -7,13 +7,14 @@ drawn again by a newer version.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from eqchip.hw_reports.document.read import COMPARISON, read_report, whole
+from eqchip.hw_reports.document.read import COMPARISON, REPORT, RULE_REPORT, read_report, whole
+from eqchip.hw_reports.page.rule import write_rule_page
 from eqchip.hw_reports.page.write import PAGE, write_page
-from eqchip.hw_reports.show import terminal
+from eqchip.hw_reports.show import rule, terminal
 from eqchip.hw_reports.show.csv import csv_text
 from eqchip.hw_reports.show.table import Table
 
@@ -31,6 +32,32 @@ class Drawn(NamedTuple):
     sentences: Sequence[str]
 
 
+class Form(NamedTuple):
+    """How documents of a format are shown: tables and sentences, the CSV if any, and the page."""
+
+    tables: Callable[[Mapping[str, Any]], list[Table]]
+    sentences: Callable[[Mapping[str, Any]], Sequence[str]]
+    csv: Callable[[Mapping[str, Any]], str] | None
+    page: Callable[[Mapping[str, Any], Path, Mapping[str, str]], list[Path]]
+
+
+def _comparison(document: Mapping[str, Any]) -> list[Table]:
+    return [terminal.comparison(document)]
+
+
+def _notes(document: Mapping[str, Any]) -> Sequence[str]:
+    notes: Sequence[str] = document["notes"]
+    return notes
+
+
+# By the format of a document.
+FORMS: dict[str, Form] = {
+    REPORT: Form(terminal.tables, terminal.sentences, csv_text, write_page),
+    COMPARISON: Form(_comparison, _notes, None, write_page),
+    RULE_REPORT: Form(rule.tables, rule.sentences, rule.csv_text, write_rule_page),
+}
+
+
 def write(document: Mapping[str, Any], folder: Path) -> Drawn:
     """Write report.json, report.html with its pictures, and, of a single report, report.csv.
 
@@ -41,20 +68,19 @@ def write(document: Mapping[str, Any], folder: Path) -> Drawn:
     folder : Path
         Made, if need be.
     """
+    form = FORMS[document["format"]]
     beside = {"report.json": json.dumps(document, indent=1, allow_nan=False) + "\n"}
-    if document["format"] != COMPARISON:
-        beside["report.csv"] = csv_text(document)
+    if form.csv is not None:
+        beside["report.csv"] = form.csv(document)
     found = shown(document, folder)
-    write_page(document, folder, beside)
+    form.page(document, folder, beside)
     return found
 
 
 def shown(document: Mapping[str, Any], folder: Path) -> Drawn:
     """What a terminal shows of a document whose page is in a folder."""
-    if document["format"] == COMPARISON:
-        tables, lines = [terminal.comparison(document)], document["notes"]
-    else:
-        tables, lines = terminal.tables(document), terminal.sentences(document)
+    form = FORMS[document["format"]]
+    tables, lines = form.tables(document), form.sentences(document)
     first = [document["conclusion"]] if document.get("conclusion") else []
     return Drawn(document, folder / PAGE, [*first, *document.get("headline", ())], tables, lines)
 

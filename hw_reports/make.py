@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eqchip.emulator.description.asynchronous import Asynchronous, Timing, timing_of
+from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.onchip import OnChip
+from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.training.learners import row_of
 from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.counting.replay import check_ready, replay
@@ -24,6 +28,7 @@ from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.costs import costs
 from eqchip.hw_reports.pricing.epochs import mean_row
 from eqchip.hw_reports.pricing.sensitivity import Price, Sensitivity, Totals, sensitivity
+from eqchip.hw_reports.rule_report import document_of_rule
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 from eqchip.mapping.placement.place import Placement
 
@@ -148,7 +153,12 @@ def report(
     requests = [
         Request(name, most, spread, samples, data, threads, found, placement) for name in names
     ]
-    reports = [make_report(one, request, progress).document for one in runs for request in requests]
+    _check_alone(runs, len(runs) * len(requests))
+    reports = [
+        row_of(DOCUMENTS, one.config).document(one, request, progress)
+        for one in runs
+        for request in requests
+    ]
     document = reports[0] if len(reports) == 1 else compare(*reports)
     if out is not None:
         write(document, Path(out))
@@ -156,6 +166,17 @@ def report(
             for one in reports:
                 write(one, Path(out) / one["chip"]["name"])
     return document
+
+
+def _check_alone(runs: Sequence[RunDirectory], reports: int) -> None:
+    """Refuse to set side by side what no comparison is made of."""
+    for run in runs:
+        if reports > 1 and not row_of(DOCUMENTS, run.config).compares:
+            raise InputError(
+                f"report: {run.path} was trained by a rule of spikes, and is given with another "
+                "run or chip; expected one run on one chip, or eqchip rules, which sets rules side "
+                "by side"
+            )
 
 
 def named_chips(
@@ -200,6 +221,29 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
         replayed, accounts, run, str(request.chip), provenance(command_line()), moved, forms
     )
     return Reported(replayed, accounts, made)
+
+
+class Documented(NamedTuple):
+    """How the document of a run is made, and whether those of several are set side by side."""
+
+    document: Callable[[RunDirectory, Request, Progress | None], dict[str, Any]]
+    compares: bool
+
+
+def _of_phases(run: RunDirectory, request: Request, progress: Progress | None) -> dict[str, Any]:
+    return make_report(run, request, progress).document
+
+
+def _of_rule(run: RunDirectory, request: Request, progress: Progress | None) -> dict[str, Any]:
+    return document_of_rule(run, request)
+
+
+# By what trains a run, or what that derives from.
+DOCUMENTS: dict[type, Documented] = {
+    Learning: Documented(_of_phases, True),
+    OnChip: Documented(_of_phases, True),
+    SpikingRule: Documented(_of_rule, False),
+}
 
 
 def _forms(

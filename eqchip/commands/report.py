@@ -63,8 +63,8 @@ def command(
     prices the counts: modelled, not measured. Writes report.json, report.csv, report.html and
     pictures. With RUN_B, two runs on the same chip are compared; with several chips, one run on
     each. With --timing async, or if the network was trained so, the samples run without a global
-    clock, and time is simulated time. With --from, what a report.json holds is shown and written
-    again.
+    clock, and time is simulated time. A RUN by a rule of spikes counted its own samples, which are
+    priced. With --from, what a report.json holds is shown and written again.
     """
     from eqchip.emulator.training.runs import RunDirectory
     from eqchip.hw_reports.draw import draw, shown

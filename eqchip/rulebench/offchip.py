@@ -1,10 +1,7 @@
 """Training a yardstick, and the floor of what that costs on a processor.
 
-The floor is that of 32-bit floating point with nothing spent on instructions: multiply-accumulates,
-one a synapse; weights read twice and written with their gradient and Adam's two means once a
-minibatch, whose samples share it; values written and read where they are needed again. Each stands
-in the smallest memory that the chip file prices and that holds it, or the largest. The trained
-codes are sent to the chip once, a byte a synapse.
+The floor is that of :mod:`eqchip.hw_reports.pricing.offchip`; the trained codes are sent to the
+chip once, a byte a synapse.
 """
 
 from __future__ import annotations
@@ -13,15 +10,16 @@ import json
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.files import write_text
-from eqchip.hw_reports.pricing.baselines import ACCESS_BITS, FLOAT_BITS, memory_for
-from eqchip.hw_reports.pricing.totals import Sum, lacking, priced, total
+from eqchip.hw_reports.pricing.baselines import FLOAT_BITS
+from eqchip.hw_reports.pricing.offchip import Work, exact_backprop, training_floor
+from eqchip.hw_reports.pricing.totals import Sum, lacking, total
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.rulebench.entry import SPLITS
 from eqchip.rulebench.yardsticks import GRADIENTS, Arrays, Yardstick, initial
@@ -29,7 +27,6 @@ from eqchip.rulebench.yardsticks import GRADIENTS, Arrays, Yardstick, initial
 FORMAT = "eqchip-yardstick 1"
 RESULT = "result.json"
 FIRST, SECOND, SMALL = 0.9, 0.999, 1e-8  # of Adam, as published
-ADAM_WORDS = 8  # of a weight and update: its gradient, itself, two means, each read and written
 AT_ONCE = 500  # samples classified together
 
 
@@ -104,21 +101,13 @@ def error(
     return 100.0 * wrong / len(x)
 
 
-class Work(NamedTuple):
-    """Of a training sample: multiply-accumulates, and values saved (each written and read)."""
-
-    macs: float
-    saved: float
-
-
 def work_of(of: Yardstick) -> Work:
     """What a rule does for a sample."""
     synapses = [a * b for a, b in pairwise(of.layers)]
     whole, inner = sum(synapses), sum(synapses[1:])
     hidden, units, steps = sum(of.layers[1:-1]), sum(of.layers[1:]), of.steps
     return {
-        # forward, back to hidden layers, gradients
-        "bp": Work(2 * whole + inner, units),
+        "bp": exact_backprop(of.layers),
         # the first current once; all else at every step; potentials and spikes of each step
         "bptt": Work(2 * synapses[0] + 3 * steps * inner, 2 * steps * hidden + units),
         # forward; predictions and pulls of every step, the first prediction once; gradients
@@ -128,15 +117,9 @@ def work_of(of: Yardstick) -> Work:
 
 def floor(of: Yardstick, chip: Chip) -> Sum:
     """The least energy of a training sample on a processor, with the codes sent to a chip."""
-    work, synapses = work_of(of), sum(a * b for a, b in pairwise(of.layers))
-    words = {
-        memory_for(4 * synapses * FLOAT_BITS // 8, chip): (2 + ADAM_WORDS) * synapses / of.minibatch
-    }
-    values = memory_for(int(of.minibatch * work.saved) * FLOAT_BITS // 8, chip)
-    words[values] = words.get(values, 0.0) + 2 * work.saved
-    counts = {kind: n * FLOAT_BITS / ACCESS_BITS for kind, n in words.items()}
+    synapses = sum(a * b for a, b in pairwise(of.layers))
     sent = Sum(None, (lacking("host_byte", "energy"),))
-    return total([priced({"mac": work.macs, **counts}, chip), sent])
+    return total([training_floor(work_of(of), synapses, of.minibatch, chip), sent])
 
 
 def training_bytes(of: Yardstick) -> int:

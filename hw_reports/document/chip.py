@@ -53,7 +53,7 @@ def section(replay: Replay, accounts: Accounts, chip_file: str) -> dict[str, Any
             {"name": name, "in": where} for name, where in {**chip.included, **chip.absent}.items()
         ],
         "visits": None if chip.learning_engine is None else chip.learning_engine.visits,
-        "weakest": _weakest(found),
+        "weakest": weakest(found),
         "shares_kernels": chip.shares_kernels,
         "area": {part: area.model_dump(mode="json") for part, area in chip.area.items()},
         "rule": _rule(replay),
@@ -140,7 +140,7 @@ def _decides(address: str) -> tuple[str, str]:
 _SHOWN = ("low", "value", "high", "unit", "source", "status", "confidence", "note")
 
 
-def _weakest(coefficients: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def weakest(coefficients: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The coefficients of the energy that a reader should doubt first.
 
     Of those that decide at least a hundredth of the training energy: by status, the weakest

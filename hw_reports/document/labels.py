@@ -16,6 +16,9 @@ COST_ROWS = {
     "sample": "training sample",
     "whole": "whole training",
 }
+# Of a run by a rule of spikes: the parts of its cost, and whose bits learning keeps.
+RULE_PARTS = {INFERENCE: "phases and errors", UPDATE: PHASES[UPDATE]}
+KEPT_OF = {"synapse": "of a synapse", "unit": "of a unit", "axon": "of an input axon"}
 _RESOURCES = {
     "units": "units",
     "synapse_memory": "synapse memory",

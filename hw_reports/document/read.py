@@ -10,7 +10,9 @@ from typing import Any, NoReturn
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.errors import InputError
 
-REPORT, COMPARISON = FORMATS = ("eqchip-report 1", "eqchip-comparison 1")
+REPORT, COMPARISON, RULE_REPORT = FORMATS = (
+    "eqchip-report 1", "eqchip-comparison 1", "eqchip-rule-report 1"
+)  # fmt: skip
 # What the use of a document in which something is missing, or is another thing, may end in.
 MISTAKES = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, AssertionError)
 
@@ -29,8 +31,8 @@ def read_report(path: Path) -> dict[str, Any]:
     found = document.get("format")
     if found not in FORMATS:
         raise InputError(
-            f"{path}: format is {found!r}; expected {' or '.join(map(repr, FORMATS))}, as eqchip "
-            "report writes"
+            f"{path}: format is {found!r}; expected {', '.join(map(repr, FORMATS[:-1]))} or "
+            f"{FORMATS[-1]!r}, as eqchip report writes"
         )
     return document
 

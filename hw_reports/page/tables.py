@@ -225,7 +225,7 @@ def sensitivity(document: Document) -> PageTable | None:
     section = document.get("sensitivity")
     if section is None:
         return None
-    units, names = section["units"], list(TOTALS)
+    units, names = section["units"], [name for name in TOTALS if name in section["nominal"]]
     rows = [
         [
             Cell(row["name"], row["status"]),

@@ -43,18 +43,20 @@ def moves_of_time(document: Document) -> Figure:
 
 def _tornados(document: Document, what: str) -> Figure:
     section = document.get("sensitivity")
-    names = [f"{of}_{what}" for of in ("training", "inference")]
     if section is None:
         figure = new_figure(1.5)
         head(figure, f"What the {what} moves with", document)
         say(figure.subplots(), "A report of an older version does not tell.")
         return figure
+    names = [f"{of}_{what}" for of in ("training", "inference")]
+    names = [name for name in names if name in section["nominal"]]
     rows = [max(len(widest(section, name, SHOWN)) + 1, LEAST_ROWS) for name in names]
     figure = new_figure(2.6 + ROW * sum(rows))
     head(figure, f"What the {what} moves with", document)
-    for ax, name in zip(figure.subplots(2, 1, height_ratios=rows), names, strict=True):
+    panels = figure.subplots(len(names), 1, height_ratios=rows, squeeze=False)[:, 0]
+    for ax, name in zip(panels, names, strict=True):
         _tornado(ax, section, name)
-    _key(ax, ROW * rows[-1], section)
+    _key(panels[-1], ROW * rows[-1], section)
     return figure
 
 

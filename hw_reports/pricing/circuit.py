@@ -151,22 +151,45 @@ def circuit_of(run: RunDirectory, mean: bool = False) -> Circuit:
         If no such rule trained the run, nothing is known of the rule's populations, or no epoch is
         trained.
     """
-    rule = run.config.spiking
-    if rule is None:
+    if run.config.spiking is None:
         raise InputError(
             f"{run.path}: trained by Equilibrium Propagation; expected a run by a rule of spikes, "
             "or eqchip report"
         )
+    rows = counted_epochs(run)
+    return circuit_from(run, mean_epoch(rows) if mean else rows[-1])
+
+
+def counted_epochs(run: RunDirectory) -> list[dict[str, Any]]:
+    """The lines of a run's epochs, each with what it counted.
+
+    Raises
+    ------
+    InputError
+        If no epoch is trained.
+    """
+    rows = [row for row in run.metrics() if "train_error" in row]
+    if not rows or "writes_by_copy_per_sample" not in rows[-1]:
+        raise InputError(f"{run.path}: no whole epoch in its metrics; expected at least one")
+    return rows
+
+
+def circuit_from(run: RunDirectory, row: Mapping[str, Any]) -> Circuit:
+    """The populations of a run, and what one epoch, or the mean of some, counted.
+
+    Raises
+    ------
+    InputError
+        If nothing is known of the populations of its rule.
+    """
+    rule, sizes = run.config.spiking, run.config.sizes
+    assert rule is not None
     if type(rule) not in CIRCUITS:
         known = ", ".join(kind.name for kind in CIRCUITS)
         raise InputError(
             f"{run.path}: of rule {rule.name!r} no populations are known to be priced; expected "
             f"one of {known}"
         )
-    rows = [row for row in run.metrics() if "train_error" in row]
-    if not rows or "writes_by_copy_per_sample" not in rows[-1]:
-        raise InputError(f"{run.path}: no whole epoch in its metrics; expected at least one")
-    row, sizes = mean_epoch(rows) if mean else rows[-1], run.config.sizes
     found = CIRCUITS[type(rule)](rule, sizes, row)
     found.host_values = sizes[0] + sizes[-1]
     return found
@@ -381,5 +404,16 @@ def priced_circuit(
     graph = circuit.graph
     sent = OfRates(graph, circuit.rates)
     mapped = map_graph(graph, chip, sent=sent.means(), placement=placement, spread=spread)
-    update = update_of_circuit(mapped, circuit)
-    return mapped, cost_of(mapped, sent, circuit.steps, update=update)
+    return mapped, cost_on(mapped, circuit)
+
+
+def cost_on(mapped: MappedGraph, circuit: Circuit) -> GraphCost:
+    """What a training sample costs where a circuit of the same populations is placed.
+
+    Raises
+    ------
+    InputError
+        If the chip does not learn.
+    """
+    sent = OfRates(mapped.graph, circuit.rates)
+    return cost_of(mapped, sent, circuit.steps, update=update_of_circuit(mapped, circuit))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from eqchip.emulator.description.timed import Messages
@@ -41,10 +41,15 @@ def csv_text(document: Document) -> str:
         From :func:`eqchip.hw_reports.document.report.report`. One of an older version, without
         ``counts``, has energies of all cores together.
     """
+    return csv_of(_rows(document))
+
+
+def csv_of(rows: Iterable[Row]) -> str:
+    """Rows under the columns; those that are shorter end in empty cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in _rows(document):
+    for row in rows:
         writer.writerow(inert((*row, *[""] * (len(COLUMNS) - len(row)))))
     return text.getvalue()
 
@@ -66,13 +71,13 @@ def _rows(document: Document) -> Iterator[Row]:
     yield from _energy(document, layers)
     for phase in PHASES:
         time = document["time"]["by_phase"][phase]
-        yield ("time", phase, "", "", "", "", *_lasting(time))
+        yield ("time", phase, "", "", "", "", *lasting(time))
     yield from _memory(document["memory"], layers)
     if "asynchronous" in document:
         yield from _asynchronous(document["asynchronous"])
     yield from _of_training(document)
     if "sensitivity" in document:
-        yield from _sensitivity(document["sensitivity"])
+        yield from of_sensitivity(document["sensitivity"])
 
 
 def _of_training(document: Document) -> Iterator[Row]:
@@ -83,14 +88,14 @@ def _of_training(document: Document) -> Iterator[Row]:
             one = cost[key][what]
             unit = "" if one["figure"] is None else one["figure"]["unit"]
             lacks = "; ".join(one["lacks"])
-            yield ("training sample", key, what, "", "", "", *_band(one["figure"]), unit, lacks)
+            yield ("training sample", key, what, "", "", "", *band_of(one["figure"]), unit, lacks)
     yield (
         "error", "inference", f"of samples of the {replay['split']} set, precision "
         f"{replay['precision']}", "", "", replay["inference_samples"], "", replay["error"], "", "%",
     )  # fmt: skip
 
 
-def _sensitivity(section: Document) -> Iterator[Row]:
+def of_sensitivity(section: Document) -> Iterator[Row]:
     """Totals at both ends of each coefficient's band, and quantiles with all of them drawn."""
     units, nominal = section["units"], section["nominal"]
     for row in section["coefficients"]:
@@ -118,7 +123,7 @@ def _energy(document: Document, layers: list[int]) -> Iterator[Row]:
         cores = counts.get(entry["phase"], {}).get(entry["kind"])
         if cores is None:
             count = "" if entry["count"] is None else entry["count"]
-            yield (*name, "", "", count, *_band(figure), "J", unknown, *origin)
+            yield (*name, "", "", count, *band_of(figure), "J", unknown, *origin)
             continue
         one = _joules(prices.get(address))
         for core, count in enumerate(cores):
@@ -139,11 +144,11 @@ def _joules(price: Document | None) -> tuple[float, ...] | None:
 def _asynchronous(section: Document) -> Iterator[Row]:
     """The nominal period, the same run in step time, and what became of its messages."""
     period = section["period"]
-    yield ("nominal period", "", period["origin"], "", "", "", *_lasting(period["time"]))
+    yield ("nominal period", "", period["origin"], "", "", "", *lasting(period["time"]))
     for phase, one in section["phases"].items():
         yield ("nominal periods", phase, "", "", "", one["periods"], "", "", "", "", "")
     for phase, time in _in_steps(section["same_run"]).items():
-        yield ("time in steps", phase, "", "", "", "", *_lasting(time))
+        yield ("time in steps", phase, "", "", "", "", *lasting(time))
     for name, messages in section["messages"].items():
         for what in (*Messages._fields, "left"):
             yield ("messages", name, what, "", "", messages[what], "", "", "", "", "")
@@ -181,10 +186,11 @@ def _stored(use: str, core: object, layer: object, stored: float | None) -> Row:
     )
 
 
-def _lasting(time: Document) -> Row:
+def lasting(time: Document) -> Row:
     """The last columns of a row on time."""
-    return (*_band(time["figure"]), "s", "; ".join(time["lacks"]))
+    return (*band_of(time["figure"]), "s", "; ".join(time["lacks"]))
 
 
-def _band(figure: Document | None) -> Row:
+def band_of(figure: Document | None) -> Row:
+    """Low, nominal and high of a figure; empty cells of one that is unknown."""
     return ("", "", "") if figure is None else tuple(figure[level] for level in LEVELS)

@@ -90,7 +90,7 @@ def test_a_comparison_is_drawn_again(tmp_path):
         ("{", "no valid JSON"),
         ("[" * 100_000, "no valid JSON"),
         ('{"format": NaN}', "NaN is no number of JSON"),
-        ("[]", "format is None; expected 'eqchip-report 1' or 'eqchip-comparison 1'"),
+        ("[]", "format is None; expected 'eqchip-report 1', 'eqchip-comparison 1' or 'eqchip-rule"),
         ('{"format": "eqchip-watch 1"}', "format is 'eqchip-watch 1'; expected 'eqchip-report 1'"),
         ('{"format": ["eqchip-report 1"]}', "format is ['eqchip-report 1']; expected"),
         ('{"format": "eqchip-report 1"}', "damaged, or of a newer version (KeyError: 'mapping')"),
