@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.errors import InputError, check_number, check_unmasked, check_whole
+from eqchip.emulator.description.dynamics.numbers import array_of, check_shape
+from eqchip.emulator.errors import InputError, check_number, check_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,9 +49,9 @@ class Dendrites:
     def __post_init__(self) -> None:
         for name, dimensions in (("mixing", 2), ("offset", 1)):
             object.__setattr__(
-                self, name, _array(f"Dendrites: {name}", getattr(self, name), dimensions)
+                self, name, array_of(f"Dendrites: {name}", getattr(self, name), dimensions)
             )
-        _check_shape("Dendrites: offset", self.offset, (len(self.mixing),))
+        check_shape("Dendrites: offset", self.offset, (len(self.mixing),))
 
     @classmethod
     def random(cls, dendrites: int, channels: int, *, reach: float, seed: int) -> Dendrites:
@@ -116,24 +117,24 @@ class BalancedLayer:
             ("feedforward", 2), ("decoder", 2), ("fast", 2), ("threshold", 1),
         ):  # fmt: skip
             object.__setattr__(
-                self, name, _array(f"BalancedLayer: {name}", getattr(self, name), dimensions)
+                self, name, array_of(f"BalancedLayer: {name}", getattr(self, name), dimensions)
             )
         channels, units = self.feedforward.shape
         object.__setattr__(self, "units", units)
         object.__setattr__(self, "channels", channels)
         if self.dendrites is not None:
-            _check_shape(
+            check_shape(
                 "BalancedLayer: mixing of its dendrites", self.dendrites.mixing,
                 (len(self.dendrites.offset), channels),
             )  # fmt: skip
         rows = units if self.dendrites is None else len(self.dendrites.offset)
         slow = np.zeros((rows, units)) if self.slow is None else self.slow
-        object.__setattr__(self, "slow", _array("BalancedLayer: slow", slow, 2))
+        object.__setattr__(self, "slow", array_of("BalancedLayer: slow", slow, 2))
         for name, shape in (
             ("decoder", (units, channels)), ("fast", (units, units)), ("threshold", (units,)),
             ("slow", (rows, units)),
         ):  # fmt: skip
-            _check_shape(f"BalancedLayer: {name}", getattr(self, name), shape)
+            check_shape(f"BalancedLayer: {name}", getattr(self, name), shape)
         if not (self.threshold > 0).all():
             i = int(np.argmin(self.threshold))
             raise InputError(
@@ -229,25 +230,3 @@ def best_fast(feedforward: np.ndarray, cost: float = 0.0) -> np.ndarray:
     """
     best: np.ndarray = -(feedforward.T @ feedforward + cost * np.eye(feedforward.shape[1]))
     return best
-
-
-def _array(what: str, value: Any, dimensions: int) -> np.ndarray:
-    check_unmasked(what, value)
-    try:
-        array = np.array(value, np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"{what} is {value!r}; expected an array of numbers") from None
-    if array.ndim != dimensions or 0 in array.shape:
-        raise InputError(
-            f"{what} has shape {array.shape}; expected {dimensions} axes, none of length 0"
-        )
-    if not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise InputError(f"{what} holds {array[place]} at {place}; expected finite numbers")
-    array.setflags(write=False)
-    return array
-
-
-def _check_shape(what: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
-    if array.shape != shape:
-        raise InputError(f"{what} has shape {array.shape}; expected {shape}")
