@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -235,16 +234,8 @@ class OnChipTrainer(Trainer):
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
     ) -> None:
         config, onchip, lowered = self.config, self.onchip, self.lowered
-        target = self.targets[indices]
-        phases = tuple(config.learning.phases(target))
-        problem: Problem = replace(
-            self._template,
-            phases=phases,
-            x=self._inputs(indices),
-            targets=tuple(getattr(phase, "target", None) for phase in phases),
-            seed=seed,
-            samples=indices,
-        )
+        problem = self._problem(indices, self._inputs(indices), seed)
+        phases = problem.phases
         record = _new_record(problem, lowered, onchip.records_spikes)
         unit, units, dtype = lower_unit(problem), int(lowered.offsets[-1]), np.dtype(np.int32)
         per_sample = self._of_a_sample(rates)

@@ -13,8 +13,9 @@ from eqchip.emulator.data.augmentation import augment
 from eqchip.emulator.data.dataset import NAMES, Dataset, split_validation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.engine.lowering import lower
-from eqchip.emulator.engine.synchronous import Solver
+from eqchip.emulator.engine.synchronous import Solver, solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends
@@ -25,6 +26,7 @@ from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.inference import averaged_by_engine, stream_seed
 from eqchip.emulator.training.presets import usual_ends
+from eqchip.emulator.training.signals import PROBED, Signals, signals_of
 
 NUDGED_SHARE = "nudged_share"  # in an epoch's line of metrics, where samples may be skipped
 
@@ -256,9 +258,25 @@ class Trainer:
 
     def measures(self) -> dict[str, Any]:
         """What else an epoch's line of metrics holds, of the epoch so far."""
-        if not self.config.learning.skip_right:
-            return {}
-        return {NUDGED_SHARE: self.nudged_share}
+        share = {NUDGED_SHARE: self.nudged_share} if self.config.learning.skip_right else {}
+        return {**share, **self.signals()._asdict()}
+
+    def signals(self) -> Signals:
+        """How far a nudge moves the layers with the weights of now, of the first training samples.
+
+        They are shown as they are, not augmented, and nothing is learned from them.
+        """
+        few = self.train_indices[:PROBED]
+        x = self.dataset.train_x[few].astype(self.config.precision, copy=False)
+        seed = stream_seed(self.config.seed, "signals", self.epoch)
+        run = solve(
+            self._problem(few, x, seed), threads=self.threads, lowered=self.lowered,
+            average_steps=averaged_by_engine(self.config),
+        )  # fmt: skip
+        if self._averages_records:
+            run = average_ends(run, self.config.learning.average_steps)
+        rule = rule_of(self.config.learning.rule)
+        return signals_of(self.network, run, self.config.learning.beta, rule)
 
     @property
     def nudged_share(self) -> float:
@@ -287,19 +305,19 @@ class Trainer:
         nothing = self.dataset.aim.nothing(self.dataset.classes)
         return Tally(0, nothing, Activity.zeros(names, len(self.config.layers)))
 
+    def _problem(self, indices: np.ndarray, x: np.ndarray, seed: int, sign: int = 1) -> Problem:
+        """What is asked of some training samples, shown as x, nudged by sign times beta."""
+        phases = tuple(self.config.learning.phases(self.targets[indices], sign))
+        targets = tuple(getattr(phase, "target", None) for phase in phases)
+        return replace(
+            self._template, phases=phases, x=x, targets=targets, seed=seed, samples=indices
+        )
+
     def _train_minibatch(
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int
     ) -> None:
-        config, target = self.config, self.targets[indices]
-        phases = tuple(config.learning.phases(target, sign))
-        problem: Problem = replace(
-            self._template,
-            phases=phases,
-            x=self._inputs(indices),
-            targets=tuple(getattr(phase, "target", None) for phase in phases),
-            seed=seed,
-            samples=indices,
-        )
+        config = self.config
+        problem = self._problem(indices, self._inputs(indices), seed, sign)
         with uninterrupted():  # weights and position change together, or not at all
             run = self._solver.solve(problem)
             score = self.dataset.aim.score(run.ends[0][-1], self.dataset.train_y[indices])

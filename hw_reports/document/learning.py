@@ -1,10 +1,12 @@
-"""The sections of a report on learning on the chip, and on a read-out outside the dynamics."""
+"""The sections of a report on learning: what it went by, on the chip, by a read-out outside."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eqchip.emulator.learning.onchip_traffic import mirror_modes, window_steps
+from eqchip.emulator.training.signals import Signals
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.account_types import Accounts
 from eqchip.hw_reports.pricing.phases import copies_written
@@ -39,3 +41,17 @@ def read_out(accounts: Accounts) -> dict[str, Any] | None:
         phase: {name: getattr(told, name) for name in names}
         for phase, told in accounts.readout.items()
     } or None
+
+
+def by_layer(trained: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """What learning went by, in the epochs whose lines tell it; None: no line does.
+
+    Lines of a run begun by an earlier version do not.
+    """
+    told = [row for row in trained if all(name in row for name in Signals._fields)]
+    if not told:
+        return None
+    return {
+        "epochs": [row["epoch"] for row in told],
+        **{name: [row[name] for row in told] for name in Signals._fields},
+    }

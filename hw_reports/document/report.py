@@ -98,6 +98,7 @@ def report(
         "activity": activity.section(replay, accounts),
         "counts": None if mapped is None else energy.counts(accounts, mapped.cores),
         "learning": learning.section(replay, accounts),
+        "learning_by_layer": learning.by_layer(told.trained),
         "read_out": learning.read_out(accounts),
         "energy": energy.section(replay, accounts),
         "time": time.section(accounts),

@@ -14,6 +14,7 @@ from eqchip.hw_reports.plots.memory import memory_by_use, memory_over_steps
 from eqchip.hw_reports.plots.mesh_maps import traffic_map, utilisation_map
 from eqchip.hw_reports.plots.raster import spike_raster
 from eqchip.hw_reports.plots.sensitivity import moves_of_energy, moves_of_time
+from eqchip.hw_reports.plots.signals import learning_by_layer
 from eqchip.hw_reports.plots.style import figure_style
 from eqchip.hw_reports.plots.time import time_by_phase, time_of_steps
 
@@ -58,6 +59,9 @@ PLOTS = (
          "messages that cross it per training sample", traffic_map, "mesh"),
     Plot("raster", "Dots: the spikes of one training sample over its time steps, a panel for each "
          "layer", spike_raster),
+    Plot("learning-by-layer", "Curves on logarithmic axes over the epochs, one for each layer: "
+         "potentials, what a nudge changes of them, and the contrast over the weights",
+         learning_by_layer),
     Plot("memory-by-use", "Bars: bytes on the chip by what they hold", memory_by_use, "memory"),
     Plot("memory-over-steps", "Curves: memory for learning over the number of time steps, "
          "equilibrium propagation against BPTT", memory_over_steps, "memory"),

@@ -137,6 +137,15 @@ def log_si_axis(axis: Any, unit: str) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def plain_log_axis(axis: Any) -> None:
+    """Write a logarithmic axis of pure numbers: 0.02, 0.05, 0.1."""
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+    axis.set_major_locator(LogLocator(10, subs=(1.0, 2.0, 5.0)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def short(value: float, unit: str) -> str:
     """An amount without trailing zeros, for ticks: ``10 µJ``."""
     size, name = scale(value, unit)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from eqchip.hw_reports.plots.style import plain_log_axis
 
 # Okabe and Ito's palette: told apart by colour-blind readers, too.
 BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
 
 
 def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> None:
-    """Draw error and spikes per sample over the epochs of a run; weights, where a chip learned.
+    """Draw error and spikes per sample over the epochs of a run, and what else its lines tell.
 
     Parameters
     ----------
@@ -33,9 +35,9 @@ def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> N
 
     epochs = [row for row in rows if "train_error" in row]
     number = [row["epoch"] for row in epochs]
-    on_chip = bool(epochs) and "drift" in epochs[0]
-    figure = Figure(figsize=(7, 9 if on_chip else 5.6), layout="constrained")
-    ratios = (2, 1, 1, 1) if on_chip else (2, 1)
+    below = [draw for name, draw in _PANELS.items() if epochs and name in epochs[0]]
+    figure = Figure(figsize=(7, 5.6 + 1.7 * len(below)), layout="constrained")
+    ratios = (2, 1, *(1 for _ in below))
     error, activity, *more = figure.subplots(len(ratios), 1, sharex=True, height_ratios=ratios)
     marker = "o" if len(epochs) < 30 else None
     for name, label, colour in (
@@ -66,9 +68,8 @@ def learning_curves(rows: Sequence[dict[str, Any]], title: str, path: Path) -> N
     activity.set_ylabel("spikes per\ntraining sample")
     activity.set_ylim(0, 1.15 * max(spikes, default=1.0) or 1.0)
     activity.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    if on_chip:
-        _writes(more[0], epochs, marker)
-        _drift(more[1], epochs, marker)
+    for axes, draw in zip(more, below, strict=True):
+        draw(axes, epochs, marker)
     lowest = [error, activity, *more][-1]
     lowest.set_xlabel("epoch")
     lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -104,3 +105,32 @@ def _drift(axes: Any, epochs: Sequence[dict[str, Any]], marker: str | None) -> N
     axes.set_ylabel("drift of the\ncopies (%)")
     if epochs[0]["drift"]:
         axes.legend(frameon=False)
+
+
+def _nudged(axes: Any, epochs: Sequence[dict[str, Any]], marker: str | None) -> None:
+    """What a nudge changes of the potentials of each layer; runs of earlier versions stop short."""
+    from matplotlib import colormaps
+
+    told = [row for row in epochs if "nudged_change_by_layer" in row]
+    layers = len(told[0]["nudged_change_by_layer"])
+    colours = colormaps["viridis"].resampled(layers + 1)
+    for k in range(layers):
+        changes = [row["nudged_change_by_layer"][k] or None for row in told]
+        number = [row["epoch"] for row in told]
+        axes.plot(number, changes, color=colours(k), marker=marker, ms=4, label=f"layer {k + 1}")
+    if not any(any(row["nudged_change_by_layer"]) for row in told):
+        axes.text(
+            0.5, 0.5, "0 in every layer: nothing is learned", transform=axes.transAxes, ha="center"
+        )
+    axes.set_yscale("log")
+    plain_log_axis(axes.yaxis)
+    axes.set_ylabel("change by\nthe nudge")
+    axes.legend(frameon=False)
+
+
+# Panels below error and spikes, by the field of an epoch's line that they show.
+_PANELS: dict[str, Callable[[Any, Sequence[dict[str, Any]], str | None], None]] = {
+    "nudged_change_by_layer": _nudged,
+    "weights_attempted_per_sample": _writes,
+    "drift": _drift,
+}
