@@ -40,6 +40,10 @@ phases, once in a learning epoch; each of these spikes writes T as it is, before
 ``round(x / 2**n)`` is x plus a random number of n bits, over 2**n, rounded down. The first
 connection has one copy, since nothing is fed back to the input.
 
+A kernel is written by the products of all synapses that share a weight: with ``kernels``
+``in-place`` each by itself, rounded and clipped, those of the first unit below first; with
+``keeper`` by their sum, once.
+
 After every stretch of samples copies may be tended (:func:`tend_copies`). In a mirror mode a few
 units i of the layer below fire in each of PRESENTATIONS turns, at random, in one of two steps:
 x_i = 1 or -1, and 0 of all others. Those write their row of the mirror B of W, in whole numbers::
@@ -69,6 +73,7 @@ from eqchip.backends.reference import fixed as reference_fixed
 from eqchip.backends.reference import floating as reference
 from eqchip.backends.reference.arithmetic import rescale
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
@@ -147,14 +152,17 @@ def round_at_random(
 class Memory:
     """What the cores hold; learning changes it in place.
 
-    ``stored[k][copy]``: of connection k, int64, shape (n_pre, n_post): codes with
+    ``stored[k][copy]``: of connection k, int64, of the shape of its weights: codes with
     accumulator_bits more below the point; FORWARD and, but in the first connection, MIRROR.
-    ``biases[k]``: states, those of layer k + 1. ``learned_from``: samples so far.
+    ``biases[k]``: states, those of layer k + 1. ``weight_of[k]``: of a connection that is no
+    matrix, which weight the synapse of two units has, -1 where there is none, shape (n_pre,
+    n_post); of a matrix None. ``learned_from``: samples so far.
     """
 
     stored: list[list[np.ndarray]]
     exponents: list[int]
     biases: list[np.ndarray]
+    weight_of: list[np.ndarray | None]
     learned_from: int = 0
 
     def codes(self, k: int, which: int, onchip: OnChip) -> np.ndarray:
@@ -182,7 +190,15 @@ def new_memory(config: Config, network: Network) -> Memory:
         first = np.clip(np.floor(weights / one + drawn), -limit, limit).astype(np.int64)
         stored.append([first.copy() for _ in range(1 if k == 0 else 2)])
     biases = [onchip.fixed.states(b).reshape(-1) for b in network.biases]
-    return Memory(stored, exponents, biases)
+    return Memory(stored, exponents, biases, [weight_of(c) for c in network.connections])
+
+
+def weight_of(connection: Connection) -> np.ndarray | None:
+    """Which weight each pair of units has; see `Memory`."""
+    if connection.all_to_all:
+        return None
+    numbers = 1 + np.arange(math.prod(connection.weight_shape)).reshape(connection.weight_shape)
+    return reference.rows(connection, numbers) - 1
 
 
 def on_chip(config: Config) -> OnChip:
@@ -475,6 +491,52 @@ def write(
     return np.array([attempted, applied, np.count_nonzero(kept != total)], np.int64)
 
 
+def write_kernel(
+    stored: np.ndarray,
+    pre: np.ndarray,
+    post: np.ndarray,
+    rate: tuple[int, int],
+    start: np.ndarray,
+    onchip: OnChip,
+    weight: np.ndarray,
+) -> np.ndarray:
+    """As `write`, of a connection that is no matrix; weight: which weight each synapse has.
+
+    Summed, a weight is attempted where the sum is not 0, and its random number is its own.
+    """
+    mantissa, shift = rate
+    exists = weight >= 0
+    if onchip.sharing.summed:
+        sums = np.zeros(stored.size, np.int64)
+        np.add.at(sums, weight[exists], np.outer(pre, post)[exists])
+        numbers = np.arange(stored.size)
+        return add_to(
+            stored, sums != 0, round_at_random(sums * mantissa, shift, start, numbers), onchip
+        )
+    counts = np.zeros(3, np.int64)
+    for unit in np.flatnonzero(pre):  # of a unit no two synapses have one weight
+        others = np.flatnonzero(exists[unit] & (post != 0))
+        products = pre[unit] * post[others] * mantissa
+        changes, meant = np.zeros((2, stored.size), np.int64)
+        numbers = unit * len(post) + others
+        changes[weight[unit, others]] = round_at_random(products, shift, start, numbers)
+        meant[weight[unit, others]] = 1
+        counts += add_to(stored, meant > 0, changes, onchip)
+    return counts
+
+
+def add_to(
+    stored: np.ndarray, meant: np.ndarray, changes: np.ndarray, onchip: OnChip
+) -> np.ndarray:
+    """Add changes to weights, one each, in place; counts, (3,); meant: which are attempted."""
+    limit = onchip.fixed.highest_code << onchip.accumulator_bits
+    total = stored.reshape(-1) + changes
+    kept, before = np.clip(total, -limit, limit), codes_of(stored, onchip).reshape(-1)
+    stored[...] = kept.reshape(stored.shape)
+    applied = np.count_nonzero(codes_of(kept, onchip) != before)
+    return np.array([np.count_nonzero(meant), applied, np.count_nonzero(kept != total)], np.int64)
+
+
 def learn(
     memory: Memory,
     known: Known,
@@ -498,7 +560,11 @@ def learn(
                         writes[k, which] += write(stored, below, above, (1, 0), start, onchip)
                     continue
                 rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
-                writes[k, which] += write(stored, pre, post, rate, start, onchip)
+                weight = memory.weight_of[k]
+                if weight is None:
+                    writes[k, which] += write(stored, pre, post, rate, start, onchip)
+                else:
+                    writes[k, which] += write_kernel(stored, pre, post, rate, start, onchip, weight)
         change = known[CHANGE][k + 1]
         mantissa, shift = bias_rate(onchip, learning, rates[k])
         start = stream(seed, memory.learned_from, k, OF_BIASES)
@@ -644,6 +710,14 @@ class Learned:
     skipped: int
 
 
+def matrices(network: Network, codes: list[np.ndarray]) -> list[np.ndarray]:
+    """Codes as they are stored, written out for every pair of units."""
+    return [
+        reference.rows(connection, of_connection)
+        for connection, of_connection in zip(network.connections, codes, strict=True)
+    ]
+
+
 def learn_samples(
     config: Config,
     network: Network,
@@ -686,7 +760,8 @@ def learn_samples(
     changed, active, told = np.zeros((3, connections + 1), np.int64)
     spikes, saturations, skipped = np.zeros((3, connections + 1), np.int64), 0, 0
     size = config.descent.minibatch
-    of_a_sample = [rate / size for rate in rates]
+    # What weaker feedback takes from the contrasts below it.
+    of_a_sample = [rate / size / network.share_of_signal(k) for k, rate in enumerate(rates)]
     for b in range(len(x)):
         if b % size == 0:  # what spikes read until the minibatch is over
             codes, back = (
@@ -706,7 +781,11 @@ def learn_samples(
             skip_right=learning.skip_right,
         )
         integers = reference_fixed.stored_constants(
-            problem, codes, back, memory.exponents, memory.biases
+            problem,
+            matrices(network, codes),
+            matrices(network, back),
+            memory.exponents,
+            memory.biases,
         )
         shown = show(problem, integers, learning.average_steps, onchip.upkeep.adjoint)
         classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())

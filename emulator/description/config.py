@@ -53,6 +53,7 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "change_bits"): 0,
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
+    ("on_chip", "kernels"): "keeper",
     ("spiking",): None,
     ("spiking", "feedback_gain"): None,
     ("spiking", "feedback_decay"): None,
@@ -284,16 +285,12 @@ def check_on_chip(config: Config) -> None:
     """
     descent, learning, coding = config.descent, config.learning, config.coding
     assert config.on_chip is not None
-    for entry in config.layers[1:]:
-        if not isinstance(entry, int):
-            raise InputError(
-                f"on_chip: layer {entry!r} shares its kernel over places, which no core could sum "
-                "up alone; expected dense layers"
-            )
-    if any(config.feedback_shifts):
+    _check_kernels(config, config.on_chip)
+    if any(config.feedback_shifts) and config.on_chip.upkeep.adjoint:
         raise InputError(
-            f"on_chip: feedback_shifts are {config.feedback_shifts}; expected 0 everywhere: a core "
-            "that learns keeps one exponent for both copies"
+            f"on_chip: feedback_shifts are {config.feedback_shifts} with copies "
+            f"{config.on_chip.copies!r}, whose nudged phases cross each copy the other way; "
+            "expected 0 everywhere, or other copies"
         )
     if config.timing is not None:
         raise InputError("on_chip: timing is asynchronous; expected one clock for all")
@@ -326,6 +323,33 @@ def check_on_chip(config: Config) -> None:
             f"write by; expected input 'spikes', or sees {able}"
         )
     config.on_chip.exponents(len(config.layers) - 1)
+
+
+def _check_kernels(config: Config, onchip: OnChip) -> None:
+    """Refuse what no core does with a kernel of many places."""
+    shared = [entry for entry in config.layers[1:] if not isinstance(entry, int)]
+    if not shared:
+        return
+    for entry, connection in zip(
+        config.layers[1:], notation.connections(config.layers), strict=True
+    ):
+        if connection.pool is not None:
+            raise InputError(
+                f"on_chip: layer {entry!r} prescribes a pooling, where each synapse learns by "
+                "itself; expected a larger stride in its place, such as '32c6s2' for '32c5p2'"
+            )
+    tending = onchip.upkeep.tending
+    kept = not onchip.upkeep.adjoint and (tending is None or tending.of_kernels)
+    for what, value, fits, wanted in (
+        ("minibatch", config.descent.minibatch, config.descent.minibatch == 1, "1"),
+        ("sees", onchip.sees, not onchip.sight.spikes, "one that writes numbers"),
+        ("copies", onchip.copies, kept, "'errors', 'periodic', 'same-noise' or 'independent'"),
+    ):
+        if not fits:
+            raise InputError(
+                f"on_chip: {what} is {value!r} with layer {shared[0]!r}, whose kernel many "
+                f"synapses share; expected {wanted}"
+            )
 
 
 def check_spiking(config: Config) -> None:

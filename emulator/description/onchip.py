@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.sharing import SHARINGS, Sharing
 from eqchip.emulator.description.sight import CHANGE, SIGHTS, Sight
 from eqchip.emulator.description.upkeep import UPKEEPS, Shrink, Upkeep
 from eqchip.emulator.errors import InputError, check_number, check_whole
@@ -60,6 +61,10 @@ class OnChip:
         ``information-alignment``: as independent, and now and then, in a mirror mode, the mirrored
         copy is learned from what random spikes do over the forward one; see below.
         ``asymmetric-ep``: as independent, and nudged phases are those of Asymmetric EP; see below.
+    kernels : {"keeper", "in-place"}
+        How a kernel that many synapses share is written. ``keeper``: after a sample the products of
+        all its synapses are added up, and a core that keeps the kernel rounds and writes each sum
+        once. ``in-place``: each synapse writes its product into the kernel, one after the other.
     weight_range : tuple of float
         The largest weight that must be held, one for all connections or one for each: it sets
         their exponents.
@@ -120,6 +125,7 @@ class OnChip:
     change_spikes: int = 3
     accumulator_bits: int = 0
     copies: str = "errors"
+    kernels: str = "keeper"
     weight_range: tuple[float, ...] = (0.5,)
     threshold: float = 0.0
     every: int = 500
@@ -128,6 +134,7 @@ class OnChip:
     def __post_init__(self) -> None:
         _check_choice("sees", self.sees, tuple(SIGHTS))
         _check_choice("copies", self.copies, tuple(UPKEEPS))
+        _check_choice("kernels", self.kernels, tuple(SHARINGS))
         check_whole("OnChip: trace_bits", self.trace_bits, 1, MOST_TRACE_BITS + 1)
         check_whole("OnChip: accumulator_bits", self.accumulator_bits, 0, MOST_ACCUMULATOR_BITS + 1)
         check_whole("OnChip: change_bits", self.change_bits, 0, MOST_CHANGE_BITS + 1)
@@ -193,6 +200,11 @@ class OnChip:
     def upkeep(self) -> Upkeep:
         """What `copies` stands for."""
         return UPKEEPS[self.copies]
+
+    @property
+    def sharing(self) -> Sharing:
+        """What `kernels` stands for."""
+        return SHARINGS[self.kernels]
 
     @property
     def shrinks(self) -> bool:

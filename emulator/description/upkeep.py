@@ -29,9 +29,12 @@ class Tending:
     ----------
     writes : tuple of int
         The copies that it writes, weight by weight.
+    of_kernels : bool
+        Whether it can be done to a kernel of many places, which is no matrix.
     """
 
     writes: ClassVar[tuple[int, ...]]
+    of_kernels: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Send(Tending):
     """The forward copy is sent, weight by weight, and takes the place of the mirror."""
 
     writes = (MIRROR,)
+    of_kernels = True
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ number of cache lines, so that rows do not fight for the same cache sets.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -36,6 +37,7 @@ from eqchip.emulator.description.fixedpoint import (
 )
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part, bounds, whole_layers
+from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.lowered import (
     CACHE_LINE,
     MOST_LANES,
@@ -159,18 +161,51 @@ def _write(
 def mirrored_weights(
     lowered: Lowered, network: Network, fixed: FixedPoint
 ) -> tuple[np.ndarray, ...]:
-    """The weights that feedback spikes read of a network of dense layers in a chip's integers.
+    """The weights that feedback spikes read of a network in a chip's integers.
 
     Returns
     -------
-    tuple of ndarray of float64, shape (n_pre, n_post)
+    tuple of ndarray of float64, of the shapes of the network's synapse weights
         Of every connection but the first: the clamped input hears nothing.
     """
     found = []
     for k, connection in enumerate(network.connections[1:], start=1):
-        rows = mirror_rows(lowered, k)[:, : connection.weight_shape[0]].T
-        found.append(real_weights(QuantizedWeights(rows, int(lowered.exponents[k]), 0), fixed))
+        codes = held_weights(connection, mirror_rows(lowered, k), MIRROR)
+        found.append(real_weights(QuantizedWeights(codes, int(lowered.exponents[k]), 0), fixed))
     return tuple(found)
+
+
+@lru_cache(maxsize=32)
+def weight_numbers(connection: Connection) -> tuple[np.ndarray, np.ndarray]:
+    """Which of a connection's synapse weights each number of its rows is, forward and back.
+
+    Returns
+    -------
+    tuple of 2 ndarray of int32, of the shapes of the rows
+    """
+    shape = connection.synapse_weight_shape
+    numbers = np.arange(math.prod(shape), dtype=np.int32).reshape(shape)
+    forward, back = layout_of(connection).spread(connection, numbers)
+    return forward, back
+
+
+def held_weights(connection: Connection, rows: np.ndarray, which: int) -> np.ndarray:
+    """The synapse weights that rows hold, which FORWARD or MIRROR: of a matrix a view."""
+    shape = connection.synapse_weight_shape
+    if connection.all_to_all:
+        return rows[:, : shape[1]] if which == FORWARD else rows[:, : shape[0]].T
+    numbers = weight_numbers(connection)[which]
+    found = np.empty(math.prod(shape), rows.dtype)
+    found[numbers] = rows[:, : numbers.shape[1]]
+    return found.reshape(shape)
+
+
+def hold_weights(
+    connection: Connection, rows: np.ndarray, which: int, synapses: np.ndarray
+) -> None:
+    """Write synapse weights into rows, which FORWARD or MIRROR."""
+    held = layout_of(connection).spread(connection, synapses)[which]
+    rows[:, : held.shape[1]] = held
 
 
 def gather_weights(

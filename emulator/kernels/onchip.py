@@ -19,6 +19,7 @@ from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel, merged
+from eqchip.emulator.kernels.onchip_shared import MATRIX, Sender, Shared, write_shared
 from eqchip.emulator.kernels.random_rounding import (
     BIAS_STREAM,
     TRACE_STREAM,
@@ -62,7 +63,8 @@ class Learner(NamedTuple):
     impulse: what a spike adds, over 2**TRACE_SHIFT; threshold: changes of at most so much are
     none; exponential: whether traces are; seed: (1,) uint64. factor_mantissa, factor_shift:
     (connections,) int64, what a change of the layer above is multiplied by to be a factor;
-    largest_factor: 0: there are none; spikes: whether a factor is written spike by spike.
+    largest_factor: 0: there are none; spikes: whether a factor is written spike by spike. shared:
+    of connections that are no matrix.
 
     known: (SOURCES, j) int32; pre_rows, post_rows: (j,) int32 and pre_values, post_values: (j,)
     int32, scratch.
@@ -85,6 +87,7 @@ class Learner(NamedTuple):
     factor_shift: np.ndarray
     largest_factor: int
     spikes: bool
+    shared: Shared
     known: np.ndarray
     pre_rows: np.ndarray
     post_rows: np.ndarray
@@ -356,10 +359,42 @@ def _write_term(net, rules, learner, terms, written, b, sample, follows, term, e
 
 
 @merged
+def _write_shared_term(net, learner, terms, written, b, sample, term):
+    """As `_write_term`, of a connection that is no matrix; codes follow at once."""
+    k, layout = terms.connection[term], terms.copy[term]
+    n_pre, n_post = net.sizes[k], net.sizes[k + 1]
+    below, above = net.offsets[k], net.offsets[k + 1]
+    key = stream_key(learner.seed[0], sample, k, terms.stream[term])
+    rate = Rate(terms.mantissa[term], terms.shift[term], key)
+    pre, post, shared = (
+        learner.known[terms.pre[term]],
+        learner.known[terms.post[term]],
+        learner.shared,
+    )
+    counts = written.writes[b, k, layout]
+    if layout == FORWARD:
+        place = Copy(learner.stored, net.weights, net.starts[k], net.strides[k])
+        fan, numbers, other, first = net.forward, shared.numbers, post, above
+        count = gather_values(learner.pre_rows, learner.pre_values, 0, pre, below, n_pre)
+        sender = Sender(learner.pre_rows, learner.pre_values, count, np.int64(n_post), np.int64(1))
+    else:
+        place = Copy(learner.stored_mirror, net.mirror, net.mirror_starts[k], net.mirror_strides[k])
+        fan, numbers, other, first = net.back, shared.mirror_numbers, pre, below
+        count = gather_values(learner.pre_rows, learner.pre_values, 0, post, above, n_post)
+        sender = Sender(learner.pre_rows, learner.pre_values, count, np.int64(1), np.int64(n_post))
+    write_shared(
+        place, fan, k, shared, numbers, sender, other, first, rate, learner.accumulator_bits,
+        learner.highest, counts,
+    )  # fmt: skip
+
+
+@merged
 def _learn(net, rules, learner, terms, written, b, sample, follows):
     """Write every copy of every connection, term by term, and the biases."""
     for term in range(len(terms.connection)):
-        if learner.spikes:
+        if learner.shared.how[terms.connection[term]] != MATRIX:
+            _write_shared_term(net, learner, terms, written, b, sample, term)
+        elif learner.spikes:
             for epoch in range(learner.largest_factor):
                 _write_term(net, rules, learner, terms, written, b, sample, follows, term, epoch)
         else:

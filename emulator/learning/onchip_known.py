@@ -22,7 +22,14 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels.lowered import unit_offsets
 from eqchip.emulator.kernels.onchip import Layers, Steps, know_sample
-from eqchip.emulator.learning.onchip_lowering import ROW_OF, lower_factors, terms_of, window
+from eqchip.emulator.kernels.onchip_shared import Shared
+from eqchip.emulator.learning.onchip_lowering import (
+    ROW_OF,
+    lower_factors,
+    rates_of_a_sample,
+    terms_of,
+    window,
+)
 from eqchip.emulator.problem.run import Run
 
 Known = list[list[np.ndarray]]  # by source and layer
@@ -161,7 +168,7 @@ def _times(onchip: OnChip, source: Source, known: np.ndarray) -> np.ndarray:
 def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float]) -> kernels.Learner:
     """A learner that knows, and has nothing to write."""
     exponents = onchip.exponents(len(rates))
-    of_a_sample = [rate / config.descent.minibatch for rate in rates]
+    of_a_sample = rates_of_a_sample(config, rates)
     decay, impulse = onchip.trace_gains(config.learning.nudged_steps)
     one = onchip.fixed.one * config.learning.average_steps
     none, no_units = np.zeros(0, np.int64), np.zeros(0, np.int32)
@@ -182,6 +189,7 @@ def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float])
         *lower_factors(onchip, config.learning, exponents, of_a_sample),
         onchip.largest_factor,
         onchip.sight.spikes,
+        Shared(none, no_units, no_units, none),
         np.zeros((kernels.SOURCES, units), np.int32),
         no_units,
         no_units,

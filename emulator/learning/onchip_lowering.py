@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import InputMode
 from eqchip.emulator.description.onchip import OnChip
@@ -213,10 +215,42 @@ def left_of(rates: Sequence[float], highest: Sequence[float]) -> float:
     return sum(rates) / sum(highest) if sum(highest) > 0 else 1.0
 
 
+def rates_of_a_sample(config: Config, rates: Sequence[float]) -> list[float]:
+    """The rates that a sample is learned at: a minibatch has the mean of its samples.
+
+    What weaker feedback takes from the contrast of a connection below it, its rate makes up for.
+    """
+    shifts = config.feedback_shifts or (0,) * len(rates)
+    return [
+        math.ldexp(rate / config.descent.minibatch, sum(shifts[k + 1 :]))
+        for k, rate in enumerate(rates)
+    ]
+
+
+def synapses_of_a_weight(connection: Connection) -> int:
+    """The most synapses that have a weight in common.
+
+    Examples
+    --------
+    >>> from eqchip.emulator.description.connections import Conv2d, Dense
+    >>> synapses_of_a_weight(Conv2d((8, 8, 3), 16, 3)), synapses_of_a_weight(Dense(3, 2))
+    (36, 1)
+    """
+    if not connection.shares_weights:
+        return 1
+    return math.prod(connection.synapse_shape) // connection.bias_groups
+
+
 def check_rates(
-    onchip: OnChip, learning: Learning, rates: Sequence[float], input: InputMode = "spikes"
+    onchip: OnChip,
+    learning: Learning,
+    rates: Sequence[float],
+    input: InputMode = "spikes",
+    synapses: Sequence[int] = (),
 ) -> None:
     """Refuse a learning rate with which no product is ever written, or beyond what 64 bits hold.
+
+    synapses: of each connection, how many products may be added up; by default 1.
 
     Raises
     ------
@@ -230,7 +264,8 @@ def check_rates(
         written = _rate_of_product(term, onchip, learning, exponents[k], rates[k])
         of_bias = rates[k] / (2 * learning.beta)
         of_one = _rate_of_product(term, onchip, learning, exponents[k], 1.0)
-        if not max(written, of_bias) < _most_written(onchip, learning) or of_one == 0:
+        most = _most_written(onchip, learning) / (synapses[k] if synapses else 1)
+        if not max(written, of_bias) < most or of_one == 0:
             raise InputError(
                 f"lr {rates[k]:g} of connection {k + 1} over a beta of {learning.beta:g} leaves "
                 "the integers that a core computes with; expected both nearer to 1"

@@ -21,7 +21,12 @@ from eqchip.emulator.description.upkeep import (
     Shrink,
     Tending,
 )
-from eqchip.emulator.engine.lowering import lower_fixed, mirrored_weights
+from eqchip.emulator.engine.lowering import (
+    held_weights,
+    hold_weights,
+    lower_fixed,
+    mirrored_weights,
+)
 from eqchip.emulator.engine.synchronous import activity_of, numbers_of, targets_of
 from eqchip.emulator.engine.units import lower_unit, rules_of
 from eqchip.emulator.interrupts import uninterrupted
@@ -30,7 +35,14 @@ from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
 from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
-from eqchip.emulator.learning.copies import Copy, copy_of, learn_mirror, with_room_behind
+from eqchip.emulator.learning.copies import (
+    Copy,
+    copy_of,
+    learn_mirror,
+    lower_shared,
+    store_copy,
+    with_room_behind,
+)
 from eqchip.emulator.learning.onchip_lowering import (
     check_rates,
     initial_store,
@@ -38,6 +50,8 @@ from eqchip.emulator.learning.onchip_lowering import (
     lower_factors,
     lower_mirror_rate,
     lower_terms,
+    rates_of_a_sample,
+    synapses_of_a_weight,
     terms_of,
     window,
 )
@@ -83,7 +97,8 @@ class OnChipTrainer(Trainer):
         config, onchip = self.config, self.onchip
         connections = len(config.layers) - 1
         rates = self._of_a_sample(config.descent.lr)
-        check_rates(onchip, config.learning, rates, config.input)
+        synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
+        check_rates(onchip, config.learning, rates, config.input, synapses)
         self.exponents = onchip.exponents(connections)
         self.terms = terms_of(onchip, connections, config.input)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
@@ -107,8 +122,8 @@ class OnChipTrainer(Trainer):
         self._read_codes()
 
     def _of_a_sample(self, rates: Sequence[float]) -> list[float]:
-        """The rates that a sample is learned at: a minibatch has the mean of its samples."""
-        return [rate / self.config.descent.minibatch for rate in rates]
+        """The rates that a sample is learned at."""
+        return rates_of_a_sample(self.config, rates)
 
     def _new_learner(self) -> kernels.Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
@@ -116,9 +131,10 @@ class OnChipTrainer(Trainer):
         stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
         for k, weights in enumerate(self.start.weights):
             values = initial_store(weights, self.exponents[k], onchip, self.config.seed, k)
-            weight_rows(lowered, k, stored)[:, : values.shape[1]] = values
+            connection = self.start.connections[k]
+            hold_weights(connection, weight_rows(lowered, k, stored), FORWARD, values)
             if k > 0:
-                mirror_rows(lowered, k, mirror)[:, : values.shape[0]] = values.T
+                hold_weights(connection, mirror_rows(lowered, k, mirror), MIRROR, values)
             if k > 0 and onchip.upkeep.adjoint:  # each copy as the other direction reads it
                 turn, turn_mirror = self._turn
                 weight_rows(lowered, k, stored[turn:])[:, : values.shape[1]] = values
@@ -145,6 +161,7 @@ class OnChipTrainer(Trainer):
             factor_shifts,
             onchip.largest_factor,
             onchip.sight.spikes,
+            lower_shared(self.start, lowered, onchip.sharing),
             np.zeros((kernels.SOURCES, units), np.int32),
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
@@ -161,15 +178,15 @@ class OnChipTrainer(Trainer):
         """The network as trained so far: the copy of each weight that feed-forward spikes read."""
         weights, biases = [], []
         for k, connection in enumerate(self.start.connections):
-            rows = weight_rows(self.lowered, k)[:, : connection.weight_shape[1]]
-            found = QuantizedWeights(rows, self.exponents[k], 0)
+            codes = held_weights(connection, weight_rows(self.lowered, k), FORWARD)
+            found = QuantizedWeights(codes, self.exponents[k], 0)
             weights.append(real_weights(found, self.onchip.fixed))
             units = layer_units(self.lowered, self.lowered.biases, k + 1)
             biases.append(self.onchip.fixed.reals(units).reshape(self.start.layers[k + 1]))
-        return Network(self.start.layers, self.start.connections, tuple(weights), tuple(biases))
+        return replace(self.start, weights=tuple(weights), biases=tuple(biases))
 
     def copy(self, k: int, which: int) -> Copy:
-        """A copy of the weights of connection k, `which` FORWARD or MIRROR: views."""
+        """A copy of the weights of connection k, `which` FORWARD or MIRROR: of a matrix, views."""
         return copy_of(self.start, self.lowered, self._learner, k, which)
 
     def drift(self) -> list[float]:
@@ -307,9 +324,9 @@ class OnChipTrainer(Trainer):
             self.written[k, copy, kernels.ATTEMPTED] += values.size
 
     def _send(self, tending: Send, k: int, rates: Sequence[float]) -> None:
-        back = self.copy(k, MIRROR).stored
-        back[...] = self.copy(k, FORWARD).stored
-        self.written[k, MIRROR, kernels.ATTEMPTED] += back.size
+        sent = self.copy(k, FORWARD).stored
+        store_copy(self.start, self.lowered, self._learner, k, MIRROR, sent)
+        self.written[k, MIRROR, kernels.ATTEMPTED] += sent.size
 
     def _mirror(self, tending: MirrorMode, k: int, rates: Sequence[float]) -> None:
         rate = lower_mirror_rate(rates, self.config.descent.lr)

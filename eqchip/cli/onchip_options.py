@@ -10,6 +10,7 @@ import click
 from eqchip.cli import completion
 from eqchip.cli.command import section
 from eqchip.cli.parameters import Rates
+from eqchip.emulator.description.sharing import SHARINGS
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.upkeep import UPKEEPS
 
@@ -47,6 +48,11 @@ def onchip_options(command: Any) -> Any:
             "--copies", type=click.Choice(tuple(UPKEEPS)),
             help="What keeps the two copies of a weight alike.  [errors; same-noise where traces "
             "are all that is known]",
+        ),
+        click.option(
+            "--kernels", type=click.Choice(tuple(SHARINGS)),
+            help="How the places of a kernel write it: their products added up by a core that "
+            "keeps it, or each in place.  [keeper]",
         ),
         click.option(
             "--weight-range", type=Rates(),

@@ -20,6 +20,7 @@ from eqchip.settings import configuration
 REFUSED: list[tuple[dict[str, Any], list[str]]] = [
     ({"sees": "all"}, ["sees is 'all'", "expected one of potentials, traces, signed-spikes"]),
     ({"copies": "one"}, ["copies is 'one'", "expected one of independent, same-noise, decay"]),
+    ({"kernels": "one"}, ["kernels is 'one'", "expected one of keeper, in-place"]),
     ({"trace_bits": 0}, ["trace_bits is 0", "whole number of at least 1, below 13"]),
     ({"trace_bits": 13}, ["trace_bits is 13", "whole number of at least 1, below 13"]),
     ({"trace_bits": 2.0}, ["trace_bits is 2.0", "whole number"]),
@@ -92,7 +93,30 @@ UNFIT: list[tuple[dict[str, Any], list[str]]] = [
         {"input": "current", "onchip": {"sees": "loihi-engine", "copies": "periodic"}},
         ["input 'current' sends no spikes that sees 'loihi-engine'", "input 'spikes'"],
     ),
-    ({"layers": ("6x6x1", "3c3", 3)}, ["layer '3c3'", "expected dense layers"]),
+    (
+        {"layers": ("6x6", "3c3p2", 3)},
+        ["layer '3c3p2' prescribes a pooling", "expected a larger stride in its place"],
+    ),
+    (
+        {
+            "layers": ("6x6", "3c3", 3),
+            "descent": {"minibatch": 2},
+            "onchip": {"accumulator_bits": 8},
+        },
+        ["minibatch is 2 with layer '3c3', whose kernel many synapses share", "expected 1"],
+    ),
+    (
+        {"layers": ("6x6", "3c3", 3), "onchip": {"sees": "signed-spikes"}},
+        ["sees is 'signed-spikes' with layer '3c3'", "expected one that writes numbers"],
+    ),
+    (
+        {"layers": ("6x6", "3c3", 3), "onchip": {"copies": "weight-mirror"}},
+        ["copies is 'weight-mirror' with layer '3c3'", "expected 'errors', 'periodic'"],
+    ),
+    (
+        {"feedback_shifts": (0, 1), "onchip": {"copies": "asymmetric-ep"}},
+        ["feedback_shifts are (0, 1) with copies 'asymmetric-ep'", "expected 0 everywhere"],
+    ),
     (
         {"onchip": {"weight_range": (0.5, 0.5, 0.5)}},
         ["weight_range holds 3 for 2 connections", "expected one, or 2"],

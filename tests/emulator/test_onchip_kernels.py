@@ -1,0 +1,108 @@
+"""Kernels of many places that learn on a chip, equal to the reference and to each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from onchip_cases import made_up, small, train
+from onchip_twin import Twinned
+
+from eqchip.emulator.description.coding import Coding, Polynomial
+from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.sharing import SHARINGS
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels import onchip as kernels
+
+# A kernel over a map of one channel, then over three, with and without a border of zeros.
+NETWORKS = [("6x6", "3c3", 2), ("7x5x2", "3c3s2", "4c2", 3, 2), ("5x5", "2c3z1", "3c3s2z1", 2)]
+
+
+@st.composite
+def trainings(draw: Any) -> Config:
+    """Any training of a network with convolutions on a chip, small, in whatever integers."""
+    layers = draw(st.sampled_from(NETWORKS))
+    connections = len(layers) - 1
+    fraction_bits = draw(st.integers(4, 12))
+    fixed = FixedPoint(
+        weight_bits=draw(st.integers(2, 8)),
+        state_bits=draw(st.sampled_from([24, fraction_bits + 3])),
+        fraction_bits=fraction_bits,
+    )
+    sees = draw(st.sampled_from(["traces", "potentials", "loihi-engine"]))
+    told = ["errors"] if sees != "loihi-engine" else []
+    steps = draw(st.integers(1, 6))
+    rates = st.sampled_from([0.0, 0.01, 0.1, 0.3, 1.0, 5.0])
+    try:
+        return small(
+            layers,
+            seed=draw(st.sampled_from([0, 1, 2**63 - 1])),
+            initial_gain=(draw(st.sampled_from([1.0, 1.5])),),
+            coding=draw(
+                st.sampled_from(
+                    [Coding(), Coding("bernoulli", step_size=Polynomial(0.8), prediction=None)]
+                )
+            ),
+            input="spikes"
+            if sees == "loihi-engine"
+            else draw(st.sampled_from(["spikes", "current"])),
+            feedback_shifts=draw(
+                st.sampled_from([(), (0, *(draw(st.integers(0, 3)) for _ in layers[2:]))])
+            ),
+            onchip={
+                "fixed": fixed,
+                "sees": sees,
+                "kernels": draw(st.sampled_from(sorted(SHARINGS))),
+                "copies": draw(st.sampled_from(["independent", "same-noise", "periodic", *told])),
+                "trace_bits": draw(st.integers(1, 12)),
+                "accumulator_bits": draw(st.integers(0, 8)),
+                "weight_range": (draw(st.sampled_from([0.25, 0.5, 1.0, 3.0])),),
+                "threshold": draw(st.sampled_from([0.0, 0.01, 0.2])),
+                "every": draw(st.integers(1, 5)),
+            },
+            learning={
+                "beta": draw(st.sampled_from([0.5, 0.3, 1.0])),
+                "skip_right": draw(st.sampled_from([0.0, 0.0, 0.4, 0.9])),
+                "free_steps": draw(st.integers(3, 12)),
+                "nudged_steps": steps,
+                "average_steps": draw(st.integers(1, min(steps, 3))),
+            },
+            descent={
+                "lr": tuple(draw(rates) for _ in range(connections)),
+                "schedule": draw(st.sampled_from(["constant", "cosine"])),
+            },
+        )
+    except InputError:  # an exponent that these integers lack
+        assume(False)
+        raise
+
+
+@given(config=trainings(), samples=st.integers(1, 4), seed=st.integers(0, 99))
+@settings(max_examples=25)
+def test_any_training_of_kernels_equals_the_reference(config, samples, seed):
+    try:
+        twinned = Twinned(config, made_up(config.sizes[0], config.sizes[-1], samples, seed))
+    except InputError:  # a rate with which nothing is written
+        assume(False)
+        raise
+    train(twinned)
+
+
+@pytest.mark.parametrize("sharing", sorted(SHARINGS))
+def test_both_copies_of_a_kernel_are_written_and_stay_alike_where_errors_are_told(sharing):
+    config = small(
+        NETWORKS[1],
+        initial_gain=(1.0,),
+        input="current",
+        onchip={"kernels": sharing},
+        learning={"free_steps": 16, "nudged_steps": 10, "beta": 1.0},
+        descent={"lr": (0.3,) * 4},
+    )
+    twinned = Twinned(config, made_up(70, 2, 8))
+    train(twinned)
+    applied = twinned.all_written[..., kernels.APPLIED]
+    assert applied[:3, kernels.FORWARD].all() and applied[1:3, kernels.MIRROR].all()
+    assert twinned.drift() == [0.0] * 3
