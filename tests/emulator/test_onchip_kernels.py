@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from onchip_cases import made_up, small, train
+from onchip_cases import made_up, small, train, wrapping
 from onchip_twin import Twinned
 
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.sharing import SHARINGS
+from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
+from eqchip.emulator.training.onchip_training import OnChipTrainer
 
 # A kernel over a map of one channel, then over three, with and without a border of zeros.
 NETWORKS = [("6x6", "3c3", 2), ("7x5x2", "3c3s2", "4c2", 3, 2), ("5x5", "2c3z1", "3c3s2z1", 2)]
@@ -106,3 +110,27 @@ def test_both_copies_of_a_kernel_are_written_and_stay_alike_where_errors_are_tol
     applied = twinned.all_written[..., kernels.APPLIED]
     assert applied[:3, kernels.FORWARD].all() and applied[1:3, kernels.MIRROR].all()
     assert twinned.drift() == [0.0] * 3
+
+
+@pytest.mark.parametrize("copies", ["independent", "periodic"])
+def test_a_network_read_from_a_file_spikes_by_the_codes_that_were_trained(copies, tmp_path):
+    config = small(
+        NETWORKS[1],
+        initial_gain=(1.0,),
+        input="current",
+        feedback_shifts=(0, 1, 0, 2),
+        onchip={"copies": copies, "every": 3},
+        learning={"free_steps": 16, "nudged_steps": 10, "beta": 1.0},
+    )
+    trainer = OnChipTrainer(config, made_up(70, 2, 8), 1)
+    with wrapping():
+        for _tally in trainer.train_epoch():
+            pass
+    assert len(trainer.measures()["drift"]) == 3
+    save_network(tmp_path / "network.npz", trainer.network, trainer.mirror())
+    network = load_network(tmp_path / "network.npz")
+    mirror = load_mirror(tmp_path / "network.npz", network)
+    read = lower_fixed(network, trainer.onchip.fixed, exponents=trainer.exponents, mirror=mirror)
+    for name in ("weights", "mirror", "biases", "exponents", "back_exponents"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(trainer.lowered, name), name)
+    assert (trainer.lowered.exponents - trainer.lowered.back_exponents).tolist() == [0, 1, 0, 2]
