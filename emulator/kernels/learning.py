@@ -4,19 +4,20 @@ Every rule is a sum of at most two outer products per sample; of independent wei
 
     G += pre[b]^T post_change[b] + pre_change[b]^T post[b],
 
-summed over samples in ascending order, whatever the number of threads (threads share
-rows of G). Presynaptic units whose state is 0, or did not change, are skipped.
+summed over samples in ascending order, and a sample's terms in theirs, whatever the number of
+threads (threads share rows of G). A term has a factor for every row: where it is not 0, it names a
+row of `above`; these are summed in registers, as the rows that messages name are (`rows`).
 
 Elsewhere a presynaptic unit takes the segments that its spikes would add (see `lowering`), the
-other way round: in `shared_rows` synapses that share a weight add up, in `own_rows` each has its
+other way round: in `shared_pieces` synapses that share a weight add up, in `own_rows` each has its
 own.
 
-Axes: b = sample, i = presynaptic unit (a row), j = postsynaptic unit. pre, pre_change:
-(b, i); post_change, post: (b, j); one float type. A pre_change of length 0 leaves the
-second term out: so for the clamped input, which never changes.
+Axes: m = term, those of a sample together, i = presynaptic unit (a row), j = postsynaptic unit.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,90 +25,182 @@ from eqchip.emulator.kernels.connections import arrive_forward
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.pooling import largest, map_size
+from eqchip.emulator.kernels.products import TOGETHER, add_products
+from eqchip.emulator.kernels.rows import add_scaled_rows
 from eqchip.emulator.kernels.units import clear
+
+TURNED = 16  # rows whose mirror is written together: a cache line of it, or two
+
+
+class Terms(NamedTuple):
+    """The outer products of a minibatch.
+
+    below: flat (m, i); above: flat (m, stride), whole cache lines for the units j, and a line more
+    at the end; both of one float type. total: how many terms; each: those of a sample.
+    """
+
+    below: np.ndarray
+    above: np.ndarray
+    total: int
+    each: int
+    units: int
+    stride: int
+
+
+class Pieces(NamedTuple):
+    """Where synapses share weights: stretches of a row that pairs of places have in common.
+
+    channels: rows, units of a place below. first: (pieces + 1,), where the pairs of a piece start;
+    behind, to: (pairs,), where in a sample's terms the place below starts, and what the piece is
+    added of above, by ascending place and term. at, length: (pieces,), where a piece is in a row.
+    All int64.
+    """
+
+    channels: int
+    first: np.ndarray
+    behind: np.ndarray
+    to: np.ndarray
+    at: np.ndarray
+    length: np.ndarray
+
+
+class Matrix(NamedTuple):
+    """The weights of a dense connection, and their mirror.
+
+    weights: (i, at least j); columns: how many j there are; mirror: (j, at least i), of no rows
+    where there is none, which holds gain times the weights.
+    """
+
+    weights: np.ndarray
+    columns: int
+    mirror: np.ndarray
+    gain: Any
+
+
+class Room(NamedTuple):
+    """A thread's own: sums: (4 stride,), on a cache line; rows: (m,) int32; values: (m,)."""
+
+    sums: np.ndarray
+    rows: np.ndarray
+    values: np.ndarray
 
 
 @inlined
-def _contrast_row(row, i, pre, pre_change, post_change, post):
-    """row[j] = sum over b of G[i, j]; returns whether any sample contributed."""
-    zero = row.dtype.type(0)
-    for j in range(len(row)):
-        row[j] = zero
-    touched = False
-    for b in range(len(pre)):
-        amount = pre[b, i]
-        if amount != zero:
-            touched = True
-            change = post_change[b]
-            for j in range(len(row)):
-                row[j] += amount * change[j]
-        if len(pre_change) > 0:
-            amount = pre_change[b, i]
-            if amount != zero:
-                touched = True
-                state = post[b]
-                for j in range(len(row)):
-                    row[j] += amount * state[j]
-    return touched
+def _contrast_row(room, terms, i):
+    """room.sums = G[i]; returns of how many terms it is the sum."""
+    below, rows, values = terms.below, room.rows, room.values
+    place, units = np.uint64(i), np.uint64(terms.units)
+    count, zero = np.uint64(0), below.dtype.type(0)
+    for m in range(np.uint64(terms.total)):
+        value = below[place]
+        rows[count], values[count] = m, value
+        count += np.uint64(value != zero)
+        place += units
+    clear(room.sums, 0, terms.stride)
+    listed = np.int64(count)
+    add_scaled_rows(
+        room.sums, 0, terms.above, 0, terms.stride, terms.stride, rows, values, 0, listed
+    )
+    return listed
 
 
 @kernel
-def contrast_rows(gradient, pre, pre_change, post_change, post, first, last):
-    """gradient[i] = sum over b of G[i], for rows first ... last - 1. gradient: (i, j), written."""
-    for i in range(np.uint64(first), np.uint64(last)):
-        _contrast_row(gradient[i], i, pre, pre_change, post_change, post)
+def contrast_rows(gradient, terms, room, first, last):
+    """gradient[i] = G[i], for rows first ... last - 1. gradient: (i, j), written."""
+    for i in range(first, last):
+        _contrast_row(room, terms, i)
+        row = gradient[i]
+        for j in range(len(row)):
+            row[j] = room.sums[j]
+
+
+@inlined
+def _write_mirror(matrix, first, last):
+    """The mirror of rows first ... last - 1."""
+    weights, mirror, gain = matrix.weights, matrix.mirror, matrix.gain
+    for j in range(len(mirror)):
+        row = mirror[j]
+        for i in range(first, last):
+            row[i] = gain * weights[i, j]
+
+
+@inlined
+def _decay(row, n, kept):
+    if kept != 1:
+        for j in range(n):
+            row[j] *= kept
 
 
 @kernel
-def update_rows(weights, rate, row, pre, pre_change, post_change, post, first, last):
-    """weights[i] += rate * sum over b of G[i], for rows first ... last - 1.
+def update_rows(matrix, kept, rates, terms, room, first, last):
+    """weights[i] = kept * weights[i] + rate * G[i], for rows first ... last - 1; their mirror, too.
 
-    weights: (i, j), updated; rate: (1,); row: (j,) scratch of this thread.
+    matrix: Matrix, updated; kept: 1 less what weights decay by; rates: (1,) or more, the rate.
     """
-    for i in range(np.uint64(first), np.uint64(last)):
-        if _contrast_row(row, i, pre, pre_change, post_change, post):
-            target = weights[i]
-            for j in range(len(row)):
-                target[j] += rate[0] * row[j]
+    rate, change = rates[0], room.sums
+    for begin in range(first, last, TURNED):
+        end, moved = min(begin + TURNED, last), kept != 1
+        for i in range(begin, end):
+            row = matrix.weights[i]
+            _decay(row, matrix.columns, kept)
+            if _contrast_row(room, terms, i) > 0:
+                moved = True
+                for j in range(matrix.columns):
+                    row[j] += rate * change[j]
+        if moved:
+            _write_mirror(matrix, begin, end)
 
 
 @kernel
-def momentum_rows(weights, velocity, rates, row, pre, pre_change, post_change, post, first, last):
+def momentum_rows(matrix, velocity, kept, rates, terms, room, first, last):
     """velocity[i] = rates[1] velocity[i] + rates[0] G[i]; weights[i] += velocity[i].
 
-    weights, velocity: (i, j), updated; rates: (2,), the rate and the momentum.
+    velocity: (i, j), updated; rates: (2,), the rate and the momentum; all else as `update_rows`.
     """
-    for i in range(np.uint64(first), np.uint64(last)):
-        _contrast_row(row, i, pre, pre_change, post_change, post)
-        target, speed = weights[i], velocity[i]
-        for j in range(len(row)):
-            speed[j] = rates[1] * speed[j] + rates[0] * row[j]
-        for j in range(len(row)):
-            target[j] += speed[j]
+    rate, momentum, change = rates[0], rates[1], room.sums
+    for begin in range(first, last, TURNED):
+        end = min(begin + TURNED, last)
+        for i in range(begin, end):
+            row, speed = matrix.weights[i], velocity[i]
+            _decay(row, matrix.columns, kept)
+            _contrast_row(room, terms, i)
+            for j in range(len(speed)):
+                speed[j] = momentum * speed[j] + rate * change[j]
+            for j in range(len(speed)):
+                row[j] += speed[j]
+        _write_mirror(matrix, begin, end)
 
 
 @inlined
 def _adam(weights, mean, square, gradient, rates):
     """One step of Adam over a row; see `adam_rows`."""
     one = weights.dtype.type(1)
-    for j in range(len(weights)):
-        slope = rates[1] * gradient[j]
-        mean[j] = rates[2] * mean[j] + (one - rates[2]) * slope
-        square[j] = rates[3] * square[j] + (one - rates[3]) * slope * slope
-        root = np.sqrt(square[j] / rates[5]) + rates[6]
-        weights[j] += rates[0] * (mean[j] / rates[4]) / root
+    rate, factor, first, second = rates[0], rates[1], rates[2], rates[3]
+    first_left, second_left, least = rates[4], rates[5], rates[6]
+    for j in range(len(mean)):
+        slope = factor * gradient[j]
+        mean[j] = first * mean[j] + (one - first) * slope
+        square[j] = second * square[j] + (one - second) * slope * slope
+        root = np.sqrt(square[j] / second_left) + least
+        weights[j] += rate * (mean[j] / first_left) / root
 
 
 @kernel
-def adam_rows(weights, mean, square, rates, row, pre, pre_change, post_change, post, first, last):
+def adam_rows(matrix, mean, square, kept, rates, terms, room, first, last):
     """Adam (Kingma and Ba 2015) along the contrast, for rows first ... last - 1.
 
-    weights, mean, square: (i, j), updated; rates: (7,), the rate, the factor that makes G the
-    contrast, the two decays, one minus their powers so far, and what keeps the root from 0.
+    mean, square: (i, j), updated; rates: (7,), the rate, the factor that makes G the contrast, the
+    two decays, one minus their powers so far, and what keeps the root from 0; all else as
+    `update_rows`.
     """
-    for i in range(np.uint64(first), np.uint64(last)):
-        _contrast_row(row, i, pre, pre_change, post_change, post)
-        _adam(weights[i], mean[i], square[i], row, rates)
+    for begin in range(first, last, TURNED):
+        end = min(begin + TURNED, last)
+        for i in range(begin, end):
+            row = matrix.weights[i]
+            _decay(row, matrix.columns, kept)
+            _contrast_row(room, terms, i)
+            _adam(row, mean[i], square[i], room.sums, rates)
+        _write_mirror(matrix, begin, end)
 
 
 @kernel
@@ -116,62 +209,59 @@ def adam_flat(weights, mean, square, gradient, rates):
     _adam(weights, mean, square, gradient, rates)
 
 
-@inlined
-def _add_segments(row, fan, place, amounts, factor):
-    """row[source ...] += factor * amounts[to ...] for the segments of a place."""
-    for s in range(fan.first[place], fan.first[place + 1]):
-        to, source = np.uint64(fan.to[s]), np.uint64(fan.source[s])
-        for i in range(np.uint64(fan.length[s])):
-            j = np.uint64(i)
-            row[source + j] += factor * amounts[to + j]
+@kernel
+def shared_pieces(gradient, pieces, terms, room, first, last):
+    """gradient[c] += G[i] by the shared weight, over all samples and the units i of channel c.
+
+    gradient: (channels, columns), 0 before; pieces: Pieces, of which first ... last - 1 are done.
+    Samples, and in each the places below, in ascending order: a sample's terms stay in the nearest
+    cache while all pieces and channels go over them.
+    """
+    sums, stride = room.sums, terms.stride
+    for b in range(terms.total // terms.each):
+        below, above = b * terms.each * terms.units, b * terms.each * stride
+        for piece in range(first, last):
+            at, n = np.uint64(pieces.at[piece]), pieces.length[piece]
+            c = 0
+            while c < pieces.channels:
+                rows = TOGETHER if c + TOGETHER <= pieces.channels else 1
+                for r in range(rows):
+                    row, begin = gradient[c + r], np.uint64(r * stride)
+                    for j in range(np.uint64(n)):
+                        sums[begin + np.uint64(j)] = row[at + np.uint64(j)]
+                add_products(
+                    sums, stride, n, rows, terms.below, below + c, terms.above, above,
+                    pieces.behind, pieces.to, pieces.first[piece], pieces.first[piece + 1],
+                )  # fmt: skip
+                for r in range(rows):
+                    row, begin = gradient[c + r], np.uint64(r * stride)
+                    for j in range(np.uint64(n)):
+                        row[at + np.uint64(j)] = sums[begin + np.uint64(j)]
+                c += rows
 
 
 @kernel
-def shared_rows(gradient, fan, k, pre, pre_change, post_change, post, first, last):
-    """gradient[c] = sum over b and over the units i of channel c of G[i], by the shared weight.
+def own_rows(gradient, fan, k, terms, first, last):
+    """The contrast where no two synapses share a weight; first ... last - 1: units below.
 
-    gradient: (channels, columns), rows as those of connection k, written; fan: Fan, forward;
-    first ... last - 1: channels. Units and samples in ascending order.
+    gradient: (channels, columns), rows as those of connection k; fan: Fan, forward. Written is what
+    the segments of these units name.
     """
     channels, places = fan.channels[k], fan.places[k]
-    count = pre.shape[1] // channels
-    zero = gradient.dtype.type(0)
-    for c in range(first, last):
-        row = gradient[c]
-        for j in range(len(row)):
-            row[j] = zero
-        for b in range(len(pre)):
-            for place in range(count):
-                amount = pre[b, place * channels + c]
-                if amount != zero:
-                    _add_segments(row, fan, places + place, post_change[b], amount)
-                if len(pre_change) > 0:
-                    amount = pre_change[b, place * channels + c]
-                    if amount != zero:
-                        _add_segments(row, fan, places + place, post[b], amount)
-
-
-@kernel
-def own_rows(gradient, fan, k, pre, pre_change, post_change, post, first, last):
-    """As `shared_rows`, where no two synapses share a weight; first ... last - 1: units below.
-
-    Written is what the segments of these units name.
-    """
-    channels, places = fan.channels[k], fan.places[k]
+    below, above = terms.below, terms.above
     zero = gradient.dtype.type(0)
     for i in range(first, last):
         row, place = gradient[i % channels], places + i // channels
         for s in range(fan.first[place], fan.first[place + 1]):
             for j in range(fan.source[s], fan.source[s] + fan.length[s]):
                 row[j] = zero
-        for b in range(len(pre)):
-            amount = pre[b, i]
-            if amount != zero:
-                _add_segments(row, fan, place, post_change[b], amount)
-            if len(pre_change) > 0:
-                amount = pre_change[b, i]
-                if amount != zero:
-                    _add_segments(row, fan, place, post[b], amount)
+        for m in range(terms.total):
+            factor = below[m * terms.units + i]
+            if factor != zero:
+                for s in range(fan.first[place], fan.first[place + 1]):
+                    to, source = m * terms.stride + fan.to[s], fan.source[s]
+                    for j in range(fan.length[s]):
+                        row[source + j] += factor * above[to + j]
 
 
 @kernel

@@ -37,7 +37,7 @@ al. (2021) for the symmetric one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -51,12 +51,14 @@ from eqchip.emulator.description.rules import RULES, Rule, rule_of
 from eqchip.emulator.engine.lowering import gather_weights, lower
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import learning as kernels
+from eqchip.emulator.kernels.learning import Pieces, Room, Terms
 from eqchip.emulator.kernels.lowered import (
     Lowered,
     aligned_zeros,
     weight_rows,
 )
-from eqchip.emulator.learning.rules import Contrasted, Terms, contrasted
+from eqchip.emulator.kernels.products import TOGETHER
+from eqchip.emulator.learning.rules import Contrasted, contrasted, lay_terms
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.threads import resolve_threads, share
 
@@ -135,15 +137,15 @@ def contrast(
     lowered = None
     if not all(connection.all_to_all for connection in network.connections):
         lowered = lower(network, dtype)
+    shared = [] if lowered is None else shared_of(network, lowered)
     weights, biases = [], []
     for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
         if connection.all_to_all:
-            gradient = np.empty(connection.weight_shape, dtype)
-            work = partial(kernels.contrast_rows, gradient, *found.terms(k))
-            share(work, len(gradient), workers)
+            gradient, terms = np.empty(connection.weight_shape, dtype), found.terms(k)
+            share_rows(partial(kernels.contrast_rows, gradient), terms, len(gradient), workers)
         else:
             assert lowered is not None
-            gradient = segment_contrast(lowered, k, connection, found, workers)
+            gradient = segment_contrast(lowered, k, connection, found, shared[k], workers)
         factor = gradient.dtype.type(
             rate * found.scale / (found.batch * network.share_of_signal(k))
         )
@@ -153,19 +155,94 @@ def contrast(
     return Changes(weights, biases)
 
 
+def share_rows(kernel: Callable[..., None], terms: Terms, items: int, threads: int) -> None:
+    """Call kernel(terms, room, first, last) for all items, each thread with room of its own."""
+    dtype = terms.below.dtype
+
+    def work(first: int, last: int) -> None:
+        sums = aligned_zeros(TOGETHER * terms.stride, dtype)
+        room = Room(sums, np.empty(terms.total + 1, np.int32), np.empty(terms.total + 1, dtype))
+        kernel(terms, room, first, last)
+
+    share(work, items, threads)
+
+
+class Shared(NamedTuple):
+    """The pieces of a connection whose synapses share weights, for a term of its own each.
+
+    Every border of a segment is one of pieces, so a segment is some whole pieces.
+    """
+
+    channels: int
+    first: np.ndarray
+    place: np.ndarray
+    to: np.ndarray
+    at: np.ndarray
+    length: np.ndarray
+
+    @classmethod
+    def of(cls, lowered: Lowered, k: int) -> Shared:
+        """Those of connection k."""
+        fan, begin = lowered.forward, lowered.forward.places[k]
+        channels = int(fan.channels[k])
+        places = int(lowered.sizes[k]) // channels
+        ends = fan.first[begin : begin + places + 1]
+        to, source, length = (part[ends[0] : ends[-1]] for part in (fan.to, fan.source, fan.length))
+        borders = np.unique(np.concatenate([source, source + length]))
+        low = np.searchsorted(borders, source)
+        counts = np.searchsorted(borders, source + length) - low
+        segment = np.repeat(np.arange(len(to)), counts)
+        piece = np.arange(len(segment)) - np.repeat(np.cumsum(counts) - counts - low, counts)
+        place = np.repeat(np.arange(places), np.diff(ends))[segment]
+        order = np.lexsort((place, piece))
+        return cls(
+            channels,
+            np.append(0, np.cumsum(np.bincount(piece, minlength=len(borders) - 1))),
+            place[order],
+            (to - source)[segment][order] + borders[piece[order]],
+            borders[:-1],
+            np.diff(borders),
+        )
+
+    def pieces(self, terms: Terms) -> Pieces:
+        """As kernels take them, for all terms of a sample."""
+        each = np.arange(terms.each)
+        return Pieces(
+            self.channels,
+            self.first * terms.each,
+            (self.channels * self.place[:, None] + terms.units * each).reshape(-1),
+            (self.to[:, None] + terms.stride * each).reshape(-1),
+            self.at,
+            self.length,
+        )
+
+
+def shared_of(network: Network, lowered: Lowered) -> list[Shared | None]:
+    """Those of every connection; None of one whose synapses have weights of their own."""
+    return [
+        Shared.of(lowered, k) if connection.shares_weights else None
+        for k, connection in enumerate(network.connections)
+    ]
+
+
 def segment_contrast(
-    lowered: Lowered, k: int, connection: Connection, found: Contrasted, threads: int
+    lowered: Lowered,
+    k: int,
+    connection: Connection,
+    found: Contrasted,
+    shared: Shared | None,
+    threads: int,
 ) -> np.ndarray:
     """The contrast of a connection's stored weights, summed over samples, by its segments."""
     pooled = lowered.pools[k, 0]
     terms = _pooled_terms(lowered, k, connection, found, threads) if pooled else found.terms(k)
-    rows = np.empty_like(weight_rows(lowered, k))
-    if connection.shares_weights:  # a thread takes all units that share
-        work = partial(kernels.shared_rows, rows, lowered.forward, k, *terms)
-        share(work, len(rows), threads)
-    else:
-        work = partial(kernels.own_rows, rows, lowered.forward, k, *terms)
+    rows = np.zeros_like(weight_rows(lowered, k))
+    if shared is None:
+        work = partial(kernels.own_rows, rows, lowered.forward, k, terms)
         share(work, int(lowered.sizes[k]), threads)
+    else:
+        work = partial(kernels.shared_pieces, rows, shared.pieces(terms))
+        share_rows(work, terms, len(shared.at), threads)
     return connection.fold(gather_weights(lowered, k, connection, rows))
 
 
@@ -182,7 +259,7 @@ def _pooled_terms(
     below, above = found.layers[k], found.layers[k + 1]
     up_minus = _unpooled(lowered, k, below.minus, above.minus, threads)
     up_plus = _unpooled(lowered, k, below.plus, above.plus, threads)
-    return Terms(below.minus, below.plus, -up_minus, up_plus)
+    return lay_terms([(below.minus, -up_minus), (below.plus, up_plus)])
 
 
 def _unpooled(

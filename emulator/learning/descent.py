@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -14,16 +15,22 @@ from eqchip.emulator.description.rules import Rule, rule_of
 from eqchip.emulator.engine.lowering import write_weights
 from eqchip.emulator.errors import InputError, check_number
 from eqchip.emulator.kernels import learning as kernels
+from eqchip.emulator.kernels.learning import Matrix, Terms
 from eqchip.emulator.kernels.lowered import (
     Lowered,
     layer_units,
     mirror_rows,
     weight_rows,
 )
-from eqchip.emulator.learning.contrast import bias_contrast, segment_contrast
-from eqchip.emulator.learning.rules import Terms, contrasted
+from eqchip.emulator.learning.contrast import (
+    bias_contrast,
+    segment_contrast,
+    share_rows,
+    shared_of,
+)
+from eqchip.emulator.learning.rules import contrasted
 from eqchip.emulator.problem.run import Run
-from eqchip.emulator.threads import resolve_threads, share
+from eqchip.emulator.threads import resolve_threads
 
 # Kingma and Ba (2015): the decays of the two means, and what keeps the root from 0.
 ADAM = (0.9, 0.999, 1e-8)
@@ -91,6 +98,8 @@ class Descent:
         self.optimizer, self.momentum, self.weight_decay = optimizer, momentum, weight_decay
         self.threads = resolve_threads(threads)
         self.updates = 0
+        self._gains = network.feedback_gains
+        self._shared = shared_of(network, lowered)
         dtype = lowered.weights.dtype
         self.weights: list[np.ndarray] = []
         for k, connection in enumerate(network.connections):
@@ -122,7 +131,7 @@ class Descent:
 
     def write(self, k: int) -> None:
         """Bring the lowered rows of connection k up to date with its stored weights."""
-        connection, gain = self.network.connections[k], self.network.feedback_gains[k]
+        connection, gain = self.network.connections[k], self._gains[k]
         if not connection.all_to_all:
             write_weights(self.lowered, k, connection, self.weights[k], gain)
         elif k > 0:
@@ -141,19 +150,22 @@ class Descent:
         found = contrasted(run, beta, self.rule)
         check_decay(self.weight_decay, max(rates, default=0.0))
         self.updates += 1
+        dtype = self.lowered.weights.dtype
         for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
             of_weights, of_biases = self._moments_of(k)
-            if self.weight_decay:
-                kept = 1.0 - rate * self.weight_decay
-                self.weights[k] *= self.weights[k].dtype.type(kept)
+            kept = dtype.type(1.0 - rate * self.weight_decay)
             scale = found.scale / self.network.share_of_signal(k)
             factors = self._factors(rate, scale, found.batch)
             if connection.all_to_all:
-                self._update_rows(k, factors, of_weights, found.terms(k))
+                self._update_rows(k, kept, factors, of_weights, found.terms(k))
             else:
-                gradient = segment_contrast(self.lowered, k, connection, found, self.threads)
+                if kept != 1:
+                    self.weights[k] *= kept
+                gradient = segment_contrast(
+                    self.lowered, k, connection, found, self._shared[k], self.threads
+                )
                 self._apply(self.weights[k], of_weights, gradient, factors)
-            self.write(k)
+                self.write(k)
             change = bias_contrast(connection, found, k)
             self._apply(self.biases[k], of_biases, change, factors)
 
@@ -193,20 +205,19 @@ class Descent:
     def _update_rows(
         self,
         k: int,
+        kept: np.floating,
         factors: np.ndarray,
         moments: list[np.ndarray],
         terms: Terms,
     ) -> None:
-        """Move the weights of a dense connection, row by row."""
-        weights = self.weights[k]
+        """Move the weights of a dense connection, row by row, and their mirror."""
         kernel: Callable[..., None] = kernels.update_rows
         if self.optimizer == "adam":
             kernel = kernels.adam_rows
         elif moments:
             kernel = kernels.momentum_rows
-
-        def work(first: int, last: int) -> None:
-            row = np.empty(weights.shape[1], weights.dtype)
-            kernel(weights, *moments, factors, row, *terms, first, last)
-
-        share(work, len(weights), self.threads)
+        weights, columns = weight_rows(self.lowered, k), self.network.sizes[k + 1]
+        mirror = mirror_rows(self.lowered, k)[:columns] if k > 0 else weights[:0]
+        matrix = Matrix(weights, columns, mirror, kept.dtype.type(self._gains[k]))
+        work = partial(kernel, matrix, *moments, kept, factors)
+        share_rows(work, terms, len(weights), self.threads)

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.description.rules import End, Rule, check_read_out
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.learning import Terms
+from eqchip.emulator.kernels.lowered import CACHE_LINE, aligned_zeros, row_stride
 from eqchip.emulator.problem.run import Run
-
-
-class Terms(NamedTuple):
-    """Two outer products a sample, as `kernels.learning` sums them up.
-
-    G = sum over b of pre[b]^T post_change[b] + pre_change[b]^T post[b]; a pre_change of no samples
-    leaves the second one out.
-    """
-
-    pre: np.ndarray
-    pre_change: np.ndarray
-    post_change: np.ndarray
-    post: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -55,21 +44,30 @@ class Contrasted:
         """The terms of connection k."""
         below, above = self.layers[k], self.layers[k + 1]
         if self.below is not None and k == len(self.layers) - 2:
-            return Terms(self.below, self.below[:0], self.rule.bias.of(above), above.plus)
-        if not self.rule.products:  # all is written while the phases run
-            return Terms(below.minus[:0], below.minus[:0], above.minus[:0], above.minus[:0])
-        first, *more = self.rule.products
-        pre, post_change = first.below.of(below), first.above.of(above)
-        if not more:
-            return Terms(pre, pre[:0], post_change, post_change)
-        pre_change, post = more[0].below.of(below), more[0].above.of(above)
-        if not len(pre):  # the kernels go through the samples of the first product
-            return Terms(pre_change, pre, post, post_change)
-        return Terms(pre, pre_change, post_change, post)
+            return lay_terms([(self.below, self.rule.bias.of(above))])
+        products = [
+            (pre, product.above.of(above))
+            for product in self.rule.products
+            if len(pre := product.below.of(below))  # of a clamped end nothing changes
+        ]
+        return lay_terms(products or [(below.minus[:0], above.minus[:0])])
 
     def bias_changes(self, k: int) -> np.ndarray:
         """What the biases above connection k change by, summed over samples: shape (units,)."""
         return self.rule.bias.of(self.layers[k + 1]).sum(0)
+
+
+def lay_terms(products: Sequence[tuple[np.ndarray, np.ndarray]]) -> Terms:
+    """Products of (batch, units below) and (batch, units above) as kernels take them."""
+    pre, post = products[0]
+    (batch, units), each, stride = pre.shape, len(products), row_stride(post.shape[1], pre.dtype)
+    below = np.empty((batch, each, units), pre.dtype)
+    flat = aligned_zeros(batch * each * stride + CACHE_LINE, pre.dtype)
+    above = flat[: batch * each * stride].reshape(batch, each, stride)
+    for t, (pre, post) in enumerate(products):
+        below[:, t] = pre
+        above[:, t, : post.shape[1]] = post
+    return Terms(below.reshape(-1), flat, batch * each, each, units, stride)
 
 
 def contrasted(run: Run, beta: float, rule: Rule) -> Contrasted:

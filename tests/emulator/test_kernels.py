@@ -20,9 +20,15 @@ from hypothesis import strategies as st
 from kernel_twins import from_python
 
 from eqchip.emulator import philox
+from eqchip.emulator.description.connections import Conv2d
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.engine.lowering import gather_weights, lower
 from eqchip.emulator.kernels import gather, learning, rows, rows_tiles, units
-from eqchip.emulator.kernels.lowered import CACHE_LINE
+from eqchip.emulator.kernels.lowered import CACHE_LINE, aligned_zeros, weight_rows
+from eqchip.emulator.kernels.products import TOGETHER
 from eqchip.emulator.kernels.state import BLOCK
+from eqchip.emulator.learning.contrast import shared_of
+from eqchip.emulator.learning.rules import lay_terms
 
 DTYPES = (np.float32, np.float64)
 WIDTHS = range(1, 71)
@@ -469,31 +475,92 @@ def guarded(rng: np.random.Generator, n_rows: int, n: int, dtype: Any) -> tuple[
 SHAPES = [(n, 71 - n) for n in (1, 2, 15, 16, 17, 33, 54, 63, 64, 65, 70)]
 
 
+def laid(pre: Any, pre_change: Any, post_change: Any, post: Any) -> tuple[Any, Any]:
+    """Terms as kernels take them, and a thread's room."""
+    products = [(pre, post_change), (pre_change, post)][: 1 + bool(len(pre_change))]
+    terms = lay_terms(products)
+    sums = aligned_zeros(TOGETHER * terms.stride, pre.dtype)
+    most = terms.total + 1
+    return terms, learning.Room(sums, np.zeros(most, np.int32), np.zeros(most, pre.dtype))
+
+
 @both_types
 @pytest.mark.parametrize("second", [False, True], ids=["one term", "two terms"])
-@pytest.mark.parametrize("use", ["contrast", "update", "momentum"])
+@pytest.mark.parametrize("use", ["contrast", "update", "momentum", "adam"])
 def test_learning_kernel_equals_its_twin(use, second, dtype):
     for n_pre, n_post in SHAPES:
         rng = np.random.default_rng(n_pre)
         terms = contrast_case(dtype, n_pre, n_post, second)
         gradient = contrast_twin(*terms)
-        rates = np.array([0.3, 0.9], dtype)
-        scratch = np.zeros(n_post, dtype)
+        rates = np.array([0.3, 0.9, 0.9, 0.99, 0.2, 0.05, 1e-8], dtype)
         first, last = n_pre // 3, n_pre - n_pre // 5  # a part of the rows, as a thread takes
-        whole, weights = guarded(rng, n_pre, n_post, dtype)
-        expected = whole.copy()
-        part = (slice(first, last), slice(0, n_post))
+        whole, _ = guarded(rng, n_pre, n_post, dtype)
+        mirror, _ = guarded(rng, n_post, n_pre, dtype)
+        moments = [np.abs(values(rng, (n_pre, n_post), dtype)) for _ in range(2)]
+        expected, right, mirrored = whole.copy(), [m.copy() for m in moments], mirror.copy()
+        rows, part = slice(first, last), (slice(first, last), slice(0, n_post))
+        laid_out = (*laid(*terms), first, last)
         if use == "contrast":
-            expected[part] = gradient[first:last]
-            learning.contrast_rows(weights, *terms, first, last)
-        elif use == "update":
-            expected[part] = expected[part] + rates[0] * gradient[first:last]
-            learning.update_rows(weights, rates[:1], scratch, *terms, first, last)
+            found = np.zeros((n_pre, n_post), dtype)
+            learning.contrast_rows(found, *laid_out)
+            np.testing.assert_array_equal(found[rows], gradient[rows])
+            assert not found[:first].any() and not found[last:].any()
         else:
-            whole_velocity, velocity = guarded(rng, n_pre, n_post, dtype)
-            right = whole_velocity.copy()
-            right[part] = rates[1] * right[part] + rates[0] * gradient[first:last]
-            expected[part] = expected[part] + right[part]
-            learning.momentum_rows(weights, velocity, rates, scratch, *terms, first, last)
-            np.testing.assert_array_equal(whole_velocity, right)
+            kept, gain = dtype(0.75), dtype(0.5)
+            matrix = learning.Matrix(whole, n_post, mirror, gain)
+            w, g = expected[part] * kept, gradient[rows]
+            if use == "update":
+                w = w + rates[0] * g
+                learning.update_rows(matrix, kept, rates, *laid_out)
+            elif use == "momentum":
+                right[0][rows] = rates[1] * right[0][rows] + rates[0] * g
+                w = w + right[0][rows]
+                learning.momentum_rows(matrix, moments[0], kept, rates, *laid_out)
+            else:
+                slope, one = rates[1] * g, dtype(1)
+                mean, square = (m[rows] for m in right)
+                mean[...] = rates[2] * mean + (one - rates[2]) * slope
+                square[...] = rates[3] * square + (one - rates[3]) * slope * slope
+                root = np.sqrt(square / rates[5]) + rates[6]
+                w = w + rates[0] * (mean / rates[4]) / root
+                learning.adam_rows(matrix, *moments, kept, rates, *laid_out)
+            expected[part] = w
+            mirrored[:n_post, rows] = gain * w.T
         np.testing.assert_array_equal(whole, expected, err_msg=f"{n_pre} x {n_post}")
+        np.testing.assert_array_equal(mirror, mirrored)
+        for moment, wanted in zip(moments, right, strict=True):
+            np.testing.assert_array_equal(moment, wanted)
+
+
+@both_types
+def test_rows_of_untouched_weights_are_left_as_they_are(dtype):
+    below, above = np.zeros((3, 4), dtype), np.zeros((3, 5), dtype)
+    whole = np.full((4, 16), -0.0, dtype)
+    matrix = learning.Matrix(whole, 5, whole[:0], dtype(1))
+    laid_out = laid(below, below, above, above)
+    learning.update_rows(matrix, dtype(1), np.ones(2, dtype), *laid_out, 0, 4)
+    assert np.signbit(whole).all()
+
+
+@both_types
+@pytest.mark.parametrize("channels", [1, 4, 6])
+@pytest.mark.parametrize("above", [3, 16, 24, 40])
+def test_weights_shared_by_places_take_their_terms_in_order(channels, above, dtype):
+    connection = Conv2d((4, 4, channels), above, kernel=2, stride=2)
+    network = Network.chain([connection], seed=0)
+    lowered = lower(network, np.dtype(dtype))
+    n_pre, n_post = network.sizes
+    case = contrast_case(dtype, n_pre, n_post, True)
+    terms, room = laid(*case)
+    shared = shared_of(network, lowered)[0]
+    rows = np.zeros_like(weight_rows(lowered, 0))
+    for first in range(0, len(shared.at), 3):
+        last = min(first + 3, len(shared.at))
+        learning.shared_pieces(rows, shared.pieces(terms), terms, room, first, last)
+    expected = np.zeros(connection.weight_shape, dtype)
+    maps = [a.reshape(3, side, side, -1) for a, side in zip(case, (4, 4, 2, 2), strict=True)]
+    for b, o, p in np.ndindex(3, 2, 2):
+        for below, higher in ((0, 2), (1, 3)):
+            patch = maps[below][b, 2 * o : 2 * o + 2, 2 * p : 2 * p + 2]
+            expected += patch[..., None] * maps[higher][b, o, p]
+    np.testing.assert_array_equal(gather_weights(lowered, 0, connection, rows), expected)
