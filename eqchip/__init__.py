@@ -35,10 +35,10 @@ Spiking networks of any shape
     decay, quantize, Quantized, loihi_projection, loihi_unit    parameters in a chip's integers
     import_graph, read_nir, Imported, load_graph, save_graph    files
 Learn in time
-    BalancedLayer, Dendrites, LayerIntegers    units whose spikes tell what is not told yet
+    BalancedLayer, Dendrites, LayerIntegers, LayerCores    units whose spikes tell what is new
     BalancedSimulation, Stretch      run and learn, a stretch of time after the other
     Noise, Samples, Teacher, Current, SigmaDelta    what drives, what is followed
-    OneUnit, Together, Slots, Ticks  who may fire in a step
+    OneUnit, Together, Slots, Ticks, OwnClocks    who may fire in a step
     VoltageRule, SignRule, ContinuousRule, SlowRule    what writes the weights
     dynamics         the tasks, learned, judged and priced
 Look closer
@@ -91,6 +91,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.connections import OneToOne as OneToOne
     from eqchip.emulator.description.connections import Sparse as Sparse
     from eqchip.emulator.description.connections import SumPool2d as SumPool2d
+    from eqchip.emulator.description.dynamics.cores import LayerCores as LayerCores
     from eqchip.emulator.description.dynamics.integers import LayerIntegers as LayerIntegers
     from eqchip.emulator.description.dynamics.layer import BalancedLayer as BalancedLayer
     from eqchip.emulator.description.dynamics.layer import Dendrites as Dendrites
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.dynamics.signals import SigmaDelta as SigmaDelta
     from eqchip.emulator.description.dynamics.signals import Teacher as Teacher
     from eqchip.emulator.description.dynamics.turns import OneUnit as OneUnit
+    from eqchip.emulator.description.dynamics.turns import OwnClocks as OwnClocks
     from eqchip.emulator.description.dynamics.turns import Slots as Slots
     from eqchip.emulator.description.dynamics.turns import Ticks as Ticks
     from eqchip.emulator.description.dynamics.turns import Together as Together
@@ -226,13 +228,16 @@ _PUBLIC = {
     "eqchip.backends.nir.read": ("read_nir",),
     "eqchip.emulator.description.graph.file": ("Imported", "load_graph", "save_graph"),
     "eqchip.emulator.description.dynamics.layer": ("BalancedLayer", "Dendrites"),
+    "eqchip.emulator.description.dynamics.cores": ("LayerCores",),
     "eqchip.emulator.description.dynamics.integers": ("LayerIntegers",),
     "eqchip.emulator.learning.balance": ("BalancedSimulation",),
     "eqchip.emulator.learning.stretch": ("Stretch",),
     "eqchip.emulator.description.dynamics.signals": (
         *("Noise", "Samples", "Teacher", "Current", "SigmaDelta"),
     ),
-    "eqchip.emulator.description.dynamics.turns": ("OneUnit", "Together", "Slots", "Ticks"),
+    "eqchip.emulator.description.dynamics.turns": (
+        *("OneUnit", "Together", "Slots", "Ticks", "OwnClocks"),
+    ),
     "eqchip.emulator.description.dynamics.rules": (
         *("VoltageRule", "SignRule", "ContinuousRule", "SlowRule"),
     ),

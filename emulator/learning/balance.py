@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.description.dynamics.cores import LayerCores
 from eqchip.emulator.description.dynamics.integers import LayerIntegers
 from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.description.dynamics.rules import FastRule, SlowRule
@@ -22,14 +23,16 @@ from eqchip.emulator.kernels.dynamics.arrays import (
     new_state,
 )
 from eqchip.emulator.kernels.dynamics.run import run_layer
+from eqchip.emulator.learning.balance_integers import lower_whole
 from eqchip.emulator.learning.balance_lowering import (
     draw_slots,
+    lower_clocks,
     lower_constants,
     lower_rules,
     lower_signal,
     lower_teacher,
     lower_wiring,
-    real_fast,
+    real_weights,
 )
 from eqchip.emulator.learning.stretch import Stretch
 from eqchip.emulator.memory import check_memory
@@ -54,15 +57,18 @@ class BalancedSimulation:
     coder : Current or SigmaDelta
     integers : LayerIntegers, optional
         Default: float64.
+    cores : LayerCores
+        Over how many cores the units are spread, and what spikes need to get there. Default: one
+        core, a step.
     noise, threshold_noise : float
         Standard deviations, a step: of potentials, and of thresholds where they are compared.
     seed : int
-        Of noise, random rounding, ticks and slots.
+        Of noise, random rounding, ticks, slots, clocks and delays.
 
     Raises
     ------
     InputError
-        For what does not fit, and steps longer than the time constant.
+        For what does not fit, and steps longer than the time constant or a clock's period.
 
     Examples
     --------
@@ -82,6 +88,7 @@ class BalancedSimulation:
         teacher: Teacher | None = None,
         coder: Coder | None = None,
         integers: LayerIntegers | None = None,
+        cores: LayerCores | None = None,
         noise: float = 0.0,
         threshold_noise: float = 0.0,
         seed: int = 0,
@@ -110,21 +117,18 @@ class BalancedSimulation:
                 f"BalancedSimulation: teacher has {self.teacher.channels} channels; expected "
                 f"{layer.channels}, those of the layer"
             )
-        self.coder, self.integers = coder or Current(), integers
+        self.coder, self.integers, self.cores = coder or Current(), integers, cores or LayerCores()
         self.noise, self.threshold_noise, self.seed = noise, threshold_noise, seed
-        self._wiring = lower_wiring(layer, draw_slots(self.turns, layer.units, seed), integers)
+        slots = draw_slots(self.turns, layer.units, seed)
+        self._wiring = lower_wiring(layer, slots, self.cores, integers)
+        self._clocks = lower_clocks(self.turns, self._wiring.core, dt, seed)
         self._terms = lower_teacher(self.teacher)
         self.rest()
 
     @property
     def layer(self) -> BalancedLayer:
         """The layer as it is now; in integers with the weights that its codes stand for."""
-        wiring = self._wiring
-        feedforward = wiring.feedforward if self.integers is None else self.start.feedforward
-        return replace(
-            self.start, feedforward=feedforward, slow=wiring.slow,
-            fast=real_fast(wiring, self.start, self.integers),
-        )  # fmt: skip
+        return replace(self.start, **real_weights(self._wiring, self.start, self.integers))
 
     @property
     def steps(self) -> int:
@@ -139,11 +143,7 @@ class BalancedSimulation:
         x : array_like, shape (J,), optional
             Where the teacher begins. Default: 0.
         """
-        layer, dendrites = self.start, self.start.dendrites
-        self._state = new_state(
-            layer.units, layer.channels, 0 if dendrites is None else len(dendrites.offset),
-            self.integers is not None,
-        )  # fmt: skip
+        self._state = new_state(self._wiring, self.cores.longest, self.integers is not None)
         if x is not None:
             self._state.x[:] = x
 
@@ -176,7 +176,7 @@ class BalancedSimulation:
         events : int
             Keep so many spikes, the first ones.
         probes : bool
-            Sum up potentials and currents of every unit; in floating point.
+            Sum up potentials and currents of every unit.
         progress : Progress, optional
 
         Returns
@@ -191,15 +191,13 @@ class BalancedSimulation:
         check_whole("run: steps", steps, 1, 2**62)
         check_number("run: gain", gain)
         layer, integers = self.start, self.integers
-        if integers is not None and (gain != 0 or probes or layer.slow.any() or layer.dendrites):
-            raise InputError(
-                "run: feedback, slow weights and probes are not there in integers; expected none"
-            )
+        rules = lower_rules(fast, slow, layer, self.dt, integers)
+        smoothing = 0.0 if slow is None else slow.smoothing
+        whole = lower_whole(layer, self.dt, self.coder, integers, gain, smoothing)
         constants = lower_constants(
-            layer, self.dt, self.turns, self.coder, integers, self.noise, self.threshold_noise,
-            gain, self.seed,
+            layer, self.dt, self.turns, self.cores, self._clocks, self.coder, whole, self.noise,
+            self.threshold_noise, gain, self.seed,
         )  # fmt: skip
-        rules = lower_rules(fast, slow, self.dt, integers)
         source = lower_signal(signal, self.dt, self.steps, layer.channels)
         record = self._record(steps, every, events, probes)
         with (progress or Silent()).bar("Running", steps) as bar:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.dynamics.integers import LEAK_BITS, LayerIntegers
-from eqchip.emulator.description.dynamics.layer import BalancedLayer, best_fast
+from eqchip.emulator.description.asynchronous import QUANTA, quanta
+from eqchip.emulator.description.dynamics.cores import LayerCores
+from eqchip.emulator.description.dynamics.integers import LayerIntegers
+from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.description.dynamics.rules import (
     ContinuousRule,
     FastRule,
@@ -20,26 +22,18 @@ from eqchip.emulator.description.dynamics.signals import Coder, Noise, Samples, 
 from eqchip.emulator.description.dynamics.turns import Turns
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.dynamics.arrays import (
+    Clockwork,
     Constants,
     Plasticity,
     Source,
     Terms,
+    Whole,
     Wiring,
 )
-from eqchip.emulator.kernels.random_rounding import ROUNDING_BITS
-from eqchip.emulator.learning.onchip_lowering import integer_rate
+from eqchip.emulator.learning.balance_integers import units_of, whole_rules, whole_wiring
 
-HEADROOM = 1.05  # of the largest code over the largest fast weight
-BETA_BITS = 8  # of beta below the point
-SLOT_STREAM = 11  # of the seed: what slots are drawn by
-NOTHING = Plasticity(0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0, 0.0, False, 0.0, 0.0, 0.0, 1, 0.0)
-
-
-def code_of(layer: BalancedLayer, integers: LayerIntegers) -> float:
-    """What one code of the fast weights is worth."""
-    best = best_fast(layer.feedforward, layer.cost)
-    most = max(float(np.abs(layer.fast).max()), float(np.abs(best).max()))
-    return most * HEADROOM / integers.highest
+SLOT_STREAM, CLOCK_STREAM = 11, 12  # of the seed: what slots and clocks are drawn by
+NOTHING = Plasticity(0.0, 0.0, 0, 0, 0, 0, 0.0, 0.0, 0.0, False, 0.0, 0.0, 0.0, 0, 0, 1, 0.0)
 
 
 def draw_slots(turns: Turns, units: int, seed: int) -> np.ndarray:
@@ -49,72 +43,91 @@ def draw_slots(turns: Turns, units: int, seed: int) -> np.ndarray:
     return slots.astype(np.int64)
 
 
-def lower_wiring(layer: BalancedLayer, slots: np.ndarray, integers: LayerIntegers | None) -> Wiring:
-    """Copies of the layer's arrays, in whole numbers where they are given."""
-    channels = layer.channels
-    dendrites = layer.dendrites
-    slow = np.array(layer.slow)
-    mixing = np.zeros((0, channels)) if dendrites is None else np.array(dendrites.mixing)
-    offset = np.zeros(0) if dendrites is None else np.array(dendrites.offset)
-    decoder, fast = np.array(layer.decoder), np.array(layer.fast)
-    threshold, feedforward = np.array(layer.threshold), np.array(layer.feedforward)
-    if integers is not None:
-        code = code_of(layer, integers)
-        most = 2 ** (integers.feedforward_bits - 1) - 1
-        top = integers.highest << integers.accumulator_bits
-        fast = np.clip(np.rint(fast / code * 2.0**integers.accumulator_bits), -top, top)
-        threshold = np.rint(threshold / code * 2.0**integers.fraction_bits)
-        feedforward = np.rint(feedforward / np.abs(feedforward).max() * most)
-        fast, threshold, feedforward = (a.astype(np.int32) for a in (fast, threshold, feedforward))
-    return Wiring(feedforward, decoder, threshold, fast, slow, mixing, offset, slots)
+def lower_clocks(turns: Turns, cores: np.ndarray, dt: float, seed: int) -> Clockwork:
+    """The clocks of units on these cores, drawn; none where `turns` has none.
+
+    Raises
+    ------
+    InputError
+        Where a clock could tick twice in a step.
+    """
+    if turns.period == 0:
+        nothing = np.zeros(0, np.int64)
+        return Clockwork(nothing, nothing, nothing.astype(np.uint64), 0, 1)
+    clocks = turns.clocks
+    least = (clocks.shortest_period - clocks.jitter) * turns.period
+    if dt > least:
+        raise InputError(
+            f"BalancedSimulation: dt is {dt:g} s; expected at most {least:g} s, the shortest time "
+            f"between two ticks of {turns!r}"
+        )
+    number = cores if clocks.per == "core" else np.arange(len(cores))
+    rng = np.random.default_rng([seed, CLOCK_STREAM])
+    drawn = rng.random((2, len(cores)))[:, number]
+    keys = rng.integers(0, 2**63, len(cores), np.uint64)[number]
+    way = math.sqrt(3.0) * clocks.spread * (2.0 * drawn[0] - 1.0)
+    period = np.rint(QUANTA * (1.0 + way)).astype(np.int64)
+    offset = np.rint(clocks.offset * drawn[1] * period).astype(np.int64)
+    grid = max(quanta(dt / turns.period), 1)
+    return Clockwork(period, offset, keys, quanta(clocks.jitter), grid)
 
 
-def real_fast(wiring: Wiring, layer: BalancedLayer, integers: LayerIntegers | None) -> np.ndarray:
-    """The fast weights that a wiring holds, as real numbers."""
+def lower_wiring(
+    layer: BalancedLayer, slots: np.ndarray, cores: LayerCores, integers: LayerIntegers | None
+) -> Wiring:
+    """Copies of the layer's arrays, in whole numbers where they are given.
+
+    Raises
+    ------
+    InputError
+        For more cores than units.
+    """
+    n, channels, dendrites = layer.units, layer.channels, layer.dendrites
+    if cores.count > n:
+        raise InputError(f"LayerCores: count is {cores.count}; expected at most {n}, the units")
+    sizes = np.array([len(part) for part in np.array_split(np.arange(n), cores.count)])
+    bounds = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    wiring = Wiring(
+        np.array(layer.feedforward), np.array(layer.decoder), np.array(layer.threshold),
+        np.array(layer.fast), np.array(layer.slow),
+        np.zeros((0, channels)) if dendrites is None else np.array(dendrites.mixing),
+        np.zeros(0) if dendrites is None else np.array(dendrites.offset),
+        np.zeros((0, channels), np.int64), slots, np.repeat(np.arange(cores.count), sizes), bounds,
+    )  # fmt: skip
+    return wiring if integers is None else whole_wiring(wiring, layer, integers)
+
+
+def real_weights(
+    wiring: Wiring, layer: BalancedLayer, integers: LayerIntegers | None
+) -> dict[str, np.ndarray]:
+    """The weights that a wiring holds, as real numbers."""
     if integers is None:
-        return np.array(wiring.fast)
-    return wiring.fast * (code_of(layer, integers) * 2.0**-integers.accumulator_bits)
+        return {name: getattr(wiring, name) for name in ("feedforward", "fast", "slow")}
+    one, stored = units_of(layer, integers), 2.0**-integers.accumulator_bits
+    return {"fast": wiring.fast * (one.code * stored), "slow": wiring.slow * (one.slow * stored)}
 
 
 def lower_constants(
     layer: BalancedLayer,
     dt: float,
     turns: Turns,
+    cores: LayerCores,
+    clocks: Clockwork,
     coder: Coder,
-    integers: LayerIntegers | None,
+    whole: Whole,
     noise: float,
     threshold_noise: float,
     gain: float,
     seed: int,
 ) -> Constants:
-    """See :class:`~eqchip.emulator.kernels.dynamics.arrays.Constants`.
-
-    Raises
-    ------
-    InputError
-        Where a drive or leak rounds to nothing.
-    """
-    lose, mantissa, shift, bits = round(layer.leak * dt * 2**LEAK_BITS), 0, 1, (0, 0, 0)
-    current_step = 1.0
-    if integers is not None:
-        current_step = coder.quantum or integers.current_step
-        heard = float(np.abs(layer.feedforward).max()) / (2 ** (integers.feedforward_bits - 1) - 1)
-        part = code_of(layer, integers) * 2.0**-integers.fraction_bits
-        mantissa, shift = integer_rate(dt * heard * current_step / part)
-        bits = (integers.accumulator_bits, integers.fraction_bits, integers.highest)
-        if mantissa == 0 or lose == 0:
-            what = "the drive" if mantissa == 0 else f"a leak of {layer.leak:g} /s"
-            raise InputError(
-                f"BalancedSimulation: {what} rounds to nothing in steps of {dt:g} s; expected "
-                "longer steps"
-            )
-        shift = max(shift, 1)
+    """See :class:`~eqchip.emulator.kernels.dynamics.arrays.Constants`."""
     return Constants(
-        dt=dt, keep=1 - layer.leak * dt, lose=lose, gain=gain, cost=layer.cost,
-        slots=turns.slots, chance=math.ceil(turns.chance * 2**32), one=turns.one,
-        noise=noise, threshold_noise=threshold_noise, quantum=coder.quantum,
-        current_step=current_step, mantissa=mantissa, shift=shift,
-        accumulator_bits=bits[0], fraction_bits=bits[1], highest=bits[2], seed=np.uint64(seed),
+        dt=dt, keep=1 - layer.leak * dt, gain=gain, cost=layer.cost,
+        looks=1 if layer.dendrites is None else layer.dendrites.every,
+        slots=turns.slots, chance=math.ceil(turns.chance * 2**32), one=turns.one, clocks=clocks,
+        within=cores.within, across=cores.across, jitter=cores.jitter,
+        noise=noise, threshold_noise=threshold_noise, quantum=coder.quantum, whole=whole,
+        seed=np.uint64(seed),
     )  # fmt: skip
 
 
@@ -185,11 +198,14 @@ FAST_RULES: dict[type[FastRule], Any] = {
     SignRule: _sign,
     ContinuousRule: _continuous,
 }
-IN_INTEGERS = (VoltageRule, SignRule)
 
 
 def lower_rules(
-    fast: FastRule | None, slow: SlowRule | None, dt: float, integers: LayerIntegers | None
+    fast: FastRule | None,
+    slow: SlowRule | None,
+    layer: BalancedLayer,
+    dt: float,
+    integers: LayerIntegers | None,
 ) -> Plasticity:
     """What is written.
 
@@ -210,28 +226,4 @@ def lower_rules(
         rules = rules._replace(
             slow_rate=slow.rate * slow.every * dt, every=slow.every, smoothing=slow.smoothing * dt
         )
-    return rules if integers is None else _whole_rules(rules, fast, slow, integers)
-
-
-def _whole_rules(
-    rules: Plasticity, fast: FastRule | None, slow: SlowRule | None, integers: LayerIntegers
-) -> Plasticity:
-    if slow is not None or rules.feedforward_rate > 0 or rules.learns_reset:
-        raise InputError(
-            "run: slow and feed-forward weights and resets do not learn in integers; expected "
-            "a rule of fast weights alone"
-        )
-    if fast is not None and not isinstance(fast, IN_INTEGERS):
-        known = ", ".join(kind.__name__ for kind in IN_INTEGERS)
-        raise InputError(f"run: fast is {fast!r}; expected one of {known} in integers")
-    beta = round(rules.beta * 2**BETA_BITS)
-    shift = ROUNDING_BITS - BETA_BITS - integers.fraction_bits
-    mantissa = round(rules.rate * 2.0**shift)
-    if rules.rate > 0 and mantissa == 0:
-        raise InputError(
-            f"run: rate {rules.rate:g} rounds every write to nothing; expected at least "
-            f"{2.0**-shift:g}"
-        )
-    return rules._replace(
-        beta_mantissa=beta, beta_shift=BETA_BITS, rate_mantissa=mantissa, rate_shift=shift
-    )
+    return rules if integers is None else whole_rules(rules, fast, layer, integers)

@@ -25,25 +25,23 @@ def tight(units=12, channels=2, seed=0, **changes):
 
 def bent(seed=0):
     flat = tight(leak=10.0, norm=0.1, seed=seed)
-    return replace(flat, slow=None, dendrites=eq.Dendrites.random(20, 2, reach=3.0, seed=seed))
+    looking = eq.Dendrites.random(20, 2, reach=3.0, every=9, seed=seed)
+    return replace(flat, slow=None, dendrites=looking)
 
 
 def both(layer, *, steps=STEPS, signal=NOISE, dt=1e-4, turns=None, coder=None, teacher=None,
-         integers=None, noise=0.0, threshold_noise=0.0, **rules):  # fmt: skip
+         integers=None, cores=None, noise=0.0, threshold_noise=0.0, **rules):  # fmt: skip
     """A stretch by the engine and by the reference."""
     turns = turns or eq.Slots(5)
     simulation = eq.BalancedSimulation(
-        layer, dt=dt, turns=turns, teacher=teacher, coder=coder, integers=integers, noise=noise,
-        threshold_noise=threshold_noise, seed=SEED,
+        layer, dt=dt, turns=turns, teacher=teacher, coder=coder, integers=integers, cores=cores,
+        noise=noise, threshold_noise=threshold_noise, seed=SEED,
     )  # fmt: skip
-    probes = integers is None
-    found = simulation.run(
-        signal, steps, every=1, events=steps * layer.units, probes=probes, **rules
-    )
+    found = simulation.run(signal, steps, every=1, events=steps * layer.units, probes=True, **rules)
     wanted = run_reference(
         layer, signal, steps, dt=dt, turns=turns, slots=draw_slots(turns, layer.units, SEED),
-        teacher=simulation.teacher, coder=simulation.coder, integers=integers, noise=noise,
-        threshold_noise=threshold_noise, seed=SEED, **rules,
+        teacher=simulation.teacher, coder=simulation.coder, integers=integers, cores=cores,
+        clocks=simulation._clocks, noise=noise, threshold_noise=threshold_noise, seed=SEED, **rules,
     )  # fmt: skip
     return simulation, found, wanted
 
@@ -61,12 +59,11 @@ def check(simulation, found, wanted):
     np.testing.assert_array_equal(simulation._state.v, wanted.layer.v)
     counts = {name: n for name, n in found.counts.items() if n}
     assert counts == {name: n for name, n in wanted.layer.counts.items() if n}
-    if simulation.integers is None:
-        currents = np.stack([wanted.excited[:, 0], wanted.inhibited[:, 0]], 1)
-        np.testing.assert_array_equal(found.currents, currents)
-        np.testing.assert_allclose(found.probes[V_SUM], wanted.v.sum(0), atol=1e-9)
-        np.testing.assert_allclose(found.probes[V_SQUARE], (wanted.v**2).sum(0))
-    else:
+    currents = np.stack([wanted.excited[:, 0], wanted.inhibited[:, 0]], 1)
+    np.testing.assert_array_equal(found.currents, currents)
+    np.testing.assert_allclose(found.probes[V_SUM], wanted.v.sum(0), atol=1e-9)
+    np.testing.assert_allclose(found.probes[V_SQUARE], (wanted.v**2).sum(0))
+    if simulation.integers is not None:
         assert found.largest == np.abs(wanted.v).max()
 
 
@@ -74,6 +71,9 @@ OSCILLATOR = {
     "teacher": eq.Teacher.oscillator(1.5, 1.0), "signal": eq.Noise(25.0, 0.03), "gain": 300.0,
     "slow": eq.SlowRule(2.0, every=7),
 }  # fmt: skip
+WIDE = eq.LayerIntegers(slow_range=0.5)
+FAR = eq.LayerCores(3, within=2, across=4, jitter=3)
+CLOCKS = eq.OwnClocks(1e-3, eq.Clocks(spread=0.2, offset=1.0, jitter=0.3))
 CASES = {
     "slots": (tight, {}),
     "together": (tight, {"turns": eq.Together()}),
@@ -108,6 +108,26 @@ CASES = {
         {"integers": eq.LayerIntegers(4, 3), "fast": eq.SignRule(1.0, 0.9),
          "coder": eq.SigmaDelta(3000.0)},
     ),
+    "integers, slow weights": (
+        lambda: tight(leak=50.0, norm=0.1), {**OSCILLATOR, "integers": WIDE},
+    ),
+    "integers, slow and fast weights, on cores": (
+        lambda: tight(leak=50.0, norm=0.1).weak(seed=1),
+        {**OSCILLATOR, "integers": WIDE, "fast": eq.VoltageRule(1e-2, 0.9), "cores": FAR},
+    ),
+    "integers, dendrites": (
+        bent, {**OSCILLATOR, "teacher": eq.Teacher.van_der_pol(6.0), "integers": WIDE},
+    ),
+    "clocks of their own, messages that take their time": (
+        lambda: tight().weak(seed=1),
+        {"turns": CLOCKS, "cores": FAR, "fast": eq.VoltageRule(1e-2, 1.25)},
+    ),
+    "clocks of cores, in integers": (
+        lambda: tight().weak(seed=1),
+        {"turns": replace(CLOCKS, clocks=eq.Clocks("core", 0.3, 1.0)), "cores": eq.LayerCores(4),
+         "integers": eq.LayerIntegers(), "fast": eq.SignRule(1.0, 0.9)},
+    ),
+    "cores, slow weights": (lambda: tight(leak=10.0, norm=0.1), {**OSCILLATOR, "cores": FAR}),
     "integers without an accumulator or a fraction": (
         lambda: tight().weak(seed=1),
         {"integers": eq.LayerIntegers(8, 0, 0), "fast": eq.VoltageRule(1e-2, 0.9)},
@@ -145,22 +165,33 @@ def fresh(simulation):
 @given(
     units=st.integers(1, 9), channels=st.integers(1, 3), seed=st.integers(0, 99),
     dt=st.sampled_from([1e-3, 2e-4]), width=st.floats(0.8, 3.0),
-    turns=st.sampled_from([eq.Together(), eq.OneUnit(), eq.Slots(3), eq.Ticks(0.3)]),
+    turns=st.sampled_from([eq.Together(), eq.OneUnit(), eq.Slots(3), eq.Ticks(0.3), CLOCKS]),
     fast=st.sampled_from(
         [None, eq.VoltageRule(0.02, 1.0), eq.SignRule(1e-3, 1.0), eq.ContinuousRule(1e-3)]
     ),
     coder=st.sampled_from([eq.Current(), eq.SigmaDelta(500.0)]),
     bits=st.sampled_from([None, (8, 8, 6), (4, 0, 2), (2, 12, 8)]),
+    slow=st.sampled_from([None, eq.SlowRule(5.0, every=4, smoothing=300.0)]),
+    dendrites=st.sampled_from([0, 5]), cores=st.integers(1, 3), far=st.integers(1, 4),
+    jitter=st.integers(0, 2),
 )  # fmt: skip
-def test_drawn_layers_agree(units, channels, seed, dt, width, turns, fast, coder, bits):
-    integers = None if bits is None else eq.LayerIntegers(*bits)
+def test_drawn_layers_agree(
+    units, channels, seed, dt, width, turns, fast, coder, bits, slow, dendrites, cores, far, jitter
+):
+    integers = None if bits is None else eq.LayerIntegers(*bits, slow_range=0.5, error_step=0.1)
     if integers is not None and isinstance(fast, eq.ContinuousRule):
         fast = None
+    if turns is CLOCKS and dt > 0.3e-3:
+        turns = eq.Slots(2)
     layer = tight(units, channels, seed, width=width).weak(seed=seed)
+    if dendrites:
+        look = eq.Dendrites.random(dendrites, channels, reach=1.0, every=3, seed=seed)
+        layer = replace(layer, slow=None, dendrites=look)
     check(
         *both(
             layer, steps=120, dt=dt, turns=turns, fast=fast, coder=coder, integers=integers,
-            signal=replace(NOISE, seed=seed),
+            signal=replace(NOISE, seed=seed), slow=slow, gain=30.0 if slow else 0.0,
+            cores=eq.LayerCores(min(cores, units), across=far, jitter=jitter),
         )
     )  # fmt: skip
 
@@ -282,11 +313,54 @@ WRONG = {
         lambda: eq.BalancedSimulation(LAYER, dt=1e-3).run(NOISE, 0),
         "steps is 0; expected a whole",
     ),
-    "feedback in integers": (
+    "slow weights of no range": (
         lambda: eq.BalancedSimulation(LAYER, dt=1e-3, integers=eq.LayerIntegers()).run(
-            NOISE, 1, gain=1.0
+            NOISE, 1, slow=eq.SlowRule(1.0)
         ),
-        "feedback, slow weights and probes are not there in integers",
+        r"slow weights are all 0 and shall learn in integers; expected LayerIntegers\(slow_range",
+    ),
+    "a slow rate that rounds to nothing": (
+        lambda: eq.BalancedSimulation(LAYER, dt=1e-3, integers=WIDE).run(
+            NOISE, 1, slow=eq.SlowRule(1e-6)
+        ),
+        "a slow rate of 5e-08 rounds every write to nothing; expected a larger one",
+    ),
+    "a filter that rounds to nothing": (
+        lambda: eq.BalancedSimulation(LAYER, dt=1e-3, integers=WIDE).run(
+            NOISE, 1, slow=eq.SlowRule(1.0, smoothing=0.1)
+        ),
+        "a filter of 0.1 /s rounds to nothing in steps of 0.001 s",
+    ),
+    "a range of nothing": (
+        lambda: eq.LayerIntegers(slow_range=0),
+        "slow_range is 0; expected more than 0",
+    ),
+    "resets in integers": (
+        lambda: eq.BalancedSimulation(LAYER, dt=1e-3, integers=eq.LayerIntegers()).run(
+            NOISE, 1, fast=eq.VoltageRule(1e-2, 1.0, learns_reset=True)
+        ),
+        "feed-forward weights and resets do not learn in integers",
+    ),
+    "more cores than units": (
+        lambda: eq.BalancedSimulation(LAYER, dt=1e-3, cores=eq.LayerCores(13)),
+        "LayerCores: count is 13; expected at most 12, the units",
+    ),
+    "a delay of no step": (
+        lambda: eq.LayerCores(2, across=0),
+        "LayerCores: across is 0; expected a whole number",
+    ),
+    "a clock that is faster than the grid": (
+        lambda: eq.BalancedSimulation(LAYER, dt=1e-3, turns=CLOCKS),
+        "dt is 0.001 s; expected at most 0.00035.* s, the shortest time between two ticks",
+    ),
+    "a clock without a period": (lambda: eq.OwnClocks(0), "period is 0; expected more than 0"),
+    "clocks that go back": (
+        lambda: eq.OwnClocks(1e-3, eq.Clocks(restarted=True)),
+        "clocks are restarted=True; expected False, for a layer has neither phases nor decoders",
+    ),
+    "looks of dendrites": (
+        lambda: eq.Dendrites([[1.0]], [0.0], every=0),
+        "every is 0; expected a whole number",
     ),
     "the continuous rule in integers": (
         lambda: eq.BalancedSimulation(LAYER, dt=1e-3, integers=eq.LayerIntegers()).run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from eqchip.emulator.errors import InputError, check_number
@@ -14,8 +15,10 @@ class LayerIntegers:
     """Codes of the weights, and what of a potential lies below one.
 
     The largest fast weight is some 5 % below the largest code. A potential counts
-    2**-fraction_bits of a code; it loses ``(|V| leak) >> 12``, rounded towards 0. Weights have so
-    many accumulator bits more than a spike sees, into which they are written with random rounding.
+    2**-fraction_bits of a code; it loses ``(|V| leak) >> 12``, rounded towards 0. Traces and slow
+    currents do so once in as many steps as take 3 % of them. All states have 24 bits. Weights have
+    so many accumulator bits more than a spike sees, into which they are written with random
+    rounding.
 
     Parameters
     ----------
@@ -26,6 +29,10 @@ class LayerIntegers:
         Of what a unit hears of the channels.
     current_step : float
         One of the whole numbers that the drive is given in, where it comes as a current.
+    error_step : float
+        One of the whole numbers, of -127 to 127, that the error which is fed back is told in.
+    slow_range : float, optional
+        The largest slow weight that there is a code for. Default: that of the layer.
 
     Examples
     --------
@@ -38,6 +45,8 @@ class LayerIntegers:
     fraction_bits: int = 6
     feedforward_bits: int = 8
     current_step: float = 1.0
+    error_step: float = 0.01
+    slow_range: float | None = None
 
     def __post_init__(self) -> None:
         for name, least, most in (
@@ -50,11 +59,13 @@ class LayerIntegers:
                     f"LayerIntegers: {name} is {bits!r}; expected a whole number of {least} to "
                     f"{most}"
                 )
-        check_number("LayerIntegers: current_step", self.current_step)
-        if not self.current_step > 0:
-            raise InputError(
-                f"LayerIntegers: current_step is {self.current_step!r}; expected more than 0"
-            )
+        for name in ("current_step", "error_step", "slow_range"):
+            value = getattr(self, name)
+            if value is None:
+                continue
+            check_number(f"LayerIntegers: {name}", value)
+            if not (math.isfinite(value) and value > 0):
+                raise InputError(f"LayerIntegers: {name} is {value!r}; expected more than 0")
 
     @property
     def highest(self) -> int:

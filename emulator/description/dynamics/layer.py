@@ -36,6 +36,8 @@ class Dendrites:
     ----------
     mixing : array_like, shape (B, J)
     offset : array_like, shape (B,)
+    every : int
+        Steps between two looks at the read-out.
 
     Examples
     --------
@@ -45,8 +47,10 @@ class Dendrites:
 
     mixing: np.ndarray
     offset: np.ndarray
+    every: int = 50
 
     def __post_init__(self) -> None:
+        check_whole("Dendrites: every", self.every, 1, 2**31)
         for name, dimensions in (("mixing", 2), ("offset", 1)):
             object.__setattr__(
                 self, name, array_of(f"Dendrites: {name}", getattr(self, name), dimensions)
@@ -54,14 +58,16 @@ class Dendrites:
         check_shape("Dendrites: offset", self.offset, (len(self.mixing),))
 
     @classmethod
-    def random(cls, dendrites: int, channels: int, *, reach: float, seed: int) -> Dendrites:
+    def random(
+        cls, dendrites: int, channels: int, *, reach: float, every: int = 50, seed: int
+    ) -> Dendrites:
         """Directions of length 1 drawn alike, offsets uniform in (-reach, reach)."""
         check_whole("Dendrites: dendrites", dendrites, 1, 2**20)
         check_whole("Dendrites: channels", channels, 1, 2**10)
         rng = np.random.default_rng(seed)
         mixing = rng.standard_normal((dendrites, channels))
         mixing /= np.linalg.norm(mixing, axis=1, keepdims=True)
-        return cls(mixing, rng.uniform(-reach, reach, dendrites))
+        return cls(mixing, rng.uniform(-reach, reach, dendrites), every)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from eqchip.emulator.description.asynchronous import Clocks
 from eqchip.emulator.errors import InputError, check_number, check_whole
+
+ANY_PHASE = Clocks(offset=1.0)
 
 
 class Turns:
@@ -24,11 +27,16 @@ class Turns:
         By which a unit ticks in a step of its slot.
     one : bool
         Whether only the unit furthest above its threshold fires.
+    period : float
+        s, of clocks of units; 0: there are none.
+    clocks : Clocks
     """
 
     slots: int = 1
     chance: float = 1.0
     one: bool = False
+    period: float = 0.0
+    clocks: Clocks = Clocks()
 
 
 @dataclass(frozen=True)
@@ -95,3 +103,39 @@ class Ticks(Turns):
         check_number("Ticks: chance", self.chance)
         if not (math.isfinite(self.chance) and 0 < self.chance <= 1):
             raise InputError(f"Ticks: chance is {self.chance!r}; expected more than 0, at most 1")
+
+
+@dataclass(frozen=True)
+class OwnClocks(Turns):
+    """Units, or cores, tick by clocks of their own: a chip without a global one.
+
+    A unit hears what arrives when it arrives, and fires at its ticks. Steps are the grid on which
+    time is told: a tick falls into the first one that ends at it or later.
+
+    Parameters
+    ----------
+    period : float
+        s, the mean of the clocks.
+    clocks : Clocks
+        Their spread, offset and jitter in periods, as of the asynchronous engine. Default: alike,
+        of any phase.
+
+    Examples
+    --------
+    >>> OwnClocks(1e-3, Clocks(spread=0.1, offset=1.0)).clocks.spread
+    0.1
+    """
+
+    period: float
+    clocks: Clocks = ANY_PHASE
+
+    def __post_init__(self) -> None:
+        check_number("OwnClocks: period", self.period)
+        if not (math.isfinite(self.period) and self.period > 0):
+            raise InputError(f"OwnClocks: period is {self.period!r}; expected more than 0, in s")
+        for name, usual in (("restarted", False), ("calibrated", True)):
+            if getattr(self.clocks, name) is not usual:
+                raise InputError(
+                    f"OwnClocks: clocks are {name}={not usual}; expected {usual}, for a layer has "
+                    "neither phases nor decoders"
+                )

@@ -12,12 +12,12 @@ import numpy as np
 
 (
     SPIKES, EVENTS, INPUT_SPIKES, MACS, ATTEMPTED, APPLIED, SATURATED, SLOW_WRITES,
-    DENDRITE_MACS, FEEDFORWARD_WRITES, FEEDBACK_MACS, CLIPPED,
-) = range(12)  # fmt: skip
+    DENDRITE_MACS, FEEDFORWARD_WRITES, FEEDBACK_MACS, CLIPPED, TURNS, MESSAGES,
+) = range(14)  # fmt: skip
 COUNTS = (
     "spikes", "synaptic_events", "input_spikes", "input_macs", "weights_attempted",
     "weights_applied", "weights_saturated", "slow_writes", "dendrite_macs", "feedforward_writes",
-    "feedback_macs", "potentials_clipped",
+    "feedback_macs", "potentials_clipped", "turns", "messages",
 )  # fmt: skip
 # Sums over steps of a unit: V, V**2, and the excitatory and inhibitory current behind its leak.
 V_SUM, V_SQUARE, E_SUM, I_SUM, E_SQUARE, I_SQUARE, EI_PRODUCT = range(7)
@@ -27,8 +27,10 @@ PROBES = 7
 class Wiring(NamedTuple):
     """A layer: feedforward (J, N); decoder (N, J), float64; threshold (N,); fast (N, N).
 
-    slow: (N, N) or (B, N), float64; mixing (B, J) and offset (B,): of dendrites, B = 0 without.
-    slots: (N,) int64.
+    slow: (N, N) or (B, N); mixing (B, J) and offset (B,): of dendrites, B = 0 without; reads
+    (N, J): codes of the read-out that whole dendrites look at, or (0, J).
+    slots: (N,) int64. core: (N,) int64, of each unit; bounds: (cores + 1,) int64, where the units
+    of a core begin.
     """
 
     feedforward: np.ndarray
@@ -38,36 +40,79 @@ class Wiring(NamedTuple):
     slow: np.ndarray
     mixing: np.ndarray
     offset: np.ndarray
+    reads: np.ndarray
     slots: np.ndarray
+    core: np.ndarray
+    bounds: np.ndarray
+
+
+class Clockwork(NamedTuple):
+    """Clocks of units, times in quanta: period, offset (N,) int64, or (0,) without.
+
+    key: (N,) uint64, by which jitter is drawn; jitter; grid: quanta of a step.
+    """
+
+    period: np.ndarray
+    offset: np.ndarray
+    key: np.ndarray
+    jitter: int
+    grid: int
+
+
+class Whole(NamedTuple):
+    """What whole numbers are multiplied by: mantissa / 2**shift, each of V in parts of a code.
+
+    mantissa, shift: of the drive; gain_mantissa, gain_shift: of the error that is fed back;
+    slow_mantissa, slow_shift: of the slow current. lose, smoothing: multipliers of 12 bits;
+    slow_lose: that of traces, read-out and slow currents, which leak every slow_every steps, so
+    that what is rounded towards 0 is little.
+    current_step, error_step: of what is told in whole numbers; psi_shift: of what a dendrite sums.
+    """
+
+    mantissa: int
+    shift: int
+    gain_mantissa: int
+    gain_shift: int
+    slow_mantissa: int
+    slow_shift: int
+    lose: int
+    slow_lose: int
+    slow_every: int
+    smoothing: int
+    current_step: float
+    error_step: float
+    psi_shift: int
+    accumulator_bits: int
+    fraction_bits: int
+    highest: int
 
 
 class Constants(NamedTuple):
     """Of a step.
 
-    dt: s; keep, lose: what a leak leaves of a number, and its multiplier of 12 bits; gain: of the
-    error that is fed back; cost; slots, chance, one: of turns, chance as a bound of 32 bits;
-    noise, threshold_noise: standard deviations; quantum: of a spike of the drive, 0: it comes as a
-    current; current_step, mantissa, shift: of whole numbers; accumulator_bits, fraction_bits,
-    highest; seed: uint64.
+    dt: s; keep: what a leak leaves of a number; gain: of the error that is fed back; cost; looks:
+    steps between two looks of dendrites; slots, chance, one: of turns, chance as a bound of 32
+    bits; clocks: a `Clockwork`; within, across, jitter: steps that a spike needs to its own core
+    and others, and at most as many more; noise, threshold_noise: standard deviations; quantum: of
+    a spike of the drive, 0: it comes as a current; whole: a `Whole`; seed: uint64.
     """
 
     dt: float
     keep: float
-    lose: int
     gain: float
     cost: float
+    looks: int
     slots: int
     chance: int
     one: bool
+    clocks: Clockwork
+    within: int
+    across: int
+    jitter: int
     noise: float
     threshold_noise: float
     quantum: float
-    current_step: float
-    mantissa: int
-    shift: int
-    accumulator_bits: int
-    fraction_bits: int
-    highest: int
+    whole: Whole
     seed: np.uint64
 
 
@@ -99,8 +144,8 @@ class Plasticity(NamedTuple):
 
     rate, beta: of the voltage rule, and as whole numbers rate_mantissa / 2**rate_shift,
     beta_mantissa / 2**beta_shift; step, dead_zone: of the sign rule; continuous: the rate of that
-    rule; learns_reset; feedforward_rate, scale; slow_rate: rate times every dt; every, smoothing
-    (1/s times dt).
+    rule; learns_reset; feedforward_rate, scale; slow_rate: rate times every dt, and as whole
+    numbers slow_mantissa / 2**slow_shift; every, smoothing (1/s times dt).
     """
 
     rate: float
@@ -116,46 +161,55 @@ class Plasticity(NamedTuple):
     feedforward_rate: float
     scale: float
     slow_rate: float
+    slow_mantissa: int
+    slow_shift: int
     every: int
     smoothing: float
 
 
 class State(NamedTuple):
-    """Between two steps, and scratch.
+    """Between two steps, and scratch. Numbers of the layer: float64, or int64 where it is whole.
 
-    v: (N,); u, r, g, smooth, total: (N,) float64: slow current, traces, current of the error, that
-    behind its filter, and what a step adds; whole: (N,) int64, the same of whole numbers; bits:
-    (N,) uint8; c, heard, phi, x, y, e, slope: (J,) float64; heard_codes: (J,) int64; filters:
-    (2, J); psi: (B,); excited, inhibited: (N,), behind the leak; step: (1,) int64.
+    v: (N,), int32 where whole; u, g, smooth, total: (N,), slow current, current of the error, that
+    behind its filter, and what currents add in a step; psi: (B,); trace (N,) and told (J,) int64:
+    what a whole layer keeps of spikes and of its read-out, or (0,).
+    r: (N,) traces; c, heard, phi, x, y, e, slope: (J,); filters (2, J); excited, inhibited: (N,),
+    behind the leak; all float64, of who reads the layer. heard_codes, error_codes: (J,) int64.
+    bits: (N,) uint8, who fired in the last step; arriving: (delays, cores, N) uint8, spikes on
+    their way, by the step at which they arrive; tick: (N,) int64, of clocks; step: (1,) int64.
     """
 
     v: np.ndarray
     u: np.ndarray
-    r: np.ndarray
     g: np.ndarray
     smooth: np.ndarray
     total: np.ndarray
-    whole: np.ndarray
-    bits: np.ndarray
+    psi: np.ndarray
+    trace: np.ndarray
+    told: np.ndarray
+    r: np.ndarray
     c: np.ndarray
     heard: np.ndarray
-    heard_codes: np.ndarray
     phi: np.ndarray
     x: np.ndarray
     y: np.ndarray
     e: np.ndarray
     slope: np.ndarray
     filters: np.ndarray
-    psi: np.ndarray
     excited: np.ndarray
     inhibited: np.ndarray
+    heard_codes: np.ndarray
+    error_codes: np.ndarray
+    bits: np.ndarray
+    arriving: np.ndarray
+    tick: np.ndarray
     step: np.ndarray
 
 
 class Record(NamedTuple):
     """What a stretch of steps leaves behind.
 
-    counts: (12,) int64, see COUNTS; by_unit: (N,) int64, spikes; error: (1,), the sum of squared
+    counts: (14,) int64, see COUNTS; by_unit: (N,) int64, spikes; error: (1,), the sum of squared
     distances of y from x; x_sum, x_square: (J,); probes: (7, N), or (7, 0) where nobody asked;
     largest: (1,) int64, of whole potentials. every: steps between two rows of x, y (rows, J),
     traces (rows, N) and currents (rows, 2), what excites and inhibits unit 0 where probes are; row:
@@ -180,23 +234,29 @@ class Record(NamedTuple):
     event: np.ndarray
 
 
-def new_state(units: int, channels: int, dendrites: int, whole: bool) -> State:
-    """Rest: nothing has happened yet."""
-    of_units = {
-        name: np.zeros(units) for name in ("u", "r", "g", "smooth", "total", "excited", "inhibited")
-    }
+def new_state(wiring: Wiring, longest: int, whole: bool) -> State:
+    """Rest: nothing has happened yet. longest: steps that a spike can be on its way."""
+    channels, units = wiring.feedforward.shape
+    number = np.int64 if whole else np.float64
+    of_units = {name: np.zeros(units, number) for name in ("u", "g", "smooth", "total")}
+    of_reader = {name: np.zeros(units) for name in ("r", "excited", "inhibited")}
     of_channels = {
         name: np.zeros(channels) for name in ("c", "heard", "phi", "x", "y", "e", "slope")
     }
     return State(
         v=np.zeros(units, np.int32 if whole else np.float64),
-        whole=np.zeros(units, np.int64),
-        bits=np.zeros(units, np.uint8),
-        heard_codes=np.zeros(channels, np.int64),
+        psi=np.zeros(len(wiring.offset), number),
+        trace=np.zeros(units if whole else 0, np.int64),
+        told=np.zeros(channels if whole else 0, np.int64),
         filters=np.zeros((2, channels)),
-        psi=np.zeros(dendrites),
+        heard_codes=np.zeros(channels, np.int64),
+        error_codes=np.zeros(channels, np.int64),
+        bits=np.zeros(units, np.uint8),
+        arriving=np.zeros((longest + 1, len(wiring.bounds) - 1, units), np.uint8),
+        tick=np.ones(units, np.int64),
         step=np.zeros(1, np.int64),
         **of_units,
+        **of_reader,
         **of_channels,
     )
 

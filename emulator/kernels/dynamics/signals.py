@@ -76,7 +76,7 @@ def _hear_codes(v, constants, state, counts):
     c, heard, phi = state.c, state.heard_codes, state.phi
     if constants.quantum == 0:
         for d in range(len(c)):
-            heard[d] = np.int64(np.floor(c[d] / constants.current_step + 0.5))
+            heard[d] = np.int64(np.floor(c[d] / constants.whole.current_step + 0.5))
         counts[MACS] += len(c) * len(v)
         return
     for d in range(len(c)):

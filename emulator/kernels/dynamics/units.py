@@ -1,29 +1,44 @@
-"""A step of the units: integrate, hear the spikes of the step before and be written, fire."""
+"""A step of the units: leaks, and what currents add."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.dynamics.arrays import (
-    APPLIED,
-    ATTEMPTED,
-    CLIPPED,
-    FEEDFORWARD_WRITES,
-    SATURATED,
-)
+from eqchip.emulator.kernels.dynamics.arrays import FEEDBACK_MACS
 from eqchip.emulator.kernels.dynamics.signals import normal
 from eqchip.emulator.kernels.jit import by_first, inlined
-from eqchip.emulator.kernels.random_rounding import GOLDEN, mix, round_at_random
 from eqchip.emulator.kernels.units import span
 
-HIGHEST = 2**23 - 1  # of a potential of 24 bits
-LEAK_BITS, BITS_OF_CHANCE = 12, np.uint64(32)
+HIGHEST = 2**23 - 1  # of a state of 24 bits
+LEAK_BITS = 12  # of a multiplier of a leak
+ERROR_MOST = 127  # of an error that is told
+SMOOTH_BITS = 8  # of the current of an error behind its filter, below the point
+
+
+@inlined
+def within_bits(number):
+    """A whole number within 24 bits."""
+    return min(max(number, np.int64(-HIGHEST - 1)), np.int64(HIGHEST))
+
+
+@inlined
+def leaked(number, lose):
+    """A whole number without what a leak takes, rounded towards 0."""
+    lost = (abs(number) * lose) >> LEAK_BITS
+    return number - lost if number >= 0 else number + lost
+
+
+@inlined
+def leak(numbers, lose):
+    """Whole numbers lose a share of themselves."""
+    for i in span(0, len(numbers)):
+        numbers[i] = leaked(numbers[i], lose)
 
 
 @inlined
 def _integrate_floats(v, wiring, constants, state, key):
     """V = keep V + dt (slow + heard F + gain F e), and noise."""
-    total, n = state.total, len(v)
+    total, n, dt = state.total, len(v), constants.dt
     for i in span(0, n):
         total[i] = state.u[i]
     for d in range(len(state.heard)):
@@ -35,7 +50,8 @@ def _integrate_floats(v, wiring, constants, state, key):
         for i in span(0, n):
             total[i] += constants.gain * state.g[i]
     for i in span(0, n):
-        v[i] = constants.keep * v[i] + constants.dt * total[i]
+        total[i] *= dt
+        v[i] = constants.keep * v[i] + total[i]
     if constants.noise > 0:
         for i in range(n):
             v[i] += constants.noise * normal(key, i)
@@ -43,8 +59,8 @@ def _integrate_floats(v, wiring, constants, state, key):
 
 @inlined
 def _integrate_codes(v, wiring, constants, state, key):
-    """V = V - leak + heard F, in parts of a code."""
-    total, n = state.whole, len(v)
+    """V = V - leak + each of the currents in parts of a code, rounded by itself."""
+    total, whole, n = state.total, constants.whole, len(v)
     for i in span(0, n):
         total[i] = 0
     for d in range(len(state.heard_codes)):
@@ -52,117 +68,84 @@ def _integrate_codes(v, wiring, constants, state, key):
         if value != 0:
             for i in span(0, n):
                 total[i] += value * np.int64(row[i])
-    half = np.int64(1) << (constants.shift - 1)
+    half = (np.int64(1) << whole.shift) >> 1
+    slow_half = (np.int64(1) << whole.slow_shift) >> 1
+    gain_half = (np.int64(1) << whole.gain_shift) >> 1
     for i in span(0, n):
-        old = np.int64(v[i])
-        lost = (abs(old) * constants.lose) >> LEAK_BITS
-        new = (old - lost if old >= 0 else old + lost) + (
-            (total[i] * constants.mantissa + half) >> constants.shift
-        )
-        v[i] = np.int32(min(max(new, -HIGHEST - 1), HIGHEST))
+        added = (total[i] * whole.mantissa + half) >> whole.shift
+        added += (state.u[i] * whole.slow_mantissa + slow_half) >> whole.slow_shift
+        added += (state.g[i] * whole.gain_mantissa + gain_half) >> whole.gain_shift
+        total[i] = added
+        v[i] = np.int32(within_bits(leaked(np.int64(v[i]), whole.lose) + added))
 
 
 @inlined
-def _arrive_floats(v, wiring, constants, rules, state, k, key, counts):
-    """A spike of k: its row is written, seeing V before it, and added."""
-    row, r, n = wiring.fast[k], state.r, len(v)
-    if rules.feedforward_rate > 0:
-        for d in range(len(state.x)):
-            heard = wiring.feedforward[d]
-            heard[k] += rules.feedforward_rate * (rules.scale * state.x[d] - heard[k])
-        counts[FEEDFORWARD_WRITES] += len(state.x)
-    if rules.rate > 0:
-        own = row[k]
-        for i in span(0, n):
-            row[i] -= rules.rate * (rules.beta * (v[i] + constants.cost * r[i]) + row[i])
-        row[k] = row[k] - rules.rate * constants.cost if rules.learns_reset else own
-        counts[ATTEMPTED] += n
-        counts[APPLIED] += n
-    elif rules.step > 0:
-        own = row[k]
-        for i in span(0, n):
-            much = rules.beta * v[i] + row[i]
-            moved = (much > rules.dead_zone) - np.int64(much < -rules.dead_zone)
-            row[i] -= rules.step * moved
-            counts[APPLIED] += abs(moved)
-        row[k] = own
-        counts[ATTEMPTED] += n
+def _decay_floats(v, constants, state, dendrites):
+    """r, and the slow current of traces."""
+    for i in span(0, len(v)):
+        state.r[i] *= constants.keep
+    if not dendrites:
+        for i in span(0, len(v)):
+            state.u[i] *= constants.keep
+
+
+@inlined
+def _decay_codes(v, constants, state, dendrites):
+    for i in span(0, len(v)):
+        state.r[i] *= constants.keep
+    if (state.step[0] + 1) % constants.whole.slow_every > 0:
+        return
+    leak(state.trace, constants.whole.slow_lose)
+    leak(state.told, constants.whole.slow_lose)
+    if not dendrites:
+        leak(state.u, constants.whole.slow_lose)
+
+
+@inlined
+def _feed_back_floats(v, wiring, constants, state, counts):
+    """g = F e, e being the error before this step."""
+    g, n = state.g, len(v)
     for i in span(0, n):
-        v[i] += row[i]
+        g[i] = 0.0
+    for d in range(len(state.e)):
+        row, value = wiring.feedforward[d], state.e[d]
+        for i in span(0, n):
+            g[i] += value * row[i]
+    counts[FEEDBACK_MACS] += len(state.e) * n
 
 
 @inlined
-def _arrive_codes(v, wiring, constants, rules, state, k, key, counts):
-    """The same in whole numbers; what is written is rounded at random."""
-    row, n = wiring.fast[k], len(v)
-    bits, below = constants.accumulator_bits, constants.fraction_bits
-    half = (np.int64(1) << bits) >> 1
-    most = (np.int64(constants.highest) << bits) + half - (bits > 0)
-    least = -(np.int64(constants.highest + 1) << bits)
-    start = mix(key + GOLDEN * (np.uint64(k) + np.uint64(1)))
-    for i in range(n):
-        stored = np.int64(row[i])
-        if i != k and (rules.rate_mantissa > 0 or rules.step > 0):
-            # beta V + w, in parts 2**(below + beta_shift) of what is stored
-            much = (np.int64(v[i]) * rules.beta_mantissa << bits) + (
-                stored << (below + rules.beta_shift)
-            )
-            if rules.step > 0:
-                dead = (np.int64(1) << (below + rules.beta_shift + bits)) >> 1
-                change = np.int64(much > dead) - np.int64(much < -dead)
-            else:
-                change = round_at_random(
-                    much * rules.rate_mantissa,
-                    rules.rate_shift + below + rules.beta_shift,
-                    start,
-                    i,
-                )
-            written = min(max(stored - change, least), most)
-            counts[ATTEMPTED] += 1
-            counts[SATURATED] += written != stored - change
-            counts[APPLIED] += ((written + half) >> bits) != ((stored + half) >> bits)
-            row[i] = np.int32(written)
-            stored = written
-        new = np.int64(v[i]) + (((stored + half) >> bits) << below)
-        counts[CLIPPED] += new > HIGHEST or new < -HIGHEST - 1
-        v[i] = np.int32(min(max(new, -HIGHEST - 1), HIGHEST))
+def _feed_back_codes(v, wiring, constants, state, counts):
+    """The same of an error that is told in whole numbers."""
+    g, n, told = state.g, len(v), state.error_codes
+    for i in span(0, n):
+        g[i] = 0
+    for d in range(len(told)):
+        code = np.floor(state.e[d] / constants.whole.error_step + 0.5)
+        told[d] = np.int64(min(max(code, -ERROR_MOST), ERROR_MOST))
+        row = wiring.feedforward[d]
+        for i in span(0, n):
+            g[i] += told[d] * np.int64(row[i])
+    counts[FEEDBACK_MACS] += len(told) * n
 
 
 @inlined
-def _above_floats(v, threshold, noise, key, index):
-    """How far a potential is above its threshold."""
-    margin = v - threshold
-    return margin - noise * normal(key, index) if noise > 0 else margin
+def _smooth_floats(v, constants, rules, state):
+    """The filter of the error's current."""
+    for i in span(0, len(v)):
+        state.smooth[i] += rules.smoothing * (state.g[i] - state.smooth[i])
 
 
 @inlined
-def _above_codes(v, threshold, noise, key, index):
-    return np.int64(v) - np.int64(threshold)
+def _smooth_codes(v, constants, rules, state):
+    much = np.int64(constants.whole.smoothing)
+    half = (np.int64(1) << LEAK_BITS) >> 1
+    for i in span(0, len(v)):
+        added = ((state.g[i] * much << SMOOTH_BITS) + half) >> LEAK_BITS
+        state.smooth[i] = within_bits(leaked(state.smooth[i], much) + added)
 
 
 integrate = by_first(_integrate_floats, _integrate_codes)
-arrive = by_first(_arrive_floats, _arrive_codes)
-above = by_first(_above_floats, _above_codes)
-
-
-@inlined
-def fire(v, wiring, constants, state, key):
-    """Bits of this step: of the units whose turn it is, those above their threshold."""
-    bits, n = state.bits, len(v)
-    turn = state.step[0] % constants.slots
-    best, most = -1, above(v[0], wiring.threshold[0], 0.0, key, 0)
-    for i in range(n):
-        bits[i] = 0
-        if wiring.slots[i] != turn:
-            continue
-        margin = above(v[i], wiring.threshold[i], constants.threshold_noise, key, n + i)
-        if margin <= 0:
-            continue
-        if constants.one:
-            if best < 0 or margin > most:
-                best, most = i, margin
-            continue
-        draw = mix(key + GOLDEN * np.uint64(2 * n + i)) >> BITS_OF_CHANCE
-        bits[i] = draw < np.uint64(constants.chance)
-    if best >= 0:
-        bits[best] = 1
+decay = by_first(_decay_floats, _decay_codes)
+feed_back = by_first(_feed_back_floats, _feed_back_codes)
+smooth = by_first(_smooth_floats, _smooth_codes)

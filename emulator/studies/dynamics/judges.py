@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from eqchip.emulator.description.dynamics.rules import SlowRule
 from eqchip.emulator.description.dynamics.signals import Noise, Samples
 from eqchip.emulator.learning.balance import BalancedSimulation
 from eqchip.emulator.learning.stretch import Stretch
@@ -24,7 +23,7 @@ class Judged:
 
     measures: by name; per_second: counts in a second of signal; t (rows,) in seconds, x and y
     (rows, J), the read-out that is judged; spikes (events, 2), step and unit, of the same time;
-    currents (rows, 2), what excites and inhibits unit 0, 0 in integers.
+    currents (rows, 2), what excites and inhibits unit 0.
     """
 
     measures: dict[str, float]
@@ -68,21 +67,20 @@ class Decodes:
         noise = Noise(self.signal.rms, self.signal.smoothing, FIT_SEED)
         fitted = simulation.run(noise, steps, every=every).refitted()[1]
         simulation.rest()
-        whole = simulation.integers is not None
         ran = simulation.run(
             Noise(self.signal.rms, self.signal.smoothing, TEST_SEED), steps, every=every,
-            events=steps * 4, probes=not whole,
+            events=steps * 4, probes=True,
         )  # fmt: skip
         refitted = ran.refitted(fitted)[0]
         measures = {
             "error": refitted if self.refit else ran.error,
             "error_refitted": refitted,
             "rate": ran.rate,
+            "balance": ran.balance,
+            "voltage_variance": ran.voltage_variance,
         }
-        if whole:
+        if simulation.integers is not None:
             measures["largest_potential"] = float(ran.largest)
-        else:
-            measures |= {"balance": ran.balance, "voltage_variance": ran.voltage_variance}
         y = ran.traces @ fitted if self.refit else ran.y
         return _judged(measures, ran, simulation.dt, every, y)
 
@@ -127,23 +125,19 @@ class Cycles:
         Where the teacher begins.
     gain : float
         1/s, of the feedback in the 2 seconds before.
-    every : int
-        Steps between two looks of dendrites.
     """
 
     seconds: float
     start: tuple[float, ...]
     gain: float
-    every: int = 50
 
     def judge(self, simulation: BalancedSimulation) -> Judged:
         """Run a fresh simulation."""
         still = Samples(np.zeros((1, simulation.start.channels)))
-        bend = SlowRule(0.0, self.every)  # dendrites look as often as in training
         steps, every = round(self.seconds / simulation.dt), max(round(1e-3 / simulation.dt), 1)
         simulation.rest(np.array(self.start))
-        simulation.run(still, round(2.0 / simulation.dt), gain=self.gain, slow=bend)
-        ran = simulation.run(still, steps, every=every, events=steps, slow=bend, probes=True)
+        simulation.run(still, round(2.0 / simulation.dt), gain=self.gain)
+        ran = simulation.run(still, steps, every=every, events=steps, probes=True)
         judged = slice(len(ran.x) // 10, None)
         period, wanted = (
             period_of(signal[judged, 0], every * simulation.dt) for signal in (ran.y, ran.x)
