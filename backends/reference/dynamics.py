@@ -238,7 +238,7 @@ def run_reference(
 
 def _begin(layer: BalancedLayer, whole: WholeLayer | None, cores: LayerCores) -> Layer:
     names = ("feedforward", "fast", "slow", "threshold")
-    arrays = {name: np.array(getattr(whole or layer, name)) for name in names}
+    arrays: dict[str, Any] = {name: np.array(getattr(whole or layer, name)) for name in names}
     channels, units = layer.channels, layer.units
     dendrites = 0 if layer.dendrites is None else len(layer.dendrites.offset)
     parts = np.array_split(np.arange(units), cores.count)

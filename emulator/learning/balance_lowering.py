@@ -99,7 +99,7 @@ def lower_wiring(
 
 def real_weights(
     wiring: Wiring, layer: BalancedLayer, integers: LayerIntegers | None
-) -> dict[str, np.ndarray]:
+) -> dict[str, Any]:
     """The weights that a wiring holds, as real numbers."""
     if integers is None:
         return {name: getattr(wiring, name) for name in ("feedforward", "fast", "slow")}
