@@ -1,4 +1,4 @@
-"""Every task of ``eqchip dynamics``, five seeds each, and how fast the kernel is.
+"""Every task of ``eqchip dynamics`` that is learned in balance, five seeds, and the kernel's speed.
 
     python benchmarks/dynamics.py [--seeds 5] [--out FILE] [--pictures FOLDER]
 
@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import eqchip as eq
-from eqchip.dynamics_study import NAMES, SEEDS
+from eqchip.dynamics_study import SEEDS, TURNS
+from eqchip.emulator.studies.dynamics.tasks import TASKS
 from eqchip.emulator.training.runs import provenance
 from eqchip.hw_reports.studies.dynamics_plot import save, save_turns
 
@@ -76,7 +77,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path)
     asked = parser.parse_args()
     tasks = []
-    for name in NAMES:
+    for name in (*TASKS, TURNS):
         made = eq.dynamics(name, seeds=asked.seeds, chip=CHIP)
         if asked.pictures is not None and name in DRAWN:
             draw = save_turns if name == "turns" else save

@@ -7,23 +7,26 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from eqchip.dynamics_gradient import by_gradient
 from eqchip.emulator.description.dynamics.graph import CHANNELS, LAYER, graph_of_layer
 from eqchip.emulator.description.dynamics.signals import Current
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Task
 from eqchip.emulator.studies.dynamics.train import Learned, learn, task_of
 from eqchip.emulator.studies.dynamics.turns import compare_turns
 from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.graph_price import price
 from eqchip.hw_reports.studies import dynamics as words
+from eqchip.hw_reports.studies import gradient_tasks as gradient_words
 from eqchip.mapping.chip_file.chip import USUAL
 
 SEEDS = 5
 TURNS = "turns"
-NAMES = (*TASKS, TURNS)
+NAMES = (*TASKS, *GRADIENT_TASKS, TURNS)
 
 
 def dynamics(
@@ -39,14 +42,16 @@ def dynamics(
 
     Balanced layers: units that leak and fire so that their read-out follows a signal, whose lateral
     weights learn at spikes to cancel what has been told already, and whose slow weights learn
-    dynamics from the error that is fed back. Task ``turns`` learns nothing: it compares who may
+    dynamics from the error that is fed back. Two tasks are learned by the exact gradient through
+    spikes, off the chip: a yardstick. Task ``turns`` learns nothing: it compares who may
     fire in a step.
 
     Parameters
     ----------
     task : str
         autoencode, autoencode-together, autoencode-chip, autoencode-chip-4-bit, autoencode-sign,
-        oscillator, oscillator-weak, van-der-pol, or turns.
+        oscillator, oscillator-weak, van-der-pol, autoencode-gradient, delayed-xor,
+        delayed-xor-leaky, or turns.
     seeds : int
         Layers, and signals to learn from.
     seed : int
@@ -78,20 +83,39 @@ def dynamics(
     folder = None if out is None else Path(out)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
-    if task == TURNS:
-        made = words.turns_document(
-            compare_turns(seed, seeds, progress), provenance(command_line())
-        )
-    else:
-        if task not in TASKS:
-            raise InputError(f"task is {task!r}; expected one of {', '.join(NAMES)}")
-        chosen = task_of(task)
-        learned = [learn(chosen, number, progress) for number in range(seed, seed + seeds)]
-        priced = _price(chosen, learned, chip)
-        made = words.document(task, chosen, learned, priced, provenance(command_line()))
+    if task not in NAMES:
+        raise InputError(f"task is {task!r}; expected one of {', '.join(NAMES)}")
+    made = _maker(task)(task, range(seed, seed + seeds), chip, progress)
     if folder is not None:
         _write(made, folder)
     return made
+
+
+def _maker(task: str) -> Callable[[str, range, str, Progress | None], dict[str, Any]]:
+    """What makes the document of a task."""
+    makers = {
+        **dict.fromkeys(TASKS, _in_balance),
+        **dict.fromkeys(GRADIENT_TASKS, by_gradient),
+        TURNS: _by_turns,
+    }
+    return makers[task]
+
+
+def _by_turns(
+    name: str, seeds: range, chip: str, progress: Progress | None = None
+) -> dict[str, Any]:
+    rows = compare_turns(seeds[0], len(seeds), progress)
+    return words.turns_document(rows, provenance(command_line()))
+
+
+def _in_balance(
+    name: str, seeds: range, chip: str, progress: Progress | None = None
+) -> dict[str, Any]:
+    task = task_of(name)
+    learned = [learn(task, seed, progress) for seed in seeds]
+    return words.document(
+        name, task, learned, _price(task, learned, chip), provenance(command_line())
+    )
 
 
 def _price(task: Task, learned: list[Learned], chip: str) -> dict[str, Any]:
@@ -129,8 +153,11 @@ def _mean(counts: list[dict[str, float]], name: str) -> float:
 
 def _write(made: Mapping[str, Any], folder: Path) -> None:
     from eqchip.hw_reports.studies.dynamics_plot import save, save_turns
+    from eqchip.hw_reports.studies.gradient_tasks_plot import save as save_gradient
 
-    draw: Callable[..., None] = save_turns if made["format"] == words.TURNS_FORMAT else save
+    draw = {
+        words.FORMAT: save, words.TURNS_FORMAT: save_turns, gradient_words.FORMAT: save_gradient,
+    }[made["format"]]  # fmt: skip
     with alone(folder):
         text = json.dumps(made, ensure_ascii=False, allow_nan=False)
         write_text(folder / "dynamics.json", text + "\n")

@@ -41,6 +41,9 @@ def command(task: str, out: Path | None, as_json: bool, quiet: bool, **settings:
     oscillator             a damped oscillator, learned from the error fed back
     oscillator-weak        the same out of balance: it does not learn
     van-der-pol            a limit cycle, learned through random dendrites
+    autoencode-gradient    the code, by a gradient through spikes, off the chip
+    delayed-xor            whether two pulses differ, each up to 1 s ago, by the gradient
+    delayed-xor-leaky      the same with units that leak: it does not learn
     turns                  no learning: who may fire in a step, and the code's error
 
     Units leak and fire so that a linear read-out of their spikes follows a signal. Their lateral
@@ -60,6 +63,7 @@ def command(task: str, out: Path | None, as_json: bool, quiet: bool, **settings:
 
 def _show(output: Output, made: dict[str, Any]) -> None:
     from eqchip.hw_reports.studies import dynamics as words
+    from eqchip.hw_reports.studies import gradient_tasks
 
     if made["format"] == words.TURNS_FORMAT:
         output.table("Who may fire in a step", words.TURNS_COLUMNS, words.turns_rows(made))
@@ -68,6 +72,8 @@ def _show(output: Output, made: dict[str, Any]) -> None:
         f"{made['title']}: mean ± standard deviation of {len(made['seeds'])} seeds",
         ["", "before", "after", "goal"], words.rows(made),
     )  # fmt: skip
-    output.table("A second of signal", ["", "tested", "learning"], words.count_rows(made))
-    for line in words.price_lines(made):
+    lines = {words.FORMAT: words.price_lines, gradient_tasks.FORMAT: gradient_tasks.price_lines}
+    if "learning_per_second" in made:
+        output.table("A second of signal", ["", "tested", "learning"], words.count_rows(made))
+    for line in lines[made["format"]](made):
         output.text(line)

@@ -18,6 +18,13 @@ FORMAT, TURNS_FORMAT = "eqchip-dynamics 1", "eqchip-turns 1"
 MEASURES = {
     "error": "error, of the signal's variance",
     "error_refitted": "error, read-out refitted",
+    "error_spikes": "error, of spikes alone",
+    "error_8_bits": "error, of spikes alone in 8-bit weights",
+    "weights_balance": "correlation of lateral weights with those in balance",
+    "accuracy": "share of right answers",
+    "accuracy_spikes": "share of right answers, of spikes alone",
+    "accuracy_8_bits": "share of right answers, of spikes alone in 8-bit weights",
+    "delay": "delay reached, s",
     "rate": "rate of a unit, Hz",
     "rate_ratio": "rate over that before",
     "balance": "correlation of excitation and inhibition",
@@ -80,11 +87,14 @@ def document(
             }
             for one in learned
         ],
-        "before": _spreads([one.before.measures for one in learned]),
-        "after": _spreads([one.after.measures for one in learned]),
-        "testing_per_second": _spreads([one.after.per_second for one in learned]),
-        "learning_per_second": _spreads([one.learning for one in learned]),
-        "goals": [_goal(goal, learned) for goal in task.goals],
+        "before": spreads([one.before.measures for one in learned]),
+        "after": spreads([one.after.measures for one in learned]),
+        "testing_per_second": spreads([one.after.per_second for one in learned]),
+        "learning_per_second": spreads([one.learning for one in learned]),
+        "goals": [
+            goal_row(goal, [one.after.measures[goal.measure] for one in learned])
+            for goal in task.goals
+        ],
         "price": price,
         "shown": {
             "before": shown(first.before), "after": shown(first.after),
@@ -115,13 +125,14 @@ def _settings(task: Task, first: Learned) -> dict[str, Any]:
     }
 
 
-def _spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+def spreads(rows: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    """`spread` of each measure that all rows have."""
     names = [name for name in rows[0] if all(name in row for row in rows)]
     return {name: spread([row[name] for row in rows]) for name in names}
 
 
-def _goal(goal: Goal, learned: Sequence[Learned]) -> dict[str, Any]:
-    values = [one.after.measures[goal.measure] for one in learned]
+def goal_row(goal: Goal, values: Sequence[float]) -> dict[str, Any]:
+    """A goal, and how many seeds' values reach it."""
     return {
         "measure": goal.measure,
         "bound": goal.bound,
@@ -209,7 +220,7 @@ def turns_document(found: Sequence[Row], provenance: Mapping[str, Any]) -> dict[
         "rows": [
             {
                 "policy": row.policy, "turns": repr(row.turns), "dt": row.dt, "width": row.width,
-                "seeds": row.measures, **_spreads(row.measures),
+                "seeds": row.measures, **spreads(row.measures),
             }
             for row in found
         ],

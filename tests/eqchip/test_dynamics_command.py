@@ -11,16 +11,20 @@ import eqchip as eq
 from eqchip import dynamics_study
 from eqchip.__main__ import main
 from eqchip.emulator.studies.dynamics import turns
+from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Stage
 from eqchip.hw_reports.studies import dynamics as words
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Every task learns for a second or so, and policies decode for half a second."""
+    """Tasks learn for a second or so, or from a few trials; policies decode for half a second."""
     for name, task in TASKS.items():
         stages = tuple(replace(stage, seconds=0.5) for stage in task.stages[:2])
         monkeypatch.setitem(TASKS, name, replace(task, stages=stages))
+    for name, task in GRADIENT_TASKS.items():
+        few = replace(task.problem, tests=10)
+        monkeypatch.setitem(GRADIENT_TASKS, name, replace(task, updates=3, trials=2, problem=few))
     monkeypatch.setattr(turns, "SECONDS", 0.5)
     monkeypatch.setattr(turns, "STEPS", (1e-3,))
 
@@ -30,7 +34,7 @@ def shown(arguments, capsys):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("task", ["autoencode-chip", "turns"])
+@pytest.mark.parametrize("task", ["autoencode-chip", "delayed-xor", "turns"])
 def test_the_command_finds_what_the_function_finds(task, tmp_path, capsys):
     found = eq.dynamics(task, seeds=2, seed=3, chip="loihi2")
     told = shown(
@@ -52,6 +56,9 @@ def test_every_task_is_learned_shown_and_drawn(tmp_path, capsys):
         assert (tmp_path / task / "dynamics.png").stat().st_size > 10_000
         if task == "van-der-pol":
             assert "No price: no chip file says what a dendrite costs" in said
+        elif task in GRADIENT_TASKS:
+            assert "Learning, off the chip: at least" in said
+            assert "A second of signal on loihi1-davies, modelled, spikes alone: ≥" in said
         else:
             assert "A second of signal on loihi1-davies, modelled, learning: ≥" in said
 
@@ -91,6 +98,20 @@ def test_more_writes_cost_more_and_both_are_those_of_a_second():
     )
 
 
+def test_learning_by_the_gradient_is_counted_and_priced_as_off_the_chip():
+    found = eq.dynamics("autoencode-gradient", seeds=1)
+    training, layer = found["price"]["training"], GRADIENT_TASKS["autoencode-gradient"].layer(0)
+    steps, weights = 3 * 2 * 500, 30 * 30 + 2 * 2 * 30
+    assert found["seconds_learned"]["mean"] == pytest.approx(steps * 1e-3)
+    assert training["macs"] == steps * (3 * weights - 2 * 30)
+    assert training["codes"] == layer.recurrent.size + layer.feedforward.size + layer.bias.size
+    assert training["bytes"] == 4 * (4 * (weights + 30) + 2 * 500 * 2 * 30)
+    spikes = found["testing_per_second"]["spikes"]["mean"]
+    events = found["price"]["testing"]["events"]
+    assert events["spike"] == pytest.approx(spikes)
+    assert events["synaptic_event"] == pytest.approx(30 * spikes + 2 * 30 * 1000)
+
+
 def test_goals_are_told_by_seed():
     goal = {"at_most": True, "bound": 0.02, "reached": 4, "seeds": 5}
     assert words.said_of_goal(goal) == "at most 0.02: 4 of 5"
@@ -119,7 +140,10 @@ def test_stages_are_frozen_descriptions():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", [name for name, task in TASKS.items() if task.goals])
+@pytest.mark.parametrize(
+    "name",
+    [name for table in (TASKS, GRADIENT_TASKS) for name, task in table.items() if task.goals],
+)
 def test_the_goals_of_a_task_are_reached(name, monkeypatch):
     """With the stages that are committed, seed 0; the others are in docs/dynamics.md."""
     monkeypatch.undo()

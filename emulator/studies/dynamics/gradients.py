@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.dynamics.gated import ARRAYS, GatedLayer
+from eqchip.emulator.description.dynamics.gated import GatedLayer
 from eqchip.emulator.learning.gated import Descent, GatedRun, gradient, run_gated
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.studies.dynamics.problems import Codes, DelayedXor, Problem
+from eqchip.emulator.studies.dynamics.problems import Codes, DelayedXor, Posed, Problem
 from eqchip.emulator.studies.dynamics.tasks import Goal
 
 VALIDATION_SEED, TEST_SEED = 920, 921
@@ -63,8 +62,9 @@ class Descended:
         Measures of the test's trials.
     curve : list of dict
         Updates done, how hard the trials were, and measures of the validation's trials.
+    posed : Posed
     shown : GatedRun
-        Trials of the test, with spikes alone.
+        Trials of the test, and what they were with spikes alone.
     steps : int
         Of all trials learned from, summed.
     """
@@ -74,6 +74,7 @@ class Descended:
     after: dict[str, float]
     curve: list[dict[str, float]]
     layer: GatedLayer
+    posed: Posed
     shown: GatedRun
     steps: int
     skipped: int
@@ -83,7 +84,7 @@ def descend(task: GradientTask, seed: int, progress: Progress | None = None) -> 
     """Train and test a task from one seed."""
     layer, problem = task.layer(seed), task.problem
     descent, rng = Descent(task.rates, task.longest), np.random.default_rng([seed, 1])
-    before, _ = problem.judge(layer, task.dt, TEST_SEED)
+    before = problem.judge(layer, task.dt, TEST_SEED)[0]
     hard, seen, steps = problem.begins, [], 0  # type: float, list[float], int
     curve = [_point(task, layer, 0, hard)]
     with (progress or Silent()).bar(f"Seed {seed}", task.updates) as bar:
@@ -99,8 +100,8 @@ def descend(task: GradientTask, seed: int, progress: Progress | None = None) -> 
             if (n + 1) % -(-task.updates // POINTS) == 0 or n + 1 == task.updates:
                 curve.append(_point(task, layer, n + 1, hard))
             bar.advance(1)
-    after, shown = problem.judge(layer, task.dt, TEST_SEED)
-    return Descended(seed, before, after, curve, layer, shown, steps, descent.skipped)
+    after, posed, shown = problem.judge(layer, task.dt, TEST_SEED)
+    return Descended(seed, before, after, curve, layer, posed, shown, steps, descent.skipped)
 
 
 def _point(task: GradientTask, layer: GatedLayer, updates: int, hard: float) -> dict[str, float]:
@@ -166,13 +167,3 @@ GRADIENT_TASKS: dict[str, GradientTask] = {
         goals=(),
     ),
 }
-
-
-def work_of(layer: GatedLayer, steps: float) -> dict[str, Any]:
-    """Multiply-accumulates of learning from so many steps of trials, and words saved meanwhile.
-
-    A step meets every weight forwards, back and in the gradient; v and s are kept of each unit.
-    """
-    weights = sum(getattr(layer, name).size for name in ARRAYS if name != "bias")
-    inner = weights - layer.feedforward.size
-    return {"macs": (2 * weights + inner) * steps, "saved": 2 * layer.units * steps}

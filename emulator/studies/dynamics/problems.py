@@ -21,6 +21,14 @@ class Posed(NamedTuple):
     weight: np.ndarray
 
 
+class Found(NamedTuple):
+    """Measures of a test; trials to show, and what they were with spikes alone."""
+
+    measures: dict[str, float]
+    posed: Posed
+    run: GatedRun
+
+
 class Problem(Protocol):
     """A kind of trials: a description."""
 
@@ -37,7 +45,7 @@ class Problem(Protocol):
     def glance(self, layer: GatedLayer, dt: float, seed: int) -> dict[str, float]:
         """One measure of a few trials drawn from a seed, with spikes alone."""
 
-    def judge(self, layer: GatedLayer, dt: float, seed: int) -> tuple[dict[str, float], GatedRun]:
+    def judge(self, layer: GatedLayer, dt: float, seed: int) -> Found:
         """Measures of trials drawn from a seed, and trials to show, with spikes alone."""
 
 
@@ -90,17 +98,18 @@ class Codes:
         run = run_gated(replace(layer, width=0.0), posed.x, dt=dt)
         return {"error_spikes": _error(run, posed)}
 
-    def judge(self, layer: GatedLayer, dt: float, seed: int) -> tuple[dict[str, float], GatedRun]:
+    def judge(self, layer: GatedLayer, dt: float, seed: int) -> Found:
         """Errors over the signal's variance: as trained, of spikes alone, and in 8-bit weights."""
         posed = self.draw(np.random.default_rng(seed), self.tests, 1.0, dt, longer=4)
         runs = {name: run_gated(kind, posed.x, dt=dt) for name, kind in kinds_of(layer).items()}
         balanced, found = -(layer.decoder @ layer.feedforward), layer.recurrent
         alike = np.corrcoef(found.ravel(), balanced.ravel())[0, 1] if found.any() else 0.0
-        return {
+        measures = {
             **{f"error{name}": _error(run, posed) for name, run in runs.items()},
             "weights_balance": float(alike),
             "rate": runs["_spikes"].rate,
-        }, runs["_spikes"]
+        }
+        return Found(measures, posed, runs["_spikes"])
 
 
 @dataclass(frozen=True)
@@ -179,7 +188,7 @@ class DelayedXor:
         run = run_gated(replace(layer, width=0.0), posed.x, dt=dt)
         return {"accuracy_spikes": float(_right(run.y, posed).mean())}
 
-    def judge(self, layer: GatedLayer, dt: float, seed: int) -> tuple[dict[str, float], GatedRun]:
+    def judge(self, layer: GatedLayer, dt: float, seed: int) -> Found:
         """Shares of right answers: as trained, of spikes alone, in 8-bit weights; delays reached.
 
         `delay` is the longest to which both delays may last so that 95 % are right by spikes
@@ -202,7 +211,7 @@ class DelayedXor:
             reached = float(length)
         shown = self.draw(rng, 8, self.longest, dt)
         run = run_gated(kinds_of(layer)["_spikes"], shown.x, dt=dt)
-        return {**measures, "delay": reached, "rate": run.rate}, run
+        return Found({**measures, "delay": reached, "rate": run.rate}, shown, run)
 
 
 def _error(run: GatedRun, posed: Posed) -> float:
@@ -220,7 +229,7 @@ def _right(y: np.ndarray, posed: Posed) -> np.ndarray:
 
 
 def kinds_of(layer: GatedLayer) -> dict[str, GatedLayer]:
-    """The layer as it was trained, with spikes alone, and so with all weights in codes of 8 bits."""
+    """The layer as trained, with spikes alone, and so in codes of 8 bits, by endings of names."""
     spikes = replace(layer, width=0.0)
     return {"": layer, "_spikes": spikes, "_8_bits": rounded(spikes, 8)}
 
