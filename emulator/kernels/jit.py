@@ -6,9 +6,11 @@
 - ``_nrt=False``: kernels allocate nothing and count no references. A reference count is
   an atomic operation on memory that all threads share; with it, an array slice costs
   more than the loop over it, and two threads are as slow as one.
+- ``no_cfunc_wrapper``: nothing written in C calls a kernel.
 - ``forceinline``: a function that takes dozens of arrays passes hundreds of numbers, which
   costs more than a small one does; LLVM's own judgement leaves large functions apart.
-- ``cache``: compiled once per machine. The cache of a kernel does not notice an
+- ``pipeline_class``: what is inlined is optimised in the kernel only (`parts`).
+- ``cache``: kernels are compiled once per machine. The cache of a kernel does not notice an
   edit in *another* module: run ``make clean-cache`` after changing a kernel. What is compiled for
   types of another package (a kind of unit defined elsewhere) is not kept: the index of a cache
   names its types, and could not be read where that package is missing. Where no directory can be
@@ -36,6 +38,7 @@ from llvmlite import ir
 
 from eqchip.emulator.compiling import compiling_begins, compiling_ends
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.parts import PartCompiler
 
 JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
 ONCE = "Compiling kernels, once per machine ..."
@@ -49,19 +52,30 @@ OPTIONS = {
     "fastmath": False,
     "error_model": "numpy",
     "_nrt": False,
+    "no_cfunc_wrapper": True,
 }
-INLINED = {**OPTIONS, "no_cpython_wrapper": True, "forceinline": True}
+INLINED = {
+    **OPTIONS,
+    "no_cpython_wrapper": True,
+    "forceinline": True,
+    "pipeline_class": PartCompiler,
+}
 MERGED = {**OPTIONS, "no_cpython_wrapper": True, "inline": "always"}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from Python."""
-    return function if JIT_DISABLED else _compiled(function, OPTIONS)
+    if JIT_DISABLED:
+        return function
+    dispatcher = numba.njit(**OPTIONS)(function)
+    with contextlib.suppress(RuntimeError):  # typed in, not in a file: nothing to find it by
+        dispatcher._cache = _OwnCache(function)
+    return dispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from kernels only."""
-    return function if JIT_DISABLED else _compiled(function, INLINED)
+    return function if JIT_DISABLED else numba.njit(**INLINED)(function)
 
 
 def _prefetch(typing: Any, array: Any, index: Any) -> Any:
@@ -86,9 +100,10 @@ prefetch = (lambda array, index: None) if JIT_DISABLED else numba.extending.intr
 def merged(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function called from one place in one kernel: it is compiled there, and not by itself too.
 
-    What is `inlined` is optimised alone and again in its caller. The results are the same.
+    What is `inlined` is compiled by itself first, which pays where several call it. The results
+    are the same.
     """
-    return function if JIT_DISABLED else _compiled(function, MERGED)
+    return function if JIT_DISABLED else numba.njit(**MERGED)(function)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:
@@ -225,13 +240,6 @@ def _chosen(
     typed.__signature__ = inspect.signature(_python(pattern))  # type: ignore[attr-defined]  # numba compares it
     numba.extending.overload(choose, jit_options=INLINED)(typed)
     return choose
-
-
-def _compiled(function: Callable[..., Any], options: dict[str, Any]) -> Callable[..., Any]:
-    dispatcher = numba.njit(**options)(function)
-    with contextlib.suppress(RuntimeError):  # typed in, not in a file: nothing to find it by
-        dispatcher._cache = _OwnCache(function)
-    return dispatcher
 
 
 class _Unwritable(numba.core.caching.InTreeCacheLocator):

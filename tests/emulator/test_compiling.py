@@ -100,6 +100,19 @@ def test_kernels_are_compiled_once_and_it_is_said_once(place):
     assert python(place, RUN) == NOTHING_TOLD
 
 
+def test_what_is_inlined_is_made_machine_code_of_in_kernels_only(place):
+    shown = """
+import tiny
+tiny.add(20)
+for function in (tiny.inner, tiny.add):
+    (made,) = function.overloads.values()
+    engine = made.library.codegen._engine
+    print(engine.is_symbol_defined(made.fndesc.llvm_func_name))
+"""
+    assert python(place, shown) == ["False", "True"]
+    assert not list(place.glob("__pycache__/tiny.inner*"))
+
+
 def test_where_nothing_can_be_written_kernels_are_compiled_at_every_start(place):
     nowhere = place / "file"
     nowhere.touch()
