@@ -22,7 +22,7 @@ from eqchip.emulator.training.spiking_training import rule_and_chip
 from eqchip.graph_import import import_graph
 from eqchip.hw_reports.document.graph import Asked, price_document
 from eqchip.hw_reports.page.graph import write_price
-from eqchip.hw_reports.pricing.circuit import circuit_of, priced_circuit
+from eqchip.hw_reports.pricing.circuit import circuit_of, notes_of, priced_circuit
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
@@ -150,20 +150,10 @@ def _of_run(
     kept, fixed = rule.kept_bits(onchip.fixed), onchip.fixed
     notes = (
         "A training sample, by the counts of the run's last epoch; its update is told apart.",
-        f"Learning keeps {fixed.weight_bits + onchip.accumulator_bits} bits of a synapse, "
-        f"{kept.unit} of a unit that learns and {kept.axon} of an axon.",
-        *(
-            ["Not priced: time steps of mirror modes, and messages that cross no synapse in them."]
-            if rule.path.mode is not None
-            else []
-        ),
+        f"Learning keeps {fixed.weight_bits + onchip.accumulator_bits + rule.trace_bits} bits of a "
+        f"synapse, {kept.unit} of a unit that learns and {kept.axon} of an axon.",
+        *notes_of(run.config),
     )
-    if run.config.input == "current":
-        notes += (
-            "The input is sent once a sample, as numbers, which are priced as spikes are; an input "
-            f"axon keeps its number, {fixed.fraction_bits + 1} bits, and a unit of layer 1 the sum "
-            f"of its drive, {fixed.state_bits} bits.",
-        )
     found = price_document(mapped, cost, Asked(str(run.path), "run", dt, each, notes))
     if out is not None:
         write_price(found, Path(out))

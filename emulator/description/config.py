@@ -237,7 +237,7 @@ class Config(_Settings):
 
     def network(self) -> Network:
         """The network before training."""
-        connections = notation.connections(self.layers)
+        connections = notation.connections(self.wired)
         network = Network.chain(connections, seed=self.seed)
         gains = self.initial_gain * (len(connections) // len(self.initial_gain))
         weights = [w * gain for w, gain in zip(network.weights, gains, strict=True)]
@@ -247,6 +247,16 @@ class Config(_Settings):
     def sizes(self) -> tuple[int, ...]:
         """Units per layer."""
         return notation.sizes(self.layers)
+
+    @property
+    def wired(self) -> tuple[notation.Entry, ...]:
+        """The layers of the network as it is wired: a rule may have a layer hear itself."""
+        return self.layers if self.spiking is None else self.spiking.wired(self.layers)
+
+    @property
+    def inputs(self) -> int:
+        """The numbers of a sample."""
+        return self.sizes[0] if self.spiking is None else self.spiking.inputs(self.sizes)
 
     @property
     def written(self) -> str:
@@ -404,9 +414,10 @@ def check_spiking(config: Config) -> None:
                 f"rule {rule.name!r}: weight_range of connection {k} needs the exponent "
                 f"{exponent}, finer than the last bit of a potential; expected a larger one"
             )
-        if config.sizes[k - 1] * (onchip.fixed.highest_code << exponent) >= MOST_SUM:
+        senders = notation.sizes(config.wired)[k - 1]
+        if senders * (onchip.fixed.highest_code << exponent) >= MOST_SUM:
             raise InputError(
-                f"rule {rule.name!r}: {config.sizes[k - 1]} weights of exponent {exponent} sum to "
+                f"rule {rule.name!r}: {senders} weights of exponent {exponent} sum to "
                 "more than 31 bits; expected a smaller weight_range, or fewer units"
             )
     for size in config.sizes[1:]:

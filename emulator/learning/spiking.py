@@ -14,11 +14,12 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.feedback import ALIGN_SHARE
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
+from eqchip.emulator.description.spiking.rules import Emstdp, Eprop, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import Lowered, mirror_rows, row_stride, weight_rows
 from eqchip.emulator.kernels.spiking.arrays import Learner, Paths, Unit
 from eqchip.emulator.kernels.spiking.emstdp import EmstdpRules, run_emstdp
+from eqchip.emulator.kernels.spiking.eprop import TRACE_BITS, EpropRules, run_eprop
 from eqchip.emulator.kernels.spiking.erbp import KEEP_BITS, ErbpRules, run_erbp
 from eqchip.emulator.kernels.spiking.graded import GradedRules, run_graded
 from eqchip.emulator.kernels.spiking.nbp import NbpRules, run_nbp
@@ -118,12 +119,24 @@ def _nbp_rates(rule: Nbp, fixed: FixedPoint) -> Shares:
     return Shares(0.0, 0.0, 0.0)  # a code a write, whatever the rate
 
 
+def _lower_eprop(rule: Eprop, fixed: FixedPoint) -> EpropRules:
+    keep, fade = (round((1 - loss) * 2**KEEP_BITS) for loss in (rule.decay, rule.fade))
+    least = max(math.ceil(rule.least_error * fixed.one), 1)
+    unit = lower_unit(fixed, rule.floor, 0.0)
+    return EpropRules(unit, rule.rows, rule.steps, rule.window, keep, fade, least)
+
+
+def _eprop_rates(rule: Eprop, fixed: FixedPoint) -> Shares:
+    return Shares(2.0**-TRACE_BITS, 1.0 / fixed.one, 1.0 / fixed.one)
+
+
 # What runs each rule, by the type of its description. A new rule: a row here.
 PROGRAMS: dict[type[SpikingRule], Program] = {
     Graded: Program(_lower_graded, run_graded, _graded_rates),
     Emstdp: Program(_lower_emstdp, run_emstdp, _emstdp_rates),
     Erbp: Program(_lower_erbp, run_erbp, _erbp_rates),
     Nbp: Program(_lower_nbp, run_nbp, _nbp_rates),
+    Eprop: Program(_lower_eprop, run_eprop, _eprop_rates),
 }
 
 

@@ -291,7 +291,7 @@ class RunDirectory:
         """
         path = self.path / "network.npz"
         network = load_network(path)
-        found, expected = notation.connections(self.config.layers), network.connections
+        found, expected = notation.connections(self.config.wired), network.connections
         if found != expected:
             raise InputError(
                 f"{path}: layers are {notation.written(notation.of_network(network))}; "

@@ -76,7 +76,9 @@ class SpikingNetwork:
         self.current = config.input == "current"
         self.rules = lower_rules(self.rule, self.onchip.fixed, config.input)
         self.paths: Paths = lower_paths(self.lowered, self.rule, self.onchip, self.seed)
-        self.units = new_units(int(self.lowered.offsets[-1]), len(self.lowered.sizes))
+        traces = int(np.prod(self.lowered.sizes[:2])) if self.rule.trace_bits else 0
+        self.units = new_units(int(self.lowered.offsets[-1]), len(self.lowered.sizes), traces)
+        self.sizes = np.array(config.sizes)
         self.learner: Learner = new_learner(
             self.lowered, network, self.rule, self.onchip, self.seed
         )
@@ -97,7 +99,7 @@ class SpikingNetwork:
 
     def activity_of(self, done: Done) -> Activity:
         """Its counts as those of all engines; errors cross synapses as feedback."""
-        phases, sizes = self.rule.phases, self.lowered.sizes
+        phases, sizes = self.rule.phases, self.sizes
         updates = done.steps[:, None] * sizes[None]
         events = np.zeros((len(phases), len(sizes) - 1, 2), np.int64)
         macs = np.zeros_like(events)

@@ -52,7 +52,7 @@ class Trainer:
 
     def __init__(self, config: Config, dataset: Dataset, threads: int | None = None) -> None:
         expected = (dataset.train_x.shape[1], dataset.classes)
-        if (config.sizes[0], config.sizes[-1]) != expected:
+        if (config.inputs, config.sizes[-1]) != expected:
             raise InputError(
                 f"layers {config.written}: data set {dataset.name} has "
                 f"{expected[0]} inputs and {expected[1]} {dataset.aim.outputs_are}; "
@@ -330,7 +330,7 @@ class Trainer:
 
 def _others(config: Config, dataset: Dataset) -> str:
     """The named data sets that a network would fit, for an error."""
-    ends = (config.sizes[0], config.sizes[-1])
+    ends = (config.inputs, config.sizes[-1])
     fitting = [name for name in NAMES if name != dataset.name and ends == usual_ends(name)]
     return f", or --dataset {' or '.join(fitting)}" if fitting else ""
 

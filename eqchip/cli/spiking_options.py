@@ -51,7 +51,21 @@ def spiking_options(command: Any) -> Any:
             "--box", type=float,
             help="With --rule erbp, a current beyond so many thresholds closes the gate.",
         ),
-        click.option("--decay", type=float, help="With --rule erbp, of a dendrite in a step."),
+        click.option(
+            "--decay", type=float,
+            help="With --rule erbp, what a dendrite loses in a step; with eprop, a potential.",
+        ),
+        click.option(
+            "--rows", type=int,
+            help="With --rule eprop, the parts of a sample, told one after the other.",
+        ),
+        click.option(
+            "--window", type=int,
+            help="With --rule eprop, the last steps, in which outputs are told their targets.",
+        ),
+        click.option(
+            "--fade", type=float, help="With --rule eprop, what an output loses in a step."
+        ),
         click.option(
             "--gain", type=float, help="With --rule erbp, the largest weight of its feedback."
         ),

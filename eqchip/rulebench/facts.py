@@ -69,6 +69,14 @@ FACTS: dict[str, Facts] = {
         "the dendrite",
         "once a sample: reset, and, once a sample, write",
     ),
+    "eprop": Facts(
+        "e-prop",
+        "Bellec et al., Nat. Commun. 11:3625, 2020",
+        "a number from each output, in every step that has a target",
+        "leaks, fires, tells how near it is to its threshold",
+        "the learning signal, a number, and how near the unit is to firing, in every step",
+        "once a sample: reset",
+    ),
     "nbp": Facts(
         "exact backpropagation, synfire-gated",
         "Renner et al., Nat. Commun. 15:9691, 2024",

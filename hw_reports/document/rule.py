@@ -22,6 +22,7 @@ from eqchip.hw_reports.document.labels import RULE_PARTS, labels
 from eqchip.hw_reports.document.read import RULE_REPORT
 from eqchip.hw_reports.document.readable import amount, digits, short_total
 from eqchip.hw_reports.document.run import epochs_of
+from eqchip.hw_reports.pricing.circuit import notes_of
 from eqchip.hw_reports.pricing.costs import Cost
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.graph import GraphCost
@@ -263,10 +264,11 @@ def _memory(config: Config, mapped: MappedGraph) -> dict[str, Any]:
     """Bits of what learning keeps, and bytes on the chip."""
     onchip = config.on_chip
     assert onchip is not None
-    kept = _rule(config).kept_bits(onchip.fixed)
+    rule = _rule(config)
+    kept = rule.kept_bits(onchip.fixed)
     return {
         "bits": {
-            "synapse": onchip.fixed.weight_bits + onchip.accumulator_bits,
+            "synapse": onchip.fixed.weight_bits + onchip.accumulator_bits + rule.trace_bits,
             "unit": kept.unit,
             "axon": kept.axon,
         },
@@ -301,10 +303,9 @@ def _notes(config: Config, body: Mapping[str, Any]) -> list[str]:
         )
     found.append(
         "Counts are those of the training itself; nothing was run once more. An inference is not "
-        "told apart, nor are time steps of mirror modes and signals between phases."
+        "told apart, and signals between phases are not priced."
     )
-    if config.input == "current":
-        found.append("The input is sent once a sample, as numbers, priced as spikes are.")
+    found += notes_of(config)
     verdict = body["chip"]["rule"]
     if verdict["can"] is not True:
         found.append(f"Priced as if the chip had what the rule needs: {verdict['said']}.")

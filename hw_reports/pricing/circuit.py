@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.connections import Dense, OneToOne
 from eqchip.emulator.description.connections.kind import Connection
 from eqchip.emulator.description.connections.sparse import Sparse
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
-from eqchip.emulator.description.graph.units import IF, LI, Input, Neuron
+from eqchip.emulator.description.graph.units import IF, LI, LIF, Input, Neuron
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
+from eqchip.emulator.description.spiking.rules import Emstdp, Eprop, Erbp, Graded, Nbp
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import NUDGED_SHARE
@@ -195,6 +196,28 @@ def circuit_from(run: RunDirectory, row: Mapping[str, Any]) -> Circuit:
     return found
 
 
+def notes_of(config: Config) -> list[str]:
+    """What the price of a run by a spiking rule leaves out, or takes for something else."""
+    rule, onchip, found = config.spiking, config.on_chip, []
+    assert rule is not None and onchip is not None
+    if rule.path.mode is not None:
+        found.append(
+            "Not priced: time steps of mirror modes, and messages that cross no synapse in them."
+        )
+    if rule.trace_bits:
+        found.append(
+            "The trace of a synapse is read and written in every step: counted as a visit of the "
+            "learning engine, which only some chip files have a price for."
+        )
+    if config.input == "current":
+        found.append(
+            "The input is sent once a sample, as numbers, which are priced as spikes are; an input "
+            f"axon keeps its number, {onchip.fixed.fraction_bits + 1} bits, and a unit of layer 1 "
+            f"the sum of its drive, {onchip.fixed.state_bits} bits."
+        )
+    return found
+
+
 def taught_share(row: Mapping[str, Any]) -> float:
     """The share of an epoch's samples that were learned from."""
     return float(row.get(NUDGED_SHARE, 1.0))
@@ -278,6 +301,32 @@ def _erbp(rule: Erbp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit
     return found
 
 
+def _eprop(rule: Eprop, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
+    """Inputs of a row, a layer that hears itself, outputs; their errors are messages.
+
+    Traces of synapses change in every step, in which the learning engine reads those of axons that
+    have fired; errors take a step of their own wherever outputs are told their targets.
+    """
+    n_in, n, n_out = sizes
+    steps = round(sum(row["steps_per_sample"])) + rule.window
+    found = Circuit(steps, learning_epochs=steps, within=True)
+    sent = row["spikes_by_layer_per_sample"]
+    found.add("input", Input(), n_in, sent[0])
+    found.add("hidden", LIF(decay=rule.decay, reset="subtract"), n, sent[1])
+    found.add("output", LI(decay=rule.fade), n_out)
+    found.add("error 2", Input(), n_out, row["error_messages_per_sample"][2])
+    found.add("error 1", LI(), n)
+    for pre, post in _ways(
+        "input -> hidden", "hidden -> hidden", "hidden -> output", "error 2 -> error 1"
+    ):
+        found.join(pre, post)
+    into_hidden, into_output = row["writes_by_copy_per_sample"]
+    found.written.append(("hidden", np.array(into_hidden[0][:3])))
+    found.written.append(("output", np.array(into_output[0][:3])))
+    found.written.append(("error 1", np.array(into_output[1][:3])))
+    return found
+
+
 def _nbp(rule: Nbp, sizes: tuple[int, ...], row: Mapping[str, Any]) -> Circuit:
     """The published circuit, whose counts are those of `mapping/anchors/renner-2024.toml`.
 
@@ -358,6 +407,7 @@ CIRCUITS: dict[type[SpikingRule], Callable[..., Circuit]] = {
     Emstdp: _emstdp,
     Erbp: _erbp,
     Nbp: _nbp,
+    Eprop: _eprop,
 }
 
 

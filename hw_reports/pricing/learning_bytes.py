@@ -11,7 +11,7 @@ from itertools import pairwise
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
-from eqchip.emulator.description.spiking.rules import Nbp
+from eqchip.emulator.description.spiking.rules import Eprop, Nbp
 from eqchip.emulator.training.learners import row_of
 from eqchip.hw_reports.pricing.learning_memory import change_terms, states_of_unit
 
@@ -80,6 +80,16 @@ def _of_nbp(config: Config) -> int:
     return bits + (2 * n_in + 6 * n + 7 * n_out) * onchip.fixed.state_bits
 
 
+def _of_eprop(config: Config) -> int:
+    """A trace at each synapse into the hidden layer, and one of each axon."""
+    rule, onchip, (n_in, n, n_out) = config.spiking, config.on_chip, config.sizes
+    assert rule is not None and onchip is not None
+    kept, weight = rule.kept_bits(onchip.fixed), _weight(onchip)
+    back = weight if rule.path.learns else onchip.fixed.weight_bits
+    bits = (n_in + n) * n * (weight + rule.trace_bits) + n * n_out * (weight + back)
+    return bits + (n + n_out) * kept.unit + (n_in + 2 * n) * kept.axon
+
+
 def _copies(sizes: tuple[int, ...], forward: int, mirrored: int) -> Iterator[int]:
     """Synapses of every connection, times its copies; the input's has no mirrored one."""
     for k, (below, above) in enumerate(pairwise(sizes)):
@@ -95,4 +105,5 @@ BITS: dict[type, Callable[[Config], int]] = {
     OnChip: _of_phases,
     SpikingRule: _of_rule,
     Nbp: _of_nbp,
+    Eprop: _of_eprop,
 }

@@ -12,7 +12,7 @@ from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
-from eqchip.emulator.description.spiking.rules import Emstdp, Erbp, Graded, Nbp
+from eqchip.emulator.description.spiking.rules import Emstdp, Eprop, Erbp, Graded, Nbp
 from eqchip.emulator.training.learners import row_of
 from eqchip.mapping.chip_file.capabilities import ABILITIES, shown
 from eqchip.mapping.chip_file.chip import Chip
@@ -201,6 +201,18 @@ def _of_erbp(config: Config) -> Iterator[Need]:
     yield ROUNDING
 
 
+def _of_eprop(config: Config) -> Iterator[Need]:
+    """A trace at each synapse, and how near its unit is to firing and its error, as factors."""
+    assert isinstance(config.spiking, Eprop)
+    exact = _exact(config)
+    yield Need("neuron_program", 1, "a unit tells how near it is to its threshold")
+    yield Need("graded_payload", exact, "errors are sent as numbers")
+    yield LEARNING
+    yield Need("third_factor", exact, "a synapse reads the learning signal of its unit")
+    yield Need("synapse_tag", config.spiking.trace_bits, "a synapse keeps an eligibility trace")
+    yield ROUNDING
+
+
 def _of_nbp(config: Config) -> Iterator[Need]:
     """Units with a threshold, and a learning engine that a spike of a gate turns round."""
     yield LEARNING
@@ -219,6 +231,7 @@ NEEDS: dict[type, Callable[[Config], Iterator[Need]]] = {
     Emstdp: _of_emstdp,
     Erbp: _of_erbp,
     Nbp: _of_nbp,
+    Eprop: _of_eprop,
 }
 
 

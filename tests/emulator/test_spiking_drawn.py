@@ -29,6 +29,9 @@ DRAWN: dict[str, Any] = {
     "box": st.sampled_from([0.1, 1.0]),
     "decay": st.sampled_from([0.0, 0.25, 1.0]),
     "gain": st.sampled_from([0.3, 1.0]),
+    "rows": st.integers(1, 3),
+    "window": st.integers(1, 4),
+    "fade": st.sampled_from([0.0, 0.1, 1.0]),
 }
 
 

@@ -239,7 +239,8 @@ def test_every_rule_has_its_row_wherever_the_table_asks():
         ("nbp", "loihi1-davies", True), ("graded", "loihi1-davies", False),
         ("emstdp", "loihi1-davies", False), ("emstdp", "loihi2", True),
         ("erbp", "loihi2", False), ("graded", "spinnaker2", True),
-        ("nbp", "truenorth-cores", False),
+        ("nbp", "truenorth-cores", False), ("eprop", "loihi2", False),
+        ("eprop", "spinnaker2", True),
     ],
 )  # fmt: skip
 def test_who_could_run_a_rule_is_read_off_the_chip_file(rule, chip, can):
@@ -257,6 +258,8 @@ def test_bytes_of_a_rule_by_hand():
     graded = 8 * (weights + 8 * 10) + 18 * (2 * 24 + 4) + 72 * 4
     assert of("graded", steps=12) == -(-graded // 8)
     assert of("graded", steps=12, feedback="direct") == of("graded", steps=12)
+    eprop = 72 * 8 * (8 + 16) + 8 * 10 * (8 + 8) + 18 * 3 * 24 + (64 + 2 * 8) * 16
+    assert of("eprop", rows=1) == -(-eprop // 8)
     at_spikes = 8 * (weights + 10 * 8) + 18 * 2 * 24
     assert of("erbp", write="spike") == -(-at_spikes // 8)
     copies = 8 * (3 * 64 * 8 + 5 * 8 * 10) + 24 * (2 * 64 + 6 * 8 + 7 * 10)

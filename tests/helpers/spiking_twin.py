@@ -8,11 +8,15 @@ import numpy as np
 from onchip_cases import made_up, wrapping
 
 from eqchip.backends.reference.spiking import TWINS, Machine
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.kernels.lowered import layer_units, mirror_rows, weight_rows
 from eqchip.emulator.training.spiking_training import KEPT, SpikingTrainer
 from eqchip.emulator.training.trainers import make_trainer
+
+# What else a rule needs to take a sample of so many numbers as there are inputs.
+WHOLE: dict[str, dict[str, Any]] = {"eprop": {"rows": 1}}
 
 
 def small(
@@ -37,7 +41,7 @@ def follow(
     config: Config, samples: int, seed: int = 0
 ) -> tuple[SpikingTrainer, Machine, list[int]]:
     """A trainer and the reference after the same samples, and the reference's classes."""
-    data = made_up(config.sizes[0], config.sizes[-1], samples, seed)
+    data = made_up(config.inputs, config.sizes[-1], samples, seed)
     trainer = make_trainer(config, data, 1)
     assert isinstance(trainer, SpikingTrainer)
     machine, classes = Machine(config, config.descent.lr), []
@@ -59,7 +63,7 @@ def follow(
 
 def assert_equals_reference(config: Config, samples: int = 8, seed: int = 0) -> SpikingTrainer:
     """Train on some samples, and compare all that learning keeps with the reference."""
-    layers = config.sizes
+    layers = notation.sizes(config.wired)
     trainer, machine, classes = follow(config, samples, seed)
     lowered, learner = trainer.lowered, trainer.chip.learner
     for k, (n_pre, n_post) in enumerate(zip(layers, layers[1:], strict=False)):

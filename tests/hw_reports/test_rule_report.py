@@ -8,7 +8,7 @@ import json
 
 import pytest
 from small_runs import few_digits, small_config
-from spiking_twin import small
+from spiking_twin import WHOLE, small
 
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.errors import InputError
@@ -26,7 +26,8 @@ CHIP = "loihi1-davies"  # whose file has an energy and a time for all but the le
 
 @pytest.fixture(scope="module", params=list(SPIKING_RULES))
 def run(request, tmp_path_factory):
-    config = small({"name": request.param}, (64, 8, 10), 0.1, every=16)
+    rule = {"name": request.param, **WHOLE.get(request.param, {})}
+    config = small(rule, (64, 8, 10), 0.1, every=16)
     found = RunDirectory.create(tmp_path_factory.mktemp(request.param) / "run", config)
     fit(found, few_digits(), threads=1)
     return found

@@ -29,6 +29,7 @@ from eqchip.backends.reference.onchip import (
     round_at_random,
     stream,
 )
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.spiking.feedback import ALIGN_SHARE
 from eqchip.emulator.description.upkeep import (
@@ -94,7 +95,7 @@ class Machine:
     bits: list[np.ndarray] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        config, sizes = self.config, self.config.sizes
+        config, sizes = self.config, notation.sizes(self.config.wired)
         assert config.spiking is not None
         assert config.on_chip is not None
         self.rule, self.onchip, self.fixed = config.spiking, config.on_chip, config.on_chip.fixed
@@ -238,6 +239,20 @@ class Machine:
             change = round_at_random(products * mantissa, shift, start, numbers)
             changes.append(np.where(products == 0, 0, change))
         self.apply(k, below, above, changes)
+
+    def write_traces(self, k: int, traces: np.ndarray, above: np.ndarray, number: int) -> None:
+        """weights += traces above rate, of each synapse by its own trace, (n_pre, n_post)."""
+        of_weight = (
+            program_of(self.rule).rates(self.rule, self.fixed).of_weight(k, False, self.fixed)
+        )
+        step = 2.0 ** (self.exponents[k] - self.fixed.fraction_bits - self.onchip.accumulator_bits)
+        mantissa, shift = integer_rate(self.rates[k] * of_weight / step)
+        products = traces * above
+        numbers = np.arange(products.size).reshape(products.shape)
+        start = stream(self.config.seed, number, k, FORWARD)
+        change = round_at_random(products * mantissa, shift, start, numbers)
+        found = self._put(self.stored[k], np.where(products == 0, 0, change))
+        self.counts.writes[k, FORWARD] += np.array([0, np.count_nonzero(products), *found])
 
     def align(self, k: int, below: np.ndarray, sample: int) -> None:
         """B += rate (c W - c B) c / |c|**2 of what fired below, c, and of what hears any of it."""

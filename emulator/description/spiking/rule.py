@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.notation import Entry
 from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.spiking.feedback import FEEDBACKS, FeedbackPath
 from eqchip.emulator.errors import InputError, check_number, check_whole
@@ -52,6 +53,8 @@ class SpikingRule:
         Whether errors travel as numbers; else as spikes of both signs.
     tells : tuple of str
         What else its kernel counts of a sample.
+    trace_bits : int
+        Of an eligibility trace that each synapse into a hidden layer keeps beside its weight.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -61,6 +64,15 @@ class SpikingRule:
     phases: ClassVar[tuple[str, ...]] = ("free",)
     graded: ClassVar[bool] = False
     tells: ClassVar[tuple[str, ...]] = ()
+    trace_bits: ClassVar[int] = 0
+
+    def inputs(self, sizes: Sequence[int]) -> int:
+        """The numbers that a sample has."""
+        return sizes[0]
+
+    def wired(self, layers: Sequence[Entry]) -> tuple[Entry, ...]:
+        """The layers as they are wired: all units that send to a hidden layer stand below it."""
+        return tuple(layers)
 
     @property
     def refuses_current(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, get_args
 
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.notation import Entry
 from eqchip.emulator.description.spiking.feedback import FEEDBACKS
 from eqchip.emulator.description.spiking.rule import Kept, SpikingRule
 from eqchip.emulator.errors import InputError
@@ -284,9 +285,113 @@ class Nbp(SpikingRule):
             )
 
 
+@dataclass(frozen=True)
+class Eprop(SpikingRule):
+    """e-prop: a recurrent layer that learns in time, by a trace at each synapse.
+
+    After Bellec et al. (Nat. Commun. 11:3625, 2020), whose text was not read; equations are those
+    of the authors' check of its factorised gradient (IGITUGraz/eligibility_propagation 3b184c8) and
+    of Frenkel's version for leaky units (ChFrenkel/eprop-PyTorch 0f32a8f). A sample is told in
+    parts, ``rows`` of so many numbers as there are inputs, each for ``steps`` steps. One hidden
+    layer hears the inputs and itself, a step later; its senders i are both::
+
+        V_j  = (1 - decay) V_j + sum_i w_ij q_i + b_j        a spike takes one threshold
+        a_i  = (1 - decay) a_i + q_i                         of an axon
+        e_ij = (1 - fade) e_ij + a_i max(0, 1 - |V_j - 1|)   of a synapse; V before its spike
+        Y_k  = (1 - fade) Y_k + sum_j w_jk q_j + b_k         the outputs; Y of the end answers
+        z_j  = (1 - fade) z_j + q_j                          as outputs hear it
+
+    and in each of the last ``window`` steps, by what is there before the hidden layer's step::
+
+        d_k = [k = y] - clip(Y_k, 0, 1)       0 where below least_error; one graded message each
+        dw_ij = lr e_ij sum_k B_jk d_k        dw_jk = lr z_j d_k        db_k = lr d_k
+
+    with B the transposed weights, or fixed random ones. Where the layer did not hear itself that
+    would be the gradient, but for what a spike takes, which is not derived. What is ours: whole
+    numbers; a squared error where the paper has a softmax; the slope of the surrogate, 0.3 there,
+    is in lr; rates of firing are not regularised; a unit hears its own spikes, too; biases of
+    hidden units are not learned; weights are written in every step of the window, and read as they
+    are then.
+
+    Parameters
+    ----------
+    rows, steps : int
+        Parts of a sample, and time steps of each.
+    window : int
+        The last steps of a sample, in which outputs are told what they should be.
+    feedback : {"transpose", "random"}
+        Where the learning signal crosses.
+    decay : float
+        What a potential, and the trace of an axon, loses in a step.
+    fade : float
+        What an output, and what is summed for it, loses in a step.
+    least_error : float
+        An output whose error is smaller sends none.
+    floor : float
+        V does not fall below minus so many thresholds.
+    """
+
+    name = "eprop"
+    feedbacks: ClassVar[tuple[str, ...]] = ("transpose", "random")
+    graded = True
+    tells = ("traces_kept",)
+    trace_bits = 16
+
+    rows: int = 8
+    steps: int = 4
+    window: int = 4
+    feedback: str = "random"
+    decay: float = 0.1
+    fade: float = 0.1
+    least_error: float = 0.02
+    floor: float = 4.0
+
+    def __post_init__(self) -> None:
+        self._check_steps("steps", "rows", "window")
+        self._check_feedback()
+        self._check_amounts("decay", "fade", "least_error", most=1.0)
+        self._check_amounts("floor")
+        for name in ("rows", "window"):
+            if getattr(self, name) < 1:
+                raise InputError(f"eprop: {name} is 0; expected a whole number of at least 1")
+        if self.window > self.rows * self.steps:
+            raise InputError(
+                f"eprop: window is {self.window}, but a sample has {self.rows} x {self.steps} "
+                "steps; expected no more"
+            )
+
+    def inputs(self, sizes: Sequence[int]) -> int:
+        """A row after the other."""
+        return self.rows * sizes[0]
+
+    def wired(self, layers: Sequence[Entry]) -> tuple[Entry, ...]:
+        """The hidden layer hears itself: its units stand behind the inputs."""
+        first, hidden, *others = layers
+        if not isinstance(first, int) or not isinstance(hidden, int):
+            return tuple(layers)
+        return (first + hidden, hidden, *others)
+
+    @property
+    def refuses_current(self) -> str:
+        """Its input is told in parts."""
+        return "its input changes from part to part of a sample"
+
+    def kept_bits(self, fixed: FixedPoint) -> Kept:
+        """V, how near it is to the threshold, and the learning signal; the trace of an axon."""
+        return Kept(3 * fixed.state_bits, self.trace_bits)
+
+    def check_network(self, sizes: Sequence[int]) -> None:
+        """Refuse what is not one hidden layer."""
+        if len(sizes) != 3:
+            raise InputError(
+                f"eprop: {len(sizes)} layers; expected 3: inputs of a row, the recurrent layer and "
+                "the outputs"
+            )
+
+
 # Every rule of this kind that has a name. A new one: a class, and a row here.
 SPIKING_RULES: dict[str, type[SpikingRule]] = {
-    rule.name: rule for rule in (Graded, Emstdp, Erbp, Nbp)
+    rule.name: rule for rule in (Graded, Emstdp, Erbp, Nbp, Eprop)
 }
 
 

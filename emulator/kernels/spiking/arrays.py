@@ -67,7 +67,8 @@ class Units(NamedTuple):
     and new ones; dendrite, gated: U, and its sum where the gate was open. bits: uint8.
     rows: what fired in the step before, by layer from its offset on; fired: (l,) int64, how many.
     pre_rows, pre_values, post_rows, post_values, spike_rows, spike_values: one end each of a
-    product. wide: (j,) int64, scratch.
+    product. wide: (j,) int64, scratch. traces: int32, one a synapse of the first connection, where
+    a rule keeps them; else empty.
     """
 
     v: np.ndarray
@@ -91,6 +92,7 @@ class Units(NamedTuple):
     spike_rows: np.ndarray
     spike_values: np.ndarray
     wide: np.ndarray
+    traces: np.ndarray
 
 
 class Done(NamedTuple):
@@ -140,11 +142,11 @@ class Unit(NamedTuple):
     current: bool = False
 
 
-def new_units(units: int, layers: int) -> Units:
-    """States of a network of so many units, in one row."""
+def new_units(units: int, layers: int, traces: int = 0) -> Units:
+    """States of a network of so many units, in one row; and traces of so many synapses."""
     found = {name: np.zeros(units, np.int32) for name in Units._fields}
     found["bits"], found["fired"] = np.zeros(units, np.uint8), np.zeros(layers, np.int64)
-    found["wide"] = np.zeros(units, np.int64)
+    found["wide"], found["traces"] = np.zeros(units, np.int64), np.zeros(traces, np.int32)
     return Units(**found)
 
 

@@ -14,6 +14,7 @@ from eqchip.emulator.kernels.spiking.units import (
     count_bits,
     forward_step,
     is_right,
+    label_errors,
     largest,
     pass_errors,
     send_input,
@@ -35,18 +36,6 @@ class EmstdpRules(NamedTuple):
     threshold: int
     by_spikes: bool
     near: int
-
-
-@inlined
-def _output_error(net, units, done, label):
-    """E += the label's spike less the unit's own of the step before; one spike is the threshold."""
-    last = len(net.sizes) - 1
-    first, n = net.offsets[last], net.sizes[last]
-    for k in range(n):
-        units.error[first + k] += np.int32(k == label) - np.int32(units.bits[first + k])
-    done.error_events[last] += units.fired[last] + 1
-    done.labels[0] += 1
-    step_error(units.error, units.new, 1, first, n)
 
 
 @inlined
@@ -108,7 +97,7 @@ def run_emstdp(net, paths, rules, learner, units, x, labels, done, first_number,
         for t in range(total):
             phase = 1 if t >= first_phase else 0
             if phase == 1:
-                _output_error(net, units, done, labels[b])
+                label_errors(net, units, done, units.new, labels[b])
                 for layer in range(1, last):
                     _hidden_error(net, rules, paths, units, done, layer)
                 for layer in range(1, last + 1):

@@ -19,10 +19,10 @@ from eqchip.emulator.kernels.spiking.units import (
     count_bits,
     forward_step,
     is_right,
+    label_errors,
     largest,
     pass_errors,
     send_input,
-    step_error,
 )
 from eqchip.emulator.kernels.spiking.writes import write_connection, write_rows
 from eqchip.emulator.kernels.units import span
@@ -73,13 +73,8 @@ def _dendrites(net, rules, paths, units, done):
 def _errors(net, units, done, label):
     """told = the spikes of error units, which hear the label and the outputs of the step before."""
     last = len(net.sizes) - 1
-    first, n = net.offsets[last], net.sizes[last]
-    for k in range(n):
-        units.error[first + k] += np.int32(k == label) - np.int32(units.bits[first + k])
-    done.error_events[last] += units.fired[last] + 1
-    done.labels[0] += 1
-    step_error(units.error, units.told, 1, first, n)
-    for j in span(first, n):
+    label_errors(net, units, done, units.told, label)
+    for j in span(net.offsets[last], net.sizes[last]):
         done.error_spikes[last] += np.int64(units.told[j] != 0)
 
 

@@ -203,6 +203,21 @@ def step_error(error, new, threshold, first, n):
 
 
 @inlined
+def label_errors(net, units, done, new, label):
+    """E += the label's spike less the unit's own of the step before, of outputs; new = its spikes.
+
+    One spike is the threshold.
+    """
+    last = len(net.sizes) - 1
+    first, n = net.offsets[last], net.sizes[last]
+    for k in range(n):
+        units.error[first + k] += np.int32(k == label) - np.int32(units.bits[first + k])
+    done.error_events[last] += units.fired[last] + 1
+    done.labels[0] += 1
+    step_error(units.error, new, 1, first, n)
+
+
+@inlined
 def pass_errors(paths, net, told, out, layer):
     """out of a hidden layer = what its source tells, numbers or spikes, times codes; who told.
 
