@@ -1,6 +1,9 @@
 """Every task of ``eqchip dynamics`` that is learned in balance, five seeds, and the kernel's speed.
 
-    python benchmarks/dynamics.py [--seeds 5] [--out FILE] [--pictures FOLDER]
+    python benchmarks/dynamics.py [--seeds 5] [--tasks NAME ...] [--out FILE] [--pictures FOLDER]
+
+With ``--tasks`` what the file holds of others stays, and so does the speed; each task tells what it
+was made by.
 
 Speed is simulated over processor time of 100 seconds of signal, 50 units, steps of 0.1 ms, one
 thread: what the layer does without learning, and learning by each rule.
@@ -18,15 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import eqchip as eq
-from eqchip.dynamics_study import SEEDS, TURNS
+from eqchip.dynamics_study import SEEDS
+from eqchip.emulator.studies.dynamics.comparisons import COMPARISONS
 from eqchip.emulator.studies.dynamics.tasks import TASKS
 from eqchip.emulator.training.runs import provenance
-from eqchip.hw_reports.studies.dynamics_plot import save, save_turns
+from eqchip.hw_reports.studies.dynamics_plot import save
 
 RESULT = Path(__file__).resolve().parent / "results" / "dynamics.json"
+NAMES = (*TASKS, *COMPARISONS)
 SECONDS, DT = 100, 1e-4
 CHIP = "loihi1-calibrated"
-DRAWN = ("autoencode", "van-der-pol", "turns")
+DRAWN = ("autoencode", "oscillator-chip", "van-der-pol", "turns", "steps", "cores", "clocks")
 
 
 def speed() -> Iterator[dict[str, Any]]:
@@ -57,8 +62,11 @@ def speed() -> Iterator[dict[str, Any]]:
 
 def kept(made: dict[str, Any]) -> dict[str, Any]:
     """What tables show of a task, and every seed's errors; not its pictures."""
-    found = {key: value for key, value in made.items() if key not in ("provenance", "shown")}
+    found = {key: value for key, value in made.items() if key != "shown"}
     price = found.get("price", {})
+    for row in found.get("rows", []):
+        if "price" in row:
+            row["price"] = {name: row["price"][name] for name in ("chip", "cores", "energy")}
     if "learning" in price:
         update = {"energy": price["learning"]["update"]["energy"]}
         found["price"] = {
@@ -75,19 +83,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--out", type=Path, default=RESULT)
     parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--tasks", nargs="+", choices=NAMES)
     asked = parser.parse_args()
-    tasks = []
-    for name in (*TASKS, TURNS):
+    before = json.loads(asked.out.read_text()) if asked.tasks and asked.out.exists() else {}
+    tasks = {one["task"]: one for one in before.get("tasks", [])}
+    for name in asked.tasks or NAMES:
         made = eq.dynamics(name, seeds=asked.seeds, chip=CHIP)
         if asked.pictures is not None and name in DRAWN:
-            draw = save_turns if name == "turns" else save
             with (asked.pictures / f"dynamics-{name}.png").open("wb") as file:
-                draw(made, file)
-        tasks.append({"task": name, **kept(made)})
+                save(made, file)
+        tasks[name] = {"task": name, **kept(made)}
         print(name, flush=True)
     found = {
-        "tasks": tasks,
-        "speed": list(speed()),
+        "tasks": [tasks[name] for name in NAMES if name in tasks],
+        "speed": before.get("speed") or list(speed()),
         "provenance": provenance("python benchmarks/dynamics.py"),
     }
     asked.out.write_text(json.dumps(found, indent=1, allow_nan=False) + "\n")

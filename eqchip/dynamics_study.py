@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from eqchip.dynamics_gradient import by_gradient
-from eqchip.emulator.description.dynamics.graph import CHANNELS, LAYER, graph_of_layer
+from eqchip.emulator.description.dynamics.graph import graph_of_layer, rates_of_layer
 from eqchip.emulator.description.dynamics.signals import Current
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress
+from eqchip.emulator.studies.dynamics.comparisons import COMPARISONS, Row, compare
 from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Task
 from eqchip.emulator.studies.dynamics.train import Learned, learn, task_of
-from eqchip.emulator.studies.dynamics.turns import compare_turns
 from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.graph_price import price
 from eqchip.hw_reports.studies import dynamics as words
@@ -25,8 +25,8 @@ from eqchip.hw_reports.studies import gradient_tasks as gradient_words
 from eqchip.mapping.chip_file.chip import USUAL
 
 SEEDS = 5
-TURNS = "turns"
-NAMES = (*TASKS, *GRADIENT_TASKS, TURNS)
+NAMES = (*TASKS, *GRADIENT_TASKS, *COMPARISONS)
+PRICED = ("steps", "cores")  # comparisons of chips with one clock, which a chip file prices
 
 
 def dynamics(
@@ -43,21 +43,22 @@ def dynamics(
     Balanced layers: units that leak and fire so that their read-out follows a signal, whose lateral
     weights learn at spikes to cancel what has been told already, and whose slow weights learn
     dynamics from the error that is fed back. Two tasks are learned by the exact gradient through
-    spikes, off the chip: a yardstick. Task ``turns`` learns nothing: it compares who may
-    fire in a step.
+    spikes, off the chip: a yardstick. Tasks ``turns``, ``steps``, ``cores`` and ``clocks``
+    learn nothing: they compare who may fire in a step, how long a step is, a layer over several
+    cores, and units that tick by clocks of their own.
 
     Parameters
     ----------
     task : str
         autoencode, autoencode-together, autoencode-chip, autoencode-chip-4-bit, autoencode-sign,
-        oscillator, oscillator-weak, van-der-pol, autoencode-gradient, delayed-xor,
-        delayed-xor-leaky, or turns.
+        oscillator, oscillator-weak, oscillator-chip, van-der-pol, van-der-pol-chip,
+        autoencode-gradient, delayed-xor, delayed-xor-leaky; turns, steps, cores or clocks.
     seeds : int
         Layers, and signals to learn from.
     seed : int
         The first of them.
     chip : str
-        Name of a chip with cores, or a chip file. Not used by turns.
+        Name of a chip with cores, or a chip file. Not used by turns and clocks.
     out : path, optional
         Directory to write dynamics.json and dynamics.png to. Default: nothing is written.
     progress : Progress, optional
@@ -96,16 +97,17 @@ def _maker(task: str) -> Callable[[str, range, str, Progress | None], dict[str, 
     makers = {
         **dict.fromkeys(TASKS, _in_balance),
         **dict.fromkeys(GRADIENT_TASKS, by_gradient),
-        TURNS: _by_turns,
+        **dict.fromkeys(COMPARISONS, _compared),
     }
     return makers[task]
 
 
-def _by_turns(
+def _compared(
     name: str, seeds: range, chip: str, progress: Progress | None = None
 ) -> dict[str, Any]:
-    rows = compare_turns(seeds[0], len(seeds), progress)
-    return words.turns_document(rows, provenance(command_line()))
+    rows = compare(COMPARISONS[name](), seeds[0], len(seeds), progress)
+    prices = [_price_row(row, chip) for row in rows] if name in PRICED else None
+    return words.compared_document(name, rows, prices, provenance(command_line()))
 
 
 def _in_balance(
@@ -121,11 +123,10 @@ def _in_balance(
 def _price(task: Task, learned: list[Learned], chip: str) -> dict[str, Any]:
     """A second of signal while it is tested, and while it learns, by the seeds' mean counts."""
     layer, coder = learned[0].layer, Current()
-    if layer.dendrites is not None:
-        return {"refused": "no chip file says what a dendrite costs"}
     graph, steps = graph_of_layer(layer, task.dt, coder), round(1 / task.dt)
-    synapses = layer.units * (layer.units + layer.channels + layer.units * bool(layer.slow.any()))
-    found: dict[str, Any] = {"chip": chip, "notes": list(NOTES)}
+    synapses = sum(projection.weights.size for projection in graph.projections)
+    notes = NOTES if layer.dendrites is None else (*NOTES, DENDRITE_NOTE)
+    found: dict[str, Any] = {"chip": chip, "notes": list(notes)}
     for part, counts in (
         ("testing", [one.after.per_second for one in learned]),
         ("learning", [one.learning for one in learned]),
@@ -133,12 +134,28 @@ def _price(task: Task, learned: list[Learned], chip: str) -> dict[str, Any]:
         rate = _mean(counts, "spikes") / layer.units / steps
         writes = sum(_mean(counts, name) for name in WRITES) / synapses
         found[part] = price(
-            graph, chip=chip, rates={CHANNELS: 1.0, LAYER: rate}, steps=steps, dt=task.dt,
+            graph, chip=chip, rates=rates_of_layer(layer, rate), steps=steps, dt=task.dt,
             writes=writes,
         )  # fmt: skip
     return found
 
 
+def _price_row(row: Row, chip: str) -> dict[str, Any]:
+    """A second of signal in a case: its graph over as many times the fewest cores."""
+    graph, steps = graph_of_layer(row.layer, row.case.dt, Current()), round(1 / row.case.dt)
+    rate = _mean(row.measures, "rate") / steps
+    found = price(
+        graph, chip=chip, rates=rates_of_layer(row.layer, rate), steps=steps, dt=row.case.dt,
+        spread=row.case.cores.count,
+    )  # fmt: skip
+    kept = ("chip", "cores", "energy", "time", "energy_by_kind", "events")
+    return {name: found[name] for name in kept if name in found}
+
+
+DENDRITE_NOTE = (
+    "A dendrite is priced as a unit of its own, which is updated every step and speaks at every "
+    "look; what it takes to rectify a sum, and to send it as a number, no chip file says."
+)
 WRITES = ("weights_attempted", "slow_writes", "feedforward_writes")
 NOTES = (
     "The drive comes as a graded message a channel and step; the read-out, the teacher and the "
@@ -152,11 +169,11 @@ def _mean(counts: list[dict[str, float]], name: str) -> float:
 
 
 def _write(made: Mapping[str, Any], folder: Path) -> None:
-    from eqchip.hw_reports.studies.dynamics_plot import save, save_turns
+    from eqchip.hw_reports.studies.dynamics_plot import save
     from eqchip.hw_reports.studies.gradient_tasks_plot import save as save_gradient
 
     draw = {
-        words.FORMAT: save, words.TURNS_FORMAT: save_turns, gradient_words.FORMAT: save_gradient,
+        words.FORMAT: save, words.TURNS_FORMAT: save, gradient_words.FORMAT: save_gradient,
     }[made["format"]]  # fmt: skip
     with alone(folder):
         text = json.dumps(made, ensure_ascii=False, allow_nan=False)

@@ -172,7 +172,7 @@ def run_reference(
     clocks : Clockwork, optional
         As drawn: periods, offsets and keys, in quanta.
     """
-    whole = None if integers is None else WholeLayer(layer, integers, coder, dt, gain, slow)
+    whole = None if integers is None else WholeLayer(layer, integers, coder, dt, noise, gain, slow)
     spread = cores or LayerCores()
     now = _begin(layer, whole, spread)
     drive = Drive(signal, dt, layer.channels)
@@ -200,6 +200,8 @@ def run_reference(
                 now.v = now.v + noise * normals(key, np.arange(layer.units))
         else:
             added = whole.integrate(now, heard, g)
+            if noise > 0:
+                whole.shake(now, words(key, np.arange(layer.units)))
         arrived = sorted((k, core) for when, core, k in now.under_way if when == step)
         now.under_way = [one for one in now.under_way if one[0] > step]
         excited, inhibited = (

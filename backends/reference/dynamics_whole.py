@@ -54,6 +54,7 @@ class WholeLayer:
         integers: LayerIntegers,
         coder: Coder,
         dt: float,
+        noise: float,
         gain: float,
         slow: SlowRule | None,
     ) -> None:
@@ -79,6 +80,7 @@ class WholeLayer:
         self.slow_lose = round((1 - (1 - layer.leak * dt) ** self.slow_every) * 4096)
         self.drive = whole_rate(dt * heard * self.current_step / part)
         self.gain = whole_rate(gain * dt * heard * integers.error_step / part)
+        self.noise = whole_rate(noise * 3.0**0.5 / 65536 / part)
         self.trace = np.zeros(layer.units, np.int64)
         self.read = np.zeros(layer.channels, np.int64)
         self.smooth = np.zeros(layer.units, np.int64)
@@ -120,6 +122,12 @@ class WholeLayer:
         added = added + nearest(g.astype(np.int64), *self.gain)
         now.v = kept(left(now.v, self.lose) + added)
         return added
+
+    def shake(self, now: Any, word: np.ndarray) -> None:
+        """Noise: four uniform numbers of 16 bits, less their mean."""
+        parts = [(word >> np.uint64(16 * k)) & np.uint64(0xFFFF) for k in range(4)]
+        drawn = sum(part.astype(np.int64) for part in parts) - 2 * 65535
+        now.v = kept(now.v + nearest(np.asarray(drawn), *self.noise))
 
     def decay(self, now: Any, step: int) -> None:
         """Traces, read-out and slow current leak, where it is their step."""

@@ -108,8 +108,10 @@ class BalancedSimulation:
                 "the time constant of the layer"
             )
         check_whole("BalancedSimulation: seed", seed, 0, 2**63)
-        if integers is not None and (noise > 0 or threshold_noise > 0):
-            raise InputError("BalancedSimulation: noise in integers is not there; expected 0")
+        if integers is not None and threshold_noise > 0:
+            raise InputError(
+                "BalancedSimulation: threshold_noise in integers is not there; expected 0"
+            )
         self.start, self.dt, self.turns = layer, dt, turns or Together()
         self.teacher = teacher or Teacher.leaky(layer.leak, layer.channels)
         if self.teacher.channels != layer.channels:
@@ -193,7 +195,7 @@ class BalancedSimulation:
         layer, integers = self.start, self.integers
         rules = lower_rules(fast, slow, layer, self.dt, integers)
         smoothing = 0.0 if slow is None else slow.smoothing
-        whole = lower_whole(layer, self.dt, self.coder, integers, gain, smoothing)
+        whole = lower_whole(layer, self.dt, self.coder, integers, self.noise, gain, smoothing)
         constants = lower_constants(
             layer, self.dt, self.turns, self.cores, self._clocks, self.coder, whole, self.noise,
             self.threshold_noise, gain, self.seed,

@@ -14,6 +14,7 @@ from eqchip.emulator.description.dynamics.rules import FastRule, SignRule, Volta
 from eqchip.emulator.description.dynamics.signals import Coder
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.dynamics.arrays import Plasticity, Whole, Wiring
+from eqchip.emulator.kernels.dynamics.signals import UNIT
 from eqchip.emulator.kernels.dynamics.synapses import CURRENT_BITS, READ_BITS, SEEN_BITS
 from eqchip.emulator.kernels.dynamics.units import SMOOTH_BITS
 from eqchip.emulator.kernels.random_rounding import ROUNDING_BITS
@@ -23,7 +24,7 @@ HEADROOM = 1.05  # of the largest code over the largest fast weight
 BETA_BITS = 8  # of beta below the point
 SLOW_LOSE = 2.0**-5  # what slow states lose at a time, as far as steps are short
 PSI_BITS = 9  # of the largest offset of whole dendrites
-NO_WHOLE = Whole(0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1.0, 1.0, 0, 0, 0, 0)
+NO_WHOLE = Whole(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1.0, 1.0, 0, 0, 0, 0)
 IN_INTEGERS = (VoltageRule, SignRule)
 
 
@@ -99,6 +100,7 @@ def lower_whole(
     dt: float,
     coder: Coder,
     integers: LayerIntegers | None,
+    noise: float,
     gain: float,
     smoothing: float,
 ) -> Whole:
@@ -106,6 +108,8 @@ def lower_whole(
 
     Parameters
     ----------
+    noise : float
+        Of a potential and step, its standard deviation.
     smoothing : float
         1/s, of the filter of the error's current; 0: there is none.
 
@@ -122,6 +126,7 @@ def lower_whole(
     drive = integer_rate(dt * one.heard * current_step / one.part)
     fed_back = integer_rate(gain * dt * one.heard * integers.error_step / one.part)
     slow = integer_rate(dt * factor * one.slow / one.part)
+    shaken = integer_rate(noise * UNIT * 2.0**-16 / one.part)
     lose, smooth = (round(rate * dt * 2**LEAK_BITS) for rate in (layer.leak, smoothing))
     slow_every = max(int(SLOW_LOSE / (layer.leak * dt)), 1)
     slow_lose = round((1 - (1 - layer.leak * dt) ** slow_every) * 2**LEAK_BITS)
@@ -129,6 +134,7 @@ def lower_whole(
         ("the drive", 1.0, drive[0]),
         ("the error that is fed back", gain, fed_back[0]),
         ("the slow current", one.slow, slow[0]),
+        ("the noise", noise, shaken[0]),
         (f"a leak of {layer.leak:g} /s", layer.leak, lose),
         (f"a filter of {smoothing:g} /s", smoothing, smooth),
     ):
@@ -138,7 +144,7 @@ def lower_whole(
                 "longer steps"
             )
     return Whole(
-        *drive, *fed_back, *slow, lose, slow_lose, slow_every, smooth, current_step,
+        *drive, *fed_back, *slow, *shaken, lose, slow_lose, slow_every, smooth, current_step,
         integers.error_step, one.psi_shift,
         integers.accumulator_bits, integers.fraction_bits, integers.highest,
     )  # fmt: skip

@@ -41,10 +41,15 @@ def command(task: str, out: Path | None, as_json: bool, quiet: bool, **settings:
     oscillator             a damped oscillator, learned from the error fed back
     oscillator-weak        the same out of balance: it does not learn
     van-der-pol            a limit cycle, learned through random dendrites
+    oscillator-chip        the oscillator in a chip's integers
+    van-der-pol-chip       the cycle in a chip's integers
     autoencode-gradient    the code, by a gradient through spikes, off the chip
     delayed-xor            whether two pulses differ, each up to 1 s ago, by the gradient
     delayed-xor-leaky      the same with units that leak: it does not learn
     turns                  no learning: who may fire in a step, and the code's error
+    steps                  no learning: how long a step is; error against price
+    cores                  no learning: a layer over several cores, and spikes that come late
+    clocks                 no learning: units that tick by clocks of their own
 
     Units leak and fire so that a linear read-out of their spikes follows a signal. Their lateral
     weights learn at spikes to cancel what has been told already; slow ones learn dynamics from the
@@ -66,7 +71,9 @@ def _show(output: Output, made: dict[str, Any]) -> None:
     from eqchip.hw_reports.studies import gradient_tasks
 
     if made["format"] == words.TURNS_FORMAT:
-        output.table("Who may fire in a step", words.TURNS_COLUMNS, words.turns_rows(made))
+        priced = "price" in made["rows"][0]
+        columns = words.PRICED_COLUMNS if priced else words.COMPARED_COLUMNS
+        output.table(made["title"], columns, words.compared_rows(made))
         return
     output.table(
         f"{made['title']}: mean ± standard deviation of {len(made['seeds'])} seeds",

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from eqchip.emulator.studies.dynamics.comparisons import Row
 from eqchip.emulator.studies.dynamics.judges import shown
 from eqchip.emulator.studies.dynamics.tasks import Goal, Task
 from eqchip.emulator.studies.dynamics.train import Learned
-from eqchip.emulator.studies.dynamics.turns import Row
 from eqchip.hw_reports.document.readable import amount, band
 
 FORMAT, TURNS_FORMAT = "eqchip-dynamics 1", "eqchip-turns 1"
@@ -36,7 +36,14 @@ MEASURES = {
     "amplitude": "amplitude, rms",
     "amplitude_wanted": "amplitude of the teacher, rms",
 }
-TURNS_COLUMNS = ["turns", "step, ms", "threshold", "error", "rate, Hz", "events/s"]
+COMPARED = {
+    "turns": "Who may fire in a step",
+    "steps": "How long a step is",
+    "cores": "A layer over five cores",
+    "clocks": "Clocks of their own",
+}
+COMPARED_COLUMNS = ["", "step, ms", "threshold", "error", "rate, Hz", "events/s", "looks/s"]
+PRICED_COLUMNS = [*COMPARED_COLUMNS, "a second, J"]
 COUNTED = {
     "spikes": "spikes",
     "synaptic_events": "synaptic events of spikes",
@@ -213,31 +220,48 @@ def static_share(price: Mapping[str, Any]) -> str:
     return f"{100 * static / total:.0f} % static power" if total else "nothing is static power"
 
 
-def turns_document(found: Sequence[Row], provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """The policies, each at every step length and threshold."""
+def compared_document(
+    study: str,
+    found: Sequence[Row],
+    prices: Sequence[Mapping[str, Any]] | None,
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The cases of a comparison; prices: of a second, where they are asked for."""
     return {
         "format": TURNS_FORMAT,
+        "task": study,
+        "title": COMPARED[study],
         "rows": [
             {
-                "policy": row.policy, "turns": repr(row.turns), "dt": row.dt, "width": row.width,
+                "policy": row.case.policy, "turns": repr(row.case.turns),
+                "label": row.case.label or said_of_turns(repr(row.case.turns)),
+                "dt": row.case.dt, "width": row.case.width, "cores": repr(row.case.cores),
                 "seeds": row.measures, **spreads(row.measures),
+                **({} if prices is None else {"price": dict(prices[n])}),
             }
-            for row in found
+            for n, row in enumerate(found)
         ],
         "provenance": dict(provenance),
     }  # fmt: skip
 
 
-def turns_rows(made: Mapping[str, Any]) -> list[list[str]]:
+def compared_rows(made: Mapping[str, Any]) -> list[list[str]]:
     """For the terminal."""
     return [
         [
-            said_of_turns(row["turns"]), f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
+            row["label"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
             _written(row["error"]), _written(row["rate"]),
-            f"{row['synaptic_events']['mean']:.2g}",
+            *(f"{row[name]['mean']:.2g}" for name in ("synaptic_events", "turns")),
+            *([said_of_energy(row["price"])] if "price" in row else []),
         ]
         for row in made["rows"]
     ]  # fmt: skip
+
+
+def said_of_energy(price: Mapping[str, Any]) -> str:
+    """Energy with its band."""
+    energy = price["energy"]
+    return f"{at_least(energy)}{amount(energy['figure']['value'], 'J')} ({band(energy['figure'])})"
 
 
 def said_of_turns(written: str) -> str:

@@ -12,7 +12,6 @@ from eqchip.hw_reports.plots.style import (
     BLUE,
     GREEN,
     INK,
-    ORANGE,
     QUIET,
     SMALL,
     VERMILION,
@@ -29,21 +28,15 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, DPI = 9.6, 6.4, 150
 CHANNELS = (BLUE, VERMILION, GREEN)
 MOST_WEIGHTS = 2000  # dots of a scatter
-SIZE = 22.0  # square points of a mark, a threshold of 1
-POLICIES = {"one unit": GREEN, "slots": BLUE, "ticks": ORANGE, "together": VERMILION}
-MARKERS = {"one unit": "o", "slots": "s", "ticks": "^", "together": "X"}
 
 
 def save(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure of a task into an open PNG file."""
-    with figure_style():
-        figure(document).savefig(file, format="png", dpi=DPI)
+    """Draw the figure of a task, or of a comparison, into an open PNG file."""
+    from eqchip.hw_reports.studies.dynamics_compared import FIGURES
 
-
-def save_turns(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure of the policies into an open PNG file."""
+    draw = figure if "rows" not in document else FIGURES[document.get("task", "turns")]
     with figure_style():
-        turns_figure(document).savefig(file, format="png", dpi=DPI)
+        draw(document).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Mapping[str, Any]) -> Figure:
@@ -158,44 +151,3 @@ def _weights(ax: Axes, shown: Mapping[str, Any]) -> None:
     ax.plot(ends, ends, color=QUIET, linewidth=0.8)
     ax.set_xlabel("fast weight in balance")
     ax.set_ylabel("fast weight, after")
-
-
-def turns_figure(document: Mapping[str, Any]) -> Figure:
-    """Error against rate by policy, a panel for each step length.
-
-    Parameters
-    ----------
-    document : dict
-        From :func:`eqchip.hw_reports.studies.dynamics.turns_document`, or read from its file.
-    """
-    rows = document["rows"]
-    lengths = sorted({row["dt"] for row in rows}, reverse=True)
-    drawn = new_figure(3.6, WIDTH)
-    panels = drawn.subplots(1, len(lengths), sharex=True, sharey=True, squeeze=False)[0]
-    for ax, dt in zip(panels, lengths, strict=True):
-        for policy, colour in POLICIES.items():
-            own = [row for row in rows if row["policy"] == policy and row["dt"] == dt]
-            if not own:
-                continue
-            own.sort(key=lambda row: row["width"])
-            rates, errors = ([row[name]["mean"] for row in own] for name in ("rate", "error"))
-            ax.plot(rates, errors, "-", color=colour, linewidth=0.9)
-            ax.scatter(
-                rates, errors, [SIZE * row["width"] for row in own], marker=MARKERS[policy],
-                color=colour, label=policy, zorder=3,
-            )  # fmt: skip
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        plain_ticks(ax.xaxis)
-        plain_ticks(ax.yaxis)
-        ax.set_title(f"steps of {dt * 1e3:g} ms")
-        ax.set_xlabel("rate of a unit, Hz")
-        ax.grid(visible=True)
-    panels[-1].legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
-    panels[0].set_ylabel("error, of the signal's variance")
-    title_and_foot(
-        drawn, "Who may fire in a step decides whether the code holds",
-        "weights in balance, read-out refitted; the larger a mark, the higher the threshold: 1, "
-        "1.6 and 3 halves of what a spike takes",
-    )  # fmt: skip
-    return drawn

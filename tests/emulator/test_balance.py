@@ -113,7 +113,8 @@ CASES = {
     ),
     "integers, slow and fast weights, on cores": (
         lambda: tight(leak=50.0, norm=0.1).weak(seed=1),
-        {**OSCILLATOR, "integers": WIDE, "fast": eq.VoltageRule(1e-2, 0.9), "cores": FAR},
+        {**OSCILLATOR, "integers": WIDE, "fast": eq.VoltageRule(1e-2, 0.9), "cores": FAR,
+         "noise": 2e-4},
     ),
     "integers, dendrites": (
         bent, {**OSCILLATOR, "teacher": eq.Teacher.van_der_pol(6.0), "integers": WIDE},
@@ -340,6 +341,12 @@ WRONG = {
             NOISE, 1, fast=eq.VoltageRule(1e-2, 1.0, learns_reset=True)
         ),
         "feed-forward weights and resets do not learn in integers",
+    ),
+    "noise of thresholds in integers": (
+        lambda: eq.BalancedSimulation(
+            LAYER, dt=1e-3, integers=eq.LayerIntegers(), threshold_noise=1.0
+        ),
+        "threshold_noise in integers is not there; expected 0",
     ),
     "more cores than units": (
         lambda: eq.BalancedSimulation(LAYER, dt=1e-3, cores=eq.LayerCores(13)),

@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 import eqchip as eq
-from eqchip import dynamics_study
 from eqchip.__main__ import main
-from eqchip.emulator.studies.dynamics import turns
+from eqchip.emulator.studies.dynamics import comparisons
 from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Stage
 from eqchip.hw_reports.studies import dynamics as words
@@ -25,8 +24,8 @@ def short(monkeypatch):
     for name, task in GRADIENT_TASKS.items():
         few = replace(task.problem, tests=10)
         monkeypatch.setitem(GRADIENT_TASKS, name, replace(task, updates=3, trials=2, problem=few))
-    monkeypatch.setattr(turns, "SECONDS", 0.5)
-    monkeypatch.setattr(turns, "STEPS", (1e-3,))
+    monkeypatch.setattr(comparisons, "SECONDS", 0.5)
+    monkeypatch.setattr(comparisons, "STEPS", (1e-3,))
 
 
 def shown(arguments, capsys):
@@ -34,7 +33,7 @@ def shown(arguments, capsys):
     return json.loads(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("task", ["autoencode-chip", "delayed-xor", "turns"])
+@pytest.mark.parametrize("task", ["autoencode-chip", "delayed-xor", "turns", "steps"])
 def test_the_command_finds_what_the_function_finds(task, tmp_path, capsys):
     found = eq.dynamics(task, seeds=2, seed=3, chip="loihi2")
     told = shown(
@@ -49,18 +48,17 @@ def test_the_command_finds_what_the_function_finds(task, tmp_path, capsys):
 
 
 def test_every_task_is_learned_shown_and_drawn(tmp_path, capsys):
-    for task in dynamics_study.NAMES[:-1]:
+    for task in (*TASKS, *GRADIENT_TASKS):
         assert main(["dynamics", task, "--seeds", "1", "--out", str(tmp_path / task)]) == 0
         said = capsys.readouterr().out
         assert "Figure:" in said
         assert (tmp_path / task / "dynamics.png").stat().st_size > 10_000
-        if task == "van-der-pol":
-            assert "No price: no chip file says what a dendrite costs" in said
-        elif task in GRADIENT_TASKS:
+        if task in GRADIENT_TASKS:
             assert "Learning, off the chip: at least" in said
             assert "A second of signal on loihi1-davies, modelled, spikes alone: ≥" in said
-        else:
-            assert "A second of signal on loihi1-davies, modelled, learning: ≥" in said
+            continue
+        assert "A second of signal on loihi1-davies, modelled, learning: ≥" in said
+        assert ("A dendrite is priced as a unit of its own" in said) == ("van-der-pol" in task)
 
 
 def test_a_seed_is_a_layer_and_signals_of_its_own():

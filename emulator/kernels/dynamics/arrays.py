@@ -63,9 +63,9 @@ class Whole(NamedTuple):
     """What whole numbers are multiplied by: mantissa / 2**shift, each of V in parts of a code.
 
     mantissa, shift: of the drive; gain_mantissa, gain_shift: of the error that is fed back;
-    slow_mantissa, slow_shift: of the slow current. lose, smoothing: multipliers of 12 bits;
-    slow_lose: that of traces, read-out and slow currents, which leak every slow_every steps, so
-    that what is rounded towards 0 is little.
+    slow_mantissa, slow_shift: of the slow current; noise_mantissa, noise_shift. lose, smoothing:
+    multipliers of 12 bits; slow_lose: that of traces, read-out and slow currents, which leak every
+    slow_every steps, so that what is rounded towards 0 is little.
     current_step, error_step: of what is told in whole numbers; psi_shift: of what a dendrite sums.
     """
 
@@ -75,6 +75,8 @@ class Whole(NamedTuple):
     gain_shift: int
     slow_mantissa: int
     slow_shift: int
+    noise_mantissa: int
+    noise_shift: int
     lose: int
     slow_lose: int
     slow_every: int

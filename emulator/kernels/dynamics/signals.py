@@ -10,18 +10,25 @@ from eqchip.emulator.kernels.random_rounding import GOLDEN, mix
 
 PART, PART_BITS = np.uint64(0xFFFF), np.uint64(16)
 # Four uniform numbers of 16 bits have the mean 4 (1/2 - 2**-17) and the variance 4 / 12.
+WHOLE_CENTRE = 2 * (2**16 - 1)
 CENTRE, UNIT = 4 * (0.5 - 2.0**-17), 3.0**0.5
 
 
 @inlined
-def normal(key, index):
-    """A number of mean 0 and variance 1, the sum of four uniform ones."""
+def four(key, index):
+    """The sum of four uniform whole numbers of 16 bits."""
     word = mix(key + GOLDEN * np.uint64(index))
     total = np.int64(word & PART)
     for _ in range(3):
         word >>= PART_BITS
         total += np.int64(word & PART)
-    return (total * 2.0**-16 - CENTRE) * UNIT
+    return total
+
+
+@inlined
+def normal(key, index):
+    """A number of mean 0 and variance 1, the sum of four uniform ones."""
+    return (four(key, index) * 2.0**-16 - CENTRE) * UNIT
 
 
 @inlined

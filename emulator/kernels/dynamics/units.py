@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels.dynamics.arrays import FEEDBACK_MACS
-from eqchip.emulator.kernels.dynamics.signals import normal
+from eqchip.emulator.kernels.dynamics.signals import WHOLE_CENTRE, four, normal
 from eqchip.emulator.kernels.jit import by_first, inlined
 from eqchip.emulator.kernels.units import span
 
@@ -77,6 +77,11 @@ def _integrate_codes(v, wiring, constants, state, key):
         added += (state.g[i] * whole.gain_mantissa + gain_half) >> whole.gain_shift
         total[i] = added
         v[i] = np.int32(within_bits(leaked(np.int64(v[i]), whole.lose) + added))
+    if whole.noise_mantissa > 0:
+        half = (np.int64(1) << whole.noise_shift) >> 1
+        for i in range(n):
+            drawn = (four(key, i) - WHOLE_CENTRE) * whole.noise_mantissa + half
+            v[i] = np.int32(within_bits(np.int64(v[i]) + (drawn >> whole.noise_shift)))
 
 
 @inlined

@@ -97,6 +97,11 @@ def following_layer(seed: int) -> BalancedLayer:
     return BalancedLayer.tight(50, 2, leak=10.0, norm=0.1, width=1.6, seed=seed)
 
 
+def wide_layer(seed: int) -> BalancedLayer:
+    """50 units in balance, in a wider box."""
+    return BalancedLayer.tight(50, 2, leak=10.0, norm=0.1, width=2.0, seed=seed)
+
+
 def weak_layer(seed: int) -> BalancedLayer:
     """The same out of balance."""
     return following_layer(seed).weak(seed=seed)
@@ -165,6 +170,22 @@ VAN_DER_POL = Task(
     test=Cycles(20.0, (1.0, 1.0), 300.0),
     goals=(Goal("period_error", 0.05),),
 )
+# In whole numbers what weights are rounded by drives units apart, the more the higher the rates:
+# weaker noise and a wider box keep these low.
+OSCILLATOR_ON_CHIP = replace(
+    OSCILLATOR,
+    title="the same in a chip's integers of 9 bits, written with random rounding",
+    layer=wide_layer,
+    training=Noise(10.0, 0.03),
+    gain=100.0,
+    stages=(Stage(100), Stage(100, 0.5), Stage(200, 0.25), Stage(200, 0.1)),
+    integers=LayerIntegers(9, feedforward_bits=9, current_step=0.1, slow_range=0.25),
+)
+VAN_DER_POL_ON_CHIP = replace(
+    VAN_DER_POL,
+    title="the same in a chip's integers of 8 bits, dendrites too",
+    integers=LayerIntegers(slow_range=0.25),
+)
 # By the name on the command line. A new one: a row here.
 TASKS: dict[str, Task] = {
     "autoencode": AUTOENCODE,
@@ -197,5 +218,7 @@ TASKS: dict[str, Task] = {
         layer=weak_layer,
         goals=(),
     ),
+    "oscillator-chip": OSCILLATOR_ON_CHIP,
     "van-der-pol": VAN_DER_POL,
+    "van-der-pol-chip": VAN_DER_POL_ON_CHIP,
 }
