@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
@@ -47,6 +48,18 @@ def onchip_of(config: Config) -> OnChip:
     if config.on_chip is None:
         raise InputError("on_chip is None; expected the settings of a run that learns on the chip")
     return config.on_chip
+
+
+def kernels_of(config: Config) -> tuple[int, ...]:
+    """The connections whose synapses have weights in common.
+
+    Examples
+    --------
+    >>> kernels_of(Config(layers=("8x8", "16c4s2z1", 10)))
+    (0,)
+    """
+    connections = notation.connections(config.layers)
+    return tuple(k for k, one in enumerate(connections) if one.shares_weights)
 
 
 def known_of(
@@ -131,9 +144,10 @@ def known_of(
 
 
 def writes_of(config: Config, known: Known) -> dict[tuple[int, int], np.ndarray]:
-    """How many times a sample attempts to write each synapse.
+    """How many times a sample attempts to write each synapse of connections that are matrices.
 
-    Biases are left out: every core knows all of its own units.
+    Biases are left out: every core knows all of its own units. So are kernels, of which a synapse
+    is not written by itself (`hw_reports.pricing.onchip_kernels`).
 
     Parameters
     ----------
@@ -148,9 +162,11 @@ def writes_of(config: Config, known: Known) -> dict[tuple[int, int], np.ndarray]
         ``copy``: FORWARD or MIRROR of `kernels.onchip`; the input's connection has no mirror.
     """
     found: dict[tuple[int, int], np.ndarray] = {}
-    onchip = onchip_of(config)
+    onchip, shared = onchip_of(config), kernels_of(config)
     for term in terms_of(onchip, len(config.sizes) - 1, config.input):
         k = term.connection
+        if k in shared:
+            continue
         below, above = known[ROW_OF[term.pre]][k], known[ROW_OF[term.post]][k + 1]
         there = np.outer(_times(onchip, term.pre, below), _times(onchip, term.post, above))
         place = (k, term.copy)

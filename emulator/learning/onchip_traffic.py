@@ -19,7 +19,7 @@ from eqchip.emulator.description.upkeep import (
     Send,
 )
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.learning.onchip_known import Known, onchip_of
+from eqchip.emulator.learning.onchip_known import Known, kernels_of, onchip_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF
 
 POTENTIALS_SENT = 2  # a unit's potentials at the end of both nudged phases
@@ -145,7 +145,9 @@ def reach_of(config: Config) -> tuple[str | None, list[tuple[int, int, int]]]:
         down = [(k + 1, k, POTENTIALS_SENT) for k in range(1, layers - 1)]
         return "active", up + down
     if onchip.upkeep.tells_changes:
-        return "changed", [(k + 1, k, 1) for k in range(1, layers - 1)]
+        # The keeper of a kernel writes both copies, and nobody below has to know of a change.
+        kept = kernels_of(config) if onchip.sharing.summed else ()
+        return "changed", [(k + 1, k, 1) for k in range(1, layers - 1) if k not in kept]
     return None, []
 
 
@@ -234,10 +236,10 @@ def told_by(config: Config, known: Known) -> list[Messages]:
 
 
 def copies_sent(config: Config) -> list[Messages]:
-    """Of these messages, those that hold the codes of a copy."""
-    onchip, found = onchip_of(config), []
+    """Of these messages, those that hold the codes of a copy, kernels left out."""
+    onchip, found, shared = onchip_of(config), [], kernels_of(config)
     if sends_copies(onchip):
-        for k in range(1, len(config.sizes) - 1):
+        for k in (k for k in range(1, len(config.sizes) - 1) if k not in shared):
             each = np.full(config.sizes[k + 1], 1.0 / onchip.every)
             found.append(Messages(k + 1, k, each, per_unit=True))
     return found

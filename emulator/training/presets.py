@@ -82,18 +82,20 @@ def preset(
         raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(known)}")
     if "as" in base:  # settings of another data set, but for what differs
         other, own_conv = known[base.pop("as")], base.pop("conv")
-        base = {**other, **base, "conv": {**other["conv"], **own_conv}}
+        online = {**other["conv"]["on-chip"], **own_conv.pop("on-chip")}
+        base = {**other, **base, "conv": {**other["conv"], **own_conv, "on-chip": online}}
     conv = base.pop("conv")
-    online = base.pop("on-chip")
+    online, online_conv = base.pop("on-chip"), conv.pop("on-chip")
     asked = settings.get("on_chip")
     sees = asked.get("sees") if isinstance(asked, dict) else getattr(asked, "sees", None)
     by_sight = online.pop("sees", {})
-    if layers == "conv" or any(isinstance(entry, str) for entry in layers or ()):
-        base = conv
+    convolves = layers == "conv" or any(isinstance(entry, str) for entry in layers or ())
+    if convolves:
+        base = {**conv, **(online_conv if settings.get("on_chip") is not None else {})}
     elif settings.get("on_chip") is not None:
         base = {**base, **online, **by_sight.get(sees, {})}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
-    if len(entries) > len(ONE_HIDDEN_LAYER) and base is not conv:
+    if len(entries) > len(ONE_HIDDEN_LAYER) and not convolves:
         base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
     rates = _rates(base, len(entries) - 1)
     if isinstance(settings.get("on_chip"), dict) and "ranges" in base:

@@ -7,6 +7,7 @@ from typing import Any
 
 from eqchip.hw_reports.document import asynchronous_notes
 from eqchip.hw_reports.document.readable import percent
+from eqchip.hw_reports.pricing.injection import INPUT_MESSAGE
 from eqchip.mapping.kinds import FREE, NUDGED
 
 Document = Mapping[str, Any]
@@ -211,6 +212,12 @@ def current(document: Document) -> Notes:
     """Who pays for the products of an input current."""
     if document["run"]["input"] != "current" or document["chip"]["model"] == "arithmetic":
         return []
+    if INPUT_MESSAGE in document["energy"]["by_kind"]:
+        return [
+            "The input is sent once a sample, as graded messages, each priced as a spike's, and "
+            "each synapse that one crosses as a synaptic event's: the chip file has no price of "
+            "their products."
+        ]
     return [
         "The input is a current, x W_0: its multiply-accumulates are counted, but the chip file "
         "has no price for them, and whoever computes them pays."
@@ -236,6 +243,9 @@ def kernels(document: Document) -> Notes:
         return []
     if document["chip"]["model"] == "arithmetic":
         return ["Of a convolution with average pooling, the merged kernel is read and multiplied."]
+    found = (document["learning"] or {}).get("kernels")  # reports of older versions have none
+    if found is not None:
+        return [_of_kernels(found, document["chip"]["shares_kernels"])]
     if document["chip"]["shares_kernels"]:
         return [
             "The chip file says that a core keeps each weight of a kernel once; an update writes "
@@ -247,6 +257,23 @@ def kernels(document: Document) -> Notes:
         "update, in each of its places. That the changes of all places are summed up before is "
         "not accounted for; without it the places would drift apart."
     ]
+
+
+def _of_kernels(found: Document, shares: bool) -> str:
+    """How a chip that learned wrote the kernels of many places."""
+    where = "once on each core that has it" if shares else "in each of its places"
+    if not found["summed"]:
+        return (
+            f"Kernels are written in place: {found['writes']:,.0f} products for a sample, each a "
+            "write of the one kernel of its layer."
+        )
+    return (
+        f"Of a kernel every core adds up the products of its places, {found['reads']:,.0f} reads "
+        "for a sample, and sends each sum that is not 0 to the core that keeps the kernel, which "
+        f"rounds and writes {found['attempted']:,.0f} weights (of both copies) and sends the codes "
+        f"that changed; they are written {where}, {found['writes']:,.0f} writes in all, by "
+        f"{found['messages']:,.0f} messages. Not priced: drawing random numbers, and clearing sums."
+    )
 
 
 def optimizer(document: Document) -> Notes:

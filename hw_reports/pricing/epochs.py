@@ -85,9 +85,9 @@ class Learned:
     Attributes
     ----------
     attempted : float
-        Weights that a sample of the replay attempted to write.
+        Weights that a sample of the replay attempted to write, as an epoch counts them.
     one_write : Sum
-        The energy of one.
+        The energy of one, wherever it is written.
     messages : float
         Messages that a sample of the replay sent beside the spikes of its phases.
     always : float
@@ -101,6 +101,10 @@ class Learned:
     steady : float
         Of what an update takes beside writes and messages, the share that comes whether or not the
         sample is learned from.
+    per_write : float
+        Messages that go with a weight that is attempted.
+    kernels : dict or None
+        Of kernels of many places, per sample: products read, synapses written, and messages.
     """
 
     attempted: float
@@ -111,6 +115,8 @@ class Learned:
     reach: tuple[float, ...]
     visits: Visits | None = None
     steady: float = 0.0
+    per_write: float = 0.0
+    kernels: Mapping[str, float] | None = None
 
     def share(self, row: Mapping[str, Any]) -> float:
         """How many times the replay's an epoch's update was, of what follows no count."""
@@ -123,7 +129,9 @@ class Learned:
         if self.source is not None:
             units = _units(row, FOLLOWED[self.source], len(self.reach))
             sent += sum(n * reach for n, reach in zip(units, self.reach, strict=True))
-        writes = _ratio(metric(row, "weights_attempted_per_sample"), self.attempted)
+        attempted = metric(row, "weights_attempted_per_sample")
+        sent += self.per_write * attempted
+        writes = _ratio(attempted, self.attempted)
         messages = _ratio(sent, self.messages)
         visited = {"axons": spiked * nudged, "sweep": nudged}.get(self.visits or "lists", writes)
         told = MESSAGES if self.source != "spikes" else (*MESSAGES, SPIKES, SYNAPSES)

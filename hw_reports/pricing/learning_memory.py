@@ -18,12 +18,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import Part, whole_layers
+from eqchip.emulator.description.sight import (
+    ACTIVITY,
+    CHANGE,
+    FACTOR,
+    MINUS_TRACE,
+    PLUS_TRACE,
+    TRACE,
+)
 from eqchip.emulator.description.upkeep import COPIES, FORWARD
-from eqchip.emulator.learning.onchip_lowering import terms_of
+from eqchip.emulator.learning.onchip_lowering import synapses_of_a_weight, terms_of
+from eqchip.mapping.placement.wiring import incoming
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
 FURTHEST = 1000  # steps on the plot's axis, at least
@@ -149,17 +160,17 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
     if onchip is None:
         return []
     below, above, hidden, upper_units, synapses, injected, driven = 0, 0, 0, 0, 0, 0, 0
-    sizes, last = config.sizes, len(config.sizes) - 1
+    last, network = len(config.sizes) - 1, Topology.of(notation.connections(config.layers))
     for part in (part for part in parts if part.layer > 0):
         fed_back = part.layer < last
-        lower, upper = sizes[part.layer - 1], sizes[part.layer + 1] if fed_back else 0
+        lower, upper = axons_of(network, part)
         if part.layer == 1 and config.input == "current":  # of it no spikes are counted
             injected, driven = injected + lower, driven + part.units
         else:
             below += lower
         above += upper
         hidden, upper_units = hidden + part.units * fed_back, upper_units + part.units
-        synapses += part.units * (lower + upper)
+        synapses += sum(synapses_of(network, part, False))
     forward, mirrored = (_trace_bits(onchip, copy) for copy in COPIES)
     own = (forward.own, upper_units) if forward.own else (mirrored.own, hidden)
     found = [
@@ -175,8 +186,72 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
         *change_terms(onchip, upper_units),
         Term("ep", "accumulators", onchip.accumulator_bits, synapses, False,
              "bits of every copy of a weight below those that a spike reads"),
+        *_sum_terms(config, network, parts),
     ]  # fmt: skip
     return [term for term in found if term.total_bits]
+
+
+def axons_of(network: Topology, part: Part) -> tuple[int, int]:
+    """The units below and above that reach a part."""
+    wires = incoming(network, part.layer)
+    met = {layer: sum(n for _, n in one.axons(part)) for layer, one in wires.items()}
+    return met.get(part.layer - 1, 0), met.get(part.layer + 1, 0)
+
+
+def synapses_of(network: Topology, part: Part, shared: bool) -> tuple[int, int]:
+    """Synapses that a part stores of the copies from below and from above.
+
+    shared: whether the chip has each weight of a kernel once.
+    """
+    wires = incoming(network, part.layer)
+    held = {layer: sum(m * n for m, n in one.rows(part, shared)) for layer, one in wires.items()}
+    return held.get(part.layer - 1, 0), held.get(part.layer + 1, 0)
+
+
+def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list[Term]:
+    """What is kept of a kernel beside its synapses, where the products of its places are summed.
+
+    A sum for every weight of which a core has a synapse, in each copy that is written by its own
+    products, and the kernel itself once more at its keeper.
+    """
+    onchip, found = config.on_chip, []
+    if onchip is None or not onchip.sharing.summed:
+        return []
+    copies = (FORWARD,) if onchip.upkeep.keeps_equal else COPIES
+    first = {part.layer: part for part in reversed(parts)}
+    for k, connection in enumerate(network.connections):
+        if not connection.shares_weights:
+            continue
+        bits = _sum_bits(config, k, synapses_of_a_weight(connection))
+        for copy in copies if k > 0 else (FORWARD,):
+            layer = k + 1 if copy == FORWARD else k
+            held = [synapses_of(network, part, True)[copy] for part in parts if part.layer == layer]
+            why = "each core adds up the products of its places"
+            found.append(Term("ep", "sums of a kernel", bits, sum(held), False, why))
+            kept = held and parts and first[layer].first == 0
+            weights = math.prod(connection.weight_shape) if kept else 0
+            stored = onchip.fixed.weight_bits + onchip.accumulator_bits
+            why = "a core keeps the kernel that all places are sent"
+            found.append(Term("ep", "kernel of a keeper", stored, weights, False, why))
+    return found
+
+
+def _sum_bits(config: Config, k: int, synapses: int) -> int:
+    """Bits of a sum of so many products, with its sign."""
+    onchip = config.on_chip
+    assert onchip is not None
+    largest = {
+        CHANGE: onchip.fixed.one * config.learning.average_steps,
+        ACTIVITY: 2 * onchip.fixed.one * config.learning.average_steps,
+        FACTOR: onchip.largest_factor,
+        **dict.fromkeys((TRACE, PLUS_TRACE, MINUS_TRACE), (1 << onchip.trace_bits) - 1),
+    }
+    of_terms = [
+        synapses * largest[term.pre] * largest[term.post]
+        for term in terms_of(onchip, k + 1, config.input)
+        if term.connection == k
+    ]
+    return 1 + max(of_terms).bit_length()
 
 
 def change_terms(onchip: OnChip, units: int) -> list[Term]:

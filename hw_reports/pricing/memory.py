@@ -11,7 +11,13 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part, whole_layers
 from eqchip.hw_reports.pricing.figure import Figure
-from eqchip.hw_reports.pricing.learning_memory import compared, on_chip_terms, states_of_unit, terms
+from eqchip.hw_reports.pricing.learning_memory import (
+    compared,
+    on_chip_terms,
+    states_of_unit,
+    synapses_of,
+    terms,
+)
 from eqchip.hw_reports.pricing.totals import Sum, exactly, figure_dict, plus
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.mapped import MappedNetwork
@@ -120,12 +126,10 @@ def _learning_bits(config: Config, part: Part, state_bits: int) -> int:
 def _accumulators(config: Config, mapped: MappedNetwork) -> tuple[np.ndarray, np.ndarray]:
     """Bits of the accumulators of both copies on every core, int64."""
     bits = 0 if config.on_chip is None else config.on_chip.accumulator_bits
-    sizes, last = config.sizes, len(config.sizes) - 1
-    forward = [part.units * sizes[part.layer - 1] if part.layer else 0 for part in mapped.parts]
-    mirrored = [
-        part.units * sizes[part.layer + 1] if 0 < part.layer < last else 0 for part in mapped.parts
-    ]
-    return np.array(forward, np.int64) * bits, np.array(mirrored, np.int64) * bits
+    shared = mapped.chip.shares_kernels
+    held = [synapses_of(mapped.network, part, shared) for part in mapped.parts]
+    forward, mirrored = np.array(held, np.int64).T * bits
+    return forward, mirrored
 
 
 def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.sight import FACTOR
 from eqchip.emulator.description.upkeep import FORWARD
-from eqchip.emulator.learning.onchip_known import Known, known_of, writes_of
+from eqchip.emulator.learning.onchip_known import Known, kernels_of, known_of, writes_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF
 from eqchip.emulator.learning.onchip_traffic import (
     MirrorModes,
@@ -29,6 +30,7 @@ from eqchip.hw_reports.pricing import timing
 from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.hw_reports.pricing.epochs import Learned
 from eqchip.hw_reports.pricing.figure import Figure
+from eqchip.hw_reports.pricing.onchip_kernels import Kernels, KernelWrites, means
 from eqchip.hw_reports.pricing.timing import PhaseTime
 from eqchip.hw_reports.pricing.totals import plus, priced, total
 from eqchip.mapping.activity.exchange import Exchange, exchange
@@ -36,6 +38,7 @@ from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.activity.writes import WeightUpdates, synapse_writes, weight_updates
 from eqchip.mapping.kinds import MESSAGES, counts_of
 from eqchip.mapping.placement.mapped import MappedNetwork
+from eqchip.mapping.placement.wiring import wiring
 
 STEPS_OF_PRESENTATION = 3  # in a mirror mode: two of spikes, one of what the units above tell
 
@@ -80,10 +83,12 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     assert config.on_chip is not None and replay.written is not None
     run, samples = replay.training.run, range(len(replay.training.indices))
     known = replay.once("known", lambda: [known_of(config, run, sample) for sample in samples])
-    attempted = replay.once("attempted", lambda: _attempted(replay, mapped, known))
-    visited = replay.once("visited", lambda: _visited(replay, mapped, attempted))
-    per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
     shares = replay.written
+    kernels = replay.once("kernels", lambda: _kernels(replay, mapped, known))
+    matrices = replay.once("attempted", lambda: _attempted(replay, mapped, known))
+    attempted = matrices + [one.writes for one in kernels]
+    visited = replay.once("visited", lambda: _visited(replay, mapped, matrices, kernels))
+    per_sample, whole = attempted.mean(axis=0), attempted.sum(axis=0)
     each = [
         writes(seen, one, one * shares.applied)
         for seen, one in zip(visited, attempted, strict=True)
@@ -93,12 +98,14 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
-    exchanges = copying if source in (None, "spikes") else 1.0
+    keeping = any(one.messages.any() for one in kernels)
+    exchanges = copying if source in (None, "spikes") and not keeping else 1.0
     if exchanges:
-        sent, exchanging = _exchanged(replay, mapped, known, exchanges)
+        sent, exchanging = _exchanged(replay, mapped, known, kernels, exchanges)
         counts |= sent
         time = together([time, exchanging], 1.0)
-    barriers, mirroring = exchanges + window_steps(config), 0.0
+    # The codes that a keeper sends are told in a step after that of the sums.
+    barriers, mirroring = exchanges + window_steps(config) + keeping, 0.0
     steady = copying  # barriers that come once in so many samples, whatever these are
     if source == "spikes":
         found, lasting = _windows(replay, mapped, known)
@@ -114,12 +121,19 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
         steady += STEPS_OF_PRESENTATION * modes.presentations
     reach = np.zeros(len(config.sizes))
     for sender, receiver, messages in ways:
-        reach[sender] += messages * len(mapped.cores_of(receiver))
+        reach[sender] += messages * reached_cores(mapped, sender, receiver)
+    told = [one.messages.sum() - one.always for one in kernels]
+    always = float(np.mean([one.always for one in kernels]))
+    counted = float(matrices.mean(axis=0).sum() + np.mean([one.attempted for one in kernels]))
     learned = Learned(
-        attempted=float(per_sample.sum()),
-        one_write=priced({"weight_update": 1.0}, chip),
+        attempted=counted,
+        one_write=priced(
+            {"weight_update": float(per_sample.sum()) / counted if counted else 1.0}, chip
+        ),
+        per_write=float(np.mean(told)) / counted if counted else 0.0,
+        kernels=means(kernels) if kernels_of(config) else None,
         messages=float(counts["message"].sum()) if barriers else 0.0,
-        always=mirroring + copying * sum(weights.codes.size for weights in mapped.weights[1:]),
+        always=mirroring + always + copying * sum(_sizes(mapped)),
         source=source,
         reach=tuple(reach.tolist()),
         visits=None if chip.learning_engine is None else chip.learning_engine.visits,
@@ -134,10 +148,34 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     )
 
 
+def reached_cores(mapped: MappedNetwork, sender: int, receiver: int) -> float:
+    """The cores of a neighbouring layer that a unit has synapses with, in the mean of its layer."""
+    wires = wiring(mapped.network, min(sender, receiver), receiver > sender)
+    if wires is None:
+        return 0.0
+    met = wires.reach([mapped.parts[core] for core in mapped.cores_of(receiver)])
+    return float(np.count_nonzero(met, axis=0).mean())
+
+
+def _sizes(mapped: MappedNetwork) -> list[int]:
+    """The weights of each connection that has a mirrored copy and is no kernel."""
+    connections = zip(mapped.network.connections, mapped.weights, strict=True)
+    return [weights.codes.size for one, weights in connections if not one.shares_weights][1:]
+
+
+def _kernels(replay: Replay, mapped: MappedNetwork, known: Sequence[Known]) -> list[KernelWrites]:
+    """What kernels of many places take of each sample."""
+    assert replay.written is not None
+    kernels = Kernels(replay.config, mapped, replay.written.applied)
+    return [kernels.after(one) for one in known]
+
+
 def _attempted(replay: Replay, mapped: MappedNetwork, known: Sequence[Known]) -> np.ndarray:
-    """Synapses that each core writes after each sample, float64, shape (samples, cores)."""
-    upkeep = np.zeros(mapped.cores)
+    """Synapses of matrices that each core writes after each sample; (samples, cores), float64."""
+    upkeep, shared = np.zeros(mapped.cores), kernels_of(replay.config)
     for (k, copy), share in upkeep_of(replay.config).items():
+        if k in shared:
+            continue
         everything = np.ones(mapped.weights[k].codes.shape, np.int64)
         upkeep += share * synapse_writes(mapped, k, copy == FORWARD, everything)
     attempted = np.tile(upkeep, (len(known), 1))
@@ -152,29 +190,42 @@ def writes(visited: np.ndarray, attempted: np.ndarray, changed: np.ndarray) -> C
     return {"synapse_visit": visited, "weight_update": attempted, "weight_change": changed}
 
 
-def _visited(replay: Replay, mapped: MappedNetwork, attempted: np.ndarray) -> np.ndarray:
+def _visited(
+    replay: Replay, mapped: MappedNetwork, attempted: np.ndarray, kernels: Sequence[KernelWrites]
+) -> np.ndarray:
     """Synapses that the learning engine of each core reads after each sample, as `attempted`.
 
-    Unless it has lists, or nobody knows: those of axons that spiked, or all, once in every
-    learning epoch.
+    Of a kernel, those whose product is not 0. Unless the engine has lists, or nobody knows: those
+    of axons that spiked, or all, once in every learning epoch.
     """
     engine = replay.chip.learning_engine
     found = np.zeros(attempted.shape)
     if engine is None or engine.visits == "lists":
-        return attempted
+        return attempted + [one.reads for one in kernels]
     for k in range(len(mapped.network.connections)):
         shape = mapped.weights[k].codes.shape
         for forward in (True, False):
             if engine.visits == "sweep":
                 found += synapse_writes(mapped, k, forward, np.ones(shape, np.int64))
                 continue
-            for sample in range(len(found)):
-                spiked = _spiked(replay, k if forward else k + 1, sample)
-                ends = spiked[:, None] if forward else spiked[None, :]
-                found[sample] += synapse_writes(
-                    mapped, k, forward, np.broadcast_to(ends, shape).astype(np.int64)
-                )
+            if forward or k > 0:
+                for sample in range(len(found)):
+                    spiked = _spiked(replay, k if forward else k + 1, sample)
+                    _read_axons(found[sample], mapped, k, forward, spiked)
     return found * learning_epochs(replay.config)
+
+
+def _read_axons(
+    found: np.ndarray, mapped: MappedNetwork, k: int, forward: bool, spiked: np.ndarray
+) -> None:
+    """Add the synapses of a copy that units which spiked have on each core, shape (cores,)."""
+    wires = wiring(mapped.network, k, forward)
+    if wires is None or not (forward or mapped.chip.copies == 2):
+        return
+    sender, receiver = (k, k + 1) if forward else (k + 1, k)
+    cores = mapped.cores_of(receiver)
+    met = wires.reach([mapped.parts[core] for core in cores])
+    found[cores] += wires.of_units(met, Part(sender, 0, len(spiked))) @ spiked.astype(np.int64)
 
 
 def _spiked(replay: Replay, layer: int, sample: int) -> np.ndarray:
@@ -188,7 +239,11 @@ def _spiked(replay: Replay, layer: int, sample: int) -> np.ndarray:
 
 
 def _exchanged(
-    replay: Replay, mapped: MappedNetwork, known: Sequence[Known], share: float
+    replay: Replay,
+    mapped: MappedNetwork,
+    known: Sequence[Known],
+    kernels: Sequence[KernelWrites],
+    share: float,
 ) -> tuple[Counts, PhaseTime]:
     """Graded messages of one sample, and their time; they are sent once in 1 / share samples."""
     config = replay.config
@@ -196,7 +251,9 @@ def _exchanged(
     sent = replay.once(
         "exchange",
         lambda: exchange(
-            mapped, [copies_sent(config) if alone else messages_of(config, one) for one in known]
+            mapped,
+            [copies_sent(config) if alone else messages_of(config, one) for one in known],
+            [one.messages for one in kernels],
         ),
     )
     steps = sent.steps

@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.description.parts import Part
 from eqchip.emulator.learning.onchip_traffic import Messages
 from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.route import Routes, hops, routes
+from eqchip.mapping.placement.wiring import wiring
 
 
 class Exchange(NamedTuple):
@@ -48,14 +50,22 @@ class Exchange(NamedTuple):
         return self.crossings
 
 
-def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> Exchange:
+def exchange(
+    mapped: MappedNetwork,
+    messages: Sequence[Sequence[Messages]],
+    beside: Sequence[np.ndarray] = (),
+) -> Exchange:
     """Route messages from units to cores, as spikes are routed: once for every destination core.
+
+    A core with which a unit has no synapse is no destination.
 
     Parameters
     ----------
     mapped : MappedNetwork
     messages : sequence of sequence of Messages
         Of each sample.
+    beside : sequence of ndarray, shape (cores, cores), optional
+        Of each sample, messages that are already told core by core.
     """
     cores = mapped.cores
     between = np.zeros((len(messages), cores, cores))
@@ -63,10 +73,24 @@ def exchange(mapped: MappedNetwork, messages: Sequence[Sequence[Messages]]) -> E
         for one in found:
             senders, receivers = mapped.cores_of(one.sender), mapped.cores_of(one.receiver)
             of_units = np.asarray(one.each, np.float64)
-            sent = np.add.reduceat(of_units, [mapped.parts[core].first for core in senders])
+            first = [mapped.parts[core].first for core in senders]
+            sent = np.add.reduceat(of_units * _reached(mapped, one), first, axis=1)
             heard = mapped.units[receivers] if one.per_unit else np.ones(len(receivers))
-            between[sample][np.ix_(senders, receivers)] += np.outer(sent, heard)
+            between[sample][np.ix_(senders, receivers)] += sent.T * heard
+    for sample, of_cores in enumerate(beside):
+        between[sample] += of_cores
     return between_cores(between, mapped.x, mapped.y, mapped.mesh)
+
+
+def _reached(mapped: MappedNetwork, one: Messages) -> np.ndarray:
+    """Which units of the sender have a synapse on each core of the receiver; (cores, units)."""
+    wires = wiring(mapped.network, min(one.sender, one.receiver), one.receiver > one.sender)
+    units = mapped.network.sizes[one.sender]
+    receivers = mapped.cores_of(one.receiver)
+    if wires is None:  # the clamped input hears no feedback
+        return np.zeros((len(receivers), units), bool)
+    met = wires.reach([mapped.parts[core] for core in receivers])
+    return wires.of_units(met, Part(one.sender, 0, units)) > 0
 
 
 def broadcast(mapped: MappedNetwork) -> Exchange:
