@@ -189,6 +189,33 @@ def weight_numbers(connection: Connection) -> tuple[np.ndarray, np.ndarray]:
     return forward, back
 
 
+class Synapses(NamedTuple):
+    """The synapses of a connection, by place and channel below; int64, one entry each.
+
+    pre, post: the units that one joins; weight: which of the synapse weights it has.
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+
+
+@lru_cache(maxsize=8)
+def synapses_of(connection: Connection) -> Synapses:
+    """Every synapse of a connection."""
+    rows, _ = _rows_of(connection)
+    numbers, _ = weight_numbers(connection)
+    to, source, length = rows.segments.T
+    place = np.repeat(np.arange(len(rows.first) - 1), np.diff(rows.first))
+    along = np.arange(length.sum()) - np.repeat(np.cumsum(length) - length, length)
+    places, post, column = (np.repeat(one, length) for one in (place, to, source))
+    found = [
+        (places * rows.channels + channel, post + along, numbers[channel, column + along])
+        for channel in range(rows.channels)
+    ]
+    return Synapses(*(np.concatenate(one).astype(np.int64) for one in zip(*found, strict=True)))
+
+
 def held_weights(connection: Connection, rows: np.ndarray, which: int) -> np.ndarray:
     """The synapse weights that rows hold, which FORWARD or MIRROR: of a matrix a view."""
     shape = connection.synapse_weight_shape

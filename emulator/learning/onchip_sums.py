@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from eqchip.emulator.description.network import Network
-from eqchip.emulator.engine.lowering import gather_weights, lower
-from eqchip.emulator.kernels import learning as kernels
-from eqchip.emulator.kernels.lowered import weight_rows
+from eqchip.emulator.description.connections import Connection
+from eqchip.emulator.engine.lowering import synapses_of
 
 
-class WeightSums:
-    """Sums of products over the synapses of every weight of a network's connections."""
+def weight_sums(connection: Connection, below: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """The sum of below[i] above[j] over the synapses of each weight of a connection.
 
-    def __init__(self, network: Network) -> None:
-        self._network = network
-        self._lowered = lower(network, np.dtype(np.float64))
+    Parameters
+    ----------
+    connection : Connection
+        Without a pooling.
+    below, above : ndarray of int, shape (units,)
+        Products and their sums must stay below 2**53.
 
-    def __call__(self, k: int, below: np.ndarray, above: np.ndarray) -> np.ndarray:
-        """Of connection k, the sum of below[i] above[j] over the synapses of each weight.
+    Returns
+    -------
+    ndarray of int64, of the shape of the weights
 
-        Parameters
-        ----------
-        k : int
-            A connection without a pooling.
-        below, above : ndarray of int, shape (units,)
-            Products and their sums must stay below 2**53.
+    Examples
+    --------
+    Three places below, of which every second is seen above, by a kernel of one weight:
 
-        Returns
-        -------
-        ndarray of int64, of the shape of the weights
-        """
-        lowered, connection = self._lowered, self._network.connections[k]
-        rows = np.empty_like(weight_rows(lowered, k))
-        pre, post = (one[None].astype(np.float64) for one in (below, above))
-        nothing = np.zeros((0, 0))
-        if connection.shares_weights:
-            kernels.shared_rows(rows, lowered.forward, k, pre, nothing, post, post, 0, len(rows))
-        else:
-            kernels.own_rows(rows, lowered.forward, k, pre, nothing, post, post, 0, len(below))
-        return np.rint(gather_weights(lowered, k, connection, rows)).astype(np.int64)
+    >>> from eqchip.emulator.description.connections import Conv2d
+    >>> kernel = Conv2d((1, 3, 1), 1, 1, stride=2)
+    >>> weight_sums(kernel, np.array([5, 7, 11]), np.array([1, 10])).ravel().tolist()
+    [115]
+    """
+    synapses, shape = synapses_of(connection), connection.synapse_weight_shape
+    products = below[synapses.pre].astype(np.float64) * above[synapses.post]
+    found = np.bincount(synapses.weight, products, math.prod(shape))
+    return np.rint(found).astype(np.int64).reshape(shape)

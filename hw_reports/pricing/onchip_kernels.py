@@ -28,7 +28,7 @@ from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.onchip_known import Known, kernels_of, onchip_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, Term, terms_of
-from eqchip.emulator.learning.onchip_sums import WeightSums
+from eqchip.emulator.learning.onchip_sums import weight_sums
 from eqchip.emulator.learning.onchip_traffic import sends_copies
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.wiring import wiring
@@ -81,7 +81,6 @@ class Kernels:
         self.connections = kernels_of(config)
         if self.connections and not onchip_of(config).sharing.summed:
             _check_in_place(config, mapped, self.connections)
-        self._sums = WeightSums(mapped.network) if self.connections else None
 
     def after(self, known: Known) -> KernelWrites:
         """What one sample takes."""
@@ -151,11 +150,10 @@ class Kernels:
         self, k: int, below: np.ndarray, above: np.ndarray, term: Term, core: int
     ) -> np.ndarray:
         """Sums of products by weight, of the synapses of a copy that stand on a core."""
-        assert self._sums is not None
-        part = self.mapped.parts[core]
+        connection, part = self.mapped.network.connections[k], self.mapped.parts[core]
         if term.copy == FORWARD:
-            return self._sums(k, below, _only(above, part))
-        return self._sums(k, _only(below, part), above)
+            return weight_sums(connection, below, _only(above, part))
+        return weight_sums(connection, _only(below, part), above)
 
 
 def _only(values: np.ndarray, part: Part) -> np.ndarray:
