@@ -20,6 +20,7 @@ NAMES = {
     "emstdp": "backpropagation by STDP", "erbp": "random backpropagation",
     "nbp": "synfire backpropagation", "bp": "exact backpropagation",
     "bptt": "backpropagation through time, surrogates", "pc": "strict predictive coding",
+    "tssl": "TSSL-BP, through spike trains",
 }  # fmt: skip
 CAN = {True: "yes", False: "no", None: "not known"}
 

@@ -19,13 +19,20 @@ from eqchip.hw_reports.studies.anchors import anchors
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.rulebench.entry import Entry, read_entry
 from eqchip.rulebench.measure import entry_of
-from eqchip.rulebench.plan import EP, OFF_CHIP, Plan, Planned, make_plan, read_plan
+from eqchip.rulebench.plan import (
+    EP,
+    LEARNS_ON,
+    OFF_CHIP,
+    Plan,
+    Planned,
+    make_plan,
+    read_plan,
+)
 from eqchip.rulebench.table import table_of, to_csv
 from eqchip.rulebench.trainings import Training, dataset_of, done, train_all, trainings_of
 from eqchip.rulebench.yardsticks import Yardstick, yardstick
 from eqchip.settings import configuration
 
-LEARNS_ON = "loihi2"  # whose integers all learn in: 8-bit weights, states of 24 bits
 # What is run without a file: digits, seconds a training.
 USUAL: dict[str, Any] = {
     "format": "eqchip-rules 1",

@@ -152,7 +152,7 @@ class RunsOn(Part):
 
 
 class Made(Part):
-    """What computed the entry."""
+    """What computed a seed: a version, a fingerprint of all settings, a command that repeats it."""
 
     version: Text
     digest: Text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from eqchip.emulator.data.dataset import Dataset
@@ -25,7 +25,8 @@ from eqchip.mapping.chip_file.executable import executable
 from eqchip.rulebench import offchip
 from eqchip.rulebench.entry import FORMAT, SPLITS, Entry, check_entry
 from eqchip.rulebench.facts import facts_of
-from eqchip.rulebench.plan import Planned
+from eqchip.rulebench.made import made_by_runs, made_off_chip
+from eqchip.rulebench.plan import LEARNS_ON, Planned
 from eqchip.rulebench.trainings import results_of
 from eqchip.rulebench.yardsticks import Yardstick
 
@@ -86,6 +87,7 @@ def entry_of(
         "tuning": planned.tuning.model_dump(),
         "costs": costs,
         **TOLD[type(of)](runs, of, split[0]),
+        "made": list(MADE[type(of)](planned, runs)),
     }
     document["task"]["epochs"] = document.pop("epochs")
     document["notes"] = [*planned.notes, *notes, *refused, *document["notes"]]
@@ -200,11 +202,16 @@ COUNTS: dict[type, Callable[..., dict[str, Any]]] = {
 # By the type of a training's settings: what an entry tells, and how a chip prices it.
 TOLD: dict[type, Callable[..., dict[str, Any]]] = {Config: _of_run, Yardstick: _of_yardstick}
 PRICED: dict[type, Callable[..., dict[str, Any]]] = {Config: _cost, Yardstick: _floor}
+MADE: dict[type, Callable[..., Iterator[Any]]] = {
+    Config: lambda planned, runs: made_by_runs(planned, runs, LEARNS_ON),
+    Yardstick: made_off_chip,
+}
 PROCESSORS = ("cpu-horowitz-45nm", "gpu-a100-floor")  # that price what is trained off the chip
 YARDSTICKS = {
     "bp": "exact backpropagation, rectified units, cross-entropy, Adam",
     "bptt": "backpropagation through time with a surrogate derivative: Neftci, Mostafa and Zenke, "
     "IEEE Signal Process. Mag. 36(6), 2019",
+    "tssl": "TSSL-BP: Zhang and Li, NeurIPS 2020; after its authors' code, the paper not read",
     "pc": "strict predictive coding: Whittington and Bogacz, Neural Comput. 29, 2017; Rosenbaum, "
     "PLoS ONE 17:e0266102, 2022",
 }

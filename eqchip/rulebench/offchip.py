@@ -17,6 +17,7 @@ import numpy as np
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.documents import read_json
 from eqchip.emulator.files import write_text
+from eqchip.emulator.source import this_code
 from eqchip.hw_reports.pricing.baselines import FLOAT_BITS
 from eqchip.hw_reports.pricing.offchip import Work, exact_backprop, training_floor
 from eqchip.hw_reports.pricing.totals import Sum, lacking, total
@@ -42,6 +43,7 @@ def train(of: Yardstick, data: Dataset, folder: Path) -> None:
         "validation_error": error(of, weights, biases, data.train_x[chosen], data.train_y[chosen]),
         "test_error": error(of, weights, biases, data.test_x, data.test_y),
         "settings": settings_of(of),
+        "version": this_code().version,
     }
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / RESULT, json.dumps(reached, indent=1) + "\n")
@@ -110,6 +112,8 @@ def work_of(of: Yardstick) -> Work:
         "bp": exact_backprop(of.layers),
         # the first current once; all else at every step; potentials and spikes of each step
         "bptt": Work(2 * synapses[0] + 3 * steps * inner, 2 * steps * hidden + units),
+        # as that; of each step potentials, what was added to them, spikes and traces
+        "tssl": Work(2 * synapses[0] + 3 * steps * inner, 4 * steps * units),
         # forward; predictions and pulls of every step, the first prediction once; gradients
         "pc": Work(2 * whole + 2 * steps * inner, 2 * steps * units),
     }[of.rule]

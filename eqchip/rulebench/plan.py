@@ -39,6 +39,7 @@ OFF_CHIP = tuple(GRADIENTS)  # yardsticks
 KNOWN = (*ON_CHIP, *OFF_CHIP)
 CHIPS = ("loihi1-calibrated", "loihi1-davies", "loihi2")
 SEEDS = (0, 1, 2)
+LEARNS_ON = "loihi2"  # whose integers all learn in: 8-bit weights, states of 24 bits
 
 
 class Planned(Part):

@@ -16,6 +16,9 @@ import numpy as np
 from eqchip.emulator.errors import InputError, check_number, check_whole
 
 THRESHOLD = 1.0
+# Of `tssl`, as in the code of its authors: time constants in steps, the most that the time of a
+# spike moves with a potential, and the width of the surrogate where a trace is faint.
+TAU_M, TAU_S, STEEPEST, WIDTH = 5.0, 3.0, 8.0, 0.2
 Arrays = list[np.ndarray]
 
 
@@ -33,14 +36,14 @@ class Yardstick:
 
     Parameters
     ----------
-    rule : {"bp", "bptt", "pc"}
+    rule : {"bp", "bptt", "pc", "tssl"}
     dataset : str
     layers : tuple of int
     seed : int
     epochs, minibatch : int
     lr : float
     steps : int
-        Of ``bptt`` in time, of ``pc`` until its values are taken to rest.
+        Of ``bptt`` and ``tssl`` in time, of ``pc`` until its values are taken to rest.
     step_size : float
         Of ``pc``.
     decay : float
@@ -220,8 +223,111 @@ def errors_of(
     return found
 
 
+class Spiking(NamedTuple):
+    """What a layer did, (steps, b, n).
+
+    u: potentials before their reset; added: what a step added to them; spikes, and their traces.
+    """
+
+    u: np.ndarray
+    added: np.ndarray
+    spikes: np.ndarray
+    traces: np.ndarray
+
+
+def fired(current: np.ndarray) -> Spiking:
+    """Units that leak, fire and are reset to 0, and whose spikes leave a trace."""
+    u, added, spikes = (np.zeros_like(current) for _ in range(3))
+    left = np.zeros_like(current[0])
+    for t in range(len(current)):
+        added[t] = current[t] - left / TAU_M
+        u[t] = left + added[t]
+        spikes[t] = u[t] > THRESHOLD
+        left = u[t] * (1 - spikes[t])
+    return Spiking(u, added, spikes, traced(spikes))
+
+
+def traced(spikes: np.ndarray) -> np.ndarray:
+    """The traces of spikes, (steps, ...).
+
+    Examples
+    --------
+    >>> [round(float(a), 3) for a in traced(np.array([0.0, 1.0, 1.0]))]
+    [0.0, 0.333, 0.556]
+    """
+    found, trace = np.zeros_like(spikes), np.zeros_like(spikes[0])
+    for t, fires in enumerate(spikes):
+        trace = trace + (fires - trace) / TAU_S
+        found[t] = trace
+    return found
+
+
+def spike_train_levels(layer: Spiking, error: np.ndarray) -> np.ndarray:
+    """dLoss/dcurrent of a layer from dLoss/dtrace, (steps, b, n), backward in time.
+
+    Where a unit fired, its spike moves with its potential: by -1 / added, within STEEPEST; a later
+    spike is moved by an earlier one through the reset, and carries its error back through the leak.
+    Where its trace is faint, below 1 / (4 TAU_S), a sigmoid of WIDTH stands for the spike.
+    """
+    steps, keep = len(error), 1 - 1 / TAU_M
+    kernel = ((1 - 1 / TAU_S) ** np.arange(steps) / TAU_S).astype(error.dtype)
+    found, later = np.zeros_like(error), np.zeros_like(error[0])
+    for t in range(steps - 1, -1, -1):
+        out = layer.spikes[t]
+        with np.errstate(divide="ignore"):
+            moves = np.clip(-1 / layer.added[t], -STEEPEST, 0)
+        heard = np.tensordot(kernel[: steps - t], error[t:], axes=1)  # by the trace from now on
+        of_time = -moves * heard
+        if t < steps - 1:
+            of_time += later * (keep * (1 - out) - layer.u[t] * moves / TAU_M)
+        later = of_time * out + later * (1 - out) * keep
+        steep = np.exp(np.clip((THRESHOLD - layer.u[t]) / WIDTH, -STEEPEST, STEEPEST))
+        smooth = heard * steep / ((1 + steep) ** 2 * WIDTH)
+        found[t] = np.where(layer.traces[t] < 1 / (4 * TAU_S), smooth, of_time)
+    return found
+
+
+def spike_trains(
+    of: Yardstick, weights: Arrays, biases: Arrays, x: np.ndarray, y: np.ndarray
+) -> Gradient:
+    """TSSL-BP: backpropagation through spike trains (Zhang and Li, NeurIPS 2020).
+
+    ::
+
+        u_t = (1 - 1/TAU_M) u_{t-1} (1 - o_{t-1}) + I_t,  o_t = [u_t > 1]
+        a_t = a_{t-1} + (o_t - a_{t-1}) / TAU_S,     I_t = a_t W + b; of the first layer x W + b
+        loss = 1/2 sum over t of |a_t - target_t|^2, target_t: of spikes in all steps but the
+                                                     first of the class, and of none of others
+
+    After the code of the authors (stonezwr/TSSL-BP 08ff1d7, functions/tsslbp.py); the paper was
+    not read. Theirs has pixels of zero mean, AdamW, weights within 4, and gradients cut at a norm
+    of 1. A unit's answer is its trace, the mean over the steps.
+    """
+    held = (x @ weights[0] + biases[0])[None].repeat(of.steps, 0)
+    layers = [fired(held)]
+    for w, b in zip(weights[1:], biases[1:], strict=True):
+        layers.append(fired(layers[-1].traces @ w + b))
+    wanted = np.ones(of.steps, x.dtype)
+    wanted[0] = 0
+    target = traced(wanted)[:, None, None] * y.astype(x.dtype)[None]
+    error = (layers[-1].traces - target) / len(x)
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for k in range(len(weights) - 1, -1, -1):
+        error = spike_train_levels(layers[k], error)
+        if k:
+            below = layers[k - 1].traces
+            slope = np.einsum("tbi,tbj->ij", below, error, optimize=True)
+            found.append((slope, error.sum((0, 1))))
+            error = error @ weights[k].T
+    whole = error.sum(0)
+    found.append((x.T @ whole, whole.sum(0)))
+    answers = layers[-1].traces.mean(0)
+    return Gradient([w for w, _ in found[::-1]], [b for _, b in found[::-1]], answers)
+
+
 GRADIENTS: dict[str, Callable[..., Gradient]] = {
     "bp": backprop,
     "bptt": through_time,
     "pc": predictive,
+    "tssl": spike_trains,
 }

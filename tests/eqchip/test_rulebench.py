@@ -204,6 +204,21 @@ def test_a_wrong_plan_is_refused_in_one_line(what):
     assert line.startswith("a plan: ") and told in line
 
 
+def test_an_entry_names_what_computed_it_by_a_command_that_trains_the_same(made, tmp_path, capsys):
+    _, out, _ = made
+    entry = entries.read_entry(out / "entries" / "digits-64-9-10-graded-common.json")
+    (one,) = entry.made
+    run = RunDirectory(out / "runs" / "digits-64-9-10-graded-common-s0")
+    assert one.digest == run.config.digest() and one.version == eq.__version__
+    assert str(out) not in one.command
+    words = one.command.split()
+    assert main([*words[1:], "--out", str(tmp_path / "run"), "-q", "--threads", "1"]) == 0
+    again = RunDirectory(tmp_path / "run")
+    assert again.config == run.config
+    assert again.metrics()[-1]["test_error"] == entry.seeds[0].test_error
+    capsys.readouterr()
+
+
 def test_a_check_does_nothing_else(capsys):
     assert main(["rules", "--check", "entry.json", "--workers", "2"]) == 2
     assert "--workers is given with --check" in capsys.readouterr().err

@@ -10,11 +10,15 @@ from eqchip.emulator.errors import InputError
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.rulebench import offchip
 from eqchip.rulebench.yardsticks import (
+    TAU_M,
+    TAU_S,
     THRESHOLD,
     backprop,
     errors_of,
+    fired,
     predictive,
     softmax,
+    spike_train_levels,
     through_time,
     yardstick,
 )
@@ -92,6 +96,32 @@ def test_predictive_coding_descends_its_energy_at_the_values_at_rest(monkeypatch
     assert energy(values) < energy(seen[0])
 
 
+def test_levels_of_spike_trains_by_hand():
+    """Units of two steps: one fires at both, one at the second alone, one never and is faint."""
+    current = np.array([[1.5, 0.75, 0.1], [1.25, 0.75, 0.1]])[:, None, :]
+    layer = fired(current)
+    np.testing.assert_array_equal(layer.spikes[:, 0], [[1, 0, 0], [1, 1, 0]])
+    np.testing.assert_allclose(layer.u[1, 0], [1.25, 0.75 + 0.75 * 0.8, 0.1 + 0.08])
+    error = np.array([[0.3, 0.3, 0.3], [-0.6, -0.6, -0.6]])[:, None, :]
+    found = spike_train_levels(layer, error)[:, 0]
+    now, next_, keep = 1 / TAU_S, (1 - 1 / TAU_S) / TAU_S, 1 - 1 / TAU_M
+    # The last step: a spike of the trace now, moved by 1 over what was added.
+    last = now * -0.6 / 1.25
+    assert found[1, 0] == pytest.approx(last)
+    # The first: its own trace in both steps, and the later spike, moved through the reset.
+    both = now * 0.3 + next_ * -0.6
+    moves = -1 / 1.5
+    assert found[0, 0] == pytest.approx(-moves * both + last * (-1.5 * moves / TAU_M))
+    # The second unit did not fire at first, so that its trace is faint and a sigmoid stands for it.
+    steep = np.exp((1 - 0.75) / 0.2)
+    assert found[0, 1] == pytest.approx(both * steep / ((1 + steep) ** 2 * 0.2))
+    assert found[1, 1] == pytest.approx(now * -0.6 / (0.75 - 0.75 / TAU_M))
+    # Where nothing fires the last step too is a sigmoid's.
+    steep = np.exp((1 - layer.u[1, 0, 2]) / 0.2)
+    assert found[1, 2] == pytest.approx(now * -0.6 * steep / ((1 + steep) ** 2 * 0.2))
+    assert keep * layer.u[0, 0, 2] + 0.1 == pytest.approx(layer.u[1, 0, 2])
+
+
 def test_the_work_of_a_sample_by_hand():
     def work(rule: str) -> tuple[float, float]:
         return offchip.work_of(yardstick(rule, "mnist", (784, 500, 10), 0, {"steps": 20}))
@@ -99,6 +129,7 @@ def test_the_work_of_a_sample_by_hand():
     first, second = 784 * 500, 500 * 10
     assert work("bp") == (2 * first + 3 * second, 510)
     assert work("bptt") == (2 * first + 60 * second, 40 * 500 + 510)
+    assert work("tssl") == (2 * first + 60 * second, 80 * 510)
     assert work("pc") == (2 * (first + second) + 40 * second, 40 * 510)
 
 
@@ -113,10 +144,16 @@ def test_the_floor_is_arithmetic_and_traffic_and_names_what_it_lacks():
     assert found.lacks == ("host byte energy",)
 
 
-@pytest.mark.parametrize(("rule", "most"), [("bp", 8), ("bptt", 8), ("pc", 15)])
-def test_a_yardstick_learns_digits(rule, most):
-    settings = {"epochs": 12, "minibatch": 20, "lr": 0.01, "steps": 8}
-    of, data = yardstick(rule, "digits", (64, 30, 10), 0, settings), load("digits")
+@pytest.mark.parametrize(
+    ("rule", "most", "hidden", "more"),
+    [
+        ("bp", 8, 30, {}), ("bptt", 8, 30, {}), ("pc", 15, 30, {}),
+        ("tssl", 8, 100, {"lr": 0.003, "steps": 5}),
+    ],
+)  # fmt: skip
+def test_a_yardstick_learns_digits(rule, most, hidden, more):
+    settings = {"epochs": 12, "minibatch": 20, "lr": 0.01, "steps": 8, **more}
+    of, data = yardstick(rule, "digits", (64, hidden, 10), 0, settings), load("digits")
     weights, biases = offchip.fit(of, data, np.arange(1000))
     assert offchip.error(of, weights, biases, data.test_x, data.test_y) < most
 
