@@ -57,8 +57,10 @@ def training(
         trainer.end_epoch()
         kept = {name: measures[name] for name in KEPT if name in measures}
         epoch_rows.append({"validation_error": trainer.validate().error, **kept})
+    *early, last = epoch_rows  # tables show the errors of all epochs, and counts of the last
+    errors = [{"validation_error": row["validation_error"]} for row in early]
     found = {
-        "feedback": feedback, "rates_times": times, "seed": seed, "epochs": epoch_rows,
+        "feedback": feedback, "rates_times": times, "seed": seed, "epochs": [*errors, last],
         "seconds": time.process_time() - began,
     }  # fmt: skip
     print(feedback, times, seed, epoch_rows[-1]["validation_error"], flush=True)
@@ -75,6 +77,13 @@ def best_times(points: list[dict[str, Any]], feedback: str, seed: int) -> float:
     trials = [p for p in points if p["feedback"] == feedback and p["seed"] == seed]
     best = min(trials, key=lambda p: p["epochs"][-1]["validation_error"])
     return float(best["rates_times"])
+
+
+def written(document: dict[str, Any]) -> str:
+    """The document as JSON, a line for each training."""
+    head = json.dumps({name: of for name, of in document.items() if name != "points"}, indent=1)
+    points = ",\n".join(f"  {json.dumps(point)}" for point in document["points"])
+    return f'{head[:-2]},\n "points": [\n{points}\n ]\n}}\n'
 
 
 def main() -> None:
@@ -108,7 +117,7 @@ def main() -> None:
                 "command": command, "versions": provenance(command), "rule": asked.rule,
                 "network": NETWORKS[asked.dataset], "dataset": asked.dataset, "points": points,
             }  # fmt: skip
-            path.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+            path.write_text(written(whole), encoding="utf-8")
 
     for times in factors:
         for feedback in paths:

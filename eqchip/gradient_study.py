@@ -11,6 +11,7 @@ from typing import Any
 from eqchip.backends.bptt.study import RATE, TRAINING, fresh_networks, measure, twins
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.task import Classification
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import alone
@@ -89,6 +90,11 @@ def gradients(
         found = load(DATASET if dataset is None else dataset, data, progress=shown)
     else:
         found = data_of(directory, data, progress=shown)
+    if found.task != Classification.name:
+        raise InputError(
+            f"gradients: {found.name} is data of {found.task}; expected classes, by which samples "
+            "are drawn and losses taken"
+        )
     if samples > len(found.train_x):
         raise InputError(
             f"--samples is {samples}; expected at most the {len(found.train_x)} training samples "

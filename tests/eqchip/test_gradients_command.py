@@ -157,6 +157,15 @@ def test_table_and_sentences(tmp_path):
     assert "What bits alone turn the update by, trained network:" in found.stdout
 
 
+def test_data_of_numbers_are_refused(monkeypatch):
+    """Samples are drawn and losses taken by class."""
+    x = np.linspace(0, 1, 64 * 8).reshape(8, 64)
+    waves = eq.Dataset.from_arrays(x, x[:, :2], task="regression", name="waves", test=0.25)
+    monkeypatch.setattr("eqchip.gradient_study.load", lambda *_, **__: waves)
+    with pytest.raises(eq.InputError, match="gradients: waves is data of regression; expected cl"):
+        eq.gradients(samples=2)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
