@@ -66,20 +66,46 @@ def counted(results: Results) -> str:
     return table(columns, rows)
 
 
-def turns(results: Results) -> str:
-    """Who may fire."""
-    found = _tasks(results)
-    if found is None:
-        return NOTHING
-    (policies,) = (one for one in found if "rows" in one)
-    rows = [
-        [
-            said_of_turns(row["turns"]), f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
-            _said(row["error"]), _said(row["rate"]),
-        ]
-        for row in policies["rows"]
-    ]  # fmt: skip
-    return table(["turns", "step, ms >", "threshold >", "error >", "rate, Hz >"], rows)
+def compared(study: str, *columns: str) -> Callable[[Results], str]:
+    """The table of a comparison; columns beside error and rate."""
+
+    def written(results: Results) -> str:
+        found = _tasks(results) or []
+        rows = [row for one in found if one["task"] == study for row in one["rows"]]
+        if not rows:
+            return NOTHING
+        shown = [
+            [
+                row.get("label") or said_of_turns(row["turns"]),
+                *(MORE[name](row) for name in columns if name in BEFORE),
+                _said(row["error"]), _said(row["rate"]),
+                *(MORE[name](row) for name in columns if name not in BEFORE),
+            ]
+            for row in rows
+        ]  # fmt: skip
+        return table(
+            [
+                "turns",
+                *(f"{name} >" for name in columns if name in BEFORE),
+                "error >", "rate, Hz >",
+                *(f"{name} >" for name in columns if name not in BEFORE),
+            ],
+            shown,
+        )  # fmt: skip
+
+    return written
+
+
+BEFORE = ("step, ms", "threshold")
+# What more can be shown of a case. A new one: a row here.
+MORE: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "step, ms": lambda row: f"{row['dt'] * 1e3:g}",
+    "threshold": lambda row: f"{row['width']:g}",
+    "looks/s": lambda row: f"{row['looks']['mean']:.2g}",
+    "events/s": lambda row: f"{row['synaptic_events']['mean']:.2g}",
+    "messages/s": lambda row: f"{row['messages']['mean']:.2g}",
+    "a second, J": lambda row: _price(row["price"]),
+}
 
 
 def speed(results: Results) -> str:
@@ -124,6 +150,10 @@ def _energy(price: Mapping[str, Any], part: str) -> str:
     if "refused" in price:
         return "–"
     of = price["learning"]["update"] if part == "update" else price[part]
+    return _price(of)
+
+
+def _price(of: Mapping[str, Any]) -> str:
     figure = of["energy"]["figure"]
     least = "≥ " if of["energy"]["lacks"] else ""
     return f"{least}{figure['value']:.2g} ({figure['low']:.2g} to {figure['high']:.2g})"
@@ -132,6 +162,9 @@ def _energy(price: Mapping[str, Any], part: str) -> str:
 TABLES: dict[str, Callable[[Results], str]] = {
     "dynamics": learned,
     "dynamics-second": counted,
-    "dynamics-turns": turns,
+    "dynamics-turns": compared("turns", "step, ms", "threshold"),
+    "dynamics-steps": compared("steps", "step, ms", "looks/s", "events/s", "a second, J"),
+    "dynamics-cores": compared("cores", "step, ms", "events/s", "messages/s"),
+    "dynamics-clocks": compared("clocks", "looks/s", "events/s"),
     "dynamics-speed": speed,
 }

@@ -251,7 +251,7 @@ def compared_rows(made: Mapping[str, Any]) -> list[list[str]]:
         [
             row["label"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
             _written(row["error"]), _written(row["rate"]),
-            *(f"{row[name]['mean']:.2g}" for name in ("synaptic_events", "turns")),
+            *(f"{row[name]['mean']:.2g}" for name in ("synaptic_events", "looks")),
             *([said_of_energy(row["price"])] if "price" in row else []),
         ]
         for row in made["rows"]

@@ -147,11 +147,12 @@ def compare(
                     layer, dt=case.dt, turns=case.turns, cores=case.cores, seed=seed
                 )
                 judged = Decodes(CODED, SECONDS, refit=True).judge(simulation)
-                counts = {name: judged.per_second[name] for name in COUNTED}
+                counts = {said: judged.per_second[name] for name, said in COUNTED.items()}
                 found.append({**judged.measures, **counts})
             rows.append(Row(case, found, layers[0]))
             bar.advance(1)
     return rows
 
 
-COUNTED = ("synaptic_events", "turns", "messages")
+# Counts in a second that are compared, and what they are called.
+COUNTED = {"synaptic_events": "synaptic_events", "turns": "looks", "messages": "messages"}
