@@ -99,12 +99,14 @@ bench: venv ## measure speed
 	@$(BIN)/eqchip bench $(ARGS)
 
 # On a quiet machine, in one sitting: each says what share of a processor it got. Needs peers.
-speed: peers ## measure all speed tables again: DATA=dir of MNIST's files; an hour
+speed: peers ## measure all speed tables again: DATA=dir of MNIST's files; NEST_PYTHON, SNNTORCH_PYTHON
 	@test -n "$(DATA)" || { echo "make speed: DATA names no directory of MNIST's files"; exit 2; }
 	@$(BIN)/eqchip bench --data "$(DATA)" --epoch --rounds 7 --out benchmarks/results/speed.json
 	@$(BIN)/eqchip bench chip loihi1-sanafe --data "$(DATA)" --rounds 9 \
 		--out benchmarks/results/chip-speed.json
 	@$(BIN)/eqchip bench peers --data "$(DATA)" --batch 12 --rounds 5 \
+		$(if $(NEST_PYTHON),--nest-python "$(NEST_PYTHON)") \
+		$(if $(SNNTORCH_PYTHON),--snntorch-python "$(SNNTORCH_PYTHON)") \
 		--out benchmarks/results/peer-speed.json
 	@$(BIN)/eqchip bench asynchronous --data "$(DATA)" --rounds 3 --batch 20 \
 		--out benchmarks/results/asynchrony-speed.json

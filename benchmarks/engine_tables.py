@@ -123,8 +123,17 @@ def chip_speed(results: Results) -> str:
     )
 
 
+OUTSIDE = {  # what is told of a peer that need not be there
+    "NEST, the same spikes": " NEST replays the spikes of one sample; aim: 200 times.",
+    "snnTorch, forward pass": (
+        " snnTorch takes a dense forward pass of at least 100 samples, without feedback, credited "
+        "with the same events; aim: 4 times."
+    ),
+}
+
+
 def peer_speed(results: Results) -> str:
-    """The emulator beside Brian2 and Lava: ``peer-speed.json``."""
+    """The emulator beside Brian2, Lava, NEST and snnTorch: ``peer-speed.json``."""
     found = results.get("peer-speed.json")
     if found is None:
         return NOTHING
@@ -148,11 +157,13 @@ def peer_speed(results: Results) -> str:
         rows,
     )  # fmt: skip
     setting = found["setting"]
+    outside = "".join(told for name, told in OUTSIDE.items() if name in found["ratios"])
     return (
         f"{compared}\n\n{'-'.join(map(str, setting['layers']))}, {setting['free_steps']} + "
         f"{setting['nudged_steps']} steps, the same inputs and spikes, {setting['rounds']} rounds; "
         f"{found['machine']['cpu']}. Brian2 with its default compiler flags, computing in float64; "
         "loops over time steps alone are timed. Aims: 20 times Brian2's C++, 150 times Lava."
+        f"{outside}"
     )
 
 

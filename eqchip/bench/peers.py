@@ -2,15 +2,15 @@
 
 The same network, inputs and spikes, one thread each, in one run: the emulator in float32 and
 in float64, Brian2 as a C++ program and through Cython (which compute in float64), and Lava on
-the CPU (in a chip's integers, where its model is quickest). Whatever is not installed is left
-out, and says so.
+the CPU (in a chip's integers, where its model is quickest); NEST and snnTorch by Pythons of their
+own, see `outside`. Whatever is not installed or named is left out, and says so.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,6 +22,14 @@ from eqchip.backends.lava import solve as lava
 from eqchip.bench.brian2 import brian2_contestants, in_float64
 from eqchip.bench.contest import Contestant, Ratio, Stopwatch, Timing, Watched, measure
 from eqchip.bench.machine import made_here, plain
+from eqchip.bench.outside import (
+    NEST,
+    OPTIONS,
+    SNNTORCH,
+    OutsideContestant,
+    nest_contestant,
+    snntorch_contestant,
+)
 from eqchip.bench.setting import (
     SILENT,
     Given,
@@ -41,6 +49,8 @@ FORMAT = "eqchip-bench-peers 1"
 DEFAULT = Setting()
 EMULATOR, DOUBLE, LAVA = "emulator, float32", "emulator, float64", "Lava, in integers"
 FEW_SAMPLES = 2  # of Lava's shorter run, whose time is taken from that of the longer
+OUTSIDE = {NEST: nest_contestant, SNNTORCH: snntorch_contestant}
+NO_PYTHONS: dict[str, str | None] = dict.fromkeys(OUTSIDE)
 ATTEMPTS = 5  # at the time of more samples, which on a busy machine may drown in that of the start
 
 
@@ -69,6 +79,8 @@ class PeerSpeed:
         Per peer: to build and compile, once; in no rate.
     left_out : dict
         Per peer that cannot run here: why.
+    versions : dict
+        Of the peers that Pythons of their own run, by name.
     """
 
     events_per_step: float
@@ -76,11 +88,14 @@ class PeerSpeed:
     ratios: dict[str, Ratio]
     setup_seconds: dict[str, float]
     left_out: dict[str, str]
+    versions: dict[str, str]
 
 
 def bench_peers(
     setting: Setting = DEFAULT,
     *,
+    nest_python: str | None = None,
+    snntorch_python: str | None = None,
     dataset: Inputs | None = None,
     data: str | None = None,
     progress: Progress = SILENT,
@@ -91,6 +106,8 @@ def bench_peers(
     ----------
     setting : Setting
         Whose threads are not read: all run on one.
+    nest_python, snntorch_python : str, optional
+        Pythons that have NEST and snnTorch. Default: these are left out.
     dataset, data
         See :func:`eqchip.bench.setting.inputs`.
     progress : Progress
@@ -107,11 +124,17 @@ def bench_peers(
     """
     setting = replace(setting, threads=1)
     given = inputs(setting, dataset, data, progress)
-    return _document(setting, given, peer_speed(setting, given.x, progress))
+    pythons = {NEST: nest_python, SNNTORCH: snntorch_python}
+    return _document(setting, given, peer_speed(setting, given.x, pythons, progress))
 
 
-def peer_speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> PeerSpeed:
-    """Measure the emulator beside its peers.
+def peer_speed(
+    setting: Setting,
+    x: np.ndarray,
+    pythons: Mapping[str, str | None] = NO_PYTHONS,
+    progress: Progress = SILENT,
+) -> PeerSpeed:
+    """Measure the emulator beside its peers; pythons: of those of `outside`, by name.
 
     Raises
     ------
@@ -127,6 +150,7 @@ def peer_speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> 
     ]
     setup: dict[str, float] = {}
     left_out: dict[str, str] = {}
+    versions: dict[str, str] = {}
     with ExitStack() as stack:
         try:
             progress.message("building for Brian2, which takes half a minute")
@@ -143,6 +167,15 @@ def peer_speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> 
             )
         except InputError as error:
             left_out[LAVA] = str(error)
+        for outside, python in pythons.items():
+            try:
+                apart = _outside_contestant(outside, python, real)
+            except InputError as error:
+                left_out[outside] = str(error)
+                continue
+            stack.callback(apart.loop.close)
+            contestants.append(apart)
+            setup[outside], versions[outside] = apart.loop.seconds, apart.loop.version
         timings = measure(contestants, setting.rounds, setting.seconds, progress)
     for contestant in contestants:
         if isinstance(contestant, LavaContestant):
@@ -153,7 +186,14 @@ def peer_speed(setting: Setting, x: np.ndarray, progress: Progress = SILENT) -> 
         {n: Ratio.of(timings[EMULATOR], t) for n, t in timings.items() if n != EMULATOR},
         setup,
         left_out,
+        versions,
     )
+
+
+def _outside_contestant(name: str, python: str | None, problem: Problem) -> OutsideContestant:
+    if python is None:
+        raise InputError(f"no Python was named that has it; expected {OPTIONS[name]}")
+    return OUTSIDE[name](problem, python)
 
 
 def _solver(problem: Problem) -> Callable[[], object]:
@@ -209,5 +249,6 @@ def _document(setting: Setting, given: Given, found: PeerSpeed) -> dict[str, Any
         "ratios": plain(found.ratios),
         "setup_seconds": found.setup_seconds,
         "left_out": found.left_out,
+        "versions": found.versions,
         **made_here(setting.seed),
     }

@@ -28,6 +28,8 @@ from eqchip.commands.bench.shown import busy, spread, steps_of, verdict
 @batch_option()
 @rounds_option
 @seconds_option
+@click.option("--nest-python", metavar="PYTHON", help="A Python that has NEST.")
+@click.option("--snntorch-python", metavar="PYTHON", help="A Python that has snnTorch.")
 @document_options
 def command(
     data: str | None,
@@ -39,13 +41,16 @@ def command(
     batch: int,
     rounds: int,
     seconds: float,
+    nest_python: str | None,
+    snntorch_python: str | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """The emulator beside Brian2 and Lava, where they are installed.
+    """The emulator beside Brian2 and Lava, where they are installed, NEST and snnTorch.
 
-    The same inputs, the same spikes, one thread each.
+    The same inputs, the same spikes, one thread each. NEST and snnTorch run by Pythons of their
+    own: NEST replays the spikes, snnTorch takes a dense forward pass without feedback.
     """
     from eqchip.bench.peers import bench_peers
 
@@ -53,6 +58,8 @@ def command(
     check_writable(out)
     document = bench_peers(
         Setting(layers, free_steps, nudged_steps, batch, rounds=rounds, seconds=seconds, seed=seed),
+        nest_python=nest_python,
+        snntorch_python=snntorch_python,
         dataset=dataset,
         data=data,
         progress=output,
@@ -64,6 +71,7 @@ def command(
 
 def _show(output: Output, document: Mapping[str, Any]) -> None:
     from eqchip.bench.brian2 import BRIAN2
+    from eqchip.bench.outside import NEST, SNNTORCH
     from eqchip.bench.peers import LAVA
 
     ratios, setup = document["ratios"], document["setup_seconds"]
@@ -86,7 +94,8 @@ def _show(output: Output, document: Mapping[str, Any]) -> None:
         rows,
     )
     output.text(busy(document))
-    floors = {BRIAN2["cpp_standalone"]: 20.0, LAVA: 150.0}  # the project's aims
+    # The project's aims.
+    floors = {BRIAN2["cpp_standalone"]: 20.0, LAVA: 150.0, NEST: 200.0, SNNTORCH: 4.0}
     for name, floor in floors.items():
         if name in ratios:
             times = ratios[name]["median"]
