@@ -73,8 +73,7 @@ class Activity:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The counts by name."""
-        names = (f.name for f in fields(self) if f.name not in ("phases", "samples"))
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in COUNTS}
 
     def from_arrays(self, counts: dict[str, np.ndarray], samples: int) -> Activity:
         """Other counts of the same phases."""
@@ -136,3 +135,6 @@ class Activity:
         heads = ("phase", "layer", "spikes", "active updates", "inactive updates",
                  "events from below", "events sent back down")  # fmt: skip
         return html_table(repr(self), heads, rows)
+
+
+COUNTS = tuple(f.name for f in fields(Activity) if f.name not in ("phases", "samples"))

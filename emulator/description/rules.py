@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -19,7 +20,8 @@ from eqchip.emulator.description.plasticity import Plasticity
 from eqchip.emulator.errors import InputError, check_number
 
 
-class End(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class End:
     """Potentials of one end of a connection when the two contrasted phases end.
 
     minus, plus: shape (batch, units). clamped: whether they are the input's, which never change.
@@ -29,7 +31,7 @@ class End(NamedTuple):
     plus: np.ndarray
     clamped: bool = False
 
-    @property
+    @cached_property
     def change(self) -> np.ndarray:
         """D = s+ - s-; of a clamped end nothing, shape (0, units)."""
         return self.minus[:0] if self.clamped else self.plus - self.minus

@@ -361,10 +361,11 @@ def _gather_dense(connection: Dense, rows: np.ndarray) -> np.ndarray:
 # --- convolution --------------------------------------------------------------------------
 
 
-def _columns(connection: Conv2d) -> list[int]:
+@lru_cache(maxsize=32)
+def _columns(connection: Conv2d) -> tuple[int, ...]:
     """The kernel's columns in the order of a forward row."""
     m, stride = connection.synapse_kernel, connection.synapse_stride
-    return [e for group in range(stride) for e in range(m - 1, -1, -1) if e % stride == group]
+    return tuple(e for group in range(stride) for e in range(m - 1, -1, -1) if e % stride == group)
 
 
 def _seen_above(connection: Conv2d, place: int, above: int) -> tuple[int, int]:
@@ -417,7 +418,9 @@ def _conv_rows(connection: Conv2d) -> tuple[Rows, Rows]:
 
 def _spread_conv(connection: Conv2d, synapses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     below, above = synapses.shape[2:]
-    forward = synapses[:, _columns(connection)].transpose(2, 0, 1, 3).reshape(below, -1)
+    forward = (
+        np.take(synapses, _columns(connection), axis=1).transpose(2, 0, 1, 3).reshape(below, -1)
+    )
     return forward, synapses.transpose(3, 0, 1, 2).reshape(above, -1)
 
 

@@ -256,10 +256,10 @@ def _answer(
     average_steps: int = 1,
 ) -> Run:
     """What was recorded, by layer; updates: neuron updates, (phases, layers), if counted."""
-    ends = [_by_layer(end, problem, lowered) for end in record.ends]
+    sums = record.ends if problem.fixed is None else problem.fixed.reals(record.ends)
     if average_steps > 1:
-        count = problem.dtype.type(average_steps)
-        ends = [[layer / count for layer in end] for end in ends]
+        sums /= problem.dtype.type(average_steps)
+    ends = [_by_layer(end, problem, lowered) for end in sums]
     return Run(
         problem.phases,
         _by_layer(record.bits, problem, lowered) if "bits" in problem.record else None,

@@ -145,7 +145,8 @@ def contrast(
             share_rows(partial(kernels.contrast_rows, gradient), terms, len(gradient), workers)
         else:
             assert lowered is not None
-            gradient = segment_contrast(lowered, k, connection, found, shared[k], workers)
+            terms = terms_of(lowered, k, connection, found, workers)
+            gradient = segment_contrast(lowered, k, connection, terms, shared[k], workers)
         factor = gradient.dtype.type(
             rate * found.scale / (found.batch * network.share_of_signal(k))
         )
@@ -225,17 +226,29 @@ def shared_of(network: Network, lowered: Lowered) -> list[Shared | None]:
     ]
 
 
-def segment_contrast(
+def terms_of(
     lowered: Lowered,
     k: int,
     connection: Connection,
     found: Contrasted,
+    threads: int,
+    memory: Terms | None = None,
+) -> Terms:
+    """The terms of connection k; memory: terms of before, which may be written over."""
+    if lowered.pools[k, 0]:
+        return _pooled_terms(lowered, k, connection, found, threads)
+    return found.terms(k, memory)
+
+
+def segment_contrast(
+    lowered: Lowered,
+    k: int,
+    connection: Connection,
+    terms: Terms,
     shared: Shared | None,
     threads: int,
 ) -> np.ndarray:
     """The contrast of a connection's stored weights, summed over samples, by its segments."""
-    pooled = lowered.pools[k, 0]
-    terms = _pooled_terms(lowered, k, connection, found, threads) if pooled else found.terms(k)
     rows = np.zeros_like(weight_rows(lowered, k))
     if shared is None:
         work = partial(kernels.own_rows, rows, lowered.forward, k, terms)
@@ -286,5 +299,7 @@ def _unpooled(
 def bias_contrast(connection: Connection, found: Contrasted, k: int) -> np.ndarray:
     """What biases change by, summed over samples, shape (units,); over units that share it, too."""
     change = found.bias_changes(k)
+    if connection.bias_groups == len(change):
+        return change
     by_group = change.reshape(-1, connection.bias_groups).sum(0)
     return np.tile(by_group, len(change) // connection.bias_groups)

@@ -27,6 +27,7 @@ from eqchip.emulator.learning.contrast import (
     segment_contrast,
     share_rows,
     shared_of,
+    terms_of,
 )
 from eqchip.emulator.learning.rules import contrasted
 from eqchip.emulator.problem.run import Run
@@ -100,6 +101,8 @@ class Descent:
         self.updates = 0
         self._gains = network.feedback_gains
         self._shared = shared_of(network, lowered)
+        self._shares = [network.share_of_signal(k) for k in range(len(network.connections))]
+        self._terms: list[Terms | None] = [None] * len(network.connections)  # memory, used again
         dtype = lowered.weights.dtype
         self.weights: list[np.ndarray] = []
         for k, connection in enumerate(network.connections):
@@ -150,24 +153,28 @@ class Descent:
         found = contrasted(run, beta, self.rule)
         check_decay(self.weight_decay, max(rates, default=0.0))
         self.updates += 1
-        dtype = self.lowered.weights.dtype
-        for k, (rate, connection) in enumerate(zip(rates, self.network.connections, strict=True)):
+        with np.errstate(over="ignore"):  # weights that leave their range are refused as such
+            factors = [
+                self._factors(rate, found.scale / share, found.batch)
+                for rate, share in zip(rates, self._shares, strict=True)
+            ]
+        for k, connection in enumerate(self.network.connections):
             of_weights, of_biases = self._moments_of(k)
-            kept = dtype.type(1.0 - rate * self.weight_decay)
-            scale = found.scale / self.network.share_of_signal(k)
-            factors = self._factors(rate, scale, found.batch)
+            kept = self.lowered.weights.dtype.type(1.0 - rates[k] * self.weight_decay)
+            terms = terms_of(self.lowered, k, connection, found, self.threads, self._terms[k])
+            self._terms[k] = terms
             if connection.all_to_all:
-                self._update_rows(k, kept, factors, of_weights, found.terms(k))
+                self._update_rows(k, kept, factors[k], of_weights, terms)
             else:
                 if kept != 1:
                     self.weights[k] *= kept
                 gradient = segment_contrast(
-                    self.lowered, k, connection, found, self._shared[k], self.threads
+                    self.lowered, k, connection, terms, self._shared[k], self.threads
                 )
-                self._apply(self.weights[k], of_weights, gradient, factors)
+                self._apply(self.weights[k], of_weights, gradient, factors[k])
                 self.write(k)
             change = bias_contrast(connection, found, k)
-            self._apply(self.biases[k], of_biases, change, factors)
+            self._apply(self.biases[k], of_biases, change, factors[k])
 
     def _moments_of(self, k: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
         half = len(self.moments[k]) // 2
@@ -175,12 +182,11 @@ class Descent:
 
     def _factors(self, rate: float, scale: float, batch: int) -> np.ndarray:
         dtype = self.lowered.weights.dtype
-        with np.errstate(over="ignore"):  # weights that leave their range are refused as such
-            if self.optimizer == "sgd":
-                return np.array([rate * scale / batch, self.momentum], dtype)
-            first, second, least = ADAM
-            powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
-            return np.array([rate, scale / batch, first, second, *powers, least], dtype)
+        if self.optimizer == "sgd":
+            return np.array([rate * scale / batch, self.momentum], dtype)
+        first, second, least = ADAM
+        powers = (1.0 - first**self.updates, 1.0 - second**self.updates)
+        return np.array([rate, scale / batch, first, second, *powers, least], dtype)
 
     def _apply(
         self,

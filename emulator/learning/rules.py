@@ -40,34 +40,43 @@ class Contrasted:
     batch: int
     below: np.ndarray | None = None
 
-    def terms(self, k: int) -> Terms:
-        """The terms of connection k."""
+    def terms(self, k: int, memory: Terms | None = None) -> Terms:
+        """The terms of connection k; memory: terms of before, which may be written over."""
         below, above = self.layers[k], self.layers[k + 1]
         if self.below is not None and k == len(self.layers) - 2:
-            return lay_terms([(self.below, self.rule.bias.of(above))])
+            return lay_terms([(self.below, self.rule.bias.of(above))], memory)
         products = [
             (pre, product.above.of(above))
             for product in self.rule.products
             if len(pre := product.below.of(below))  # of a clamped end nothing changes
         ]
-        return lay_terms(products or [(below.minus[:0], above.minus[:0])])
+        return lay_terms(products or [(below.minus[:0], above.minus[:0])], memory)
 
     def bias_changes(self, k: int) -> np.ndarray:
         """What the biases above connection k change by, summed over samples: shape (units,)."""
         return self.rule.bias.of(self.layers[k + 1]).sum(0)
 
 
-def lay_terms(products: Sequence[tuple[np.ndarray, np.ndarray]]) -> Terms:
-    """Products of (batch, units below) and (batch, units above) as kernels take them."""
+def lay_terms(
+    products: Sequence[tuple[np.ndarray, np.ndarray]], memory: Terms | None = None
+) -> Terms:
+    """Products of (batch, units below) and (batch, units above) as kernels take them.
+
+    memory: terms of the same connection, which are written over if they are as many.
+    """
     pre, post = products[0]
-    (batch, units), each, stride = pre.shape, len(products), row_stride(post.shape[1], pre.dtype)
-    below = np.empty((batch, each, units), pre.dtype)
-    flat = aligned_zeros(batch * each * stride + CACHE_LINE, pre.dtype)
-    above = flat[: batch * each * stride].reshape(batch, each, stride)
+    (batch, units), each, columns = pre.shape, len(products), post.shape[1]
+    total, stride = batch * each, row_stride(columns, pre.dtype)
+    terms = memory
+    if terms is None or (terms.total, terms.each) != (total, each):
+        flat = aligned_zeros(total * stride + CACHE_LINE, pre.dtype)
+        terms = Terms(np.empty(total * units, pre.dtype), flat, total, each, units, stride)
+    below = terms.below.reshape(batch, each, units)
+    above = terms.above[: total * stride].reshape(batch, each, stride)
     for t, (pre, post) in enumerate(products):
         below[:, t] = pre
-        above[:, t, : post.shape[1]] = post
-    return Terms(below.reshape(-1), flat, batch * each, each, units, stride)
+        above[:, t, :columns] = post
+    return terms
 
 
 def contrasted(run: Run, beta: float, rule: Rule) -> Contrasted:

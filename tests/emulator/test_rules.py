@@ -229,7 +229,7 @@ def test_a_decay_that_would_turn_weights_over_is_refused():
 def test_a_clamped_end_has_no_change():
     end = End(np.zeros((2, 3)), np.ones((2, 3)))
     assert end.change.tolist() == [[1.0] * 3] * 2
-    assert end._replace(clamped=True).change.shape == (0, 3)
+    assert replace(end, clamped=True).change.shape == (0, 3)
 
 
 def test_only_rules_that_are_differences_of_phases_are_full():
