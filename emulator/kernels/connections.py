@@ -21,7 +21,7 @@ from eqchip.emulator.kernels.rows_fixed import (
     add_scaled_code_rows,
     add_weighed_code_rows,
 )
-from eqchip.emulator.kernels.rows_tiles import add_rows_by_tiles, are_tiles_faster
+from eqchip.emulator.kernels.rows_listed import add_rows_listed
 from eqchip.emulator.kernels.scatter import scatter_rows, scatter_rows_at_bits
 from eqchip.emulator.kernels.units import sum_of
 from eqchip.emulator.kernels.vectors import CACHE_LINE
@@ -158,17 +158,16 @@ def _count_at_bits(crossed, net, rows, masks, n_rows, sent, steps, single):
 
 
 @inlined
-def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
+def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps, listed, begun):
     """What the clamped input sends in many steps: sums[t] (t, columns) and crossed[t].
 
     n: numbers of a row of sums that are used; rows: int32 active units, ascending; masks:
     uint32, bit t of masks[i] is set when rows[i] sends in step t; sent: (t,) the bits set per
-    step.
+    step; listed, begun: see `rows_listed`.
     """
     fan, start, stride = net.forward, net.starts[0], net.strides[0]
     channels, places = fan.channels[0], fan.places[0]
     single = channels == net.sizes[0]
-    by_tiles = single and are_tiles_faster(n_rows, sum_of(sent, steps), steps)
     clear_rows(sums, steps, n)
     first = 0
     if fan.scattered[0]:
@@ -180,10 +179,10 @@ def arrive_block(sums, n, crossed, net, rows, masks, n_rows, sent, steps):
         origin = start - place * channels * stride
         for s in range(fan.first[places + place], fan.first[places + place + 1]):
             done = 0
-            if by_tiles:
-                done = add_rows_by_tiles(
+            if single:
+                done = add_rows_listed(
                     sums, fan.to[s], net.weights, origin + fan.source[s], stride, fan.length[s],
-                    rows, masks, first, end, steps,
+                    rows, masks, first, end, steps, listed, begun,
                 )  # fmt: skip
             if done < fan.length[s]:
                 add_rows_at_bits(

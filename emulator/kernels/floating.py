@@ -115,7 +115,7 @@ def arrive_block(net, state, scratch, n_active, steps):
     n = map_size(net, 0) if net.pools[0, 0] else net.sizes[1]
     arrive_bits_block(
         scratch.sums, n, scratch.sums_crossed, net, scratch.active, scratch.masks, n_active,
-        scratch.sent, steps,
+        scratch.sent, steps, scratch.listed, scratch.begun,
     )  # fmt: skip
 
 

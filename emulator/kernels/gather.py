@@ -36,6 +36,16 @@ COMPRESS = "llvm.x86.avx512.mask.compress.v16i32"
 HAS_COMPRESS = has_features("avx512f") and not JIT_DISABLED
 
 
+def _store_front(builder: Any, numbers: Any, sends: Any, at: Any) -> Any:
+    """Store the numbers that send, in front of the others; how many."""
+    kind, flags = numbers.type, sends.type
+    compress = builder.module.globals.get(COMPRESS) or ir.Function(
+        builder.module, ir.FunctionType(kind, [kind, kind, flags]), COMPRESS
+    )
+    store(builder, builder.call(compress, [numbers, numbers, sends]), at)
+    return builder.zext(builder.ctpop(builder.bitcast(sends, ir.IntType(LANES))), INDEX)
+
+
 @intrinsic
 def _compress(typingctx: Any, rows: Any, place: Any, q: Any, j: Any, unit: Any) -> Any:
     """rows[place : + count] = those of unit ... unit + 15 whose q[j ...] is not 0; the count.
@@ -49,19 +59,35 @@ def _compress(typingctx: Any, rows: Any, place: Any, q: Any, j: Any, unit: Any) 
         rows_v, place_v, q_v, j_v, unit_v = args
         bits = ir.VectorType(ir.IntType(8), LANES)
         numbers = ir.VectorType(INT32, LANES)
-        flags = ir.VectorType(ir.IntType(1), LANES)
         q_p = pointer(context, builder, sig.args[2], q_v, j_v)
         sends = builder.icmp_unsigned(
             "!=", load(builder, q_p, bits), ir.Constant(bits, [0] * LANES)
         )
         lowest = splat(builder, builder.trunc(unit_v, INT32), numbers)
         units = builder.add(lowest, ir.Constant(numbers, list(range(LANES))))
-        compress = builder.module.globals.get(COMPRESS) or ir.Function(
-            builder.module, ir.FunctionType(numbers, [numbers, numbers, flags]), COMPRESS
-        )
-        front = builder.call(compress, [units, units, sends])
-        store(builder, front, pointer(context, builder, sig.args[0], rows_v, place_v))
-        return builder.zext(builder.ctpop(builder.bitcast(sends, ir.IntType(LANES))), INDEX)
+        rows_p = pointer(context, builder, sig.args[0], rows_v, place_v)
+        return _store_front(builder, units, sends, rows_p)
+
+    return signature, codegen
+
+
+@intrinsic
+def _compress_at_bit(
+    typingctx: Any, listed: Any, place: Any, rows: Any, masks: Any, i: Any, t: Any
+) -> Any:
+    """As `_compress`, of rows[i : + 16], those whose masks hold bit t."""
+    signature = types.int64(listed, place, rows, masks, i, t)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        listed_v, place_v, rows_v, masks_v, i_v, t_v = args
+        kind = ir.VectorType(INT32, LANES)
+        held = load(builder, pointer(context, builder, sig.args[3], masks_v, i_v), kind)
+        bit = builder.shl(ir.Constant(INT32, 1), builder.trunc(t_v, INT32))
+        found = builder.and_(held, splat(builder, bit, kind))
+        sends = builder.icmp_unsigned("!=", found, ir.Constant(kind, [0] * LANES))
+        numbers = load(builder, pointer(context, builder, sig.args[2], rows_v, i_v), kind)
+        listed_p = pointer(context, builder, sig.args[0], listed_v, place_v)
+        return _store_front(builder, numbers, sends, listed_p)
 
     return signature, codegen
 
@@ -99,6 +125,25 @@ def gather_spikes(rows, at, q, first, n):
     if HAS_COMPRESS:
         return gather_spikes_compressed(rows, at, q, first, n)
     return gather_spikes_singly(rows, at, q, first, n, 0)
+
+
+@inlined
+def gather_at_bit(listed, at, rows, masks, first, last, t):
+    """listed[at : at + count] = rows[i] for i in first ... last - 1 whose masks[i] holds bit t.
+
+    Returns at + count. listed, rows: int32; masks: uint32; all else int64. Up to 15 places more are
+    written.
+    """
+    i, place = first, at
+    if HAS_COMPRESS:
+        for _ in range((last - first) // LANES):
+            place += _compress_at_bit(listed, place, rows, masks, i, t)
+            i += LANES
+    free, shift = np.uint64(place), np.uint32(t)
+    for j in range(np.uint64(i), np.uint64(last)):
+        listed[free] = rows[j]
+        free += np.uint64((masks[j] >> shift) & np.uint32(1))
+    return np.int64(free)
 
 
 @inlined

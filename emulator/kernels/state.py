@@ -14,6 +14,7 @@ import numpy as np
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.lowered import CACHE_LINE, Lowered, aligned_zeros, row_stride
 from eqchip.emulator.kernels.rows_dots import COLUMNS, ROWS
+from eqchip.emulator.kernels.rows_listed import TOGETHER
 from eqchip.emulator.kernels.units import clear, copy, span
 
 BLOCK = 32  # steps of the clamped input encoded together, at most: the bits of a uint32
@@ -134,6 +135,7 @@ class Scratch(NamedTuple):
     Of the clamped input, a block of steps (t) is known ahead: masks: bit t is the bit of
     an active unit, uint32; sent: (t,) int64, spikes; sums: (t, columns), what arrives of
     them in layer 1, or in the map before a maximum pooling; sums_crossed: (t,) int64, synapses.
+    listed: (t * rows + 16,) int32 and begun: (t + 1,), see `rows_listed`.
     For weight codes, tile: as sums, in int16, wide: int64, sums of a layer, and, for dots, flags:
     (t, rows) uint8 and quads: int8. ends: where among the active units each part of the input ends.
 
@@ -157,6 +159,8 @@ class Scratch(NamedTuple):
     sent: np.ndarray
     sums: np.ndarray
     sums_crossed: np.ndarray
+    listed: np.ndarray
+    begun: np.ndarray
     tile: np.ndarray
     wide: np.ndarray
     flags: np.ndarray
@@ -208,6 +212,8 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
         sent=np.zeros(BLOCK, np.int64),
         sums=aligned_zeros((BLOCK, row_stride(columns, dtype)), dtype),
         sums_crossed=np.zeros(BLOCK, np.int64),
+        listed=np.zeros(BLOCK * TOGETHER + 16, np.int32),
+        begun=np.zeros(BLOCK + 1, np.int64),
         tile=aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
         wide=np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
         flags=aligned_zeros((BLOCK, row_stride(ROWS, bytes_) if fixed else 0), bytes_),

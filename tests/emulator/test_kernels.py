@@ -23,7 +23,8 @@ from eqchip.emulator import philox
 from eqchip.emulator.description.connections import Conv2d
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import gather_weights, lower
-from eqchip.emulator.kernels import gather, learning, rows, rows_tiles, units
+from eqchip.emulator.kernels import gather, learning, rows, rows_listed, units
+from eqchip.emulator.kernels.jit import JIT_DISABLED
 from eqchip.emulator.kernels.lowered import CACHE_LINE, aligned_zeros, weight_rows
 from eqchip.emulator.kernels.products import TOGETHER
 from eqchip.emulator.kernels.state import BLOCK
@@ -238,7 +239,7 @@ def test_bits_are_marked_in_masks_and_counted():
 COMPILED_FOR_ANY = """
 import numba
 import numpy as np
-from eqchip.emulator.kernels import gather, rows_dots, rows_tiles
+from eqchip.emulator.kernels import gather, rows_dots, rows_listed
 
 @numba.njit
 def all_of(rows, q):
@@ -249,8 +250,10 @@ def dots(out, flags, quads, w, rows, masks):
     return rows_dots.add_code_rows_by_dots(out, 0, flags, quads, w, 0, 64, 64, rows, masks, 0, 4, 4)
 
 @numba.njit
-def tiles(out, w, rows, masks):
-    return rows_tiles.add_rows_by_tiles(out, 0, w, 0, 64, 64, rows, masks, 0, 4, 4)
+def listed(out, w, rows, masks, few, begun):
+    return rows_listed.add_rows_listed(
+        out, 0, w, 0, 64, 64, rows, masks, 0, 4, 4, few, begun
+    )
 
 rows, q = np.zeros(64, np.int32), (np.arange(40) % 3 == 0).astype(np.uint8)
 print(gather.HAS_COMPRESS, all_of(rows, q), rows[:14].tolist() == list(range(0, 40, 3)))
@@ -258,7 +261,8 @@ four, masks, bytes_ = np.arange(4, dtype=np.int32), np.ones(4, np.uint32), np.ze
 flags = np.zeros((32, 192), np.uint8)
 print(rows_dots.AVAILABLE, dots(np.zeros((32, 80), np.int32), flags, bytes_, bytes_, four, masks))
 out, w = np.zeros((32, 80), np.float32), np.ones(256, np.float32)
-print(rows_tiles.AVAILABLE, tiles(out, w, four, masks))
+few, begun = np.zeros(300, np.int32), np.zeros(5, np.int64)
+print(listed(out, w, four, masks, few, begun), out[0].sum())
 """
 
 
@@ -270,7 +274,7 @@ def test_kernels_compiled_for_any_processor_run_on_one_with_avx512(tmp_path):
         [sys.executable, "-c", COMPILED_FOR_ANY],
         cwd=tmp_path, env={**here, **told}, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.stdout.split() == ["False", "14", "True", *["False", "0"] * 2], done.stderr
+    assert done.stdout.split() == ["False", "14", "True", "False", "0", "64", "256.0"], done.stderr
 
 
 needs_avx512 = pytest.mark.skipif(not gather.HAS_COMPRESS, reason="needs AVX-512 and the JIT")
@@ -367,23 +371,27 @@ def test_scaled_rows_are_added_one_after_the_other_each_product_rounded(dtype, c
         assert_summed(out, before, total, first)
 
 
-@pytest.mark.skipif(not rows_tiles.AVAILABLE, reason="needs AVX-512 and the JIT")
+@pytest.mark.skipif(JIT_DISABLED, reason="without the compiler the bits of masks are taken")
 @both_types
-@pytest.mark.parametrize("count", [1, 33])
-def test_rows_are_added_in_tiles_as_at_the_bits_of_their_masks(dtype, count):
-    add_rows_by_tiles = from_python(rows_tiles.add_rows_by_tiles)
+@pytest.mark.parametrize("count", [0, 1, 64, 131])
+def test_rows_are_added_by_lists_as_at_the_bits_of_their_masks(dtype, count):
+    add_rows_listed = from_python(rows_listed.add_rows_listed)
     add_rows_at_bits = from_python(rows.add_rows_at_bits)
-    tile = rows_tiles.LINES * line(dtype)
-    for n in (tile - 1, tile, 127, 129, 300):
+    listed = np.zeros(BLOCK * rows_listed.TOGETHER + 16, np.int32)
+    begun = np.zeros(BLOCK + 1, np.int64)
+    for n in (line(dtype) - 1, line(dtype), 127, 129, 300):
         _, _, w, w0, stride, messages, _ = sum_case(dtype, n, count)
         rng = np.random.default_rng([n, count])
-        for steps in range(1, BLOCK + 1):
+        for steps in (1, 2, 15, 31, BLOCK):
             masks = rng.integers(0, 2**steps, count + 2, np.uint32)
+            masks[::5] = 2**steps - 1
             out = rng.normal(0, 1, (BLOCK, up_to(n, line(dtype)) + line(dtype))).astype(dtype)
-            expected, whole = out.copy(), n // tile * tile
+            expected, whole = out.copy(), n // line(dtype) * line(dtype)
             place = (w, w0, stride, whole, messages, masks, 0, count)
             add_rows_at_bits(expected, 0, *place)
-            done = add_rows_by_tiles(out, 0, w, w0, stride, n, messages, masks, 0, count, steps)
+            done = add_rows_listed(
+                out, 0, w, w0, stride, n, messages, masks, 0, count, steps, listed, begun
+            )
             assert done == whole
             np.testing.assert_array_equal(out, expected, err_msg=f"{n} columns, {steps} steps")
 
