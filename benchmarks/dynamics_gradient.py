@@ -30,7 +30,10 @@ def kept(made: dict[str, Any]) -> dict[str, Any]:
     """What tables show of a task, and every seed's measures; not its pictures."""
     found = {key: value for key, value in made.items() if key not in ("provenance", "shown")}
     price = found["price"]
-    found["price"] = {**price, "testing": {"energy": price["testing"]["energy"]}}
+    testing = {
+        key: price["testing"][key] for key in ("energy", "refused") if key in price["testing"]
+    }
+    found["price"] = {**price, "testing": testing}
     return found
 
 

@@ -16,6 +16,7 @@ from eqchip.hw_reports.pricing.offchip import Work, training_floor
 from eqchip.hw_reports.studies import gradient_tasks as words
 from eqchip.mapping.chip_file.chip import load_chip
 
+PROCESSOR = "cpu-horowitz-45nm"  # whose prices are what is done off the chip
 NOTES = (
     "Learning goes back in time through all that was kept: no chip does that, a processor does; "
     "32-bit floating point with nothing spent on instructions, Adam on every weight.",
@@ -46,7 +47,7 @@ def work_of(layer: GatedLayer, steps: float) -> Work:
 def _price(
     found: list[Descended], trials: int, updates: int, dt: float, chip: str
 ) -> dict[str, Any]:
-    layer, known = found[0].layer, load_chip(chip)
+    layer, known = found[0].layer, load_chip(PROCESSOR)
     steps = sum(one.steps for one in found) / len(found)
     parameters = sum(getattr(layer, name).size for name in ARRAYS)
     samples = trials * updates
@@ -55,6 +56,7 @@ def _price(
     rate = sum(words.per_second(one)["spikes"] for one in found) / len(found) / layer.units * dt
     return {
         "chip": chip,
+        "processor": PROCESSOR,
         "notes": list(NOTES),
         "training": {
             "macs": work.macs * samples,
@@ -62,8 +64,15 @@ def _price(
             "codes": parameters - layer.decoder.size,
             "energy": (samples * floor).to_dict(),
         },
-        "testing": price(
-            graph_of_gated(layer, dt), chip=chip, rates={CHANNELS: 1.0, LAYER: rate},
-            steps=round(1 / dt), dt=dt,
-        ),
-    }  # fmt: skip
+        "testing": _second(layer, rate, dt, chip),
+    }
+
+
+def _second(layer: GatedLayer, rate: float, dt: float, chip: str) -> dict[str, Any]:
+    """A second on the chip; rate: spikes of a unit in a step."""
+    if rate > 1:
+        return {"refused": f"a unit fires {rate:.3g} times a step; on a chip it does once at most"}
+    return price(
+        graph_of_gated(layer, dt), chip=chip, rates={CHANNELS: 1.0, LAYER: rate},
+        steps=round(1 / dt), dt=dt,
+    )  # fmt: skip

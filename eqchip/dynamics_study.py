@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eqchip.dynamics_gradient import by_gradient
+from eqchip.dynamics_series import of_series
 from eqchip.emulator.description.dynamics.graph import graph_of_layer, rates_of_layer
 from eqchip.emulator.description.dynamics.signals import Current
 from eqchip.emulator.errors import InputError, check_whole
@@ -16,16 +18,18 @@ from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.studies.dynamics.comparisons import COMPARISONS, Row, compare
 from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
+from eqchip.emulator.studies.dynamics.series import SERIES_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Task
 from eqchip.emulator.studies.dynamics.train import Learned, learn, task_of
 from eqchip.emulator.training.runs import command_line, provenance
 from eqchip.graph_price import price
 from eqchip.hw_reports.studies import dynamics as words
 from eqchip.hw_reports.studies import gradient_tasks as gradient_words
+from eqchip.hw_reports.studies import series_tasks as series_words
 from eqchip.mapping.chip_file.chip import USUAL
 
 SEEDS = 5
-NAMES = (*TASKS, *GRADIENT_TASKS, *COMPARISONS)
+NAMES = (*TASKS, *GRADIENT_TASKS, *SERIES_TASKS, *COMPARISONS)
 PRICED = ("steps", "cores")  # comparisons of chips with one clock, which a chip file prices
 
 
@@ -35,6 +39,7 @@ def dynamics(
     seeds: int = SEEDS,
     seed: int = 0,
     chip: str = USUAL,
+    data: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -43,7 +48,8 @@ def dynamics(
     Balanced layers: units that leak and fire so that their read-out follows a signal, whose lateral
     weights learn at spikes to cancel what has been told already, and whose slow weights learn
     dynamics from the error that is fed back. Two tasks are learned by the exact gradient through
-    spikes, off the chip: a yardstick. Tasks ``turns``, ``steps``, ``cores`` and ``clocks``
+    spikes, off the chip: a yardstick. Two series are coded in balance and read out, beside a plain
+    read-out and an echo-state network. Tasks ``turns``, ``steps``, ``cores`` and ``clocks``
     learn nothing: they compare who may fire in a step, how long a step is, a layer over several
     cores, and units that tick by clocks of their own.
 
@@ -52,13 +58,16 @@ def dynamics(
     task : str
         autoencode, autoencode-together, autoencode-chip, autoencode-chip-4-bit, autoencode-sign,
         oscillator, oscillator-weak, oscillator-chip, van-der-pol, van-der-pol-chip,
-        autoencode-gradient, delayed-xor, delayed-xor-leaky; turns, steps, cores or clocks.
+        autoencode-gradient, delayed-xor, delayed-xor-leaky, vowels, mackey-glass;
+        turns, steps, cores or clocks.
     seeds : int
         Layers, and signals to learn from.
     seed : int
         The first of them.
     chip : str
         Name of a chip with cores, or a chip file. Not used by turns and clocks.
+    data : path, optional
+        Of vowels: the directory of JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts, plain text.
     out : path, optional
         Directory to write dynamics.json and dynamics.png to. Default: nothing is written.
     progress : Progress, optional
@@ -86,17 +95,24 @@ def dynamics(
         folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
     if task not in NAMES:
         raise InputError(f"task is {task!r}; expected one of {', '.join(NAMES)}")
-    made = _maker(task)(task, range(seed, seed + seeds), chip, progress)
+    if data is not None and not (task in SERIES_TASKS and SERIES_TASKS[task].reads):
+        raise InputError(f"--data is given; expected none, for {task} reads no data")
+    made = _maker(task, data)(task, range(seed, seed + seeds), chip, progress)
     if folder is not None:
         _write(made, folder)
     return made
 
 
-def _maker(task: str) -> Callable[[str, range, str, Progress | None], dict[str, Any]]:
+Maker = Callable[[str, range, str, "Progress | None"], dict[str, Any]]
+
+
+def _maker(task: str, data: str | Path | None) -> Maker:
     """What makes the document of a task."""
-    makers = {
+    series: Maker = partial(of_series, data=None if data is None else Path(data))
+    makers: dict[str, Maker] = {
         **dict.fromkeys(TASKS, _in_balance),
         **dict.fromkeys(GRADIENT_TASKS, by_gradient),
+        **dict.fromkeys(SERIES_TASKS, series),
         **dict.fromkeys(COMPARISONS, _compared),
     }
     return makers[task]
@@ -171,9 +187,11 @@ def _mean(counts: list[dict[str, float]], name: str) -> float:
 def _write(made: Mapping[str, Any], folder: Path) -> None:
     from eqchip.hw_reports.studies.dynamics_plot import save
     from eqchip.hw_reports.studies.gradient_tasks_plot import save as save_gradient
+    from eqchip.hw_reports.studies.series_tasks_plot import save as save_series
 
     draw = {
         words.FORMAT: save, words.TURNS_FORMAT: save, gradient_words.FORMAT: save_gradient,
+        series_words.FORMAT: save_series,
     }[made["format"]]  # fmt: skip
     with alone(folder):
         text = json.dumps(made, ensure_ascii=False, allow_nan=False)

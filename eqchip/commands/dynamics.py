@@ -23,6 +23,10 @@ OUT = Path("runs/dynamics")
 @shared("seed")
 @shared("chip")
 @click.option(
+    "--data", type=PATH,
+    help="Directory of JapaneseVowels_TRAIN.ts and JapaneseVowels_TEST.ts, for vowels.",
+)  # fmt: skip
+@click.option(
     "--out",
     type=PATH,
     help="Directory of dynamics.json and dynamics.png; these are replaced.  "
@@ -46,6 +50,8 @@ def command(task: str, out: Path | None, as_json: bool, quiet: bool, **settings:
     autoencode-gradient    the code, by a gradient through spikes, off the chip
     delayed-xor            whether two pulses differ, each up to 1 s ago, by the gradient
     delayed-xor-leaky      the same with units that leak: it does not learn
+    vowels                 who speaks, from counts of spikes; needs --data
+    mackey-glass           a chaotic series, foretold from traces of spikes
     turns                  no learning: who may fire in a step, and the code's error
     steps                  no learning: how long a step is; error against price
     cores                  no learning: a layer over several cores, and spikes that come late
@@ -68,12 +74,17 @@ def command(task: str, out: Path | None, as_json: bool, quiet: bool, **settings:
 
 def _show(output: Output, made: dict[str, Any]) -> None:
     from eqchip.hw_reports.studies import dynamics as words
-    from eqchip.hw_reports.studies import gradient_tasks
+    from eqchip.hw_reports.studies import gradient_tasks, series_tasks
 
     if made["format"] == words.TURNS_FORMAT:
         priced = "price" in made["rows"][0]
         columns = words.PRICED_COLUMNS if priced else words.COMPARED_COLUMNS
         output.table(made["title"], columns, words.compared_rows(made))
+        return
+    if made["format"] == series_tasks.FORMAT:
+        output.table(made["title"], series_tasks.COLUMNS, series_tasks.rows(made))
+        for line in series_tasks.price_lines(made):
+            output.text(line)
         return
     output.table(
         f"{made['title']}: mean ± standard deviation of {len(made['seeds'])} seeds",

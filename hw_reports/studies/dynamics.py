@@ -161,8 +161,8 @@ def rows(made: Mapping[str, Any]) -> list[list[str]]:
         found.append(
             [
                 text,
-                "–" if before is None else _written(before),
-                _written(made["after"][name]),
+                "–" if before is None else said_of_figures(before),
+                said_of_figures(made["after"][name]),
                 "" if goal is None else said_of_goal(goal),
             ]
         )
@@ -250,7 +250,7 @@ def compared_rows(made: Mapping[str, Any]) -> list[list[str]]:
     return [
         [
             row["label"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
-            _written(row["error"]), _written(row["rate"]),
+            said_of_figures(row["error"]), said_of_figures(row["rate"]),
             *(f"{row[name]['mean']:.2g}" for name in ("synaptic_events", "looks")),
             *([said_of_energy(row["price"])] if "price" in row else []),
         ]
@@ -276,7 +276,8 @@ def said_of_turns(written: str) -> str:
     return f"{name}({inner.partition('=')[2]})" if inner else name
 
 
-def _written(figures: Mapping[str, float | None]) -> str:
+def said_of_figures(figures: Mapping[str, float | None]) -> str:
+    """Mean and standard deviation, in words."""
     if figures["mean"] is None:
         return "none"
     return (

@@ -91,14 +91,16 @@ def price_lines(made: Mapping[str, Any]) -> list[str]:
     """What learning costs off the chip, and a second of signal on it."""
     price = made["price"]
     training, testing = price["training"], price["testing"]
-    floor, energy = training["energy"], testing["energy"]
+    floor = training["energy"]
+    second = testing.get("refused") or (
+        f"{_energy(testing['energy'])}, of which {static_share(testing)}"
+    )
     return [
         f"Learning, off the chip: at least {training['macs']:.3g} multiply-accumulates, "
         f"{amount(training['bytes'], 'B')} kept at once: {_energy(floor)} on a processor, a floor "
-        f"by the prices of {price['chip']}",
+        f"by the prices of {price['processor']}",
         f"Its codes are written once: {training['codes']:.3g} bytes, without a price",
-        f"A second of signal on {price['chip']}, modelled, spikes alone: "
-        f"{_energy(energy)}, of which {static_share(testing)}",
+        f"A second of signal on {price['chip']}, modelled, spikes alone: {second}",
         *price["notes"],
     ]
 

@@ -6,11 +6,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from series_files import vowels
 
 import eqchip as eq
+from eqchip import dynamics_gradient
 from eqchip.__main__ import main
-from eqchip.emulator.studies.dynamics import comparisons
+from eqchip.emulator.data.mackey_glass import mackey_glass
+from eqchip.emulator.studies.dynamics import comparisons, series
+from eqchip.emulator.studies.dynamics.coders import Echo, Raw
 from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
+from eqchip.emulator.studies.dynamics.series import SERIES_TASKS
 from eqchip.emulator.studies.dynamics.tasks import TASKS, Stage
 from eqchip.hw_reports.studies import dynamics as words
 
@@ -96,6 +101,38 @@ def test_more_writes_cost_more_and_both_are_those_of_a_second():
     )
 
 
+def test_series_are_coded_read_out_shown_and_drawn(tmp_path, capsys, monkeypatch):
+    data = vowels(tmp_path / "data")
+    few = {"channels": (Raw(),), "echo state": (Echo(20, 0.5, 0.3, 0.3),)}
+    for name, norms in (("vowels", (0.6, 0.3)), ("mackey-glass", (0.4,))):
+        balanced = tuple(replace(SERIES_TASKS[name].coders["balanced"][0], units=20, norm=norm)
+                         for norm in norms)  # fmt: skip
+        task = replace(SERIES_TASKS[name], coders={**few, "balanced": balanced})
+        monkeypatch.setitem(SERIES_TASKS, name, task)
+    monkeypatch.setattr(series, "mackey_glass", lambda: mackey_glass(42 * 75))
+    asked = ["--seeds", 2, "--out", tmp_path / "vowels"]
+    told = shown(["dynamics", "vowels", "--data", data, *asked], capsys)
+    kept = json.loads((tmp_path / "vowels" / "dynamics.json").read_text())
+    assert {**kept, "out": told["out"]} == told
+    assert (tmp_path / "vowels" / "dynamics.png").stat().st_size > 10_000
+    for coder in told["coders"].values():
+        for seed in coder["seeds"]:  # validation alone chooses
+            least = min(tried["validation"] for tried in seed["tried"])
+            assert seed["chosen"]["validation"] == least
+        assert coder["test"]["error"]["mean"] < 0.3  # of three classes
+    price, counts = told["price"]["coders"], told["coders"]["balanced"]["per_second"]
+    events = price["balanced"]["chip"]["events"]
+    assert events["spike"] == pytest.approx(counts["spikes"]["mean"])
+    assert events["synaptic_event"] == pytest.approx(
+        20 * counts["spikes"]["mean"] + counts["input_macs"]["mean"]
+    )
+    assert price["echo state"]["processor"]["figure"]["value"] > 0
+    assert main(["dynamics", "mackey-glass", "--seeds", "1", "--out", str(tmp_path / "mg")]) == 0
+    said = capsys.readouterr().out
+    assert "A second of signal, balanced: ≥" in said and "floors by the prices of" in said
+    assert (tmp_path / "mg" / "dynamics.png").stat().st_size > 10_000
+
+
 def test_learning_by_the_gradient_is_counted_and_priced_as_off_the_chip():
     found = eq.dynamics("autoencode-gradient", seeds=1)
     training, layer = found["price"]["training"], GRADIENT_TASKS["autoencode-gradient"].layer(0)
@@ -110,6 +147,12 @@ def test_learning_by_the_gradient_is_counted_and_priced_as_off_the_chip():
     assert events["synaptic_event"] == pytest.approx(30 * spikes + 2 * 30 * 1000)
 
 
+def test_units_that_fire_more_than_once_a_step_have_no_price_on_a_chip():
+    layer = GRADIENT_TASKS["delayed-xor"].layer(0)
+    assert "refused" in dynamics_gradient._second(layer, 1.5, 5e-3, "loihi2")
+    assert dynamics_gradient._second(layer, 0.5, 5e-3, "loihi2")["energy"]["figure"]["value"] > 0
+
+
 def test_goals_are_told_by_seed():
     goal = {"at_most": True, "bound": 0.02, "reached": 4, "seeds": 5}
     assert words.said_of_goal(goal) == "at most 0.02: 4 of 5"
@@ -122,6 +165,8 @@ def test_goals_are_told_by_seed():
             ["autoencoder"],
             "task is 'autoencoder'; expected one of autoencode, autoencode-together,",
         ),
+        (["vowels"], "--data is missing; expected the directory of JapaneseVowels_TRAIN.ts"),
+        (["turns", "--data", "."], "--data is given; expected none, for turns reads no data"),
         (["turns", "--seeds", "0"], "--seeds is 0; expected a whole number of at least 1"),
         (["autoencode-sign", "--seeds", "1", "--chip", "h100"], "h100"),
     ],

@@ -15,6 +15,7 @@ import click
 import forked_hdf5
 import idx_files
 import numpy as np
+import series_files
 from hdf5_mutators import in_hdf5
 from small_runs import few_digits, small_config
 
@@ -27,6 +28,7 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.data.folders import CIFAR_RECORD, read_cifar
 from eqchip.emulator.data.idx import read_idx
+from eqchip.emulator.data.series import read_series
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config
@@ -601,6 +603,11 @@ def words(folder: Path) -> Loader:
 
 
 # Name -> what makes the loader, given a folder for its files.
+def labelled_series(folder: Path) -> Loader:
+    texts = tuple(series_files.text(n, channels).encode() for n, channels in ((3, 2), (6, 1)))
+    return Loader("labelled series", "series.ts", "words", texts, read_series)
+
+
 LOADERS: dict[str, Callable[[Path], Loader]] = {
     "config": config,
     "chip": chip,
@@ -632,5 +639,6 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "data copy": copy_of_data,
     "anchor": anchor,
     "nir text": nir_text,
+    "labelled series": labelled_series,
     "words": words,
 }
