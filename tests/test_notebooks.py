@@ -27,6 +27,10 @@ NOTEBOOKS = {
         ("lava",),
         ("'reference', 'lava'] equal: True", "different: 0; potentials differ by 0"),
     ),
+    "dynamics.ipynb": (
+        (),
+        ("after: error 0.0", "clocks of their own: error 0.00", "integers: error "),
+    ),
     "no_clock.ipynb": ((), ("different bits: 0", "clocks that no decoder knows: ")),
 }
 ABSENT = ("snntorch", "torch", "norse")  # the tools whose networks are read
