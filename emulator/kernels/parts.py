@@ -52,7 +52,7 @@ class _PartLowering(NativeLowering):
         return True
 
 
-class PartCompiler(CompilerBase):  # type: ignore[misc]
+class PartCompiler(CompilerBase):
     """numba's compiler, but for the last steps."""
 
     def define_pipelines(self) -> list[Any]:

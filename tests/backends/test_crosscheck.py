@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -20,10 +21,11 @@ from small_runs import FEW, few_digits, small_config
 from eqchip.__main__ import main
 from eqchip.backends import crosscheck as module
 from eqchip.backends.comparison import compare
-from eqchip.backends.crosscheck import choose, crosscheck, pose_run
+from eqchip.backends.crosscheck import check_engines, choose, crosscheck, pose_run
 from eqchip.backends.reference import ep, ep_fixed
 from eqchip.backends.reference import floating as reference
 from eqchip.backends.registry import BACKENDS, Backend
+from eqchip.emulator import compiling
 from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
 from eqchip.emulator.description.connections import Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.network import Network
@@ -536,3 +538,13 @@ def test_the_benchmark_says_which_of_its_networks_differ(benchmark, monkeypatch)
     assert first["precision"] == "float64" and first["engine"] == "reference"
     found = list(crosscheck(benchmark.draw(3, "float64", first["number"]), [REFERENCE], threads=1))
     assert str(found[1].comparison.first) == first["first"]
+
+
+def test_the_seconds_of_an_engine_are_without_compiling():
+    def solve(backend, threads):
+        compiling.compiling_begins("")
+        time.sleep(0.5)
+        compiling.compiling_ends()
+
+    (ours,) = check_engines("float64", solve, lambda *_: pytest.fail("alone"), [], None)
+    assert ours.seconds < 0.25

@@ -49,6 +49,7 @@ def test_engine_equals_reference_to_the_last_bit(precision, data):
     assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
 
 
+@pytest.mark.once
 def test_engine_equals_reference_on_two_thousand_problems():
     rng = np.random.default_rng(BULK_SEED)
     for case in range(BULK_CASES):

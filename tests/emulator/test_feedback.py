@@ -47,6 +47,7 @@ def test_engine_equals_reference_to_the_last_bit(precision, data):
     assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
 
 
+@pytest.mark.once
 def test_engine_equals_reference_on_five_hundred_problems_with_every_read_out():
     rng = np.random.default_rng(2003)
     for case in range(500):

@@ -193,6 +193,7 @@ def test_events_are_what_their_array_is():
     assert_equal_runs(run, eq.run(graph, x, **asked))
 
 
+@pytest.mark.once
 def test_odd_mantissas_of_one_sign_and_negative_exponents():
     # 255 needs more than a code of 8 bits with its sign; a sum of 3 in units of 1/4 is cut to 0.
     populations = [

@@ -43,6 +43,7 @@ def problem_of(sizes, batch=3, rule="symmetric", coding=None, seed=0, **settings
     )  # fmt: skip
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("sizes", "rule", "split", "coding"),
     [

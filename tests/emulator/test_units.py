@@ -71,6 +71,7 @@ def drawn(rng: np.random.Generator, precision: str) -> Problem:
     )
 
 
+@pytest.mark.once
 @pytest.mark.nojit
 @precisions
 def test_a_toy_on_the_engine_equals_its_reference_to_the_last_bit(precision):
