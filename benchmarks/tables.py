@@ -21,6 +21,7 @@ from anchor_tables import TABLES as ANCHORS
 from asynchrony_tables import TABLES as ASYNCHRONY
 from cells import NOTHING, table
 from cost_tables import TABLES as COST
+from dynamics_series_table import TABLES as DYNAMICS_SERIES
 from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
 from feedback_tables import TABLES as FEEDBACK
@@ -64,6 +65,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ANCHORS,
     **COST,
     **DYNAMICS,
+    **DYNAMICS_SERIES,
     **ENGINE,
     **GRAPHS,
     **ASYNCHRONY,

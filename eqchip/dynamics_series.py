@@ -9,7 +9,6 @@ from typing import Any
 
 from eqchip.dynamics_gradient import PROCESSOR
 from eqchip.emulator.description.dynamics.graph import CHANNELS, LAYER, graph_of_layer
-from eqchip.emulator.description.dynamics.signals import Current
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.studies.dynamics.coders import Balanced
@@ -24,8 +23,8 @@ from eqchip.mapping.chip_file.chip import Chip, load_chip
 NOTES = (
     "A processor's floor is 32-bit floating point with nothing spent on instructions or idle time: "
     "products, and every weight read once a frame.",
-    "The chip's price holds its drive as a graded message a channel and step; what scales the "
-    "channels is not priced.",
+    "The chip's price holds its drive: a graded message a channel and step, or its spikes; what "
+    "scales the channels, and makes spikes of them, is not priced.",
 )
 
 
@@ -63,7 +62,7 @@ def _prices(found: Mapping[str, Sequence[Tested]], chip: str) -> dict[str, Any]:
         }
         coder = seeds[0].best.coder
         if isinstance(coder, Balanced):
-            coders[kind]["chip"] = _on_chip(coder, seeds, counts["spikes"], chip)
+            coders[kind]["chip"] = _on_chip(coder, seeds, counts, chip)
     return {"chip": chip, "processor": PROCESSOR, "notes": list(NOTES), "coders": coders}
 
 
@@ -74,10 +73,13 @@ def _on_processor(macs: float, chip: Chip) -> Sum:
     return priced({"mac": macs, memory: words_read}, chip)
 
 
-def _on_chip(coder: Balanced, seeds: Sequence[Tested], spikes: float, chip: str) -> dict[str, Any]:
-    layer = coder.layer(seeds[0].shown["channels"], seeds[0].seed)
-    steps = round(1 / coder.dt)
+def _on_chip(
+    coder: Balanced, seeds: Sequence[Tested], counts: Mapping[str, float], chip: str
+) -> dict[str, Any]:
+    channels, steps = seeds[0].shown["channels"], round(1 / coder.dt)
+    layer = coder.layer(channels, seeds[0].seed)
+    heard = counts["input_spikes"] / channels / steps if coder.quantum else 1.0
     return price(
-        graph_of_layer(layer, coder.dt, Current()), chip=chip,
-        rates={CHANNELS: 1.0, LAYER: spikes / coder.units / steps}, steps=steps, dt=coder.dt,
+        graph_of_layer(layer, coder.dt, coder.drive), chip=chip, steps=steps, dt=coder.dt,
+        rates={CHANNELS: heard, LAYER: counts["spikes"] / coder.units / steps},
     )  # fmt: skip

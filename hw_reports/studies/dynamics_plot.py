@@ -71,6 +71,16 @@ def plain_ticks(axis: Any) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
+def short_ticks(axis: Any) -> None:
+    """As `plain_ticks`, but powers of ten of two digits and more as ``1e-04``."""
+    from matplotlib.ticker import FuncFormatter
+
+    plain_ticks(axis)
+    axis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{value:g}" if 1e-3 <= value < 1e3 else f"{value:.0e}")
+    )
+
+
 def _signal(ax: Axes, shown: Mapping[str, Any], when: str) -> None:
     t, x, y = (np.array(shown[name]) for name in ("t", "x", "y"))
     for d in range(min(x.shape[1], len(CHANNELS))):

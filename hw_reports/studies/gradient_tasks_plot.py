@@ -19,7 +19,7 @@ from eqchip.hw_reports.plots.style import (
     say,
     title_and_foot,
 )
-from eqchip.hw_reports.studies.dynamics_plot import DPI, WIDTH
+from eqchip.hw_reports.studies.dynamics_plot import DPI, WIDTH, short_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,8 @@ HEIGHT = 6.4
 COLOURS = (BLUE, VERMILION)
 # Of a curve: the measure, what it is called, and whether its axis is logarithmic.
 MEASURES = {
-    "error_spikes": ("error, spikes alone", "log"),
-    "accuracy_spikes": ("share right, spikes alone", "linear"),
+    "error_spikes": ("error", "log"),
+    "accuracy_spikes": ("share right", "linear"),
 }
 
 
@@ -113,6 +113,8 @@ def _curve(ax: Axes, document: Mapping[str, Any]) -> None:
             )  # fmt: skip
     text, scale = MEASURES[measure]
     ax.set_yscale(scale)
+    if scale == "log":
+        short_ticks(ax.yaxis)
     ax.set_xlim(left=0)
     ax.set_ylabel(text)
 
@@ -126,7 +128,7 @@ def _hard(ax: Axes, document: Mapping[str, Any]) -> None:
         updates, values = ([point[name] for point in curve] for name in ("updates", "hard"))
         ax.plot(updates, values, "o-", color=BLUE, markersize=3)
     ax.set_xlim(left=0)
-    ax.set_ylabel("longest delay learned from, s")
+    ax.set_ylabel("longest delay, s")
     ax.set_xlabel("updates")
 
 
@@ -140,4 +142,5 @@ def _after(ax: Axes, document: Mapping[str, Any]) -> None:
         ax.plot([place] * len(values), values, "o", color=BLUE, markersize=4)
     ax.set_xticks(range(3), ["as trained", "spikes alone", "8-bit weights"])
     ax.set_xlim(-0.5, 2.5)
+    ax.set_ylim(0.0 if stem == "error" else 0.4, None if stem == "error" else 1.03)
     ax.set_ylabel("error" if stem == "error" else "share right")

@@ -12,22 +12,23 @@ from eqchip.hw_reports.plots.style import (
     BLUE,
     GREEN,
     INK,
+    ORANGE,
     QUIET,
     VERMILION,
     figure_style,
     new_figure,
     title_and_foot,
 )
-from eqchip.hw_reports.studies.dynamics_plot import DPI, WIDTH, plain_ticks
+from eqchip.hw_reports.studies.dynamics_plot import DPI, WIDTH, short_ticks
 from eqchip.hw_reports.studies.series_tasks import WORK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-HEIGHT = 3.8
-COLOURS = {"channels": QUIET, "echo state": GREEN, "balanced": BLUE}
-MARKERS = {"channels": "s", "echo state": "^", "balanced": "o"}
+HEIGHT = 4.2
+COLOURS = {"channels": QUIET, "echo state": GREEN, "balanced": BLUE, "balanced, spikes in": ORANGE}
+MARKERS = {"channels": "s", "echo state": "^", "balanced": "o", "balanced, spikes in": "D"}
 
 
 def save(document: Mapping[str, Any], file: Any) -> None:
@@ -102,11 +103,12 @@ def _work(ax: Axes, document: Mapping[str, Any]) -> None:
         )  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
-    plain_ticks(ax.yaxis)
+    short_ticks(ax.xaxis)
+    short_ticks(ax.yaxis)
     ax.grid(visible=True)
     ax.set_xlabel("synaptic events and products, a second")
     ax.set_ylabel("error")
-    ax.legend(loc="best")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
 
 
 def _events(counts: Mapping[str, float]) -> float:

@@ -149,6 +149,9 @@ def test_a_balanced_coder_counts_its_spikes_frame_by_frame():
     events = coded.counts["synaptic_events"]  # a spike of the last step arrives no more
     assert 20 * (coded.counts["spikes"] - 2) <= events <= 20 * coded.counts["spikes"]
     assert len(coded.spikes) == coded.features[0].sum()
+    heard = replace(coder, quantum=1.0).code(cases, 1).counts
+    assert heard["input_macs"] == 0 < heard["input_spikes"]
+    assert heard["synaptic_events"] >= 20 * (heard["spikes"] - 2 + heard["input_spikes"])
     traces = replace(coder, counts=False).code(cases, 1)
     assert traces.counts == coded.counts and (traces.features[0] >= 0).all()
     assert 0 < traces.decoding_error < 0.5

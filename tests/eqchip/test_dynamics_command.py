@@ -107,7 +107,9 @@ def test_series_are_coded_read_out_shown_and_drawn(tmp_path, capsys, monkeypatch
     for name, norms in (("vowels", (0.6, 0.3)), ("mackey-glass", (0.4,))):
         balanced = tuple(replace(SERIES_TASKS[name].coders["balanced"][0], units=20, norm=norm)
                          for norm in norms)  # fmt: skip
-        task = replace(SERIES_TASKS[name], coders={**few, "balanced": balanced})
+        spikes_in = (replace(balanced[0], quantum=1.0),)
+        coders = {**few, "balanced": balanced, "balanced, spikes in": spikes_in}
+        task = replace(SERIES_TASKS[name], coders=coders)
         monkeypatch.setitem(SERIES_TASKS, name, task)
     monkeypatch.setattr(series, "mackey_glass", lambda: mackey_glass(42 * 75))
     asked = ["--seeds", 2, "--out", tmp_path / "vowels"]
@@ -125,6 +127,11 @@ def test_series_are_coded_read_out_shown_and_drawn(tmp_path, capsys, monkeypatch
     assert events["spike"] == pytest.approx(counts["spikes"]["mean"])
     assert events["synaptic_event"] == pytest.approx(
         20 * counts["spikes"]["mean"] + counts["input_macs"]["mean"]
+    )
+    counts = told["coders"]["balanced, spikes in"]["per_second"]
+    events = price["balanced, spikes in"]["chip"]["events"]
+    assert events["synaptic_event"] == pytest.approx(
+        20 * (counts["spikes"]["mean"] + counts["input_spikes"]["mean"])
     )
     assert price["echo state"]["processor"]["figure"]["value"] > 0
     assert main(["dynamics", "mackey-glass", "--seeds", "1", "--out", str(tmp_path / "mg")]) == 0

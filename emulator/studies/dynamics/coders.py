@@ -14,7 +14,7 @@ import numpy as np
 
 from eqchip.emulator.description.dynamics.integers import LayerIntegers
 from eqchip.emulator.description.dynamics.layer import BalancedLayer
-from eqchip.emulator.description.dynamics.signals import Samples
+from eqchip.emulator.description.dynamics.signals import Current, Samples, SigmaDelta
 from eqchip.emulator.description.dynamics.turns import Slots, Turns
 from eqchip.emulator.learning.balance import BalancedSimulation
 
@@ -122,6 +122,8 @@ class Balanced:
     hold : int
         Steps of a frame.
     turns : Turns
+    quantum : float
+        What a spike of a channel moves the mean unit by, in its thresholds; 0: a current.
     """
 
     units: int
@@ -132,6 +134,15 @@ class Balanced:
     dt: float = 4e-4
     hold: int = 25
     turns: Turns = field(default_factory=lambda: Slots(10))
+    quantum: float = 0.0
+
+    @property
+    def drive(self) -> Current | SigmaDelta:
+        """How the channels reach the layer."""
+        threshold = self.width * self.norm**2 / 2
+        if self.quantum == 0:
+            return Current()
+        return SigmaDelta(self.quantum * threshold / (self.norm * self.dt))
 
     def layer(self, channels: int, seed: int) -> BalancedLayer:
         """The layer of a seed."""
@@ -144,7 +155,12 @@ class Balanced:
         """Run every case from rest."""
         layer = self.layer(cases[0].shape[1], seed)
         simulation = BalancedSimulation(
-            layer, dt=self.dt, turns=self.turns, integers=LayerIntegers(), seed=seed
+            layer,
+            dt=self.dt,
+            turns=self.turns,
+            coder=self.drive,
+            integers=LayerIntegers(),
+            seed=seed,
         )
         features, total, shown = [], dict[str, float](), np.zeros((0, 2), np.int64)
         error = variance = 0.0
@@ -165,4 +181,5 @@ class Balanced:
             variance += float(((ran.x - ran.x.mean(0)) ** 2).sum())
             for name, much in ran.counts.items():
                 total[name] = total.get(name, 0.0) + much
+        total["synaptic_events"] += self.units * total["input_spikes"]
         return Coded(features, total, sum(map(len, cases)), error / variance, shown)

@@ -189,6 +189,10 @@ def _echoes(first: int | None) -> tuple[Coder, ...]:
     )
 
 
+def _balanced(counts: bool, norms: tuple[float, ...], **settings: Any) -> tuple[Coder, ...]:
+    return tuple(Balanced(200, norm, counts, **settings) for norm in norms)
+
+
 FINE: dict[str, Any] = {"dt": 1e-4, "hold": 100, "turns": Slots(25)}
 # By the name on the command line. A new one: a row here.
 SERIES_TASKS: dict[str, SeriesTask] = {
@@ -200,7 +204,8 @@ SERIES_TASKS: dict[str, SeriesTask] = {
         coders={
             "channels": (Raw(),),
             "echo state": _echoes(None),
-            "balanced": tuple(Balanced(200, norm, True) for norm in (0.6, 0.4, 0.25, 0.15)),
+            "balanced": _balanced(True, (0.6, 0.4, 0.25, 0.15)),
+            "balanced, spikes in": _balanced(True, (0.25, 0.15), quantum=1.0),
         },
     ),
     "mackey-glass": SeriesTask(
@@ -211,7 +216,8 @@ SERIES_TASKS: dict[str, SeriesTask] = {
         coders={
             "channels": (Raw(),),
             "echo state": _echoes(1),
-            "balanced": tuple(Balanced(200, norm, False, **FINE) for norm in (0.4, 0.2, 0.1, 0.05)),
+            "balanced": _balanced(False, (0.4, 0.2, 0.1, 0.05), **FINE),
+            "balanced, spikes in": _balanced(False, (0.1, 0.05), quantum=1.0, **FINE),
         },
     ),
 }
