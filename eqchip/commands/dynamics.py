@@ -77,9 +77,7 @@ def _show(output: Output, made: dict[str, Any]) -> None:
     from eqchip.hw_reports.studies import gradient_tasks, series_tasks
 
     if made["format"] == words.TURNS_FORMAT:
-        priced = "price" in made["rows"][0]
-        columns = words.PRICED_COLUMNS if priced else words.COMPARED_COLUMNS
-        output.table(made["title"], columns, words.compared_rows(made))
+        output.table(made["title"], *words.compared_rows(made))
         return
     if made["format"] == series_tasks.FORMAT:
         output.table(made["title"], series_tasks.COLUMNS, series_tasks.rows(made))

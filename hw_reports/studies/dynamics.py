@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
@@ -42,8 +42,17 @@ COMPARED = {
     "cores": "A layer over five cores",
     "clocks": "Clocks of their own",
 }
-COMPARED_COLUMNS = ["", "step, ms", "threshold", "error", "rate, Hz", "events/s", "looks/s"]
-PRICED_COLUMNS = [*COMPARED_COLUMNS, "a second, J"]
+# What a terminal shows of a case, where the cases differ in it. A new column: a row here.
+COLUMNS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "": lambda row: str(row["label"]),
+    "step, ms": lambda row: f"{row['dt'] * 1e3:g}",
+    "threshold": lambda row: f"{row['width']:g}",
+    "error": lambda row: said_of_figures(row["error"]),
+    "rate, Hz": lambda row: said_of_figures(row["rate"]),
+    "events/s": lambda row: f"{row['synaptic_events']['mean']:.2g}",
+    "looks/s": lambda row: f"{row['looks']['mean']:.2g}",
+    "a second": lambda row: said_of_energy(row["price"]) if "price" in row else "",
+}
 COUNTED = {
     "spikes": "spikes",
     "synaptic_events": "synaptic events of spikes",
@@ -245,23 +254,17 @@ def compared_document(
     }  # fmt: skip
 
 
-def compared_rows(made: Mapping[str, Any]) -> list[list[str]]:
-    """For the terminal."""
-    return [
-        [
-            row["label"], f"{row['dt'] * 1e3:g}", f"{row['width']:g}",
-            said_of_figures(row["error"]), said_of_figures(row["rate"]),
-            *(f"{row[name]['mean']:.2g}" for name in ("synaptic_events", "looks")),
-            *([said_of_energy(row["price"])] if "price" in row else []),
-        ]
-        for row in made["rows"]
-    ]  # fmt: skip
+def compared_rows(made: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """For the terminal: columns in which cases differ, and a row of each case."""
+    shown = {name: [write(row) for row in made["rows"]] for name, write in COLUMNS.items()}
+    columns = [name for name, texts in shown.items() if len(set(texts)) > 1]
+    return columns, [list(row) for row in zip(*(shown[name] for name in columns), strict=True)]
 
 
 def said_of_energy(price: Mapping[str, Any]) -> str:
-    """Energy with its band."""
+    """Energy, and whether there is more of it."""
     energy = price["energy"]
-    return f"{at_least(energy)}{amount(energy['figure']['value'], 'J')} ({band(energy['figure'])})"
+    return f"{at_least(energy)}{amount(energy['figure']['value'], 'J')}"
 
 
 def said_of_turns(written: str) -> str:

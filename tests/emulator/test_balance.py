@@ -237,6 +237,40 @@ def test_a_spike_takes_what_a_layer_in_balance_says_a_step_late():
     assert simulation._state.y[0] == 0.5
 
 
+@pytest.mark.nojit
+def test_a_clock_of_its_own_ticks_when_it_says():
+    """Alike, of one phase: every tenth step of the grid, and no unit fires in between."""
+    still = eq.BalancedLayer([[1.0] * 3], [[1.0]] * 3, np.zeros((3, 3)), [1e-3] * 3, 1.0)
+    clocks = eq.OwnClocks(1e-3, eq.Clocks(offset=0.0))
+    simulation = eq.BalancedSimulation(still, dt=1e-4, turns=clocks)
+    ran = simulation.run(eq.Samples([[100.0]], hold=100), 40, events=99)
+    assert ran.spikes.tolist() == [[step, i] for step in (9, 19, 29, 39) for i in range(3)]
+    assert ran.counts["turns"] == 12
+    spread = replace(clocks, clocks=eq.Clocks(spread=0.3, offset=1.0, jitter=0.3))
+    many = tight(200)
+    ran = eq.BalancedSimulation(many, dt=1e-4, turns=spread).run(NOISE, 1000)
+    periods = eq.BalancedSimulation(many, dt=1e-4, turns=spread)._clocks.period / 2**20
+    assert periods.std() == pytest.approx(0.3, rel=0.1)
+    assert ran.counts["turns"] == pytest.approx(100 * (1 / periods).sum(), rel=0.02)
+
+
+@pytest.mark.nojit
+def test_a_spike_is_on_its_way_as_long_as_its_core_is_far():
+    fast = np.zeros((4, 4))
+    fast[0] = [-0.5, -0.25, -0.25, -0.25]  # unit 0 alone is driven, and fires in the first step
+    layer = eq.BalancedLayer([[1.0, 0, 0, 0]], [[1.0]] * 4, fast, [0.1] * 4, 1e-9)
+    far = eq.LayerCores(2, within=2, across=3)
+    simulation = eq.BalancedSimulation(layer, dt=0.125, cores=far)
+    v = []
+    for driven in (1.0, 0.0, 0.0, 0.0):
+        ran = simulation.run(eq.Samples([[driven]]), 1)
+        v.append(simulation._state.v.copy())
+    np.testing.assert_allclose(v[1], [0.125, 0, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(v[2][2:], [0, 0], atol=1e-6)
+    assert (v[2][:2] < -0.2).all() and (v[3][2:] < -0.2).all()
+    assert ran.counts["messages"] == 0  # nobody fires any more
+
+
 def test_weights_in_balance_are_in_a_wide_box_the_best():
     layer = tight(20)
     assert layer.distance() == 0

@@ -9,7 +9,7 @@ import pytest
 from series_files import vowels
 
 import eqchip as eq
-from eqchip import dynamics_gradient
+from eqchip import dynamics_gradient, dynamics_study
 from eqchip.__main__ import main
 from eqchip.emulator.data.mackey_glass import mackey_glass
 from eqchip.emulator.studies.dynamics import comparisons, series
@@ -158,6 +158,17 @@ def test_units_that_fire_more_than_once_a_step_have_no_price_on_a_chip():
     layer = GRADIENT_TASKS["delayed-xor"].layer(0)
     assert "refused" in dynamics_gradient._second(layer, 1.5, 5e-3, "loihi2")
     assert dynamics_gradient._second(layer, 0.5, 5e-3, "loihi2")["energy"]["figure"]["value"] > 0
+
+
+def test_a_second_of_longer_steps_costs_less_and_messages_are_those_between_cores():
+    rows = eq.dynamics("steps", seeds=1)["rows"]
+    prices = {row["dt"]: row["price"]["energy"]["figure"]["value"] for row in rows}
+    assert prices[1e-4] > prices[2e-4] > prices[5e-4] > prices[1e-3]
+    spread = comparisons.compare(comparisons.core_cases()[:1], 0, 1)[0]
+    one = spread.measures[0]
+    assert one["messages"] == pytest.approx(4 * 50 * one["rate"])
+    price = dynamics_study._price_row(spread, "loihi1-davies")
+    assert price["cores"] == 7  # five of the layer, and two channels
 
 
 def test_goals_are_told_by_seed():

@@ -171,14 +171,15 @@ VAN_DER_POL = Task(
     goals=(Goal("period_error", 0.05),),
 )
 # In whole numbers what weights are rounded by drives units apart, the more the higher the rates:
-# weaker noise and a wider box keep these low.
+# weaker noise and a wider box keep these low, and half the rate of learning keeps them there.
 OSCILLATOR_ON_CHIP = replace(
     OSCILLATOR,
     title="the same in a chip's integers of 9 bits, written with random rounding",
     layer=wide_layer,
     training=Noise(10.0, 0.03),
     gain=100.0,
-    stages=(Stage(100), Stage(100, 0.5), Stage(200, 0.25), Stage(200, 0.1)),
+    slow=SlowRule(1.0),
+    stages=(Stage(150), Stage(150, 0.5), Stage(150, 0.25), Stage(150, 0.1)),
     integers=LayerIntegers(9, feedforward_bits=9, current_step=0.1, slow_range=0.25),
 )
 VAN_DER_POL_ON_CHIP = replace(
