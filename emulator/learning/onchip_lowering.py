@@ -241,6 +241,30 @@ def synapses_of_a_weight(connection: Connection) -> int:
     return math.prod(connection.synapse_shape) // connection.bias_groups
 
 
+def sum_bits(config: Config, k: int, synapses: int) -> int:
+    """Bits, with its sign, of the sum of so many products that connection k is written by.
+
+    Raises
+    ------
+    InputError
+        If the run does not learn on the chip.
+    """
+    onchip, learning = config.on_chip, config.learning
+    if onchip is None:
+        raise InputError("on_chip is None; expected the settings of a run that learns on a chip")
+    largest = {
+        CHANGE: onchip.fixed.one * learning.average_steps,
+        ACTIVITY: 2 * onchip.fixed.one * learning.average_steps,
+        FACTOR: onchip.largest_factor,
+        **dict.fromkeys((TRACE, PLUS_TRACE, MINUS_TRACE), (1 << onchip.trace_bits) - 1),
+    }
+    return 1 + max(
+        (synapses * largest[term.pre] * largest[term.post]).bit_length()
+        for term in terms_of(onchip, k + 1, config.input)
+        if term.connection == k
+    )
+
+
 def check_rates(
     onchip: OnChip,
     learning: Learning,

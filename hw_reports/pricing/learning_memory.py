@@ -24,16 +24,8 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import Part, whole_layers
-from eqchip.emulator.description.sight import (
-    ACTIVITY,
-    CHANGE,
-    FACTOR,
-    MINUS_TRACE,
-    PLUS_TRACE,
-    TRACE,
-)
 from eqchip.emulator.description.upkeep import COPIES, FORWARD
-from eqchip.emulator.learning.onchip_lowering import synapses_of_a_weight, terms_of
+from eqchip.emulator.learning.onchip_lowering import sum_bits, synapses_of_a_weight, terms_of
 from eqchip.mapping.placement.wiring import incoming
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
@@ -222,7 +214,7 @@ def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list
     for k, connection in enumerate(network.connections):
         if not connection.shares_weights:
             continue
-        bits = _sum_bits(config, k, synapses_of_a_weight(connection))
+        bits = sum_bits(config, k, synapses_of_a_weight(connection))
         for copy in copies if k > 0 else (FORWARD,):
             layer = k + 1 if copy == FORWARD else k
             held = [synapses_of(network, part, True)[copy] for part in parts if part.layer == layer]
@@ -234,24 +226,6 @@ def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list
             why = "a core keeps the kernel that all places are sent"
             found.append(Term("ep", "kernel of a keeper", stored, weights, False, why))
     return found
-
-
-def _sum_bits(config: Config, k: int, synapses: int) -> int:
-    """Bits of a sum of so many products, with its sign."""
-    onchip = config.on_chip
-    assert onchip is not None
-    largest = {
-        CHANGE: onchip.fixed.one * config.learning.average_steps,
-        ACTIVITY: 2 * onchip.fixed.one * config.learning.average_steps,
-        FACTOR: onchip.largest_factor,
-        **dict.fromkeys((TRACE, PLUS_TRACE, MINUS_TRACE), (1 << onchip.trace_bits) - 1),
-    }
-    of_terms = [
-        synapses * largest[term.pre] * largest[term.post]
-        for term in terms_of(onchip, k + 1, config.input)
-        if term.connection == k
-    ]
-    return 1 + max(of_terms).bit_length()
 
 
 def change_terms(onchip: OnChip, units: int) -> list[Term]:

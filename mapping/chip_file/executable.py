@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
@@ -13,6 +14,7 @@ from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.description.spiking.rules import Emstdp, Eprop, Erbp, Graded, Nbp
+from eqchip.emulator.learning.onchip_lowering import sum_bits, synapses_of_a_weight
 from eqchip.emulator.training.learners import row_of
 from eqchip.mapping.chip_file.capabilities import ABILITIES, shown
 from eqchip.mapping.chip_file.chip import Chip
@@ -158,6 +160,7 @@ def _of_phases(config: Config) -> Iterator[Need]:
         yield Need("graded_payload", exact, "potentials are sent to the cores that write")
     elif upkeep.tells_changes and not sight.spikes:
         yield Need("graded_payload", change, "changes are sent to the cores below")
+    yield from _of_kernels(config)
     if upkeep.adjoint:
         yield Need("graded_payload", exact, "what crosses a copy the other way is sent, summed up")
     if sight.knows_changes and not sight.spikes:
@@ -166,6 +169,17 @@ def _of_phases(config: Config) -> Iterator[Need]:
         yield Need("synapse_tag", onchip.accumulator_bits, "weights are remembered more finely")
     if not sight.spikes:  # which writes whole counts
         yield ROUNDING
+
+
+def _of_kernels(config: Config) -> Iterator[Need]:
+    """Sums of a kernel of many places, on their way to the core that keeps it."""
+    onchip = config.on_chip
+    assert onchip is not None
+    connections = notation.connections(config.layers)
+    shared = [k for k, one in enumerate(connections) if one.shares_weights]
+    if shared and onchip.sharing.summed:
+        bits = max(sum_bits(config, k, synapses_of_a_weight(connections[k])) for k in shared)
+        yield Need("graded_payload", bits, "sums of a kernel are sent to the core that keeps it")
 
 
 LEARNING = Need("learning", 1, "weights are written there")

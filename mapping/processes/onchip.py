@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.description.learning import Learning
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import TRACE_SHIFT, OnChip
 from eqchip.emulator.description.sight import ACTIVITY, CHANGE, SIGHTS, TRACE, Sight
 from eqchip.emulator.description.upkeep import (
@@ -80,8 +81,9 @@ def with_on_chip_learning(
     InputError
         For what the processes do not do: sees ``"loihi-engine"`` or ``"signed-spikes"``, changes
         in few bits, copies that need spikes beside those of samples, an injected current, samples
-        that are skipped. And for rates that would never change a weight.
+        that are skipped, convolutions. And for rates that would never change a weight.
     """
+    _check_matrices(problem.network)
     _check(graph, onchip, learning)
     check_rates(onchip, learning, rates)
     connections = len(graph.connections)
@@ -147,6 +149,15 @@ def tends(upkeep: Upkeep) -> bool:
 
 def _usual_first(names: Iterable[str], usual: str) -> list[str]:
     return sorted(names, key=lambda name: name != usual)
+
+
+def _check_matrices(network: Network) -> None:
+    for k, connection in enumerate(network.connections, start=1):
+        if not connection.all_to_all:
+            raise InputError(
+                f"process graph: learning on the chip with connection {k} ({connection}), whose "
+                f"{connection.label} weights no process keeps; expected Dense"
+            )
 
 
 def _check(graph: ProcessGraph, onchip: OnChip, learning: Learning) -> None:
