@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from onchip_cases import made_up, small, train, wrapping
 from onchip_twin import Twinned
 
+from eqchip.backends.lava.solve import on_chip_graph
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
@@ -134,3 +135,37 @@ def test_a_network_read_from_a_file_spikes_by_the_codes_that_were_trained(copies
     for name in ("weights", "mirror", "biases", "exponents", "back_exponents"):
         np.testing.assert_array_equal(getattr(read, name), getattr(trainer.lowered, name), name)
     assert (trainer.lowered.exponents - trainer.lowered.back_exponents).tolist() == [0, 1, 0, 2]
+
+
+def test_a_training_that_was_cut_off_goes_on_to_the_same_kernels():
+    config = small(
+        NETWORKS[1],
+        initial_gain=(1.0,),
+        input="current",
+        onchip={"every": 2},
+        learning={"free_steps": 16, "nudged_steps": 10, "beta": 1.0},
+        descent={"lr": (0.3,) * 4},
+    )
+    whole, cut, resumed = (OnChipTrainer(config, made_up(70, 2, 8), 1) for _ in range(3))
+    with wrapping():
+        states = [whole.state() for _ in whole.train_epoch()]
+        for _ in zip(range(2), cut.train_epoch(), strict=False):
+            pass
+    resumed.restore({name: np.array(value) for name, value in cut.state().items()})
+    with wrapping():
+        for _ in resumed.train_epoch():
+            pass
+    assert len(states) == 4
+    for name, value in whole.state().items():
+        np.testing.assert_array_equal(resumed.state()[name], value, name)
+    assert (whole.copy(1, kernels.MIRROR).codes != cut.copy(1, kernels.MIRROR).codes).any()
+
+
+def test_lava_refuses_kernels_in_one_line():
+    config = small(NETWORKS[0], learning={"skip_right": 0.0})
+    data = made_up(36, 2, 1)
+    with pytest.raises(InputError, match=r"connection 1 .*conv weights.*expected Dense"):
+        on_chip_graph(
+            config, config.network(), data.train_x, data.targets(data.train_y),
+            rates=[0.1, 0.1], seed=0, samples=np.arange(1),
+        )  # fmt: skip
