@@ -61,9 +61,8 @@ def document_of_rule(run: RunDirectory, request: Request) -> dict[str, Any]:
 def _check_asked(run: RunDirectory, request: Request) -> None:
     """Refuse what has no meaning where nothing is run once more."""
     for name, usual in (("samples", type(request).samples), ("data", None), ("timing", None)):
-        value = getattr(request, name)
-        if value != usual:
+        if getattr(request, name) != usual:
             raise InputError(
-                f"report: {name} is {value}, but {run.path} counted its own samples while it was "
+                f"report: {name} is given, but {run.path} counted its own samples while it was "
                 f"trained, and none is run once more; expected no {name}"
             )

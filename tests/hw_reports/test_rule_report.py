@@ -10,6 +10,7 @@ import pytest
 from small_runs import few_digits, small_config
 from spiking_twin import WHOLE, small
 
+from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.fit import fit
@@ -151,7 +152,8 @@ def test_a_saved_report_is_drawn_again_and_its_csv_holds_the_counts(by_hand, tmp
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"samples": 5}, "samples is 5, but .* counted its own samples while it was trained"),
+        ({"samples": 5}, "samples is given, but .* counted its own samples while it was trained"),
+        ({"timing": Asynchronous()}, "timing is given, but .*; expected no timing$"),
         ({"chip": [CHIP, "loihi2"]}, "given with another run or chip; expected one run on one"),
         ({"chip": "odin"}, "has no model of its cores"),
         ({"chip": "cpu-horowitz-45nm"}, "has no model of its cores"),
