@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import mean, stdev
 from typing import Any
 
+from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.studies.dynamics.comparisons import Row
 from eqchip.emulator.studies.dynamics.judges import shown
 from eqchip.emulator.studies.dynamics.tasks import Goal, Task
@@ -115,10 +116,18 @@ def document(
         "shown": {
             "before": shown(first.before), "after": shown(first.after),
             "fast": first.layer.fast.tolist(), "feedforward": first.layer.feedforward.tolist(),
-            "cost": first.layer.cost, "dt": task.dt,
+            "cost": first.layer.cost, "dt": task.dt, **_slow_shown(task, first.layer),
         },
         "provenance": dict(provenance),
     }  # fmt: skip
+
+
+def _slow_shown(task: Task, layer: BalancedLayer) -> dict[str, Any]:
+    """Slow weights beside the best ones, where it is known which these are."""
+    matrix = None if task.teacher is None else task.teacher.matrix
+    if task.slow is None or matrix is None or layer.dendrites is not None:
+        return {}
+    return {"slow": layer.slow.tolist(), "slow_best": layer.best_slow(matrix).tolist()}
 
 
 def _settings(task: Task, first: Learned) -> dict[str, Any]:

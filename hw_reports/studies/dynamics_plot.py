@@ -151,13 +151,18 @@ def _currents(ax: Axes, shown: Mapping[str, Any]) -> None:
 
 
 def _weights(ax: Axes, shown: Mapping[str, Any]) -> None:
-    fast, f = np.array(shown["fast"]), np.array(shown["feedforward"])
-    best = best_fast(f, shown["cost"])
-    off = ~np.eye(len(fast), dtype=bool)
-    x, y = best[off], fast[off]
+    slow = "slow" in shown  # where they learned, and it is known what from
+    now = np.array(shown["slow" if slow else "fast"])
+    best = np.array(shown["slow_best"]) if slow else _best_fast(shown)
+    off = ~np.eye(len(now), dtype=bool)
+    x, y = best[off], now[off]
     every = max(len(x) // MOST_WEIGHTS, 1)
     ax.plot(x[::every], y[::every], ".", color=BLUE, markersize=2)
     ends = [x.min(), x.max()]
     ax.plot(ends, ends, color=QUIET, linewidth=0.8)
-    ax.set_xlabel("fast weight in balance")
-    ax.set_ylabel("fast weight, after")
+    ax.set_xlabel("slow weight at its best" if slow else "fast weight in balance")
+    ax.set_ylabel("slow weight, after" if slow else "fast weight, after")
+
+
+def _best_fast(shown: Mapping[str, Any]) -> np.ndarray:
+    return best_fast(np.array(shown["feedforward"]), shown["cost"])

@@ -302,6 +302,9 @@ def test_noise_has_the_strength_that_it_says():
 )
 def test_slopes_of_teachers(teacher, at, slope):
     np.testing.assert_allclose(teacher.slope(np.array(at)), slope)
+    if teacher.matrix is not None:
+        np.testing.assert_allclose(teacher.matrix @ at, slope)
+    assert (teacher.matrix is None) == (teacher.name in ("van der Pol", "Lorenz"))
 
 
 # --- bad input ----------------------------------------------------------------------------

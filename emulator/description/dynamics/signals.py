@@ -188,6 +188,16 @@ class Teacher:
         )
         return cls(terms, "Lorenz")
 
+    @property
+    def matrix(self) -> np.ndarray | None:
+        """A where the slope is A x, shape (J, J); None where it is not."""
+        found = np.zeros((self.channels, self.channels))
+        for channel, coefficient, powers in self.terms:
+            if sum(powers) != 1:
+                return None
+            found[channel, powers.index(1)] += coefficient
+        return found
+
     def slope(self, x: np.ndarray) -> np.ndarray:
         """dx/dt without the drive at x, shape (J,)."""
         found = np.zeros(self.channels)

@@ -177,8 +177,9 @@ class State(NamedTuple):
     what a whole layer keeps of spikes and of its read-out, or (0,).
     r: (N,) traces; c, heard, phi, x, y, e, slope: (J,); filters (2, J); excited, inhibited: (N,),
     behind the leak; all float64, of who reads the layer. heard_codes, error_codes: (J,) int64.
-    bits: (N,) uint8, who fired in the last step; arriving: (delays, cores, N) uint8, spikes on
-    their way, by the step at which they arrive; tick: (N,) int64, of clocks; step: (1,) int64.
+    bits: (N,) uint8, who fired in the last step, and fired: (1,) int64, how many did; arriving:
+    (delays, cores, N) uint8, spikes on their way, by the step at which they arrive, and waiting:
+    (delays,) int64, how many those are; tick: (N,) int64, of clocks; step: (1,) int64.
     """
 
     v: np.ndarray
@@ -203,7 +204,9 @@ class State(NamedTuple):
     heard_codes: np.ndarray
     error_codes: np.ndarray
     bits: np.ndarray
+    fired: np.ndarray
     arriving: np.ndarray
+    waiting: np.ndarray
     tick: np.ndarray
     step: np.ndarray
 
@@ -254,6 +257,8 @@ def new_state(wiring: Wiring, longest: int, whole: bool) -> State:
         heard_codes=np.zeros(channels, np.int64),
         error_codes=np.zeros(channels, np.int64),
         bits=np.zeros(units, np.uint8),
+        fired=np.zeros(1, np.int64),
+        waiting=np.zeros(longest + 1, np.int64),
         arriving=np.zeros((longest + 1, len(wiring.bounds) - 1, units), np.uint8),
         tick=np.ones(units, np.int64),
         step=np.zeros(1, np.int64),

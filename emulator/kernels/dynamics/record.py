@@ -81,6 +81,8 @@ def note(state, record):
             record.traces[row, i] = state.r[i]
         record.currents[row, 0], record.currents[row, 1] = state.excited[0], state.inhibited[0]
         record.row[0] += 1
+    if state.fired[0] == 0:
+        return
     for i in range(len(state.bits)):
         if state.bits[i]:
             place = record.event[0]

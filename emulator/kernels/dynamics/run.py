@@ -20,7 +20,11 @@ from eqchip.emulator.kernels.jit import inlined, kernel
 @inlined
 def hear_spikes(v, wiring, constants, rules, state, key, record):
     """The spikes that arrive in this step, by ascending sender."""
-    slot = state.arriving[state.step[0] % len(state.arriving)]
+    place = state.step[0] % len(state.arriving)
+    if state.waiting[place] == 0 and state.fired[0] == 0:
+        return
+    state.waiting[place] = 0
+    slot = state.arriving[place]
     slow, cores = len(wiring.offset) == 0, len(wiring.bounds) - 1
     for k in range(len(v)):
         if state.bits[k] and rules.feedforward_rate > 0:

@@ -74,14 +74,20 @@ def fire(v, wiring, constants, state, key, counts):
                 best, most = i, margin
             continue
         bits[i] = 1
+    fired = 0
     if best >= 0:
         bits[best] = 1
+    for i in range(n):
+        fired += bits[i]
+    state.fired[0] = fired
     counts[TURNS] += turns
 
 
 @inlined
 def send(wiring, constants, state, key, counts):
     """A message of each spike to each core."""
+    if state.fired[0] == 0:
+        return
     arriving, n = state.arriving, len(state.bits)
     cores = arriving.shape[1]
     for k in range(n):
@@ -92,5 +98,7 @@ def send(wiring, constants, state, key, counts):
             if constants.jitter > 0:
                 word = mix(key + GOLDEN * np.uint64(MESSAGE + core * n + k))
                 delay += share(constants.jitter + 1, word)
-            arriving[(state.step[0] + delay) % len(arriving), core, k] += 1
+            place = (state.step[0] + delay) % len(arriving)
+            arriving[place, core, k] += 1
+            state.waiting[place] += 1
         counts[MESSAGES] += cores - 1
