@@ -26,6 +26,8 @@ from eqchip.emulator.kernels.timed.wheel import (
     POSITION,
     new_queue,
 )
+from eqchip.emulator.kernels.timed.window import new_window
+from eqchip.emulator.kernels.timed.windows import relax_windows
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
 
@@ -34,6 +36,7 @@ FEWEST_NODES = 1024
 EVENTS_PER_SLOT = 2  # of the wheel; measured: fewer and the empty slots cost more
 MOST_SLOTS = 2**22
 FIRST_LOG = 2**16
+MOST_WINDOWS = 2**8  # of a period: shorter ones cost more than a queue of events
 NAMES = EVENT.names or ()
 LOGS = {name: f"log_{name}" for name in NAMES}  # of `Counts`, by the names of EVENT
 
@@ -74,6 +77,7 @@ class Chip:
             self.timing, problem.paths, self.parts, lowered, problem.phases, problem.fixed
         )
         self.slots, self.shift = self._wheel()
+        self.windows = self._windows()
 
     def suits(self, problem: Problem, asked: Asked) -> bool:
         """Whether it is the chip of this problem as well."""
@@ -108,6 +112,24 @@ class Chip:
         slots = 2 ** math.ceil(math.log2(per_period * periods + 1))
         return min(slots, MOST_SLOTS), QUANTA_BITS - int(math.log2(per_period))
 
+    def _windows(self) -> tuple[int, int] | None:
+        """How many windows ahead, and their length, as of a wheel; None: events go one by one.
+
+        A window is as long as no message arrives in the one in which it is sent, and no clock
+        ticks twice.
+        """
+        work = self.clockwork
+        if (work.clock_units > 1).any() or work.event_time or work.link_time:
+            return None
+        longest = min(max(work.fixed_delay, 1), int(work.period.min()) - work.jitter, QUANTA)
+        if longest < QUANTA // MOST_WINDOWS:
+            return None
+        shift = int(math.log2(longest))
+        most_hops = int(work.route_hops.max(initial=0)) * work.hop
+        horizon = work.fixed_delay + work.delay_jitter + most_hops
+        ahead = 2 ** math.ceil(math.log2((horizon >> shift) + 3))
+        return min(ahead, MOST_SLOTS), shift
+
     def first_nodes(self) -> int:
         """Room for messages to begin with; it grows when it is too small."""
         work = self.clockwork
@@ -119,8 +141,8 @@ class Chip:
 class Memory:
     """What one thread needs: kernels allocate nothing."""
 
-    def __init__(self, chip: Chip, lowered: Lowered) -> None:
-        self.chip = chip
+    def __init__(self, chip: Chip, lowered: Lowered, windowed: bool = False) -> None:
+        self.chip, self.windowed = chip, windowed
         self.state, self.free = (
             arrays.new_state(chip.kept, chip.units, chip.layers, chip.dtype) for _ in range(2)
         )
@@ -134,9 +156,17 @@ class Memory:
         """Room for so many messages."""
         chip = self.chip
         self.messages = messages
-        self.queue = new_queue(
-            len(chip.clockwork.period), messages, chip.slots, chip.shift, chip.dtype
-        )
+        clocks, dtype = len(chip.clockwork.period), chip.dtype
+        if self.windowed and chip.windows is not None:
+            queue = new_queue(clocks, messages, *chip.windows, dtype)
+            self.queue = queue._replace(  # no slot is opened
+                open_time=queue.open_time[:0].copy(),
+                open_key=queue.open_key[:0].copy(),
+                open_node=queue.open_node[:0].copy(),
+            )
+            self.window = new_window(chip.clockwork, chip.units, messages, dtype)
+        else:
+            self.queue = new_queue(clocks, messages, chip.slots, chip.shift, dtype)
         self.saved = timed_state.new_saved(chip.clockwork, messages, chip.dtype)
         self.buffer = timed_state.new_buffer(messages, chip.dtype)
 
@@ -194,16 +224,14 @@ def run_samples(
 
     Returns what was too much: the samples before are done, and that one as far as it came.
     """
-    memory = _memory(chip, asked.lowered)
     clockwork = chip.clockwork._replace(seed=key_of_run(chip.timing, seed))
+    windowed = chip.windows is not None and events is None
     while first < last:
+        memory = _memory(chip, asked.lowered, windowed)
         logged = counts if events is None else counts._replace(**memory.log)
-        stopped = relax_timed(
-            asked.lowered, asked.rules, clockwork, record, logged, asked.given, asked.x,
-            asked.targets, asked.samples, memory.state, memory.free, memory.scratch, memory.cores,
-            memory.queue, memory.saved, memory.buffer, memory.idle, first,
-            last if events is None else first + 1,
-        )  # fmt: skip
+        stopped = _relax(
+            memory, asked, clockwork, record, logged, first, last if events is None else first + 1
+        )
         overflow = int(memory.queue.counters[OVERFLOW])
         if overflow == 0:
             if events is not None:
@@ -215,12 +243,30 @@ def run_samples(
             memory.grow_log(2 * memory.logged)
         elif memory.messages < chip.timing.most_in_flight:
             memory.grow_events(min(2 * memory.messages, chip.timing.most_in_flight))
+        elif windowed:
+            windowed = False  # whether there really were too many, only events in order tell
         else:
             if events is not None:
                 events[first] = memory.events()
             return _overflow(memory, counts, first)
         forget(record, counts, events, first)
     return None
+
+
+def _relax(
+    memory: Memory, asked: Asked, clockwork: timed_state.Clockwork, record: arrays.Record,
+    counts: timed_state.Counts, first: int, last: int,
+) -> int:  # fmt: skip
+    """Run samples by the kernel of the memory; returns as that does."""
+    given = (
+        asked.lowered, asked.rules, clockwork, record, counts, asked.given, asked.x, asked.targets,
+        asked.samples, memory.state, memory.free, memory.scratch, memory.cores, memory.queue,
+        memory.saved, memory.buffer, memory.idle,
+    )  # fmt: skip
+    if memory.windowed:
+        most = memory.chip.timing.most_in_flight
+        return int(relax_windows(*given, memory.window, most, first, last))
+    return int(relax_timed(*given, first, last))
 
 
 def timed(chip: Chip, counts: timed_state.Counts, events: list[np.ndarray] | None) -> Timed:
@@ -245,11 +291,11 @@ _chips: list[Chip] = []
 _own = threading.local()
 
 
-def _memory(chip: Chip, lowered: Lowered) -> Memory:
+def _memory(chip: Chip, lowered: Lowered, windowed: bool) -> Memory:
     """The memory of this thread for the chip; it is kept for the next minibatch."""
     memory: Memory | None = getattr(_own, "memory", None)
-    if memory is None or memory.chip is not chip:
-        memory = _own.memory = Memory(chip, lowered)
+    if memory is None or memory.chip is not chip or memory.windowed != windowed:
+        memory = _own.memory = Memory(chip, lowered, windowed)
     return memory
 
 

@@ -266,7 +266,8 @@ def return_codes(wide, net, k, rows, values, first, count):
 
 
 @inlined
-def _whole(n, lanes):
+def whole(n, lanes):
+    """The numbers of whole lines of so many lanes that hold n."""
     return (n + lanes - 1) // lanes * lanes
 
 
@@ -278,7 +279,7 @@ def arrive_at_part(sums, at, net, part_layer, begin, n, rows, values, below, cou
     part_layer - 1, the rest, up to `count`, of layer part_layer + 1; values: their factors.
     Whole cache lines are added: what stands behind the part's sums is not read.
     """
-    n = _whole(n, CACHE_LINE // sums.itemsize)
+    n = whole(n, CACHE_LINE // sums.itemsize)
     if below:
         k = part_layer - 1
         start = net.starts[k] + begin
@@ -302,7 +303,7 @@ def arrive_codes_at_part(
     sums, back, at, net, part_layer, begin, n, rows, values, below, count, valued
 ):
     """As `arrive_at_part`, for weight codes; sums of feedback stand apart, in `back`."""
-    n = _whole(n, LANES)
+    n = whole(n, LANES)
     if below:
         k = part_layer - 1
         start = net.starts[k] + begin

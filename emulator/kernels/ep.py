@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.kernels.fused import AVAILABLE, step_lines
+from eqchip.emulator.kernels.fused import AVAILABLE, step_lines, step_lines_apart
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.units import (
     decode,
@@ -75,6 +75,36 @@ def advance_at_once(rules, unit, scratch, record, first, n, layer, t, two_beta, 
     step_lines(
         scratch.u, unit.r, scratch.b, unit.s, unit.phi, scratch.q, first, n,
         coding.lam_keep[t - 1], coding.lam[t - 1], coding.eps_keep[t - 1], coding.eps[t - 1],
+    )  # fmt: skip
+    return True
+
+
+@inlined
+def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, count, layer, t, clock,
+                  ticks, two_beta, b, phase):  # fmt: skip
+    """`advance_at_once` of units that have taken steps of their own number; returns whether.
+
+    Of the input nothing arrives, and a step of size 0 leaves it where it is clamped.
+    """
+    coding = rules.unit
+    if not (
+        AVAILABLE
+        and coding.predictive
+        and not rules.draws
+        and not coding.adaptive
+        and two_beta == 0
+    ):
+        return False
+    for k in range(np.uint64(count)):
+        i = np.int64(listed[k])
+        j, step_of = np.uint64(first + i), np.uint64(t[np.uint64(clock + i)] - 1)
+        scratch.p[j] = coding.lam_keep[step_of]
+        scratch.eps[j] = coding.lam[step_of]
+        scratch.error[j] = 1 if layer == 0 else coding.eps_keep[step_of]
+        scratch.uniforms[j] = 0 if layer == 0 else coding.eps[step_of]
+    step_lines_apart(
+        scratch.u, unit.r, scratch.b, unit.s, unit.phi, scratch.q, lines, lined,
+        scratch.p, scratch.eps, scratch.error, scratch.uniforms, ticks,
     )  # fmt: skip
     return True
 

@@ -22,6 +22,40 @@ from eqchip.emulator.kernels.vectors import CACHE_LINE, line_of, load, pointer, 
 AVAILABLE = not JIT_DISABLED
 
 
+def _step(builder: Any, vector: Any, places: Any, coefficients: Any, steps: Any) -> None:
+    """The step of a line of units: places, addresses of u, r, b, s, phi and q.
+
+    coefficients: vectors lam_keep, lam, eps_keep, eps; steps: which units step, None for all.
+    """
+    u_p, r_p, b_p, s_p, phi_p, q_p = places
+    keep, gain, old_share, new_share = coefficients
+    zero, half, one = (ir.Constant(vector, [x] * vector.count) for x in (0.0, 0.5, 1.0))
+
+    def put(value: Any, before: Any, place: Any) -> None:
+        store(builder, value if steps is None else builder.select(steps, value, before), place)
+
+    average = load(builder, r_p, vector)
+    decoded = builder.fadd(
+        builder.fmul(keep, average), builder.fmul(gain, load(builder, u_p, vector))
+    )
+    put(decoded, average, r_p)
+    drive = builder.fadd(decoded, load(builder, b_p, vector))
+    before = load(builder, s_p, vector)
+    new = builder.fadd(builder.fmul(old_share, before), builder.fmul(new_share, drive))
+    new = builder.select(builder.fcmp_ordered("<", new, zero), zero, new)
+    new = builder.select(builder.fcmp_ordered(">", new, one), one, new)
+    put(new, before, s_p)
+    predicted = builder.fdiv(builder.fsub(new, builder.fmul(keep, before)), gain)
+    held = load(builder, phi_p, vector)
+    residue = builder.fadd(held, predicted)
+    fires = builder.fcmp_ordered(">", residue, half)
+    put(builder.select(fires, builder.fsub(residue, one), residue), held, phi_p)
+    if steps is not None:
+        fires = builder.and_(fires, steps)
+    bits = builder.zext(fires, ir.VectorType(ir.IntType(8), vector.count))
+    store(builder, bits, q_p)
+
+
 @intrinsic
 def _step_line(
     typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any,
@@ -32,29 +66,32 @@ def _step_line(
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = line_of(sig.args[0].dtype)
-        u_p, r_p, b_p, s_p, phi_p, q_p = (
-            pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)
-        )
-        keep, gain, old_share, new_share = (splat(builder, scalar, vector) for scalar in args[7:11])
-        zero, half, one = (ir.Constant(vector, [x] * vector.count) for x in (0.0, 0.5, 1.0))
+        places = [pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)]
+        coefficients = [splat(builder, scalar, vector) for scalar in args[7:11]]
+        _step(builder, vector, places, coefficients, None)
+        return context.get_dummy_value()
 
-        decoded = builder.fadd(
-            builder.fmul(keep, load(builder, r_p, vector)),
-            builder.fmul(gain, load(builder, u_p, vector)),
-        )
-        store(builder, decoded, r_p)
-        drive = builder.fadd(decoded, load(builder, b_p, vector))
-        before = load(builder, s_p, vector)
-        new = builder.fadd(builder.fmul(old_share, before), builder.fmul(new_share, drive))
-        new = builder.select(builder.fcmp_ordered("<", new, zero), zero, new)
-        new = builder.select(builder.fcmp_ordered(">", new, one), one, new)
-        store(builder, new, s_p)
-        predicted = builder.fdiv(builder.fsub(new, builder.fmul(keep, before)), gain)
-        residue = builder.fadd(load(builder, phi_p, vector), predicted)
-        fires = builder.fcmp_ordered(">", residue, half)
-        store(builder, builder.select(fires, builder.fsub(residue, one), residue), phi_p)
-        bits = builder.zext(fires, ir.VectorType(ir.IntType(8), vector.count))
-        store(builder, bits, q_p)
+    return signature, codegen
+
+
+@intrinsic
+def _step_line_apart(
+    typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any,
+    lam_keep: Any, lam: Any, eps_keep: Any, eps: Any, ticks: Any,
+) -> Any:  # fmt: skip
+    """As `_step_line`, with coefficients of each unit, for those whose `ticks` is not 0."""
+    signature = types.void(u, r, b, s, phi, q, j, lam_keep, lam, eps_keep, eps, ticks)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        vector = line_of(sig.args[0].dtype)
+        bytes_ = ir.VectorType(ir.IntType(8), vector.count)
+        places = [
+            pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(12) if k != 6
+        ]
+        coefficients = [load(builder, place, vector) for place in places[6:10]]
+        flags = load(builder, places[10], bytes_)
+        steps = builder.icmp_unsigned("!=", flags, ir.Constant(bytes_, [0] * vector.count))
+        _step(builder, vector, places[:6], coefficients, steps)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -70,3 +107,16 @@ def step_lines(u, r, b, s, phi, q, first, n, lam_keep, lam, eps_keep, eps):
     line = CACHE_LINE // u.itemsize
     for k in range(np.uint64((n + line - 1) // line)):
         _step_line(u, r, b, s, phi, q, first + np.int64(k) * line, lam_keep, lam, eps_keep, eps)
+
+
+@inlined
+def step_lines_apart(u, r, b, s, phi, q, first, n, lam_keep, lam, eps_keep, eps, ticks):
+    """As `step_lines`, for the units of these lines whose `ticks` is not 0; others have bit 0.
+
+    lam_keep ... eps: of each unit, in the run's numbers; ticks: uint8.
+    """
+    line = CACHE_LINE // u.itemsize
+    for k in range(np.uint64((n + line - 1) // line)):
+        _step_line_apart(
+            u, r, b, s, phi, q, first + np.int64(k) * line, lam_keep, lam, eps_keep, eps, ticks
+        )

@@ -38,18 +38,28 @@ def _narrow(builder: Any, numbers: Any) -> Any:
     return builder.ashr(builder.shl(numbers, shift), shift)
 
 
+def _factors(builder: Any, gain: Any) -> tuple[Any, Any]:
+    """What even and odd units of a line are multiplied by: one INDEX for all, or STATES."""
+    if gain.type == INDEX:
+        factor = _narrow(builder, splat(builder, gain, PRODUCTS))
+        return factor, factor
+    pairs = builder.bitcast(gain, PRODUCTS)
+    return _narrow(builder, pairs), builder.ashr(pairs, _all(PRODUCTS, HALF))
+
+
 def _scaled(builder: Any, gain: Any, way: Any, bits: Any) -> Any:
     """As `units_fixed.rescale` of gain * way, for every unit of a line."""
     half = _all(PRODUCTS, HALF)
     pairs = builder.bitcast(way, PRODUCTS)
-    factor = _narrow(builder, splat(builder, gain, PRODUCTS))
+    factor_even, factor_odd = _factors(builder, gain)
     shift = splat(builder, bits, PRODUCTS)
     tie = builder.shl(_all(PRODUCTS, 1), builder.sub(shift, _all(PRODUCTS, 1)))
 
-    def rounded(numbers: Any) -> Any:  # only its low half is kept, so zeros may be shifted in
+    def rounded(numbers: Any, factor: Any) -> Any:  # its low half is kept: zeros may shift in
         return builder.lshr(builder.add(builder.mul(numbers, factor), tie), shift)
 
-    even, odd = rounded(_narrow(builder, pairs)), rounded(builder.ashr(pairs, half))
+    even = rounded(_narrow(builder, pairs), factor_even)
+    odd = rounded(builder.ashr(pairs, half), factor_odd)
     low = builder.and_(even, _all(PRODUCTS, 2**HALF - 1))
     return builder.bitcast(builder.or_(low, builder.shl(odd, half)), STATES)
 
@@ -60,16 +70,20 @@ def _kept(builder: Any, total: Any, low: Any, high: Any) -> Any:
     return builder.select(builder.icmp_signed(">", kept, high), high, kept)
 
 
-def _counter(builder: Any, left: Any, lowest: Any, highest: Any) -> tuple[Any, Any]:
-    """A function that clips numbers of a line to lowest ... highest, and one for how many were.
-
-    left: how many of the line are counted; an INDEX.
-    """
-    counted = builder.icmp_signed(
+def _first(builder: Any, left: Any) -> Any:
+    """Which units of a line are among the first so many, an INDEX."""
+    return builder.icmp_signed(
         ">",
         splat(builder, builder.trunc(left, INT32), STATES),
         ir.Constant(STATES, list(range(LANES))),
     )
+
+
+def _counter(builder: Any, counted: Any, lowest: Any, highest: Any) -> tuple[Any, Any]:
+    """A function that clips numbers of a line to lowest ... highest, and one for how many were.
+
+    counted: which units of the line are counted.
+    """
     counts = [ir.Constant(INDEX, 0)]
 
     def clip(total: Any) -> Any:
@@ -108,7 +122,7 @@ def _join_line(
         up, down = shifts(args[6])
         returned = builder.ashr(builder.shl(load(builder, back_p, STATES), up), down)
         clip, clipped = _counter(
-            builder, args[4],
+            builder, _first(builder, args[4]),
             *(splat(builder, builder.trunc(number, INT32), STATES) for number in args[7:9]),
         )  # fmt: skip
         store(builder, clip(builder.add(scaled, returned)), u_p)
@@ -135,6 +149,45 @@ def join_code_lines(u, forward, back, first, n, exponent, exponent_back, low, hi
     return clipped
 
 
+def _step(builder: Any, places: Any, coefficients: Any, numbers: Any, counted: Any,
+          steps: Any) -> Any:  # fmt: skip
+    """The step of a line of units: places, addresses of u, r, b, s, phi and q.
+
+    coefficients: lam, eps and inverse, as `_factors` takes them; numbers: bits, one, low and high;
+    counted: of which units clips are counted, which it returns; steps: which step, None for all.
+    """
+    u_p, r_p, b_p, s_p, phi_p, q_p = places
+    lam_v, eps_v, inverse_v = coefficients
+    bits_v = numbers[0]
+    whole, lowest, highest = (
+        splat(builder, builder.trunc(number, INT32), STATES) for number in numbers[1:]
+    )
+    clip, clipped = _counter(builder, counted, lowest, highest)
+
+    def put(value: Any, before: Any, place: Any) -> None:
+        store(builder, value if steps is None else builder.select(steps, value, before), place)
+
+    before = load(builder, r_p, STATES)
+    way = builder.sub(load(builder, u_p, STATES), before)
+    decoded = builder.add(before, _scaled(builder, lam_v, way, bits_v))
+    put(decoded, before, r_p)
+    drive = clip(builder.add(decoded, load(builder, b_p, STATES)))
+    old = load(builder, s_p, STATES)
+    new = builder.add(old, _scaled(builder, eps_v, builder.sub(drive, old), bits_v))
+    new = _kept(builder, new, _all(STATES, 0), whole)
+    put(new, old, s_p)
+    gain = _scaled(builder, inverse_v, builder.sub(new, old), bits_v)
+    predicted = clip(builder.add(old, gain))
+    held = load(builder, phi_p, STATES)
+    residue = clip(builder.add(held, predicted))
+    fires = builder.icmp_signed(">", residue, builder.lshr(whole, _all(STATES, 1)))
+    put(builder.select(fires, builder.sub(residue, whole), residue), held, phi_p)
+    if steps is not None:
+        fires = builder.and_(fires, steps)
+    store(builder, builder.zext(fires, ir.VectorType(ir.IntType(8), LANES)), q_p)
+    return clipped()
+
+
 @intrinsic
 def _step_line(
     typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any, left: Any,
@@ -144,31 +197,31 @@ def _step_line(
     signature = types.int64(u, r, b, s, phi, q, j, left, lam, eps, inverse, bits, one, low, high)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        u_p, r_p, b_p, s_p, phi_p, q_p = (
-            pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)
-        )
-        lam_v, eps_v, inverse_v, bits_v = args[8:12]
-        whole, lowest, highest = (
-            splat(builder, builder.trunc(number, INT32), STATES) for number in args[12:15]
-        )
-        clip, clipped = _counter(builder, args[7], lowest, highest)
+        places = [pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)]
+        return _step(builder, places, args[8:11], args[11:15], _first(builder, args[7]), None)
 
-        before = load(builder, r_p, STATES)
-        way = builder.sub(load(builder, u_p, STATES), before)
-        decoded = builder.add(before, _scaled(builder, lam_v, way, bits_v))
-        store(builder, decoded, r_p)
-        drive = clip(builder.add(decoded, load(builder, b_p, STATES)))
-        old = load(builder, s_p, STATES)
-        new = builder.add(old, _scaled(builder, eps_v, builder.sub(drive, old), bits_v))
-        new = _kept(builder, new, _all(STATES, 0), whole)
-        store(builder, new, s_p)
-        gain = _scaled(builder, inverse_v, builder.sub(new, old), bits_v)
-        predicted = clip(builder.add(old, gain))
-        residue = clip(builder.add(load(builder, phi_p, STATES), predicted))
-        fires = builder.icmp_signed(">", residue, builder.lshr(whole, _all(STATES, 1)))
-        store(builder, builder.select(fires, builder.sub(residue, whole), residue), phi_p)
-        store(builder, builder.zext(fires, ir.VectorType(ir.IntType(8), LANES)), q_p)
-        return clipped()
+    return signature, codegen
+
+
+@intrinsic
+def _step_line_apart(
+    typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any, ticks: Any,
+    lam: Any, eps: Any, inverse: Any, bits: Any, one: Any, low: Any, high: Any,
+) -> Any:  # fmt: skip
+    """As `_step_line`, with coefficients of each unit, for those whose `ticks` is not 0."""
+    signature = types.int64(u, r, b, s, phi, q, j, ticks, lam, eps, inverse, bits, one, low, high)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bytes_ = ir.VectorType(ir.IntType(8), LANES)
+
+        def place(k: int) -> Any:
+            return pointer(context, builder, sig.args[k], args[k], args[6])
+
+        coefficients = [load(builder, place(k), STATES) for k in (8, 9, 10)]
+        flags = load(builder, place(7), bytes_)
+        steps = builder.icmp_unsigned("!=", flags, _all(bytes_, 0))
+        places = [place(k) for k in range(6)]
+        return _step(builder, places, coefficients, args[11:15], steps, steps)
 
     return signature, codegen
 
@@ -187,5 +240,22 @@ def step_code_lines(u, r, b, s, phi, q, first, n, lam, eps, inverse, bits, one, 
         clipped += _step_line(
             u, r, b, s, phi, q, first + done, n - done, lam, eps, inverse, bits, np.int64(one),
             np.int64(low), np.int64(high),
+        )  # fmt: skip
+    return clipped
+
+
+@inlined
+def step_code_lines_apart(
+    u, r, b, s, phi, q, first, n, lam, eps, inverse, bits, one, low, high, ticks
+):
+    """As `step_code_lines`, for the units of these lines whose `ticks` is not 0; others' bit is 0.
+
+    lam, eps, inverse: of each unit, int32; ticks: uint8.
+    """
+    clipped = np.int64(0)
+    for k in range(np.uint64((n + LANES - 1) // LANES)):
+        clipped += _step_line_apart(
+            u, r, b, s, phi, q, first + np.int64(k) * LANES, ticks, lam, eps, inverse, bits,
+            np.int64(one), np.int64(low), np.int64(high),
         )  # fmt: skip
     return clipped

@@ -20,6 +20,13 @@ def _never_at_once(rules, unit, scratch, record, first, n, layer, t, two_beta, b
 
 
 @inlined
+def _never_apart(rules, unit, scratch, record, lines, lined, first, listed, count, layer, t, clock,
+                 ticks, two_beta, b, phase):  # fmt: skip
+    """`advance_apart` of a kind that has no such pass."""
+    return False
+
+
+@inlined
 def _no_read_out(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
     """`read` of a kind that has no read-out, which `pose` refuses."""
 
@@ -45,6 +52,11 @@ class Kind(NamedTuple):
     advance_at_once
         `advance` and the bits in one pass over whole cache lines, where there is one: returns
         whether. By default there is none.
+    advance_apart
+        `advance_at_once` of units with clocks of their own: first + i takes step t[clock + i],
+        for the `count` places i that are listed (int32), and for no others: ticks (uint8, over
+        all units) says which. The whole lines of `lined` units from `lines` on hold them. The
+        input's (layer 0) keep their potentials, and have stepped before. By default there is none.
     read
         `advance` of a read-out outside the dynamics. By default there is none.
     """
@@ -53,6 +65,7 @@ class Kind(NamedTuple):
     emit: Callable[..., Any]
     may_fire: Callable[..., Any]
     advance_at_once: Callable[..., Any] = _never_at_once
+    advance_apart: Callable[..., Any] = _never_apart
     read: Callable[..., Any] = _no_read_out
 
 
@@ -62,6 +75,7 @@ KINDS: dict[type, Kind] = {
         emit=ep.emit,
         may_fire=ep.may_fire,
         advance_at_once=ep.advance_at_once,
+        advance_apart=ep.advance_apart,
         read=ep.read,
     ),
     ep_fixed.EPFixedRules: Kind(
@@ -69,6 +83,7 @@ KINDS: dict[type, Kind] = {
         emit=ep_fixed.emit,
         may_fire=ep.may_fire,
         advance_at_once=ep_fixed.advance_at_once,
+        advance_apart=ep_fixed.advance_apart,
         read=ep_fixed.read,
     ),
 }
@@ -77,4 +92,5 @@ advance = by_kind(KINDS, "advance")
 emit = by_kind(KINDS, "emit")
 may_fire = by_kind(KINDS, "may_fire")
 advance_at_once = by_kind(KINDS, "advance_at_once")
+advance_apart = by_kind(KINDS, "advance_apart")
 read = by_kind(KINDS, "read")

@@ -58,7 +58,7 @@ class EventCost:
     heap : Ratio
         How many times faster the wheel is than the heap.
     bytes_per_unit : float
-        Memory of one sample: queue, clocks, states and weights.
+        Memory of one sample: messages, clocks, states and weights.
     """
 
     units: int
@@ -173,7 +173,7 @@ def _event_cost(units: int, rounds: int, progress: Progress) -> EventCost:
         watch.time(lambda: solve(problem, threads=1, lowered=lowered))
 
     chip = chip_of(problem, ask(problem, lowered))
-    arrays = [chip.clockwork, *_arrays(Memory(chip, lowered)), lowered]
+    arrays = [chip.clockwork, *_arrays(Memory(chip, lowered, windowed=True)), lowered]
     engine = Watched(ENGINE, work, ticks + messages, watch=watch)
     queues = _queues(chip.clockwork.period, chip.slots, chip.shift)
     timings = _take_turns([engine, *queues], rounds, progress)
@@ -215,7 +215,9 @@ def _delivered(timed: Any) -> int:
 
 
 def _arrays(memory: Memory) -> list[Any]:
-    return [memory.state, memory.scratch, memory.cores, memory.queue]
+    return [
+        memory.state, memory.scratch, memory.cores, memory.queue, memory.buffer, memory.window,
+    ]  # fmt: skip
 
 
 def _bytes(arrays: Any) -> int:

@@ -26,6 +26,7 @@ from eqchip.emulator.description.asynchronous import QUANTA, Paths
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.timed import DELIVERED, LOST, SPIKE, TICK, Messages
 from eqchip.emulator.engine import synchronous as engine
+from eqchip.emulator.engine.asynchronous import chip_of
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
@@ -230,6 +231,89 @@ def test_recording_changes_no_result(problem):
         assert_equal_arrays(one, other, "ends")
     assert_same_activity(silent.activity, recorded.activity)
     assert_equal_timed(silent.timed, replace(recorded.timed, events=None))
+
+
+# --- windows ------------------------------------------------------------------------------
+
+
+def windows_of(problem: Problem) -> Any:
+    """The windows in which the engine takes the ticks of a problem, or None."""
+    return chip_of(problem, engine.ask(problem, engine.lower_problem(problem))).windows
+
+
+def assert_equal_in_windows(problem: Problem) -> None:
+    """Events are taken one by one where they are logged, else in windows: with equal results."""
+    one_by_one = engine_solve(problem)
+    in_windows = engine_solve(replace(problem, record=problem.record - {"events"}))
+    assert_equal_runs(in_windows, one_by_one)
+    assert_equal_timed(in_windows.timed, replace(one_by_one.timed, events=None))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_windows_give_what_events_one_by_one_give(precision, data):
+    problem = data.draw(timing_strategies.windowed_problems(precision=precision))
+    assert windows_of(problem) is not None
+    assert_equal_in_windows(problem)
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_windows_give_the_same_on_wide_layers_and_on_cores_that_end_within_a_line(precision):
+    network = eq.Network.dense([300, 250, 20], seed=0)
+    x, target = np.random.default_rng(0).random((2, 300)), np.eye(20)[:2]
+    parts = [Part(0, 0, 300), Part(1, 0, 141), Part(1, 141, 109), Part(2, 0, 7), Part(2, 7, 13)]
+    timing = eq.Asynchronous(
+        clocks=eq.Clocks(spread=0.1, offset=1.0), delays=eq.Delays(1.0, jitter=0.5), stop=22.4
+    )
+    problem = pose(
+        network,
+        x,
+        coding=eq.Coding(),
+        phases=[eq.Free(12), *(eq.Nudged(6, target, b, from_free=True) for b in (0.5, -0.5))],
+        precision=precision,
+        record=EVERYTHING,
+        timing=timing,
+    )
+    problem = replace(problem, parts=tuple(parts))
+    assert windows_of(problem) is not None
+    assert_equal_in_windows(problem)
+    assert engine_solve(problem).timed.messages.delivered.sum() > 10_000
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"clocks": eq.Clocks("core", spread=0.1)},
+        {"delays": eq.Delays(fixed=0.0)},
+        {"queues": eq.Queues(synaptic_event=0.125)},
+        {"clocks": eq.Clocks(jitter=1.0)},
+    ],
+    ids=["a clock of many units", "no delay", "a queue", "ticks that may meet"],
+)
+def test_what_windows_cannot_hold_goes_one_by_one(change):
+    timing = replace(eq.Asynchronous(clocks=eq.Clocks(spread=0.1)), **change)
+    assert windows_of(timed(pose(NETWORK, X, coding=PLAIN, phases=PHASES), timing)) is None
+
+
+def test_too_many_messages_are_refused_in_windows_as_one_by_one():
+    asked = pose(
+        eq.Network.dense([2, 1], weights=[[[1.0], [1.0]]]),
+        [[0.0, 0.0], [1.0, 0.5]],
+        coding=PLAIN,
+        phases=[eq.Free(9)],
+        timing=eq.Asynchronous(
+            clocks=eq.Clocks(spread=0.1), delays=eq.Delays(fixed=100.0), most_in_flight=6
+        ),
+    )
+    assert windows_of(asked) is not None
+    refused = []
+    for record in (frozenset(), frozenset({"events"})):
+        with pytest.raises(eq.InputError, match="sample 1 has 6 messages") as error:
+            engine.solve(replace(asked, record=record), threads=1)
+        refused.append(error.value)
+    assert str(refused[0]) == str(refused[1])
+    np.testing.assert_array_equal(refused[0].run.timed.in_flight, refused[1].run.timed.in_flight)
 
 
 # --- worked out by hand -------------------------------------------------------------------

@@ -121,6 +121,29 @@ def clocks(draw: Any) -> Clocks:
     )
 
 
+WINDOWED = [0.125, 0.3, 0.5, 1.0, 2.5]  # delays
+
+
+@st.composite
+def windowed_problems(draw: Any, **sizes: Any) -> Problem:
+    """Problems whose units have clocks of their own and whose messages wait for nothing.
+
+    Clocks tick at least half a period apart; everything recorded.
+    """
+    found = draw(timed_problems(**sizes))
+    timing = found.timing
+    assert timing is not None
+    clocks = replace(timing.clocks, per="unit", jitter=draw(st.sampled_from([0.0, 0.1])))
+    spread = draw(st.sampled_from([0.0, 0.1, 0.2]))
+    timing = replace(
+        timing,
+        clocks=replace(clocks, spread=spread, offset=1.0),
+        delays=replace(timing.delays, fixed=draw(st.sampled_from(WINDOWED))),
+        queues=Queues(),
+    )
+    return timed(found, timing, found.paths)
+
+
 @st.composite
 def faults(draw: Any, problem: Problem) -> Faults:
     """None in half of all cases; else any mixture."""

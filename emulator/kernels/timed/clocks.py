@@ -8,6 +8,7 @@ from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.kinds import may_fire
 from eqchip.emulator.kernels.timed.messages import share
 from eqchip.emulator.kernels.timed.state import (
+    NEVER,
     STUCK_AT_1,
 )
 from eqchip.emulator.kernels.timed.wheel import (
@@ -53,8 +54,11 @@ def idle_clocks(clockwork, cores, counts, idle, n_idle, until, sample, b, phase,
 
 
 @inlined
-def start_clocks(net, rules, clockwork, state, cores, queue, idle, sample):
-    """The first tick of every clock; returns how many of the input's are idle, listed in idle."""
+def start_clocks(net, rules, clockwork, state, cores, queue, idle, sample, windowed):
+    """The first tick of every clock; returns how many of the input's are idle, listed in idle.
+
+    windowed: the queue holds messages alone.
+    """
     n_idle = 0
     for clock in range(len(clockwork.period)):
         cores.tick[clock] = 1
@@ -69,6 +73,7 @@ def start_clocks(net, rules, clockwork, state, cores, queue, idle, sample):
             cores.offset[clock] = share(clockwork.offset[clock], word)
         if clock < clockwork.input_clocks:
             if rules.current:
+                queue.time[clock] = NEVER
                 continue
             first, fires = clockwork.clock_first[clock], False
             for j in range(first, first + clockwork.clock_units[clock]):
@@ -76,7 +81,9 @@ def start_clocks(net, rules, clockwork, state, cores, queue, idle, sample):
             if not fires and clockwork.clock_units[clock] == 1:
                 idle[n_idle] = clock
                 n_idle += 1
+                queue.time[clock] = NEVER
                 continue
         queue.time[clock] = tick_time(clockwork, cores, clock, sample)
-        insert(queue, clock)
+        if not windowed:
+            insert(queue, clock)
     return n_idle

@@ -23,6 +23,7 @@ from eqchip.emulator.kernels.timed.wheel import (
     UNIT_SHIFT,
     free_node,
     insert,
+    insert_in_window,
     take_node,
 )
 from eqchip.emulator.kernels.units import philox
@@ -75,7 +76,7 @@ def as_real(rules, value):
 
 
 @inlined
-def _source_layer(net, clockwork, part, place):
+def source_layer(net, clockwork, part, place):
     """The layer of a unit, by its place in the row, that sends to this part."""
     layer = clockwork.part_layer[part]
     return layer - 1 if place < net.offsets[layer] else layer + 1
@@ -142,39 +143,49 @@ def send_trains(rules, clockwork, state, scratch, queue, counts, now, clock, fir
 
 @inlined
 def send_singly(rules, clockwork, cores, state, scratch, queue, counts, now, clock, first, spikes,
-                 number, b, sample, phase):  # fmt: skip
+                number, b, sample, phase):  # fmt: skip
     """The messages of a tick, each with what chance and the links make of it."""
-    part = clockwork.clock_part[clock]
     for i in range(np.uint64(spikes)):
         unit = scratch.active[i]
-        place = first + unit
-        value = _message_value(rules, clockwork, state, place)
-        for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
-            counts.messages[b, phase, SENT] += 1
-            delay = np.int64(clockwork.fixed_delay)
-            if clockwork.draws:
-                to = clockwork.route_part[route]
-                word, chance, _, _ = philox(
-                    np.uint64(number + unit), np.uint64(cores.tick[clock]),
-                    MESSAGE + np.uint64(to), sample, clockwork.seed[0], clockwork.seed[1],
-                )  # fmt: skip
-                if np.int64(chance) < clockwork.loss:
-                    counts.messages[b, phase, LOST_MESSAGES] += 1
-                    if len(counts.log_time):
-                        log_event(
-                            queue, counts, now, LOG_LOST, number + unit, to, as_real(rules, value)
-                        )
-                    continue
-                delay += share(np.int64(clockwork.delay_jitter), word)
-            delay = max(delay, np.int64(1))
-            stage = np.int64(AT_CORE)
-            if clockwork.link_time:
-                stage = clockwork.path_starts[route + 1] - clockwork.path_starts[route]
-            else:
-                delay += clockwork.route_hops[route] * clockwork.hop
-            node = _new_message(queue, counts, route, place, now + delay, stage, value)
-            if node == NONE:
-                return
+        send_spike(
+            rules, clockwork, cores, state, queue, counts, now, clock, first + unit, number + unit,
+            b, sample, phase, False,
+        )  # fmt: skip
+
+
+@inlined
+def send_spike(rules, clockwork, cores, state, queue, counts, now, clock, place, number, b, sample,
+               phase, windowed):  # fmt: skip
+    """The messages of one spike of a tick; windowed: into windows in place of slots."""
+    part = clockwork.clock_part[clock]
+    value = _message_value(rules, clockwork, state, place)
+    for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
+        counts.messages[b, phase, SENT] += 1
+        delay = np.int64(clockwork.fixed_delay)
+        if clockwork.draws:
+            to = clockwork.route_part[route]
+            word, chance, _, _ = philox(
+                np.uint64(number), np.uint64(cores.tick[clock]), MESSAGE + np.uint64(to), sample,
+                clockwork.seed[0], clockwork.seed[1],
+            )  # fmt: skip
+            if np.int64(chance) < clockwork.loss:
+                counts.messages[b, phase, LOST_MESSAGES] += 1
+                if len(counts.log_time):
+                    log_event(queue, counts, now, LOG_LOST, number, to, as_real(rules, value))
+                continue
+            delay += share(np.int64(clockwork.delay_jitter), word)
+        delay = max(delay, np.int64(1))
+        stage = np.int64(AT_CORE)
+        if clockwork.link_time:
+            stage = clockwork.path_starts[route + 1] - clockwork.path_starts[route]
+        else:
+            delay += clockwork.route_hops[route] * clockwork.hop
+        node = _new_message(queue, counts, route, place, now + delay, stage, value)
+        if node == NONE:
+            return
+        if windowed:
+            insert_in_window(queue, node)
+        else:
             insert(queue, node)
 
 
@@ -211,7 +222,7 @@ def reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, b
         insert(queue, node)
         return
     place = queue.key[node] >> UNIT_SHIFT
-    layer = _source_layer(net, clockwork, part, place)
+    layer = source_layer(net, clockwork, part, place)
     if len(counts.log_time):
         number = _number(net, layer, place)
         kind = LOG_LOST if lost else LOG_DELIVERED
@@ -227,6 +238,12 @@ def reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, b
             keep_unread(cores, queue, node, part)
         n += 1
         node = following
+    count_arrivals(clockwork, queue, record, counts, part, layer, n, lost, b, phase, row)
+
+
+@inlined
+def count_arrivals(clockwork, queue, record, counts, part, layer, n, lost, b, phase, row):
+    """So many messages of units of a layer were delivered to a part, or lost there."""
     queue.counters[IN_FLIGHT] -= n
     if lost:
         counts.messages[b, phase, LOST_MESSAGES] += n

@@ -11,7 +11,7 @@ import numpy as np
 
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
-from eqchip.emulator.kernels.kinds import advance, emit, may_fire
+from eqchip.emulator.kernels.kinds import may_fire
 from eqchip.emulator.kernels.relax import inject
 from eqchip.emulator.kernels.state import clear_state, copy_state
 from eqchip.emulator.kernels.timed.clocks import idle_clocks, start_clocks, tick_time
@@ -28,9 +28,9 @@ from eqchip.emulator.kernels.timed.messages import (
 )
 from eqchip.emulator.kernels.timed.snapshot import clear_cores, restore, save, wait_at_links
 from eqchip.emulator.kernels.timed.state import (
-    STUCK_AT_0,
     STUCK_AT_1,
 )
+from eqchip.emulator.kernels.timed.step import step_units
 from eqchip.emulator.kernels.timed.sums import read_in, take_sums
 from eqchip.emulator.kernels.timed.wheel import (
     IN_FLIGHT,
@@ -41,41 +41,9 @@ from eqchip.emulator.kernels.timed.wheel import (
     insert,
     next_event,
 )
-from eqchip.emulator.kernels.units import clear, copy, draw_uniforms, ones_in
+from eqchip.emulator.kernels.units import copy, ones_in
 
 QUANTA_SHIFT = np.int64(20)  # a nominal period is 2**20 quanta, see `asynchronous.QUANTA`
-
-
-@inlined
-def _encode(net, rules, clockwork, cores, state, scratch, record, given, first, n, layer, t, k, b,
-            sample, phase):  # fmt: skip
-    """5. scratch.q = the bits of the units first ... first + n - 1, what is stuck included."""
-    if rules.real_valued:
-        zero = state.unit.s.dtype.type(0)
-        for j in range(first, first + n):
-            scratch.q[j] = state.unit.s[j] != zero
-    else:
-        if rules.draws:
-            if given.shape[0]:
-                for j in range(first, first + n):
-                    scratch.uniforms[j] = given[k - 1, b, j]
-            else:
-                begin = first - net.offsets[layer]
-                draw_uniforms(
-                    scratch.uniforms, net.offsets[layer], begin, begin + n, rules.seed[0],
-                    rules.seed[1], sample, np.uint64(layer), np.uint64(t), rules.one,
-                )  # fmt: skip
-        emit(
-            rules, state.unit, scratch, record, scratch.p, state.unit.s, scratch.previous,
-            scratch.uniforms, first, n, layer, t, b, phase,
-        )  # fmt: skip
-    if not clockwork.faulty:
-        return
-    for j in range(first, first + n):
-        if clockwork.stuck[j] == STUCK_AT_0:
-            scratch.q[j] = 0
-        elif clockwork.stuck[j] == STUCK_AT_1:
-            scratch.q[j] = 1
 
 
 @inlined
@@ -86,26 +54,16 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
     if now > clockwork.part_stop[part]:
         return
     first, n = clockwork.clock_first[clock], clockwork.clock_units[clock]
-    cores.t[clock] += 1
-    t, k = cores.t[clock], cores.tick[clock]
-    if layer == 0:
-        if t == 1:
-            clear(scratch.previous, first, n)
-        else:
-            copy(scratch.previous, state.unit.s, first, n)
-    else:
+    if layer > 0:
         read_in(net, rules, clockwork, state, cores, queue, buffer, part)
         at = clockwork.part_sums[part] + first - net.offsets[layer] - clockwork.part_begin[part]
         take_sums(
             net, rules, clockwork, state, scratch, cores, record, first, n, at, layer, b, phase
         )
-        pull = rules.two_beta.dtype.type(0)
-        if layer == len(net.sizes) - 1:
-            pull = rules.two_beta[phase]
-        advance(rules, state.unit, scratch, record, first, n, layer, t, pull, b, phase)
-    _encode(
-        net, rules, clockwork, cores, state, scratch, record, given, first, n, layer, t, k, b,
-        sample, phase,
+    cores.t[clock] += 1
+    step_units(
+        net, rules, clockwork, state, scratch, cores, record, given, clock, part, layer, first, n,
+        b, sample, phase,
     )  # fmt: skip
     spikes = ones_in(scratch.q, first, n)
     record.active[b, phase, layer] += spikes
@@ -139,13 +97,14 @@ def _tick(net, rules, clockwork, state, scratch, cores, queue, buffer, record, c
                 rules, clockwork, state, scratch, queue, counts, now, clock, first, spikes, b,
                 phase,
             )  # fmt: skip
-    cores.tick[clock] = k + 1
+    cores.tick[clock] += 1
     queue.time[clock] = tick_time(clockwork, cores, clock, sample)
     insert(queue, clock)
 
 
 @inlined
-def _record_row(clockwork, state, cores, queue, record, counts, now, b, row):
+def record_row(clockwork, state, cores, queue, record, counts, now, b, row):
+    """What stands at the end of a nominal period."""
     counts.in_flight[row, b] = queue.counters[IN_FLIGHT]
     counts.link_backlog[row, b] = queue.counters[MOST_LINK]
     wait_at_links(clockwork, cores, queue, now)
@@ -158,7 +117,8 @@ def _record_row(clockwork, state, cores, queue, record, counts, now, b, row):
 
 
 @inlined
-def _begin_sample(net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle):
+def begin_sample(net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle,
+                 windowed):  # fmt: skip
     """Everything as before step 1, and the first ticks; returns how many clocks are idle."""
     clear_state(state, x, b, net.sizes[0])
     copy(scratch.b, net.biases, 0, len(state.incoming))
@@ -167,7 +127,7 @@ def _begin_sample(net, rules, clockwork, record, x, b, sample, state, scratch, c
         inject(net, rules, state, scratch, record, n_active, b)
     clear_queue(queue)
     clear_cores(cores)
-    return start_clocks(net, rules, clockwork, state, cores, queue, idle, sample)
+    return start_clocks(net, rules, clockwork, state, cores, queue, idle, sample, windowed)
 
 
 @kernel
@@ -188,8 +148,8 @@ def relax_timed(
     first_out, n_out = net.offsets[last], net.sizes[last]
     for b in range(first_sample, last_sample):
         sample = samples[b]
-        n_idle = _begin_sample(
-            net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle
+        n_idle = begin_sample(
+            net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle, False
         )
         row, until = 0, np.int64(0)
         for phase in range(len(rules.phase_steps)):
@@ -197,7 +157,7 @@ def relax_timed(
                 copy_state(state, free)
                 restore(
                     clockwork, queue, cores, saved, counts, idle, n_idle, until, b, phase,
-                    rules.current,
+                    rules.current, False,
                 )  # fmt: skip
             for j in range(n_out):
                 scratch.y[first_out + j] = targets[phase, b, j]
@@ -222,7 +182,7 @@ def relax_timed(
                         break
                     node = next_event(queue, until)
                 idle_clocks(clockwork, cores, counts, idle, n_idle, until, sample, b, phase, row)
-                _record_row(clockwork, state, cores, queue, record, counts, until, b, row)
+                record_row(clockwork, state, cores, queue, record, counts, until, b, row)
                 if queue.counters[OVERFLOW]:
                     return b
                 row += 1

@@ -20,6 +20,7 @@ from eqchip.emulator.kernels.timed.wheel import (
     empty_wheel,
     free_all,
     insert,
+    insert_in_window,
     take_node,
 )
 from eqchip.emulator.kernels.units import clear
@@ -81,8 +82,12 @@ def save(clockwork, queue, cores, saved, now):
 
 
 @inlined
-def restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase, current):
-    """Back to what was saved, with times from now on; clocks run on, or are restarted."""
+def restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase, current,
+            windowed):  # fmt: skip
+    """Back to what was saved, with times from now on; clocks run on, or are restarted.
+
+    windowed: the queue holds messages alone, in windows.
+    """
     counts.messages[b, phase, WITHDRAWN] += queue.counters[IN_FLIGHT]
     counts.messages[b, phase, RESTORED] += saved.counts[1]
     copy_cores(cores, saved.cores)
@@ -106,7 +111,8 @@ def restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase,
         elif not stands:
             if clockwork.restarted:
                 queue.time[clock] = now + saved.cores.tick[clock]
-            insert(queue, clock)
+            if not windowed:
+                insert(queue, clock)
     for i in range(saved.counts[0]):
         node = take_node(queue)
         queue.time[node] = saved.time[i] + now
@@ -117,6 +123,8 @@ def restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase,
         queue.value[node] = saved.value[i]
         if saved.stage[i] == UNREAD:
             keep_unread(cores, queue, node, clockwork.route_part[saved.route[i]])
+        elif windowed:
+            insert_in_window(queue, node)
         else:
             insert(queue, node)
     queue.counters[IN_FLIGHT] = saved.counts[1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels.connections import arrive_at_part, arrive_codes_at_part
+from eqchip.emulator.kernels.fused import AVAILABLE
+from eqchip.emulator.kernels.fused_fixed import LANES, LARGEST_TERM, join_code_lines
 from eqchip.emulator.kernels.jit import by_number, inlined
 from eqchip.emulator.kernels.timed.state import (
     GAIN_BITS,
@@ -14,9 +16,11 @@ from eqchip.emulator.kernels.timed.wheel import (
     UNIT_SHIFT,
     free_node,
 )
+from eqchip.emulator.kernels.units import span
 from eqchip.emulator.kernels.units_fixed import join_sums, rescale
 
 SMALL = 16  # messages that insertion sorts
+SHIFTS = 32  # that a state in 32 bits can be shifted by, and one less
 
 
 @inlined
@@ -41,14 +45,14 @@ def sort_by_key(buffer, n):
 @inlined
 def _weigh(rules, clockwork, state, buffer, n):
     """A message counts as much as the clock of its sender is slow."""
-    for i in range(n):
-        buffer.values[i] = clockwork.gain[buffer.key[i] >> UNIT_SHIFT] * buffer.values[i]
+    for i in range(np.uint64(n)):
+        buffer.values[i] = clockwork.gain[np.uint64(buffer.key[i] >> UNIT_SHIFT)] * buffer.values[i]
 
 
 @inlined
 def _weigh_states(rules, clockwork, state, buffer, n):
-    for i in range(n):
-        buffer.values[i] = clockwork.gain[buffer.key[i] >> UNIT_SHIFT]
+    for i in range(np.uint64(n)):
+        buffer.values[i] = clockwork.gain[np.uint64(buffer.key[i] >> UNIT_SHIFT)]
 
 
 weigh = by_number(_weigh, _weigh_states)
@@ -110,15 +114,31 @@ def read_in(net, rules, clockwork, state, cores, queue, buffer, part):
 
 
 @inlined
+def _move(to, first, sums, at, n):
+    """Take sums out of a part's: they become 0."""
+    zero = sums.dtype.type(0)
+    for i in range(np.uint64(n)):
+        to[np.uint64(first) + np.uint64(i)] = sums[np.uint64(at) + np.uint64(i)]
+    for i in range(np.uint64(n)):
+        sums[np.uint64(at) + np.uint64(i)] = zero
+
+
+@inlined
 def _take_sums(net, rules, clockwork, state, scratch, cores, record, first, n, at, layer, b, phase):
     """1. u = what has arrived since the last tick, as if it came from clocks like this one."""
-    zero = cores.sums.dtype.type(0)
-    for i in range(n):
-        scratch.u[first + i] = cores.sums[at + i]
-        cores.sums[at + i] = zero
+    _move(scratch.u, first, cores.sums, at, n)
     if clockwork.scaled:
-        for j in range(first, first + n):
+        for j in span(first, n):
             scratch.u[j] = scratch.u[j] * clockwork.rate[j]
+
+
+@inlined
+def _bits_of(sums, first, n):
+    """The bits that are set in any of these sums, a negative one as its complement."""
+    bits = np.int32(0)
+    for j in span(first, n):
+        bits = np.int32(bits | (sums[j] ^ (sums[j] >> np.int32(31))))
+    return bits
 
 
 @inlined
@@ -126,21 +146,28 @@ def _take_code_sums(
     net, rules, clockwork, state, scratch, cores, record, first, n, at, layer, b, phase
 ):
     forward, back = scratch.error, scratch.p  # not in use yet
-    zero = np.int32(0)
-    for i in range(n):
-        forward[first + i] = cores.sums[at + i]
-        back[first + i] = cores.back[at + i]
-        cores.sums[at + i] = zero
-        cores.back[at + i] = zero
+    _move(forward, first, cores.sums, at, n)
+    _move(back, first, cores.back, at, n)
     exponent, exponent_back = net.exponents[layer - 1], np.int64(0)
     if layer < len(net.sizes) - 1:
         exponent_back = net.back_exponents[layer]
     if clockwork.scaled:
         exponent, exponent_back = exponent - GAIN_BITS, exponent_back - GAIN_BITS
     low, high = np.int64(rules.low), np.int64(rules.high)
-    clipped = join_sums(scratch.u, forward, back, first, n, exponent, exponent_back, low, high)
+    whole = np.int64(0)  # units in whole lines, whose sums are joined without being widened
+    if AVAILABLE and n >= LANES and min(exponent, exponent_back) > -SHIFTS:
+        most_back = np.int64(LARGEST_TERM // 2) >> max(exponent_back, np.int64(0))
+        if _bits_of(forward, first, n) < LARGEST_TERM and _bits_of(back, first, n) < most_back:
+            whole = n // LANES * LANES
+    clipped = join_sums(
+        scratch.u, forward, back, first + whole, n - whole, exponent, exponent_back, low, high
+    )
+    if whole:
+        clipped += join_code_lines(
+            scratch.u, forward, back, first, whole, exponent, exponent_back, low, high
+        )
     if clockwork.scaled:
-        for j in range(first, first + n):
+        for j in span(first, n):
             total = rescale(
                 np.int64(scratch.u[j]) * np.int64(clockwork.rate[j]), rules.coefficient_bits
             )

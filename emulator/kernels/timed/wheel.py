@@ -176,7 +176,19 @@ def insert(queue, node):
         _put(queue, i, time, key, node)
         queue.counters[OPEN] += 1
     else:
-        _append(queue, slot & queue.mask, node)
+        append(queue, slot & queue.mask, node)
+
+
+@inlined
+def insert_in_window(queue, node):
+    """Insert a node into the list of its window: slot k holds what comes in (k, k + 1] slots."""
+    append(queue, window_of(queue, node) & queue.mask, node)
+
+
+@inlined
+def window_of(queue, node):
+    """The window into which a node falls."""
+    return (queue.time[np.uint64(node)] - 1) >> queue.shift
 
 
 @inlined
@@ -191,7 +203,8 @@ def _forget_past(queue):
 
 
 @inlined
-def _append(queue, place, node):
+def append(queue, place, node):
+    """Put a node at the end of the list of a slot."""
     slot = np.uint64(place)
     queue.following[np.uint64(node)] = NONE
     if queue.head[slot] == NONE:
@@ -248,7 +261,7 @@ def _open_slot(queue, slot):
             _put(queue, n, queue.time[at], queue.key[at], node)
             n += 1
         else:
-            _append(queue, place, node)
+            append(queue, place, node)
         node = following
     if n > 1:
         _sort_open(queue, n)
