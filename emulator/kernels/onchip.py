@@ -17,6 +17,7 @@ import numpy as np
 
 from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
+from eqchip.emulator.kernels.calls import address_of, call_at
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel, merged
 from eqchip.emulator.kernels.onchip_shared import MATRIX, Sender, Shared, write_shared
@@ -439,18 +440,41 @@ def _learn_sample(net, rules, record, learner, terms, written, plus, minus, b, s
     _learn(net, rules, learner, terms, written, b, sample, follows)
 
 
+@inlined
+def _record_of(record, one):
+    """The record of the sample that a slice holds."""
+    return Record(
+        record.ends, record.active[one], record.arrivals[one], record.injected[one],
+        record.saturations[one], record.returned[one], record.skipped[one], record.bits,
+        record.potentials, record.part_spikes,
+    )  # fmt: skip
+
+
+def relaxation_of(
+    net: Any, rules: Any, record: Record, given: Any, x: Any, targets: Any, samples: Any,
+    state: Any, free: Any, scratch: Any,
+) -> Any:  # fmt: skip
+    """The address of `relax` for what `learn_online` calls it with; arguments as there."""
+    one = slice(0, 1)
+    python = getattr(_record_of, "py_func", _record_of)
+    return address_of(
+        relax, net, rules, python(record, one), given, x[one], targets[0], samples[one], state,
+        free, scratch, 0, 1,
+    )  # fmt: skip
+
+
 @kernel
 def learn_online(
-    net, rules, record, given, x, targets, samples, state, free, scratch, learner, terms, written,
-    plus, minus, first_number, minibatch,
+    relaxation, net, rules, record, given, x, targets, samples, state, free, scratch, learner,
+    terms, written, plus, minus, first_number, minibatch,
 ):  # fmt: skip
     """Run the samples one after another and learn from each before the next.
 
-    As `relax`, in a chip's integers, but that targets are sample by sample, (b, k, 1, n_out), so
-    that one compilation of it serves all callers; record.ends, .bits and .potentials hold one
-    sample, whose they are last. plus, minus: the phases with +beta and -beta; first_number: how
-    many samples were learned from before; minibatch: samples after which codes follow what is
-    stored, as they do after the last.
+    relaxation: from `relaxation_of`. As `relax`, in a chip's integers, but that targets are sample
+    by sample, (b, k, 1, n_out), so that one compilation of it serves all callers; record.ends,
+    .bits and .potentials hold one sample, whose they are last. plus, minus: the phases with +beta
+    and -beta; first_number: how many samples were learned from before; minibatch: samples after
+    which codes follow what is stored, as they do after the last.
     """
     last = len(net.sizes) - 1
     this = np.int64(0)  # a constant would be a type of its own
@@ -464,14 +488,12 @@ def learn_online(
             for j in range(np.uint64(len(bits))):
                 bits[j] = 0
         one = slice(b, b + 1)
-        relax(
-            net, rules,
-            Record(
-                record.ends, record.active[one], record.arrivals[one], record.injected[one],
-                record.saturations[one], record.returned[one], record.skipped[one], record.bits,
-                record.potentials, record.part_spikes,
+        call_at(
+            relaxation,
+            (
+                net, rules, _record_of(record, one), given, x[one], targets[b], samples[one],
+                state, free, scratch, this, this + 1,
             ),
-            given, x[one], targets[b], samples[one], state, free, scratch, this, this + 1,
         )  # fmt: skip
         first = net.offsets[last]
         for j in range(net.sizes[last]):

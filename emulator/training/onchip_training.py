@@ -103,6 +103,7 @@ class OnChipTrainer(Trainer):
         self.exponents = onchip.exponents(connections)
         self.terms = terms_of(onchip, connections, config.input)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
+        self._relaxation: Any = None  # the address of what runs a sample
         self._turn = (0, 0)
         if onchip.upkeep.adjoint:
             self.lowered, self._turn = with_room_behind(self.lowered)
@@ -274,7 +275,7 @@ class OnChipTrainer(Trainer):
         minus, plus = rule.contrasted(phases, config.learning.beta, "on_chip", "a sample")
         # The random numbers are taken modulo 2**64, of which plain Python would warn.
         with uninterrupted(), np.errstate(over="ignore"):  # all changes together, or not at all
-            kernels.learn_online(
+            asked = (
                 lowered,
                 rules_of(problem, unit, config.learning.average_steps)._replace(
                     turn=self._turn[0], turn_mirror=self._turn[1]
@@ -287,6 +288,12 @@ class OnChipTrainer(Trainer):
                 arrays.new_state(unit.kept, units, connections + 1, dtype),
                 arrays.new_state(unit.kept, units, connections + 1, dtype),
                 arrays.new_scratch(lowered, dtype),
+            )
+            if self._relaxation is None:  # asking takes a millisecond
+                self._relaxation = kernels.relaxation_of(*asked)
+            kernels.learn_online(
+                self._relaxation,
+                *asked,
                 self._learner,
                 terms,
                 written,

@@ -100,6 +100,42 @@ def test_kernels_are_compiled_once_and_it_is_said_once(place):
     assert python(place, RUN) == NOTHING_TOLD
 
 
+def test_a_kernel_is_called_by_its_address_with_arguments_of_its_types_alone(place):
+    (place / "caller.py").write_text("""
+from eqchip.emulator.kernels.calls import call_at
+from eqchip.emulator.kernels.jit import kernel
+
+@kernel
+def double(numbers, count):
+    for i in range(count):
+        numbers[i] *= 2
+
+@kernel
+def twice(where, numbers, count):
+    call_at(where, (numbers, count))
+    call_at(where, (numbers, count))
+""")
+    code = """
+import caller, numpy as np
+from eqchip.emulator.compiling import tell_compiling
+from eqchip.emulator.kernels.calls import address_of
+told = []
+tell_compiling(told.append)
+numbers = np.ones(3)
+where = address_of(caller.double, numbers, 1)
+caller.twice(where, numbers, 2)
+print(numbers)
+try:
+    caller.twice(where, numbers.astype(np.float32), 2)
+except TypeError as error:
+    print(error)
+print(len(told))
+"""
+    refused = "a kernel is called by its address with arguments of other types"
+    assert python(place, code) == ["[4. 4. 1.]", refused, "1"]
+    assert python(place, code) == ["[4. 4. 1.]", refused, "0"]  # from where they were kept
+
+
 def test_what_is_inlined_is_made_machine_code_of_in_kernels_only(place):
     shown = """
 import tiny
