@@ -273,7 +273,7 @@ def test_who_cannot_shift_says_so():
         make_config(
             layers=(64, 20, 10),
             feedback_shifts=(0, 3),
-            on_chip={},
+            on_chip={"copies": "asymmetric-ep"},
             descent={"lr": (0.1, 0.1)},
             learning={"rule": "symmetric"},
         )
