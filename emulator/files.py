@@ -172,6 +172,25 @@ def decoded(raw: bytes) -> str:
     return raw.decode("utf-16" if wide else "utf-8-sig")
 
 
+def read_text(path: Path, expected: str, most: int | None = None) -> str:
+    """The text of a regular file, as `decoded` finds it; expected: what it should be, in words.
+
+    Raises
+    ------
+    InputError
+        In a line that names the file, if there is none, it cannot be read, holds more than `most`
+        bytes, or no text.
+    """
+    try:
+        return decoded(read_bytes(path, most))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; expected {expected}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: no text in UTF-8 or UTF-16; expected {expected}") from None
+
+
 def check_replaceable(path: Path, what: str, begins: bytes) -> None:
     """Refuse to replace a file of another kind, which may be a run's own or somebody's work.
 

@@ -31,7 +31,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.reference.dynamics_whole import WholeLayer
-from eqchip.backends.reference.onchip import GOLDEN, mix
+from eqchip.backends.reference.random_rounding import GOLDEN, mix
 from eqchip.emulator.description.dynamics.cores import LayerCores
 from eqchip.emulator.description.dynamics.integers import LayerIntegers
 from eqchip.emulator.description.dynamics.layer import BalancedLayer

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.backends.reference.onchip import GOLDEN, mix, round_at_random, whole_rate
+from eqchip.backends.reference.onchip import whole_rate
+from eqchip.backends.reference.random_rounding import GOLDEN, mix, round_at_random
 from eqchip.emulator.description.dynamics.integers import LayerIntegers
 from eqchip.emulator.description.dynamics.layer import BalancedLayer
 from eqchip.emulator.description.dynamics.rules import FastRule, SignRule, SlowRule, VoltageRule

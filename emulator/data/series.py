@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
+from eqchip.emulator.files import read_text
 
 EXPECTED = "series in a .ts file: a head, @data, and a case a line, channel:channel:label"
 MOST_BYTES = 2**28
@@ -38,14 +38,7 @@ def read_series(path: Path) -> Series:
     InputError
         In one line that names the file and the line, if it cannot be read as such.
     """
-    try:
-        text = decoded(read_bytes(path, MOST_BYTES))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected {EXPECTED}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: no text in UTF-8 or UTF-16; expected {EXPECTED}") from None
+    text = read_text(path, EXPECTED, MOST_BYTES)
     found, in_data = Series([], []), False
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()

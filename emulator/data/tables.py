@@ -12,7 +12,7 @@ import numpy as np
 
 from eqchip.emulator.arrays import ArrayFile, open_foreign_arrays
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
+from eqchip.emulator.files import read_text
 
 EXPECTED = "a data set: .npz with X and y, or X_train, y_train, X_test and y_test; or .csv"
 LABEL_COLUMNS = ("label", "class", "target", "y")  # in this order; else the last
@@ -66,14 +66,7 @@ def _values(file: ArrayFile, name: str) -> np.ndarray:
 
 def _read_csv(path: Path) -> Raw:
     """A sample a line, its label in one column."""
-    try:
-        text = decoded(read_bytes(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected {EXPECTED}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: no text in UTF-8 or UTF-16; expected {EXPECTED}") from None
+    text = read_text(path, EXPECTED)
     try:
         return _parsed(text)
     except InputError as error:

@@ -11,7 +11,7 @@ Axes: b = sample, k = phase, l = layer, j = unit (all layers in one row, see `lo
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,21 @@ from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.calls import address_of, call_at
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel, merged
-from eqchip.emulator.kernels.onchip_shared import MATRIX, Sender, Shared, write_shared
+from eqchip.emulator.kernels.onchip_arrays import (
+    ACTIVITY,
+    APPLIED,
+    ATTEMPTED,
+    CHANGE,
+    FACTOR,
+    MINUS_TRACE,
+    PLUS_TRACE,
+    SATURATED,
+    TRACE,
+    Copy,
+    Factor,
+    Rate,
+)
+from eqchip.emulator.kernels.onchip_shared import MATRIX, Sender, write_shared
 from eqchip.emulator.kernels.random_rounding import (
     BIAS_STREAM,
     TRACE_STREAM,
@@ -30,120 +44,6 @@ from eqchip.emulator.kernels.random_rounding import (
 )
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.kernels.state import Record
-
-# What a core can know of a unit, as whole numbers: rows of `Learner.known`, as in `SOURCES`.
-ACTIVITY, CHANGE, TRACE, PLUS_TRACE, MINUS_TRACE, FACTOR = range(6)
-SOURCES = 6
-ATTEMPTED, APPLIED, SATURATED = range(3)
-
-
-class Terms(NamedTuple):
-    """The outer products that are written, one entry each (int64, shape (terms,)).
-
-    connection; copy: FORWARD or MIRROR; pre, post: what is known of the two layers; mantissa,
-    shift: a product times mantissa over 2**shift is what the stored number changes by; stream: of
-    random numbers: terms of one stream and connection round alike.
-    """
-
-    connection: np.ndarray
-    copy: np.ndarray
-    pre: np.ndarray
-    post: np.ndarray
-    mantissa: np.ndarray
-    shift: np.ndarray
-    stream: np.ndarray
-
-
-class Learner(NamedTuple):
-    """What learning remembers and how it counts.
-
-    stored, stored_mirror: int16, flat as `Lowered.weights` and `.mirror`: codes with
-    accumulator_bits more below the point; highest: the largest code; bias_mantissa, bias_shift:
-    (connections,) int64; window: steps at the end of a nudged phase whose spikes a trace counts;
-    most: the largest trace; decay: what an exponential trace keeps of itself at a step, and
-    impulse: what a spike adds, over 2**TRACE_SHIFT; threshold: changes of at most so much are
-    none; exponential: whether traces are; seed: (1,) uint64. factor_mantissa, factor_shift:
-    (connections,) int64, what a change of the layer above is multiplied by to be a factor;
-    largest_factor: 0: there are none; spikes: whether a factor is written spike by spike. shared:
-    of connections that are no matrix.
-
-    known: (SOURCES, j) int32; pre_rows, post_rows: (j,) int32 and pre_values, post_values: (j,)
-    int32, scratch.
-    """
-
-    stored: np.ndarray
-    stored_mirror: np.ndarray
-    accumulator_bits: int
-    highest: int
-    bias_mantissa: np.ndarray
-    bias_shift: np.ndarray
-    window: int
-    most: int
-    exponential: bool
-    decay: int
-    impulse: int
-    threshold: int
-    seed: np.ndarray
-    factor_mantissa: np.ndarray
-    factor_shift: np.ndarray
-    largest_factor: int
-    spikes: bool
-    shared: Shared
-    known: np.ndarray
-    pre_rows: np.ndarray
-    post_rows: np.ndarray
-    pre_values: np.ndarray
-    post_values: np.ndarray
-
-
-class Written(NamedTuple):
-    """What learning did, int64.
-
-    outputs: (b, n_out), int32, the potentials that the free phase ends with; writes:
-    (b, connection, copy, 3), attempted, applied and saturated; changed: (b, l), units whose
-    potential differs between the nudged phases, by as much as a factor can say where there are
-    any; sent: (b, l), units whose potential is not 0 at the end of a nudged phase; spikes: (b, l),
-    those that tell of changes.
-    """
-
-    outputs: np.ndarray
-    writes: np.ndarray
-    changed: np.ndarray
-    sent: np.ndarray
-    spikes: np.ndarray
-
-
-class Copy(NamedTuple):
-    """One copy of the weights of a connection, as rows that lie `stride` numbers apart.
-
-    stored, codes: flat; start: where the first row begins.
-    """
-
-    stored: np.ndarray
-    codes: np.ndarray
-    start: int
-    stride: int
-
-
-class Factor(NamedTuple):
-    """One end of an outer product: the first `active` of rows are its units that are not 0.
-
-    step: how far the number of a synapse, which its random number is drawn by, moves from one unit
-    to the next; so both copies of a synapse have one number.
-    """
-
-    rows: np.ndarray
-    values: np.ndarray
-    active: int
-    step: int | np.int64
-
-
-class Rate(NamedTuple):
-    """What an outer product is multiplied by, mantissa / 2**shift; key: of its rounding."""
-
-    mantissa: int
-    shift: int
-    key: int
 
 
 @inlined
@@ -505,19 +405,6 @@ def learn_online(
             )  # fmt: skip
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
             _follow_all(net, rules, learner, written, b)
-
-
-class Layers(NamedTuple):
-    """Of a lowered network, what a kernel needs that only looks at units."""
-
-    sizes: np.ndarray
-    offsets: np.ndarray
-
-
-class Steps(NamedTuple):
-    """Of the rules of a run, what a kernel needs that only counts spikes."""
-
-    phase_steps: np.ndarray
 
 
 @kernel

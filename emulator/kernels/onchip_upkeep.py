@@ -10,7 +10,7 @@ import numpy as np
 from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.upkeep import ALIGN_BITS, FIRING_BITS
 from eqchip.emulator.kernels.jit import inlined, kernel
-from eqchip.emulator.kernels.onchip import APPLIED, ATTEMPTED, SATURATED
+from eqchip.emulator.kernels.onchip_arrays import APPLIED, ATTEMPTED, SATURATED
 from eqchip.emulator.kernels.random_rounding import (
     GOLDEN,
     MIRROR_STREAM,

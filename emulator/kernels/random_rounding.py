@@ -1,7 +1,7 @@
 """Random numbers that what is written on a chip is rounded by: counters, mixed.
 
 A random number belongs to a seed, a sample, a connection, a stream (what it is for) and an index.
-The twin that is written to be read is in `eqchip.backends.reference.onchip`.
+The twin that is written to be read is in `eqchip.backends.reference.random_rounding`.
 """
 
 from __future__ import annotations

@@ -20,9 +20,10 @@ from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.description.sight import Source
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels import onchip_arrays as arrays
 from eqchip.emulator.kernels.lowered import unit_offsets
-from eqchip.emulator.kernels.onchip import Layers, Steps, know_sample
+from eqchip.emulator.kernels.onchip import know_sample
+from eqchip.emulator.kernels.onchip_arrays import Layers, Steps
 from eqchip.emulator.kernels.onchip_shared import Shared
 from eqchip.emulator.learning.onchip_lowering import (
     ROW_OF,
@@ -118,7 +119,7 @@ def known_of(
             bits[:, 0, at] = run.bits[layer][:, sample].reshape(steps, -1)
     learner = _learner(config, onchip, int(offsets[-1]), rates or config.descent.lr)
     connections, layers = len(sizes) - 1, len(sizes)
-    written = kernels.Written(
+    written = arrays.Written(
         np.zeros((1, sizes[-1]), np.int32),
         np.zeros((1, connections, 2, 3), np.int64),
         *(np.zeros((1, layers), np.int64) for _ in range(3)),
@@ -181,14 +182,14 @@ def _times(onchip: OnChip, source: Source, known: np.ndarray) -> np.ndarray:
     return (known != 0).astype(np.int64)
 
 
-def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float]) -> kernels.Learner:
+def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float]) -> arrays.Learner:
     """A learner that knows, and has nothing to write."""
     exponents = onchip.exponents(len(rates))
     of_a_sample = rates_of_a_sample(config, rates)
     decay, impulse = onchip.trace_gains(config.learning.nudged_steps)
     one = onchip.fixed.one * config.learning.average_steps
     none, no_units = np.zeros(0, np.int64), np.zeros(0, np.int32)
-    return kernels.Learner(
+    return arrays.Learner(
         np.zeros(0, np.int16),
         np.zeros(0, np.int16),
         onchip.accumulator_bits,
@@ -206,7 +207,7 @@ def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float])
         onchip.largest_factor,
         onchip.sight.spikes,
         Shared(none, no_units, no_units, none),
-        np.zeros((kernels.SOURCES, units), np.int32),
+        np.zeros((arrays.SOURCES, units), np.int32),
         no_units,
         no_units,
         no_units,

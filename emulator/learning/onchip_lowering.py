@@ -34,11 +34,11 @@ from eqchip.emulator.description.upkeep import (
     PRESENTATIONS,
 )
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels import onchip_arrays as arrays
 from eqchip.emulator.kernels.random_rounding import ROUNDING_BITS
 
 SECOND_STREAM = 4  # the second product of a copy rounds by so much another stream
-ROW_OF = {source: row for row, source in enumerate(SOURCES)}  # of `kernels.Learner.known`
+ROW_OF = {source: row for row, source in enumerate(SOURCES)}  # of `arrays.Learner.known`
 PRODUCT_BITS = 60  # of two things known and a rate, in an int64 with room to round
 MANTISSA_BITS = 8  # of a learning rate, as of Loihi's constants
 
@@ -117,9 +117,9 @@ def lower_terms(
     learning: Learning,
     exponents: Sequence[int],
     rates: Sequence[float],
-) -> kernels.Terms:
+) -> arrays.Terms:
     """The terms at these learning rates, one per connection."""
-    table = np.zeros((len(kernels.Terms._fields), len(terms)), np.int64)
+    table = np.zeros((len(arrays.Terms._fields), len(terms)), np.int64)
     for n, term in enumerate(terms):
         k = term.connection
         if onchip.sight.spikes:  # a spike writes a count as it is: the rate is the unit's
@@ -132,7 +132,7 @@ def lower_terms(
             k, term.copy, ROW_OF[term.pre], ROW_OF[term.post], term.sign * mantissa, shift,
             term.stream,
         )  # fmt: skip
-    return kernels.Terms(*table)
+    return arrays.Terms(*table)
 
 
 def _rate_of_product(

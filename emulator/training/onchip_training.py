@@ -34,6 +34,7 @@ from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.kernels import onchip as kernels
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, weight_rows
+from eqchip.emulator.kernels.onchip_arrays import ATTEMPTED, SOURCES, Learner, Written
 from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
 from eqchip.emulator.learning.copies import (
@@ -127,7 +128,7 @@ class OnChipTrainer(Trainer):
         """The rates that a sample is learned at."""
         return rates_of_a_sample(self.config, rates)
 
-    def _new_learner(self) -> kernels.Learner:
+    def _new_learner(self) -> Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
         units = int(lowered.offsets[-1])
         stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
@@ -145,7 +146,7 @@ class OnChipTrainer(Trainer):
         mantissas, shifts = lower_bias_rates(onchip, learning, rates)
         factor_mantissas, factor_shifts = lower_factors(onchip, learning, self.exponents, rates)
         decay, impulse = onchip.trace_gains(learning.nudged_steps)
-        return kernels.Learner(
+        return Learner(
             stored,
             mirror,
             onchip.accumulator_bits,
@@ -164,7 +165,7 @@ class OnChipTrainer(Trainer):
             onchip.largest_factor,
             onchip.sight.spikes,
             lower_shared(self.start, lowered, onchip.sharing),
-            np.zeros((kernels.SOURCES, units), np.int32),
+            np.zeros((SOURCES, units), np.int32),
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
@@ -266,7 +267,7 @@ class OnChipTrainer(Trainer):
         self._learner.factor_shift[...] = shifts
         terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
         samples, connections = len(indices), len(lowered.sizes) - 1
-        written = kernels.Written(
+        written = Written(
             np.zeros((samples, int(lowered.sizes[-1])), np.int32),
             np.zeros((samples, connections, 2, len(WRITES)), np.int64),
             *(np.zeros((samples, connections + 1), np.int64) for _ in range(3)),
@@ -329,12 +330,12 @@ class OnChipTrainer(Trainer):
             values = values.T if copy == MIRROR else values  # numbered row by row, as it lies
             stream = DECAY_STREAM + copy
             shrink(values, share, self._learner.seed, number, k, stream)
-            self.written[k, copy, kernels.ATTEMPTED] += values.size
+            self.written[k, copy, ATTEMPTED] += values.size
 
     def _send(self, tending: Send, k: int, rates: Sequence[float]) -> None:
         sent = self.copy(k, FORWARD).stored
         store_copy(self.start, self.lowered, self._learner, k, MIRROR, sent)
-        self.written[k, MIRROR, kernels.ATTEMPTED] += sent.size
+        self.written[k, MIRROR, ATTEMPTED] += sent.size
 
     def _mirror(self, tending: MirrorMode, k: int, rates: Sequence[float]) -> None:
         rate = lower_mirror_rate(rates, self.config.descent.lr)

@@ -9,7 +9,7 @@ import pytest
 from kernel_twins import from_python
 from onchip_cases import levels_of, wrapping
 
-from eqchip.backends.reference import onchip as reference
+from eqchip.backends.reference import random_rounding as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.onchip import OnChip

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onchip_cases import made_up, small, train, wrapping
 
-from eqchip.backends.reference import fixed
+from eqchip.backends.reference import fixed, random_rounding
 from eqchip.backends.reference import onchip as reference
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
@@ -160,7 +160,7 @@ class Mirror:
 
     def starts(self) -> list[np.ndarray]:
         streams = (NOISE_STREAM, MIRROR_STREAM)
-        return [reference.stream(5, self.number, 1, number) for number in streams]
+        return [random_rounding.stream(5, self.number, 1, number) for number in streams]
 
     def read(self, stored: np.ndarray) -> np.ndarray:
         return reference.codes_of(stored, self.onchip)

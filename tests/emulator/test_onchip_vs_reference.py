@@ -30,6 +30,7 @@ from eqchip.emulator.description.sight import (
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR, UPKEEPS, Shrink, Upkeep
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.kernels import onchip_arrays as arrays
 from eqchip.emulator.learning.onchip_lowering import terms_of
 from eqchip.emulator.learning.onchip_traffic import reach_of, upkeep_of
 from eqchip.emulator.training.onchip_training import OnChipTrainer
@@ -288,8 +289,8 @@ def test_of_an_injected_input_a_core_knows_the_value():
 
 def test_kernels_number_what_is_known_as_the_description_does():
     rows = {source.name.replace(" ", "_").upper(): n for n, source in enumerate(SOURCES)}
-    assert {name: getattr(kernels, name) for name in rows} == rows
-    assert len(SOURCES) == kernels.SOURCES
+    assert {name: getattr(arrays, name) for name in rows} == rows
+    assert len(SOURCES) == arrays.SOURCES
 
 
 def test_a_new_sight_and_a_new_upkeep_are_a_row_each(monkeypatch):

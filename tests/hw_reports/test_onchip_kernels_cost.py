@@ -12,7 +12,7 @@ from eqchip.backends.reference.onchip import weight_of
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels.onchip import SOURCES
+from eqchip.emulator.kernels.onchip_arrays import SOURCES
 from eqchip.emulator.learning.onchip_known import Known, writes_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, terms_of
 from eqchip.emulator.learning.onchip_traffic import copies_sent, reach_of

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 
 from eqchip.backends.reference.arithmetic import rescale
-from eqchip.backends.reference.onchip import (
+from eqchip.backends.reference.onchip import mirror_mode
+from eqchip.backends.reference.random_rounding import (
     GOLDEN,
     OF_BITS,
     OF_DECAY,
     OF_MIRROR,
-    mirror_mode,
     mix,
     round_at_random,
     stream,

@@ -15,7 +15,7 @@ import numpy as np
 from eqchip.emulator.arrays import open_foreign_arrays
 from eqchip.emulator.description.graph.graph import Graph, Population
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
+from eqchip.emulator.files import read_text
 
 WHAT = "events, .npz or .csv"
 MOST_STEPS = MOST_SAMPLES = 2**31
@@ -82,12 +82,7 @@ def read_events(path: str | Path, graph: Graph, dt: float | None = None) -> Even
                     )
                 found[name] = _of_array(population, file.values(name).astype(np.int64))
             return _list(found, str(path))
-    try:
-        text = decoded(read_bytes(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected {WHAT}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: no text; expected {WHAT}") from None
+    text = read_text(path, WHAT)
     try:
         return _list(_Lines(text, graph, dt).read(), str(path))
     except InputError as error:

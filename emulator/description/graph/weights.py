@@ -19,7 +19,7 @@ from eqchip.emulator.description.graph.file import MOST_UNITS, UNITS
 from eqchip.emulator.description.graph.graph import Graph, Population, Projection
 from eqchip.emulator.description.graph.units import Input, Neuron
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import decoded, read_bytes
+from eqchip.emulator.files import read_text
 
 WEIGHTS = "a graph of eqchip, or weights of another tool, .npz"
 COMPRESSED = ("data", "indices", "indptr", "shape")  # as scipy.sparse.save_npz names them
@@ -75,12 +75,7 @@ def read_weights(path: Path, unit: Neuron) -> Graph:
             return graph_of_weights(
                 {_named(name, file): _matrix(file, name) for name in file.headers}, unit
             )
-    try:
-        text = decoded(read_bytes(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; expected a list of edges") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: no text; expected a list of edges, pre,post,weight") from None
+    text = read_text(path, "a list of edges, pre,post,weight")
     try:
         return _of_edges(text, unit)
     except InputError as error:

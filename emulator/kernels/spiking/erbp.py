@@ -9,7 +9,7 @@ import numpy as np
 from eqchip.emulator.description.upkeep import FORWARD
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined, kernel
-from eqchip.emulator.kernels.onchip import Copy, Factor, Rate
+from eqchip.emulator.kernels.onchip_arrays import Copy, Factor, Rate
 from eqchip.emulator.kernels.random_rounding import stream_key
 from eqchip.emulator.kernels.spiking.arrays import Unit
 from eqchip.emulator.kernels.spiking.units import (

@@ -7,7 +7,8 @@ import numpy as np
 from eqchip.emulator.description.upkeep import ALIGN_BITS, FORWARD, MIRROR
 from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
-from eqchip.emulator.kernels.onchip import Copy, Factor, Rate, write_outer
+from eqchip.emulator.kernels.onchip import write_outer
+from eqchip.emulator.kernels.onchip_arrays import Copy, Factor, Rate
 from eqchip.emulator.kernels.random_rounding import (
     BIAS_STREAM,
     MIRROR_STREAM,
