@@ -38,6 +38,7 @@ OWN = [
     *[("anchors", "chip"), ("report", "chip"), ("explore", "chip"), ("explore", "spread")],
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
     *[("train", "precision"), ("watch", "seed"), ("sweep", "network"), ("converge", "network")],
+    ("dynamics", "data"),
 ]
 FORMAT = re.compile(r"eqchip-[a-z-]+ [0-9]+")  # of a document: its name and version
 QUICK = {"free_steps": 8, "nudged_steps": 4, "network": (64, 9, 10)}

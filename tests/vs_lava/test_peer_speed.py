@@ -30,7 +30,11 @@ def test_whoever_cannot_run_is_left_out_and_named(capsys, monkeypatch):
     monkeypatch.setattr(peerspeed, "brian2_contestants", refuse)
     monkeypatch.setattr(peerspeed.packages, "LAVA", Package("no_such_package", "not today"))
     found = bench(capsys)
-    assert found["left_out"] == {"Brian2": "not today", peerspeed.LAVA: "not today"}
+    left_out = found["left_out"]
+    assert {left_out.pop(peer).split(";")[0] for peer in peerspeed.OUTSIDE} == {
+        "no Python was named that has it"
+    }
+    assert left_out == {"Brian2": "not today", peerspeed.LAVA: "not today"}
     names = [contestant["name"] for contestant in found["contestants"]]
     assert names == [peerspeed.EMULATOR, peerspeed.DOUBLE]
 
@@ -42,7 +46,7 @@ def test_lava_is_timed_without_its_start(capsys, monkeypatch, tmp_path):
     out = tmp_path / "speed.json"
     found = bench(capsys, "--out", str(out), "--rounds", "1", "--batch", "40")
     assert found == json.loads(out.read_text())
-    assert set(found["left_out"]) == {"Brian2"}
+    assert set(found["left_out"]) == {"Brian2", *peerspeed.OUTSIDE}
     by_name = {contestant["name"]: contestant for contestant in found["contestants"]}
     assert by_name[peerspeed.LAVA]["events_per_second"] > 0
     assert found["ratios"][peerspeed.LAVA]["median"] > 1
