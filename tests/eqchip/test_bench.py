@@ -433,8 +433,8 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "onchip-engine-finest", "onchip-engine-cut", "onchip-signed-cost", "onchip-change-7-cost",
         "onchip-spikes-counts", "onchip-spikes-number", "onchip-spikes-ranges",
         "onchip-spikes-fine", "skip-right-digits", "skip-right-mnist",
-        "graphs-peers", "graphs-growth", "graphs-large", "own-data", "dynamics", "dynamics-gradient",
-            "dynamics-series", "rules",
+        "graphs-peers", "graphs-growth", "graphs-large", "own-data", "dynamics",
+        "dynamics-gradient", "dynamics-series", "rules",
         "feedback-graded", "feedback-emstdp-digits", "onchip-drift-digits", "onchip-drift-mnist",
     )  # fmt: skip
     studies = [BENCHMARKS / "results" / f"{name}.json" for name in kept]
