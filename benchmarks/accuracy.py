@@ -38,6 +38,8 @@ POOLED = (
     "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
     "--shift", "1",
 )  # fmt: skip
+ON_LOIHI_2 = ("--on-chip", "loihi2")
+ACCUMULATORS = ("--accumulator-bits", "8")
 POOLED_STEPS = ("--free-steps", "24", "--nudged-steps", "10")
 STUDIES: dict[str, tuple[str, ...]] = {
     "mnist-500": ("--dataset", "mnist", "--layers", "784-500-10"),
@@ -121,6 +123,24 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "loihi-engine",
         "--copies",
         "periodic",
+    ),
+    "mnist-on-chip-conv": ("--dataset", "mnist", "--network", "conv", *ON_LOIHI_2),
+    "fashion-mnist-on-chip-conv": ("--dataset", "fashion-mnist", "--network", "conv", *ON_LOIHI_2),
+    "mnist-on-chip-conv-accumulators": (
+        "--dataset",
+        "mnist",
+        "--network",
+        "conv",
+        *ON_LOIHI_2,
+        *ACCUMULATORS,
+    ),
+    "fashion-mnist-on-chip-conv-accumulators": (
+        "--dataset",
+        "fashion-mnist",
+        "--network",
+        "conv",
+        *ON_LOIHI_2,
+        *ACCUMULATORS,
     ),
     "mnist-on-chip-deep": (
         "--dataset",
