@@ -124,6 +124,41 @@ def trained(results: Results) -> str:
     )
 
 
+# Trainings of kernels: their file, what they learned, and what a weight holds below its code.
+CONVOLVED = (
+    ("mnist-on-chip-conv", "MNIST"),
+    ("mnist-on-chip-conv-accumulators", "MNIST"),
+    ("fashion-mnist-on-chip-conv", "FashionMNIST"),
+    ("fashion-mnist-on-chip-conv-accumulators", "FashionMNIST"),
+)
+
+
+def convolved(results: Results) -> str:
+    """Errors of trainings with convolutions on the chip, their events and writes."""
+    rows = []
+    for study, task in CONVOLVED:
+        found = results.get(f"{study}.json")
+        if found is None:
+            return NOTHING
+        epochs = range(found["epochs"])
+        rows.append([
+            task, found["settings"]["on_chip"]["accumulator_bits"], found["epochs"],
+            spread(found["validation_error"]), spread(found["test_error"]), len(found["seeds"]),
+            thousands(mean(found["events_per_sample"])),
+            *(thousands(mean(curve[n] for curve in found[name] for n in epochs))
+              for name in ("weights_attempted_curves", "weights_applied_curves")),
+        ])  # fmt: skip
+    shown = table(
+        ["", "bits below a code >", "epochs >", "validation error, % >", "test error, % >", "seeds >",
+         "events a training sample >", "weights attempted >", "changed >"],
+        rows,
+    )  # fmt: skip
+    return (
+        f"{shown}\n\n{found['network']}. Mean ± standard deviation of the seeds; the test set was read "
+        "once a run, at the end. Events of the last epoch; writes: mean over the training."
+    )
+
+
 def windows(results: Results) -> str:
     """What spikes that tell of changes cost, beside a run without."""
     files = {"traces": "onchip-one-model.json", "signed-spikes": "onchip-signed-cost.json"}
@@ -216,6 +251,7 @@ def minibatches(results: Results) -> str:
 TABLES: dict[str, Callable[[Results], str]] = {
     "on-chip": by_one_model,
     "on-chip-bits": partial(bits, files=("onchip-bits.json", "onchip-few-bits.json")),
+    "on-chip-conv": convolved,
     "on-chip-copies": copies,
     "on-chip-levels": levels,
     "on-chip-trained": trained,
