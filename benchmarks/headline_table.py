@@ -16,6 +16,7 @@ ROWS = (
     ("mnist-500", "MNIST", "in floating point"),
     ("mnist-on-chip", "MNIST", "on the emulated chip, in 8-bit weights"),
     ("mnist-conv", "MNIST, convolutions", "in floating point"),
+    ("mnist-on-chip-conv", "MNIST, convolutions", "on the emulated chip, in 8-bit weights"),
     ("fashion-mnist-conv", "FashionMNIST, convolutions", "in floating point"),
 )
 SAID = (
@@ -27,7 +28,7 @@ CORES = (60,)  # of which the README tells the cost: the cheapest
 
 
 def headline(results: Results) -> str:
-    """Errors and events of four trainings; and the cost of a training sample, beside others."""
+    """Errors and events of trainings; and the cost of a training sample, beside others."""
     rows = []
     for study, task, where in ROWS:
         reached = results.get(f"{study}.json")

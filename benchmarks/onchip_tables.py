@@ -127,7 +127,6 @@ def trained(results: Results) -> str:
 # Trainings of kernels: their file, what they learned, and what a weight holds below its code.
 CONVOLVED = (
     ("mnist-on-chip-conv", "MNIST"),
-    ("mnist-on-chip-conv-accumulators", "MNIST"),
     ("fashion-mnist-on-chip-conv", "FashionMNIST"),
     ("fashion-mnist-on-chip-conv-accumulators", "FashionMNIST"),
 )
@@ -149,13 +148,13 @@ def convolved(results: Results) -> str:
               for name in ("weights_attempted_curves", "weights_applied_curves")),
         ])  # fmt: skip
     shown = table(
-        ["", "bits below a code >", "epochs >", "validation error, % >", "test error, % >", "seeds >",
-         "events a training sample >", "weights attempted >", "changed >"],
+        ["", "bits below a code >", "epochs >", "validation error, % >", "test error, % >",
+         "seeds >", "events a training sample >", "weights attempted >", "changed >"],
         rows,
     )  # fmt: skip
     return (
-        f"{shown}\n\n{found['network']}. Mean ± standard deviation of the seeds; the test set was read "
-        "once a run, at the end. Events of the last epoch; writes: mean over the training."
+        f"{shown}\n\n{found['network']}. Mean ± standard deviation of the seeds; the test set was "
+        "read once a run, at the end. Events of the last epoch; writes: mean over the training."
     )
 
 

@@ -428,6 +428,8 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
         "onchip-minibatches",
         "mnist-on-chip-periodic", "mnist-on-chip-change-7", "mnist-on-chip-signed-spikes",
+        "mnist-on-chip-conv", "fashion-mnist-on-chip-conv",
+        "fashion-mnist-on-chip-conv-accumulators",
         "mnist-on-chip-loihi-engine",
         "onchip-engine-rates", "onchip-engine-ranges", "onchip-engine-fine",
         "onchip-engine-finest", "onchip-engine-cut", "onchip-signed-cost", "onchip-change-7-cost",
