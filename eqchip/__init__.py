@@ -74,6 +74,8 @@ if TYPE_CHECKING:
     from eqchip.emulator.activity import Activity as Activity
     from eqchip.emulator.data.dataset import Dataset as Dataset
     from eqchip.emulator.data.datasets import load as load
+    from eqchip.emulator.data.event_dataset import EventDataset as EventDataset
+    from eqchip.emulator.data.recordings import Recordings as Recordings
     from eqchip.emulator.description.asynchronous import Asynchronous as Asynchronous
     from eqchip.emulator.description.asynchronous import Clocks as Clocks
     from eqchip.emulator.description.asynchronous import Delays as Delays
@@ -183,6 +185,8 @@ _PUBLIC = {
     "eqchip.estimators": ("EPClassifier", "EPRegressor"),
     "eqchip.emulator.data.dataset": ("Dataset",),
     "eqchip.emulator.data.datasets": ("load",),
+    "eqchip.emulator.data.event_dataset": ("EventDataset",),
+    "eqchip.emulator.data.recordings": ("Recordings",),
     "eqchip.emulator.description.task": ("one_hot",),
     "eqchip.emulator.description.config": ("Config", "Descent"),
     "eqchip.emulator.description.learning": ("Learning",),

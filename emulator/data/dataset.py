@@ -18,6 +18,7 @@ from eqchip.emulator.description.task import Task, task_of
 from eqchip.emulator.errors import InputError, check_unmasked, check_whole
 
 NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20")  # that are loaded by name
+EVENT_NAMES = ("moving-digits", "n-mnist")  # recordings of event cameras, by name, too
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")  # of a run directory it becomes a part
 
 
@@ -193,7 +194,7 @@ class Dataset:
                 f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
                 "line's end"
             )
-        if name in NAMES:
+        if name in (*NAMES, *EVENT_NAMES):
             raise InputError(f"data: name is {name!r}, a named data set; expected another")
         return cls(
             name=name,
@@ -223,15 +224,36 @@ class Dataset:
     def fingerprint(self) -> str:
         """Of all samples and their classes, in their order: 16 hexadecimal digits."""
         told = hashlib.sha256(f"{self.shape} {self.classes}".encode())
-        for values in (self.train_x, self.train_y, self.test_x, self.test_y):
-            # The same bytes on every machine.
-            told.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
+        for part in ("train", "test"):
+            for values in (*self._held(f"{part}_x"), getattr(self, f"{part}_y")):
+                # The same bytes on every machine.
+                told.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
         return told.hexdigest()[:16]
+
+    def _held(self, part: str) -> tuple[np.ndarray, ...]:
+        """The arrays that samples are."""
+        return (getattr(self, part),)
+
+    def _check_samples(self, name: str, units: int) -> None:
+        """Refuse samples of a part that are not what they should be."""
+        check_unmasked(f"Dataset: {name}", getattr(self, name))
+        x = _array(name, getattr(self, name))
+        if x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != units:
+            raise InputError(
+                f"Dataset: {name} is {x.dtype} of shape {x.shape}; expected real numbers of shape "
+                f"(samples, {units})"
+            )
+        if x.size and not (x.min() >= 0 and x.max() <= 1):  # NaN is the least and the largest
+            place = tuple(np.argwhere(~((x >= 0) & (x <= 1)))[0].tolist())
+            raise InputError(
+                f"Dataset: {name} holds {x[place]} at {place}; expected values in [0, 1]"
+            )
 
     def __repr__(self) -> str:
         outputs = f"{self.classes} {self.aim.outputs_are}"
+        kind, train, test = type(self).__name__, len(self.train_y), len(self.test_y)
         return (
-            f"Dataset({self.name}: {len(self.train_y)} train, {len(self.test_y)} test, "
+            f"{kind}({self.name}: {train} train, {test} test, "
             f"{'x'.join(map(str, self.shape))}, {outputs[: -1 if self.classes == 1 else None]})"
         )
 
@@ -279,27 +301,20 @@ def split_validation(dataset: Dataset, n: int, seed: int = 0) -> tuple[np.ndarra
 
 def _check_part(data: Dataset, part: str) -> None:
     """Refuse samples or classes of a part that do not fit one another."""
-    names = f"{part}_x", f"{part}_y"
-    x, y = (getattr(data, name) for name in names)
-    for name, values in zip(names, (x, y), strict=True):
-        check_unmasked(f"Dataset: {name}", values)
-        if not isinstance(values, np.ndarray):
-            raise InputError(
-                f"Dataset: {name} is a {type(values).__name__}; expected an array of numpy, or "
-                "Dataset.from_arrays, which takes anything like one"
-            )
-    units = math.prod(data.shape)
-    if x.dtype.kind != "f" or x.ndim != 2 or x.shape[1] != units:
+    name = f"{part}_y"
+    check_unmasked(f"Dataset: {name}", getattr(data, name))
+    y = _array(name, getattr(data, name))
+    data._check_samples(f"{part}_x", math.prod(data.shape))
+    data.aim.check(f"Dataset: {name}", y, len(getattr(data, f"{part}_x")), data.classes)
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    if not isinstance(values, np.ndarray):
         raise InputError(
-            f"Dataset: {names[0]} is {x.dtype} of shape {x.shape}; expected real numbers of shape "
-            f"(samples, {units})"
+            f"Dataset: {name} is a {type(values).__name__}; expected an array of numpy, or "
+            "Dataset.from_arrays, which takes anything like one"
         )
-    if x.size and not (x.min() >= 0 and x.max() <= 1):  # NaN is the least and the largest
-        place = tuple(np.argwhere(~((x >= 0) & (x <= 1)))[0].tolist())
-        raise InputError(
-            f"Dataset: {names[0]} holds {x[place]} at {place}; expected values in [0, 1]"
-        )
-    data.aim.check(f"Dataset: {names[1]}", y, len(x), data.classes)
+    return values
 
 
 def _check_whole(what: str, value: Any, end: int) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.data import download
-from eqchip.emulator.data.dataset import NAMES, Dataset
+from eqchip.emulator.data.dataset import EVENT_NAMES, NAMES, Dataset
 from eqchip.emulator.data.download import FILES
+from eqchip.emulator.data.event_dataset import EventDataset
 from eqchip.emulator.data.folders import read_folder
 from eqchip.emulator.data.idx import IdxFile, read_idx
+from eqchip.emulator.data.moving_digits import CORNERS, SENSOR, THRESHOLD, record
+from eqchip.emulator.data.n_mnist import read_n_mnist
 from eqchip.emulator.data.tables import read_table
 from eqchip.emulator.description.task import check_labels
 from eqchip.emulator.errors import InputError
@@ -20,6 +25,10 @@ from eqchip.emulator.errors import InputError
 # Data sets that are the inner pixels of another's images: its name, and how many are left out at
 # each edge. All of a digit of MNIST lies in its inner 20 x 20.
 CROPPED = {"mnist-20x20": ("mnist", 4)}
+# Data sets that are made of what comes with scikit-learn, and take no directory.
+MADE = ("digits", "moving-digits")
+# Data sets of event cameras, which nobody downloads, and what reads them.
+EVENT_FILES = {"n-mnist": read_n_mnist}
 DATA_VARIABLE = "EQCHIP_DATA"
 CLASSES = 10  # of each of them
 
@@ -37,20 +46,23 @@ def load(
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "mnist-20x20"}
-        The last is mnist without the four outermost pixels at each edge. With a file: what
+    name : {"digits", "mnist", "fashion-mnist", "mnist-20x20", "moving-digits", "n-mnist"}
+        ``mnist-20x20`` is mnist without the four outermost pixels at each edge. The last two are
+        recordings of event cameras, ``moving-digits`` of one that is computed. With a file: what
         :func:`from_file` calls its data.
     data_dir : path-like, optional
         Where the four IDX files are, plain or gzipped: in its subfolder ``name`` or
         in itself. Default: the directory in the environment variable EQCHIP_DATA;
         without that, the files are downloaded once and kept in the user's cache.
-        ``digits`` comes with scikit-learn and takes none. Or a file of one's own data.
+        ``digits`` comes with scikit-learn, ``moving-digits`` is drawn from it: both take none.
+        ``n-mnist`` is not downloaded. Or a file of one's own data.
     progress : bool, default True
         Show a download's progress on stderr.
 
     Returns
     -------
     Dataset
+        Of events, an EventDataset.
 
     Raises
     ------
@@ -71,24 +83,32 @@ def load(
                 f"{data_dir}: holds the data set {found.name!r}; expected {name!r}, or a directory"
             )
         return found
-    if name not in NAMES:
+    known = (*NAMES, *EVENT_NAMES)
+    if name not in known:
         raise InputError(
-            f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}, or --data with a "
+            f"data set {name!r} is unknown; expected one of {', '.join(known)}, or --data with a "
             "file of your own"
         )
-    if name == "digits":
+    if name in MADE:
         if data_dir is not None:
             raise InputError(
-                f"--data is {os.fspath(data_dir)!r} with digits, which come with scikit-learn; "
+                f"--data is {os.fspath(data_dir)!r} with {name}, which come with scikit-learn; "
                 "expected no --data, or --dataset with one that is read from files"
             )
-        return _digits()
+        return _digits() if name == "digits" else _moving_digits()
     if name in CROPPED:
         whole, edge = CROPPED[name]
         return _inner(name, load(whole, data_dir, progress), edge)
     where, told_by = data_dir, "data directory"
     if where is None and os.environ.get(DATA_VARIABLE):
         where, told_by = os.environ[DATA_VARIABLE], f"{DATA_VARIABLE}: directory"
+    if name in EVENT_FILES:
+        if where is None:
+            raise InputError(
+                f"data set {name!r} is not downloaded; expected --data, or {DATA_VARIABLE}, with "
+                "the directory of its files"
+            )
+        return EVENT_FILES[name](Path(where).expanduser(), told_by)
     if where is not None:
         paths = _find(name, Path(where).expanduser(), told_by)
     else:
@@ -130,29 +150,41 @@ def from_file(
     return replace(found, source=where, file=where)
 
 
-def _digits() -> Dataset:
+def _split_digits() -> tuple[Any, list[int], list[int], str]:
+    """The digits of scikit-learn, which are for training, which for the test, and their source."""
     import sklearn  # slow to import, so only when needed
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
     bunch = load_digits()
-    train_x, test_x, train_y, test_y = train_test_split(
-        (bunch.data / _DIGITS_FULL_SCALE).astype(np.float32),
-        bunch.target.astype(np.int64),
+    train, test = train_test_split(
+        np.arange(len(bunch.target)),
         test_size=DIGITS_TEST,
         random_state=DIGITS_SPLIT_SEED,
         stratify=bunch.target,
     )
+    source = f"scikit-learn {sklearn.__version__} load_digits, split with seed {DIGITS_SPLIT_SEED}"
+    return bunch, train, test, source
+
+
+def _digits() -> Dataset:
+    bunch, train, test, source = _split_digits()
+    x = (bunch.data / _DIGITS_FULL_SCALE).astype(np.float32)
+    y = bunch.target.astype(np.int64)
     return Dataset(
-        "digits",
-        np.ascontiguousarray(train_x),
-        train_y,
-        np.ascontiguousarray(test_x),
-        test_y,
-        bunch.images.shape[1:],
-        CLASSES,
-        f"scikit-learn {sklearn.__version__} load_digits, split with seed {DIGITS_SPLIT_SEED}",
+        "digits", x[train], y[train], x[test], y[test], bunch.images.shape[1:], CLASSES, source
     )
+
+
+@lru_cache(maxsize=1)  # drawing takes a second
+def _moving_digits() -> EventDataset:
+    bunch, train, test, source = _split_digits()
+    seen, y = record(bunch.images), bunch.target.astype(np.int64)
+    return EventDataset(
+        "moving-digits", seen[train], y[train], seen[test], y[test], (SENSOR, SENSOR, 2), CLASSES,
+        f"{source}, moved along {len(CORNERS) - 1} saccades before a computed camera",
+        scaling=f"an event where the logarithm of the intensity moves by {THRESHOLD}",
+    )  # fmt: skip
 
 
 def _inner(name: str, whole: Dataset, edge: int) -> Dataset:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import event_files
 import forked_hdf5
 import idx_files
 import numpy as np
@@ -28,6 +29,7 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.data.folders import CIFAR_RECORD, read_cifar
 from eqchip.emulator.data.idx import read_idx
+from eqchip.emulator.data.n_mnist import read_events as read_recording
 from eqchip.emulator.data.series import read_series
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
@@ -608,6 +610,22 @@ def labelled_series(folder: Path) -> Loader:
     return Loader("labelled series", "series.ts", "words", texts, read_series)
 
 
+def recording(folder: Path) -> Loader:
+    events = [*event_files.one_event(3, 2), (0, 240, 0, 0), *event_files.one_event(4, 0)]
+    honest = event_files.encode(events), event_files.encode(events[:1])
+    return Loader("recording", "00002.bin", "idx", honest, read_recording)
+
+
+def recordings(folder: Path) -> Loader:
+    paths = event_files.write_set(folder / "n-mnist", 1)
+
+    def read(path: Path) -> None:
+        paths[5].write_bytes(path.read_bytes())
+        load("n-mnist", folder)
+
+    return Loader("recordings", "00000.bin", "idx", (paths[5].read_bytes(),), read)
+
+
 LOADERS: dict[str, Callable[[Path], Loader]] = {
     "config": config,
     "chip": chip,
@@ -640,5 +658,7 @@ LOADERS: dict[str, Callable[[Path], Loader]] = {
     "anchor": anchor,
     "nir text": nir_text,
     "labelled series": labelled_series,
+    "recording": recording,
+    "recordings": recordings,
     "words": words,
 }

@@ -1,0 +1,80 @@
+"""A data set of recordings of an event camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.recordings import Recordings
+from eqchip.emulator.errors import InputError
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class EventDataset(Dataset):
+    """Recordings and their classes, for training and for the final test.
+
+    As :class:`Dataset`, but for its samples: no grey values, but events at times of their own,
+    which a network's clamped input sends as they come.
+
+    Attributes
+    ----------
+    train_x, test_x : Recordings
+        Of one camera and one duration.
+    shape : tuple of int
+        Of the sensor: (height, width, 2), off and on.
+
+    Examples
+    --------
+    >>> from eqchip.emulator.data.datasets import load
+    >>> data = load("moving-digits")
+    >>> data, data.duration
+    (EventDataset(moving-digits: 1437 train, 360 test, 16x16x2, 10 classes), 300000)
+    """
+
+    @property
+    def duration(self) -> int:
+        """Of each recording, in microseconds."""
+        found: int = self.train_x.duration
+        return found
+
+    def counted(self) -> Dataset:
+        """The same samples without time: how often each input fired, over the most of training.
+
+        What a network that sees frames is given: the baseline beside a stream.
+
+        Examples
+        --------
+        >>> from eqchip.emulator.data.datasets import load
+        >>> load("moving-digits").counted()
+        Dataset(moving-digits-counted: 1437 train, 360 test, 16x16x2, 10 classes)
+        """
+        full = max(int((self.train_x.counted(2**16).max() * 2**16).round()), 1)
+        return Dataset(
+            name=f"{self.name}-counted",
+            train_x=self.train_x.counted(full),
+            train_y=self.train_y,
+            test_x=self.test_x.counted(full),
+            test_y=self.test_y,
+            shape=self.shape,
+            classes=self.classes,
+            source=f"{self.source}; events counted",
+            labels=self.labels,
+            scaling=f"events of a recording over {full}, the most of training",
+        )
+
+    def _check_samples(self, name: str, units: int) -> None:
+        x = getattr(self, name)
+        if not isinstance(x, Recordings):
+            raise InputError(
+                f"Dataset: {name} is a {type(x).__name__}; expected Recordings of an event camera"
+            )
+        if x.inputs != units or x.duration != self.train_x.duration:
+            raise InputError(
+                f"Dataset: {name} has {x.inputs} inputs and {x.duration} us; expected {units} of "
+                f"shape {self.shape}, and {self.train_x.duration} us"
+            )
+
+    def _held(self, part: str) -> tuple[np.ndarray, ...]:
+        return getattr(self, part).arrays  # type: ignore[no-any-return]
