@@ -48,9 +48,9 @@ class Activity:
     macs: np.ndarray
 
     @classmethod
-    def zeros(cls, phases: tuple[str, ...], layers: int) -> Activity:
-        """Nothing done yet."""
-        per_layer, per_connection = (len(phases), layers), (len(phases), layers - 1, 2)
+    def zeros(cls, phases: tuple[str, ...], layers: int, links: int = 0) -> Activity:
+        """Nothing done yet; links: connections beside the chain."""
+        per_layer, per_connection = (len(phases), layers), (len(phases), layers - 1 + links, 2)
         return cls(
             phases,
             0,
@@ -89,8 +89,8 @@ class Activity:
 
         Keys: ``phase`` (its place in the run), ``name`` ("free" or "nudged"), ``count`` (what is
         counted), ``layer`` or ``connection`` (the other is None; connection k joins layer k to
-        k + 1), ``direction`` ("forward" or "feedback", of connections) and ``value``, over all
-        samples.
+        k + 1, and those that follow are links), ``direction`` ("forward" or "feedback", of
+        connections) and ``value``, over all samples.
 
         Examples
         --------

@@ -20,7 +20,7 @@ What it costs
     Chip, chip_names, load_chip    chips, as their files describe them
     map_network, MappedNetwork     a network on the cores of a chip
 Run a network
-    Network, Dense, Conv2d, AvgPool2d, MaxPool2d, Sparse    layers and what joins them
+    Network, Dense, Conv2d, AvgPool2d, MaxPool2d, Sparse, Lateral    layers and what joins them
     Coding, Polynomial, OptimalStepSize                     how potentials become bits
     Free, Nudged     phases
     run, Run, Activity    run it; what was found and counted
@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.connections import AvgPool2d as AvgPool2d
     from eqchip.emulator.description.connections import Conv2d as Conv2d
     from eqchip.emulator.description.connections import Dense as Dense
+    from eqchip.emulator.description.connections import Lateral as Lateral
     from eqchip.emulator.description.connections import MaxPool2d as MaxPool2d
     from eqchip.emulator.description.connections import OneToOne as OneToOne
     from eqchip.emulator.description.connections import Sparse as Sparse
@@ -206,7 +207,8 @@ _PUBLIC = {
     "eqchip.mapping.placement.mapped": ("map_network", "MappedNetwork"),
     "eqchip.emulator.description.network": ("Network",),
     "eqchip.emulator.description.connections": (
-        *("Dense", "Conv2d", "AvgPool2d", "MaxPool2d", "Sparse", "OneToOne", "SumPool2d"),
+        *("Dense", "Conv2d", "AvgPool2d", "MaxPool2d", "Sparse", "Lateral", "OneToOne"),
+        "SumPool2d",
     ),
     "eqchip.emulator.description.coding": ("Coding", "Polynomial", "OptimalStepSize"),
     "eqchip.emulator.description.phases": ("Free", "Nudged"),

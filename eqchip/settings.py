@@ -107,14 +107,20 @@ def configuration(
         plain["on_chip"] = _on_chip(chip, by_home["on_chip"])
     if by_home["coding"]:
         plain["coding"] = _coding(**by_home["coding"])
+    if isinstance(plain.get("links"), str):
+        plain["links"] = notation.parse_links(plain["links"])
     if isinstance(plain.get("initial_gain"), (int, float)):
         plain["initial_gain"] = (plain["initial_gain"],)  # one for all
     learning, descent = by_home["learning"], by_home["descent"]
-    connections = len(preset(dataset, layers, learning=learning, **_bare(plain)).layers) - 1
+    usual = preset(dataset, layers, learning=learning, **_bare(plain))
+    chain = len(usual.layers) - 1
     for of, name in ((descent, "lr"), (plain, "feedback_shifts")):
         if name in of:
             values = tuple(of[name]) if isinstance(of[name], Sequence) else (of[name],)
-            of[name] = values * connections if len(values) == 1 else values  # one for all
+            of[name] = values * chain if len(values) == 1 else values  # one for all
+    if "lr" in descent and len(descent["lr"]) == chain:
+        rates = notation.rates_with_links(descent["lr"], usual.layers, usual.links)
+        descent["lr"] = tuple(rates)
     config = preset(dataset, layers, learning=learning, descent=descent, **plain)
     if chip is not None:
         _check_fits(config, chip)

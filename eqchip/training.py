@@ -167,7 +167,8 @@ def train(
             network=network, timing=timing, on_chip=on_chip, settings=given,
         )  # fmt: skip
         if out is None:
-            name = f"{config.dataset}-{config.written}-s{config.seed}"
+            written = config.written.replace(" ", "+").replace(":", "_")  # for any file system
+            name = f"{config.dataset}-{written}-s{config.seed}"
             out = free_path(Path("runs") / name)
         samples = own or load(config.dataset, data, progress=progress is not None)
         # The data first, and what cannot be trained: a directory without either helps nobody.

@@ -35,6 +35,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.description.units import check_kind
 from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.problem.needs import check_needs, of_links
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 
@@ -128,6 +129,7 @@ def gradient(
     if last > steps:
         raise InputError(f"bptt: last is {last}; expected at most the {steps} steps there are")
     check_kind(coding, (Coding,), "bptt")
+    check_needs("bptt", of_links(network), ())
     if coding.sends_bits:
         raise InputError(
             f"bptt: quantizer {coding.quantizer!r} has no derivative; expected 'none', the "

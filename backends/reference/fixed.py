@@ -4,7 +4,8 @@ Every number is an int64 that stands for a multiple of ``2**-fraction_bits`` (a 
 of ``2**-coefficient_bits`` (a *gain*). The order of the step is that of
 :mod:`eqchip.backends.reference.floating`::
 
-    receive   u   = clip(2**e (sum of forward codes) + 2**e' (sum of feedback codes))
+    receive   u   = clip(2**e (sum of forward codes) + 2**e' (sum of feedback codes)); then, of
+                    every link in turn, u = clip(u + 2**e (sum of its codes)), forward, feedback
     advance   decode, drive, step     what the kind of unit makes of u; for the EP unit see
     emit      encode                  `ep_fixed`
 
@@ -102,13 +103,18 @@ def stored_constants(
     if problem.input == "current":
         current = rescale(x @ codes[0], fixed.fraction_bits - exponents[0])
         offsets[0] = states.clip(offsets[0] + current, 0, 1)
+        network = problem.network
+        for k, (below, above, _) in enumerate(network.links, start=network.chain_length):
+            if below == 0:
+                current = rescale(x @ codes[k], fixed.fraction_bits - exponents[k])
+                offsets[above - 1] = states.clip(offsets[above - 1] + current, 0, above)
     return Constants(
         problem,
         fixed,
         codes,
         back,
         exponents,
-        [e - s for e, s in zip(exponents, problem.network.feedback_shifts, strict=True)],
+        [e - s for e, s in zip(exponents, problem.network.back_shifts, strict=True)],
         offsets,
         x,
         [None if y is None else fixed.states(y) for y in problem.targets],
@@ -127,17 +133,25 @@ def receive(layers: list[Any], run: Constants, index: int, phase: int) -> np.nda
         above = layers[index + 1].q @ run.back[index].T
         u = u + scale(above, run.back_exponents[index])
     u = run.range.clip(u, phase, index)
+    network = run.problem.network
+    for k, (low, high, _) in enumerate(network.links, start=network.chain_length):
+        if high == index:
+            arrived = scale(layers[low].q @ run.codes[k], run.exponents[k])
+            u = run.range.clip(u + arrived, phase, index)
+        if low == index and network.sends_back(k):
+            arrived = scale(layers[high].q @ run.back[k].T, run.back_exponents[k])
+            u = run.range.clip(u + arrived, phase, index)
     if run.turned is not None:
         u = run.range.clip(u + run.turned[index - 1], phase, index)
     return u
 
 
 def send_error(
-    state: Any, run: Constants, two_beta: int, phase: int, softmax_error: Any
+    state: Any, run: Constants, two_beta: int, phase: int, softmax_error: Any, told: list[int]
 ) -> list[np.ndarray]:
     """The beginning of a nudged phase of a read-out: what is then added to decoded inputs.
 
-    The read-out's potentials become its error, of which the layer below hears.
+    The read-out's potentials become its error, of which layers hear over the connections `told`.
     """
     layer, one, clip = state.layers[-1], run.fixed.one, run.range.clip
     target = run.targets[phase]
@@ -147,12 +161,13 @@ def send_error(
     z, y = run.fixed.reals(layer.s), run.fixed.reals(target)
     error = np.rint(beta * one * softmax_error(z, y)).astype(np.int64)
     layer.s = clip(error, phase, index)
-    if index == 1:  # below is the clamped input
-        return run.offsets
-    shift = run.fixed.fraction_bits - run.back_exponents[-1]
-    current = rescale(layer.s @ run.back[-1].T, shift)
-    below = clip(run.offsets[-2] + current, phase, index - 1)
-    return [*run.offsets[:-2], below, run.offsets[-1]]
+    offsets = list(run.offsets)
+    for k in told:
+        below = run.problem.network.joined[k][0]
+        shift = run.fixed.fraction_bits - run.back_exponents[k]
+        current = rescale(layer.s @ run.back[k].T, shift)
+        offsets[below - 1] = clip(offsets[below - 1] + current, phase, below)
+    return offsets
 
 
 def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:

@@ -6,7 +6,8 @@ order in which it is taken. Before step 1 every state and statistic is 0 (nu is 
 Step t = 1, 2, ..., for all layers l at once, from the messages q of step t - 1::
 
     receive   u   = q_{l-1} W_l + q_{l+1} W_{l+1}^T
-                    from 0, forward then feedback, each by ascending presynaptic unit
+                    from 0, forward then feedback, each by ascending presynaptic unit; then of
+                    every link, in turn, + q_below W, and + q_above W^T, where it joins layer l
     advance   decode, drive, step     what the kind of unit makes of u; for the EP unit see
     emit      encode                  `ep`
 
@@ -44,7 +45,16 @@ from eqchip.backends.reference.kinds import At, Twin
 from eqchip.emulator import philox
 from eqchip.emulator.activity import FEEDBACK, FORWARD, Activity
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, Sparse, row_of
+from eqchip.emulator.description.connections import (
+    Connection,
+    Conv2d,
+    Dense,
+    Lateral,
+    OneToOne,
+    Sparse,
+    row_of,
+)
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.problem.problem import Problem, check_saturations, two_beta
@@ -88,6 +98,8 @@ MATRIX_OF: dict[type, MatrixOf] = {
     Dense: lambda connection, weights: weights,
     Conv2d: conv_matrix,
     Sparse: sparse_matrix,
+    OneToOne: lambda connection, weights: np.diag(weights),
+    Lateral: lambda connection, weights: weights,
 }
 
 
@@ -100,7 +112,7 @@ def rows(connection: Any, synapse_weights: np.ndarray) -> np.ndarray:
 def synapses(connection: Any) -> np.ndarray:
     """Where a connection has synapses, bool, shape (n_pre, n_post); a weight of 0 is one too."""
     held = connection.synapse_weights(np.ones(connection.weight_shape))
-    return rows(connection, np.ones_like(held)) != 0
+    return rows(connection, held) != 0
 
 
 # --- maximum pooling ----------------------------------------------------------------------
@@ -205,6 +217,11 @@ def constants(problem: Problem) -> Constants:
         matrix = effective_matrix(network.connections[0], problem.x, matrices[0])
         add_messages(current, problem.x, matrix)
         offsets[0] = offsets[0] + current
+        for k, (below, above, _) in enumerate(network.links, start=network.chain_length):
+            if below == 0:
+                current = np.zeros((len(problem.x), network.sizes[above]), dtype)
+                add_messages(current, problem.x, matrices[k])
+                offsets[above - 1] = offsets[above - 1] + current
     return Constants(
         problem,
         matrices,
@@ -232,18 +249,21 @@ def add_messages(u: np.ndarray, q: np.ndarray, matrix: np.ndarray) -> None:
 
 
 def receive(
-    layers: list[Any], matrices: list[np.ndarray], gains: Sequence[float], index: int
+    layers: list[Any], matrices: list[np.ndarray], network: Network, index: int
 ) -> np.ndarray:
-    """Point 1: u of one layer, from the messages that its neighbours sent at the last step.
-
-    gains: of feedback, per connection.
-    """
+    """Point 1: u of one layer, from the messages that its neighbours sent at the last step."""
+    gains = network.feedback_gains
     u = np.zeros_like(layers[index].s)
     add_messages(u, layers[index - 1].q, matrices[index - 1])
     if index + 1 < len(layers):
         # Times a power of two, which is exact: as if the mirrored weights had been.
         heard = layers[index + 1].q * u.dtype.type(gains[index])
         add_messages(u, heard, np.swapaxes(matrices[index], -1, -2))
+    for k, (below, above, _) in enumerate(network.links, start=network.chain_length):
+        if above == index:
+            add_messages(u, layers[below].q, matrices[k])
+        if below == index and network.sends_back(k):
+            add_messages(u, layers[above].q * u.dtype.type(gains[k]), matrices[k].T)
     return u
 
 
@@ -284,13 +304,23 @@ def send_error(
     layer, scalar = state.layers[-1], run.problem.dtype.type
     half = 0.5 * float(scalar(2) * scalar(beta))
     layer.s = (half * softmax_error(layer.s, target)).astype(run.problem.dtype)
-    count_error(activity, k, layer.s, run.synapses[-1])
-    if len(run.offsets) == 1:  # below is the clamped input
-        return run.offsets
-    current = np.zeros_like(state.layers[-2].s)
-    gain = current.dtype.type(run.problem.network.feedback_gains[-1])
-    add_messages(current, gain * layer.s, run.matrices[-1].T)
-    return [*run.offsets[:-2], current + run.offsets[-2], run.offsets[-1]]
+    network, offsets = run.problem.network, list(run.offsets)
+    count_error(activity, k, layer.s, run)
+    for c in told_of_error(network):
+        below = network.joined[c][0]
+        current = np.zeros_like(state.layers[below].s)
+        gain = current.dtype.type(network.feedback_gains[c])
+        add_messages(current, gain * layer.s, run.matrices[c].T)
+        offsets[below - 1] = current + offsets[below - 1]
+    return offsets
+
+
+def told_of_error(network: Network) -> list[int]:
+    """The connections over which a read-out's error goes back: all of its own, but to the input."""
+    last = len(network.layers) - 1
+    return [
+        k for k, (_, above) in enumerate(network.joined) if above == last and network.sends_back(k)
+    ]
 
 
 def uniform_numbers(problem: Problem, index: int, t: int, row: int) -> np.ndarray | None:
@@ -317,11 +347,12 @@ def time_step(
 
     # All layers read the messages of the last step before any layer writes its new ones.
     matrices = [
-        effective_matrix(connection, layers[c].q, run.matrices[c])
+        effective_matrix(connection, layers[problem.network.joined[c][0]].q, run.matrices[c])
         for c, connection in enumerate(problem.network.connections)
     ]
-    gains = problem.network.feedback_gains
-    received = [receive(layers, matrices, gains, index) for index in range(1, len(layers))]
+    received = [
+        receive(layers, matrices, problem.network, index) for index in range(1, len(layers))
+    ]
 
     for index, layer in enumerate(layers):
         s_previous, at = layer.s, At(state.t, index)
@@ -347,12 +378,13 @@ def time_step(
 def count_arrivals(activity: Activity, phase: int, state: State, run: Constants) -> None:
     """Count the messages that arrive at the step about to be taken."""
     counts = activity.synaptic_events if run.problem.coding.sends_bits else activity.macs
+    network = run.problem.network
     for c, exists in enumerate(run.synapses):
-        below, above = state.layers[c].q, state.layers[c + 1].q
+        below, above = (state.layers[layer].q for layer in network.joined[c])
         counts[phase, c, FORWARD] += int((below != 0).sum(axis=0) @ exists.sum(axis=1))
-        if c > 0:  # the clamped input receives nothing
+        if network.sends_back(c):
             reach = exists.sum(axis=0)
-            places = winners_of(run.problem.network.connections[c], below, run.matrices[c])
+            places = winners_of(network.connections[c], below, run.matrices[c])
             if places is not None:
                 reach = reach[places]  # shape (batch, n_post)
             counts[phase, c, FEEDBACK] += int(((above != 0) * reach).sum())
@@ -361,14 +393,16 @@ def count_arrivals(activity: Activity, phase: int, state: State, run: Constants)
 def count_injection(activity: Activity, x: np.ndarray, run: Constants) -> None:
     """Count the injection of the input x as a current: once, in the first phase."""
     injected = np.count_nonzero(x, axis=0)
-    fan_out = run.synapses[0].sum(axis=1)
-    activity.macs[0, 0, FORWARD] += int(injected @ fan_out)
+    for k, (below, _) in enumerate(run.problem.network.joined):
+        if below == 0:
+            activity.macs[0, k, FORWARD] += int(injected @ run.synapses[k].sum(axis=1))
 
 
-def count_error(activity: Activity, phase: int, error: np.ndarray, exists: np.ndarray) -> None:
+def count_error(activity: Activity, phase: int, error: np.ndarray, run: Constants) -> None:
     """Count a read-out's error on its way back: once, at the beginning of a nudged phase."""
-    if activity.macs.shape[1] > 1:  # the clamped input receives nothing
-        activity.macs[phase, -1, FEEDBACK] += int(np.count_nonzero(error, axis=0) @ exists.sum(0))
+    for k in told_of_error(run.problem.network):
+        exists = run.synapses[k]
+        activity.macs[phase, k, FEEDBACK] += int(np.count_nonzero(error, axis=0) @ exists.sum(0))
 
 
 def count_part_spikes(problem: Problem, state: State) -> np.ndarray:
@@ -423,7 +457,8 @@ def solve(problem: Problem) -> Run:
     chip = reference_fixed.constants(problem, rows) if problem.fixed else None
     state = initial_state(problem)
     free_end = state
-    activity = Activity.zeros(problem.phase_names, len(problem.network.layers))
+    network = problem.network
+    activity = Activity.zeros(problem.phase_names, len(network.layers), len(network.links))
     found = Found(problem, activity)
     if problem.input == "current":
         count_injection(activity, problem.x if chip is None else chip.x, run)
@@ -527,8 +562,10 @@ def begin_phase(
         offsets = send_error(state, run, target, phase.beta, activity, k)
         return replace(run, offsets=offsets), None
     pull = two_beta(phase, chip.fixed)
-    chip = replace(chip, offsets=reference_fixed.send_error(state, chip, pull, k, softmax_error))
-    count_error(activity, k, state.layers[-1].s, run.synapses[-1])
+    told = told_of_error(problem.network)
+    offsets = reference_fixed.send_error(state, chip, pull, k, softmax_error, told)
+    chip = replace(chip, offsets=offsets)
+    count_error(activity, k, state.layers[-1].s, run)
     return run, chip
 
 

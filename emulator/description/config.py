@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -20,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from eqchip.emulator.activity import Activity
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
@@ -54,13 +56,14 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
     ("on_chip", "kernels"): "keeper",
+    ("links",): [],
     ("spiking",): None,
     ("spiking", "feedback_gain"): None,
     ("spiking", "feedback_decay"): None,
     ("spiking", "skip_right"): 0.0,
 }
 # Of a network of other units, which are no settings of a spiking rule.
-OF_EP = ("coding", "learning", "timing", "initial_gain", "feedback_shifts")
+OF_EP = ("coding", "learning", "timing", "initial_gain", "feedback_shifts", "links")
 
 SpikingSetting = Annotated[
     SpikingRule, PlainValidator(spiking_rule), PlainSerializer(lambda rule: rule.settings())
@@ -133,6 +136,10 @@ class Config(_Settings):
     feedback_shifts: what a connection sends back arrives times 2 to minus this, one per connection;
     empty for 0 everywhere. See :class:`~eqchip.emulator.description.network.Network`.
 
+    links: connections beside the chain, written as in :mod:`~eqchip.emulator.description.notation`:
+    ``"1:3"``, ``"2:2"``, ``"1=3"``. Each has a learning rate, behind those of the chain; a rate of
+    0 leaves it as it is.
+
     spiking: the rule that trains integrate-and-fire units on the chip, in place of Equilibrium
     Propagation, whose ``learning`` and ``coding`` then stay as they are by default.
 
@@ -156,6 +163,7 @@ class Config(_Settings):
     layers: tuple[notation.Entry, ...] = (64, 100, 10)
     initial_gain: tuple[float, ...] = (1.0,)
     feedback_shifts: tuple[int, ...] = ()
+    links: tuple[str, ...] = ()
     input: InputMode = "spikes"
     precision: Precision = "float32"
     seed: int = Field(default=0, ge=0, lt=2**63)
@@ -185,7 +193,9 @@ class Config(_Settings):
 
     @model_validator(mode="after")
     def _check_rates(self) -> Config:
-        count = len(self.layers) - 1
+        if self.links:
+            notation.links(self.layers, self.links)
+        count = len(self.layers) - 1 + len(self.links)
         learning_rates(self.descent.lr, count)
         check_decay(self.descent.weight_decay, max(self.descent.lr))
         if len(self.initial_gain) not in (1, count):
@@ -198,7 +208,17 @@ class Config(_Settings):
                 f"initial_gain is {self.initial_gain}; expected finite numbers of at least 0"
             )
         if self.feedback_shifts:
-            check_feedback_shifts(self.feedback_shifts, count)
+            check_feedback_shifts(self.feedback_shifts, len(self.layers) - 1)
+        return self
+
+    @model_validator(mode="after")
+    def _check_links(self) -> Config:
+        for what, given in (("on_chip", self.on_chip), ("timing", self.timing)):
+            if self.links and given is not None:
+                raise InputError(
+                    f"links: {self.links[0]!r} with {what}, which knows no skip and lateral "
+                    "connections; expected a chain of layers"
+                )
         return self
 
     @model_validator(mode="after")
@@ -238,10 +258,21 @@ class Config(_Settings):
     def network(self) -> Network:
         """The network before training."""
         connections = notation.connections(self.wired)
-        network = Network.chain(connections, seed=self.seed)
-        gains = self.initial_gain * (len(connections) // len(self.initial_gain))
+        linked = notation.links(self.wired, self.links) if self.links else ()
+        links = [one.link for one in linked]
+        network = Network.chain(connections, links=links, seed=self.seed)
+        gains = self.initial_gain * (len(network.weights) // len(self.initial_gain))
         weights = [w * gain for w, gain in zip(network.weights, gains, strict=True)]
-        return Network.chain(connections, weights=weights, feedback_shifts=self.feedback_shifts)
+        for k, one in enumerate(linked, start=len(connections)):
+            if one.weight is not None:  # said, not drawn
+                weights[k] = np.full_like(weights[k], one.weight)
+        return Network.chain(
+            connections, weights=weights, feedback_shifts=self.feedback_shifts, links=links
+        )
+
+    def nothing_done(self, phases: tuple[str, ...]) -> Activity:
+        """The activity of a network that has not run yet."""
+        return Activity.zeros(phases, len(self.layers), len(self.links))
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -260,8 +291,8 @@ class Config(_Settings):
 
     @property
     def written(self) -> str:
-        """The network in one line."""
-        return notation.written(self.layers)
+        """The network in one line, with its links."""
+        return " ".join((notation.written(self.layers), *self.links))
 
     def __repr__(self) -> str:
         learner = self.spiking.name if self.spiking else "on a chip" if self.on_chip else ""

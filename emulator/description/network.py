@@ -1,5 +1,8 @@
 """The network: layers of units, joined by symmetric connections.
 
+Connection k joins layer k to layer k + 1: the chain. *Links* are connections beside it, each from a
+layer to one above, or *lateral*, between the units of one layer.
+
 A connection is a linear operator A with stored weights: what arrives above is ``A q_pre``, what
 arrives below, over the same weights, its exact transpose ``A^T q_post``, if wanted weaker by a
 power of two. Its *synapse weights* are what the synapses hold: the stored weights, or of a
@@ -11,13 +14,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.description.connections import Connection, Dense, kind_of
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.text import html_table
+
+
+class Link(NamedTuple):
+    """A connection beside the chain.
+
+    Attributes
+    ----------
+    below, above : int
+        The layers that it joins, the input being layer 0; of a lateral one, the same.
+    connection : Connection
+    """
+
+    below: int
+    above: int
+    connection: Connection
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,14 +79,14 @@ def _layers(connections: Sequence[Connection]) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Network(Topology):
-    """Layers in a chain; the first is clamped to the input, the last is the output.
+    """Layers, joined one to the next; the first is clamped to the input, the last is the output.
 
     Parameters
     ----------
     layers : tuple of shapes
         The shape of every layer, the input first.
     connections : tuple of Connection
-        ``connections[k]`` joins layer k to layer k + 1.
+        ``connections[k]`` joins layer k to layer k + 1; those of links follow.
     weights : tuple of ndarray
         One array per connection, of its ``weight_shape``.
     biases : tuple of ndarray
@@ -78,17 +96,22 @@ class Network(Topology):
         is nothing, for the clamped input hears no feedback. Default: 0 everywhere. All gains g_k
         leave the dynamics the descent of one energy, in which layer l weighs g_1 ... g_{l-1}; as
         they fall, the fixed point nears that of the forward network, and EP backpropagation (Xie
-        and Seung, Neural Computation 15, 2003).
+        and Seung, Neural Computation 15, 2003). That energy says what links send back: times the
+        gains of the chain between their ends.
+    joined : tuple of (int, int), optional
+        The layers below and above of every connection; default: a chain.
 
     Raises
     ------
     InputError
-        For a wrong shape, weights or biases that are not finite, or a negative shift.
+        For a wrong shape, weights or biases that are not finite, a negative shift, or a link that
+        joins no layers of the network.
     """
 
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
     feedback_shifts: tuple[int, ...] = ()
+    joined: tuple[tuple[int, int], ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, or one from another process: its weights are no more to be written than these."""
@@ -98,18 +121,29 @@ class Network(Topology):
 
     def __post_init__(self) -> None:
         self._check_lengths()
+        chain = tuple((k, k + 1) for k in range(len(self.layers) - 1))
+        if not self.joined:
+            object.__setattr__(self, "joined", chain)
+        check_joined(self.joined, len(self.layers), len(self.connections))
         for k, connection in enumerate(self.connections):
             kind = f"{kind_of(connection)} {k + 1} ({connection})"
-            if not connection.joins(self.layers[k], self.layers[k + 1]):
+            pre, post = (self.layers[layer] for layer in self.joined[k])
+            is_link = k >= len(chain)
+            check_link(kind, *self.joined[k], connection, is_link)
+            row = (math.prod(post),) if is_link else post  # the chain's connection shapes a layer
+            if not (connection.joins(pre, post) or connection.joins(pre, row)):
                 raise InputError(
-                    f"{kind}: joins layers of shape {self.layers[k]} and {self.layers[k + 1]}; "
+                    f"{kind}: joins layers of shape {pre} and {post}; "
                     f"expected {connection.pre_shape} and {connection.post_shape}"
                 )
             _check_array(f"{kind}: weights", self.weights[k], connection.weight_shape)
-            _check_array(f"Layer {k + 1}: biases", self.biases[k], self.layers[k + 1])
-        shifts = self.feedback_shifts or (0,) * len(self.connections)
-        check_feedback_shifts(shifts, len(self.connections))
+        for k, shape in enumerate(self.layers[1:]):
+            _check_array(f"Layer {k + 1}: biases", self.biases[k], shape)
+        shifts = self.feedback_shifts or (0,) * len(chain)
+        check_feedback_shifts(shifts, len(chain))
         object.__setattr__(self, "feedback_shifts", shifts)
+        for k in range(len(chain), len(self.connections)):
+            check_whole(f"Network: feedback shift of link {k + 1}", self.back_shifts[k], 0, SHIFTS)
 
     def _check_lengths(self) -> None:
         """Refuse what are no tuples, one entry per connection."""
@@ -122,18 +156,54 @@ class Network(Topology):
                 f"Network: {len(self.layers)} layers; "
                 "expected at least an input and an output layer"
             )
-        for name in ("connections", "weights", "biases"):
+        connections = len(self.joined) or len(self.layers) - 1
+        for name, wanted in (
+            ("connections", connections),
+            ("weights", connections),
+            ("biases", len(self.layers) - 1),
+        ):
             entries = getattr(self, name)
-            if len(entries) != len(self.layers) - 1:
+            if len(entries) != wanted:
                 raise InputError(
                     f"Network: {len(entries)} {name} for {len(self.layers)} layers; "
-                    f"expected {len(self.layers) - 1}"
+                    f"expected {wanted}"
                 )
+
+    def __repr__(self) -> str:
+        links = [f"{below}:{above}" for below, above in self.joined[len(self.layers) - 1 :]]
+        return super().__repr__()[:-1] + "".join(f" {link}" for link in links) + ")"
+
+    @property
+    def chain_length(self) -> int:
+        """How many connections are the chain's; links are those from there on."""
+        return len(self.layers) - 1
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The connections beside the chain."""
+        first = self.chain_length
+        pairs = zip(self.joined[first:], self.connections[first:], strict=True)
+        return tuple(Link(*layers, connection) for layers, connection in pairs)
+
+    @property
+    def back_shifts(self) -> tuple[int, ...]:
+        """By how many bits what connection k sends back is shifted, of links, too."""
+        chain = self.chain_length
+        of_links = (sum(self.feedback_shifts[a:b]) if a else 0 for a, b in self.joined[chain:])
+        return (*self.feedback_shifts, *of_links)
 
     @property
     def feedback_gains(self) -> tuple[float, ...]:
         """What the messages that connection k sends back are multiplied by, per connection."""
-        return tuple(2.0**-shift for shift in self.feedback_shifts)
+        return tuple(2.0**-shift for shift in self.back_shifts)
+
+    def sends_back(self, k: int) -> bool:
+        """Whether anything comes back over connection k: a second copy of its weights is read.
+
+        Nothing to the clamped input; and within a layer what is sent both ways is sent once.
+        """
+        below, above = self.joined[k]
+        return 0 < below < above
 
     def apply(self, changes: Any) -> Network:
         """The network after it learned: this one with changes added to its weights and biases.
@@ -173,6 +243,7 @@ class Network(Topology):
             _sums("weights", self.weights, of_weights),
             _sums("biases", self.biases, of_biases),
             self.feedback_shifts,
+            self.joined,
         )
 
     def _repr_html_(self) -> str:
@@ -185,11 +256,11 @@ class Network(Topology):
         return html_table(repr(self), heads, rows)
 
     def share_of_signal(self, k: int) -> float:
-        """How much weaker an error reaches layer k + 1 than it would with full feedback.
+        """How much weaker an error reaches the layer above connection k than with full feedback.
 
-        The product of the feedback gains of all connections above.
+        The product of the feedback gains of the chain above.
         """
-        return 2.0 ** -sum(self.feedback_shifts[k + 1 :])
+        return 2.0 ** -sum(self.feedback_shifts[self.joined[k][1] :])
 
     @classmethod
     def dense(
@@ -240,9 +311,10 @@ class Network(Topology):
         weights: Sequence[Any] | None = None,
         biases: Sequence[Any] | None = None,
         feedback_shifts: Sequence[int] = (),
+        links: Sequence[tuple[int, int, Connection]] = (),
         seed: int = 0,
     ) -> Network:
-        """A network of connections, one after the other.
+        """A network of connections, one after the other, and of links beside them.
 
         A connection that is no convolution reads a layer of any shape as one row, place by place.
 
@@ -251,24 +323,30 @@ class Network(Topology):
         connections : sequence of Connection
             From the input to the output; each must fit to what the one before it leaves.
         weights : sequence of array_like, optional
-            One per connection, of its ``weight_shape``. Default: uniform in
-            +-``initial_limit()``.
+            One per connection, of its ``weight_shape``, those of links last. Default: uniform in
+            +-``initial_limit()``, and 1 of a :class:`OneToOne`, which is a residual link.
         biases : sequence of array_like, optional
             One per layer but the input, of its shape. Default: 0.
         feedback_shifts : sequence of int, optional
-            One per connection. Default: 0.
+            One per connection of the chain. Default: 0.
+        links : sequence of (int, int, Connection)
+            The layers below and above that each joins, the input being layer 0, and how: of any
+            kind between two layers, :class:`Lateral` within one. What is no convolution reads both
+            layers as rows.
         seed : int
             Seed of the initial weights.
 
         Examples
         --------
-        >>> from eqchip.emulator.description.connections import AvgPool2d, Conv2d
+        >>> from eqchip.emulator.description.connections import AvgPool2d, Conv2d, OneToOne
         >>> first = Conv2d((28, 28, 1), 8, kernel=5, pool=AvgPool2d(2))
         >>> Network.chain([first, Dense(12 * 12 * 8, 10)])
         Network(28x28x1-12x12x8-10)
+        >>> Network.chain([Dense(4, 5), Dense(5, 5), Dense(5, 2)], links=[(1, 2, OneToOne(5))])
+        Network(4-5-5-2 1:2)
         """
         for name, values in (
-            ("connections", connections), ("weights", weights), ("biases", biases)
+            ("connections", connections), ("weights", weights), ("biases", biases), ("links", links)
         ):  # fmt: skip
             if values is not None and not hasattr(values, "__len__"):
                 raise InputError(f"Network: {name} is {values!r}; expected a sequence")
@@ -280,11 +358,14 @@ class Network(Topology):
                     "expected a connection, such as Dense or Conv2d"
                 )
         layers = _layers(connections)
+        joined = [(k, k + 1) for k in range(len(connections))]
+        for link in links:
+            check_entry(link)
+            joined.append((link[0], link[1]))
+        connections = (*connections, *(link[2] for link in links))
         if weights is None:
             rng = np.random.default_rng(seed)
-            weights = [
-                rng.uniform(-1.0, 1.0, c.weight_shape) * c.initial_limit() for c in connections
-            ]
+            weights = [connection.initial_weights(rng) for connection in connections]
         if biases is None:
             biases = [np.zeros(shape) for shape in layers[1:]]
         return cls(
@@ -298,6 +379,65 @@ class Network(Topology):
             else tuple(weights),
             tuple(_as_float(f"Layer {k + 1}: biases", b) for k, b in enumerate(biases)),
             tuple(feedback_shifts),
+            tuple(joined),
+        )
+
+
+def check_entry(link: Any) -> None:
+    """Refuse what is no link at all.
+
+    Raises
+    ------
+    InputError
+    """
+    fits = isinstance(link, tuple) and len(link) == 3 and isinstance(link[2], Connection)
+    if not fits:
+        raise InputError(
+            f"Network: link {link!r} is none; expected (layer below, layer above, connection), "
+            "such as (1, 3, Dense(100, 100))"
+        )
+
+
+def check_joined(joined: Sequence[tuple[int, int]], layers: int, connections: int) -> None:
+    """Refuse what does not begin with the chain, and links beyond the layers.
+
+    Raises
+    ------
+    InputError
+    """
+    if len(joined) != connections:
+        raise InputError(
+            f"Network: {len(joined)} pairs of layers joined by {connections} connections; "
+            "expected one each"
+        )
+    chain = tuple((k, k + 1) for k in range(layers - 1))
+    if tuple(joined[: len(chain)]) != chain:
+        raise InputError(
+            f"Network: the first connections join layers {joined[: len(chain)]}; expected the "
+            f"chain, {chain}, and then the links"
+        )
+    for below, above in joined[len(chain) :]:
+        check_whole("Network: layer below a link", below, 0, layers)
+        check_whole(f"Network: layer above link {below}:{above}", above, max(below, 1), layers)
+
+
+def check_link(where: str, below: int, above: int, connection: Connection, is_link: bool) -> None:
+    """Refuse a connection that does not suit its ends, and a link that is not linear.
+
+    Raises
+    ------
+    InputError
+    """
+    if connection.lateral and below != above:
+        raise InputError(f"{where}: joins layers {below} and {above}; expected one layer")
+    if not connection.lateral and below == above:
+        raise InputError(
+            f"{where}: joins layer {below} to itself; expected Lateral({connection.pre_shape[0]}), "
+            "whose weights are those of pairs of units"
+        )
+    if connection.max_window and is_link:
+        raise InputError(
+            f"{where}: has MaxPool2d, but is no connection of the chain; expected AvgPool2d"
         )
 
 

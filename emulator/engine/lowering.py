@@ -10,7 +10,8 @@ segments to its place::
     sparse        every unit a place, of one channel; a segment for each synapse
 
 so no kernel asks which kind a connection is. The rows of a connection are stored by channels of
-its presynaptic layer (forward) and, where feedback is needed, once more by channels of its
+its presynaptic layer (forward) and, where feedback is needed (not from what hears the clamped
+input, nor within a layer), once more by channels of its
 postsynaptic layer: a spike reads contiguous memory in either direction. For that, a row of a
 convolution of stride S holds the kernel's columns backwards and in S groups: neighbours above
 see a place below through every S-th column of the kernel, the last one first. A row takes an odd
@@ -26,7 +27,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection, Conv2d, Dense, Sparse, row_of
+from eqchip.emulator.description.connections import (
+    Connection,
+    Conv2d,
+    Dense,
+    Lateral,
+    OneToOne,
+    Sparse,
+    row_of,
+)
 from eqchip.emulator.description.connections.sparse import CompressedRows
 from eqchip.emulator.description.fixedpoint import (
     FixedPoint,
@@ -44,6 +53,7 @@ from eqchip.emulator.kernels.lowered import (
     Fan,
     Lowered,
     aligned_zeros,
+    has_mirror,
     layer_units,
     mirror_rows,
     row_stride,
@@ -60,7 +70,8 @@ class Rows(NamedTuple):
     channels rows, one per channel that sends; columns numbers each. segments: (to, source,
     length), int64, shape (n, 3), those of a place together; first: where those of each place that
     sends start, and the end of the last. whole: the row is one segment, and is added with the
-    zeros that fill its last vector.
+    zeros that fill its last vector. none: numbers of a row that are no
+    synapses, as that of a unit with itself.
     """
 
     channels: int
@@ -68,6 +79,7 @@ class Rows(NamedTuple):
     first: np.ndarray
     segments: np.ndarray
     whole: bool = False
+    none: int = 0
 
 
 class Layout(NamedTuple):
@@ -92,8 +104,10 @@ def lower(network: Network, dtype: np.dtype, parts: Sequence[Part] = ()) -> Lowe
         gain = network.feedback_gains[k]
         with np.errstate(over="ignore"):  # of what `pose` refuses
             weights = network.weights[k].astype(dtype)
-            layer_units(lowered, lowered.biases, k + 1)[:] = network.biases[k].ravel()
         write_weights(lowered, k, connection, weights, gain)
+    for k, biases in enumerate(network.biases):
+        with np.errstate(over="ignore"):
+            layer_units(lowered, lowered.biases, k + 1)[:] = biases.ravel()
     return lowered
 
 
@@ -122,9 +136,10 @@ def lower_fixed(
         else:
             found = quantize_at(synapses, exponents[k], fixed)
         lowered.exponents[k] = found.exponent
-        lowered.back_exponents[k] = found.exponent - network.feedback_shifts[k]
+        lowered.back_exponents[k] = found.exponent - network.back_shifts[k]
         _write(lowered, k, connection, *((found.codes,) if own is None else found.codes))
-        layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(network.biases[k]).ravel()
+    for k, biases in enumerate(network.biases):
+        layer_units(lowered, lowered.biases, k + 1)[:] = fixed.states(biases).ravel()
     return lowered
 
 
@@ -136,7 +151,7 @@ def write_weights(
     feedback_gain: what the mirror holds is times this, a power of two, so exact.
     """
     _write(lowered, k, connection, connection.synapse_weights(weights))
-    if k > 0 and feedback_gain != 1.0:
+    if has_mirror(lowered, k) and feedback_gain != 1.0:
         rows = mirror_rows(lowered, k)
         rows *= rows.dtype.type(feedback_gain)
 
@@ -154,7 +169,7 @@ def _write(
     weight_rows(lowered, k)[:, : forward.shape[1]] = forward
     if mirrored is not None:
         _, back = spread(connection, mirrored)
-    if k > 0:
+    if has_mirror(lowered, k):
         mirror_rows(lowered, k)[:, : back.shape[1]] = back
 
 
@@ -268,8 +283,10 @@ def _allocate(
     offsets = unit_offsets(network.sizes, dtype.itemsize)
     laid = [_rows_of(connection) for connection in network.connections]
     starts, strides, total = lay_out([forward for forward, _ in laid], dtype)
-    # The clamped input hears no feedback.
-    back_rows = [rows_of_places(0, 0, []), *(back for _, back in laid[1:])]
+    back_rows = [
+        back if network.sends_back(k) else rows_of_places(0, 0, [])
+        for k, (_, back) in enumerate(laid)
+    ]
     mirror_starts, mirror_strides, mirror_total = lay_out(back_rows, dtype)
     return Lowered(
         sizes,
@@ -284,8 +301,8 @@ def _allocate(
         fan_of(back_rows, min(line, MOST_LANES)),
         np.array([_pool(connection) for connection in network.connections], np.int64),
         aligned_zeros(int(offsets[-1]), state_dtype),
-        np.zeros(len(sizes) - 1, np.int64),
-        np.zeros(len(sizes) - 1, np.int64),
+        np.zeros(len(laid), np.int64),
+        np.zeros(len(laid), np.int64),
         *bounds(parts or whole_layers(network.sizes), len(sizes)),
     )
 
@@ -304,7 +321,7 @@ def fan_of(rows: Sequence[Rows], lanes: int) -> Fan:
     reach, segments = [], []
     for r in rows:
         ends = np.append(0, np.cumsum(r.segments[:, 2]))
-        reach.append(np.append(np.diff(ends[r.first]), 0))
+        reach.append(np.append(np.diff(ends[r.first]) - r.none, 0))
         added = r.segments.copy()
         if r.whole:
             added[:, 2] = -(-added[:, 2] // lanes) * lanes
@@ -460,8 +477,33 @@ def _gather_sparse(connection: Sparse, rows: np.ndarray) -> np.ndarray:
     return rows[0, : len(connection.indices)]
 
 
+# --- one to one, and within a layer -------------------------------------------------------
+
+
+def _one_to_one_rows(connection: OneToOne) -> tuple[Rows, Rows]:
+    units = np.arange(connection.units)
+    rows = one_row(CompressedRows(np.arange(connection.units + 1), units, units))
+    return rows, rows
+
+
+def _lateral_rows(connection: Lateral) -> tuple[Rows, Rows]:
+    units = connection.units
+    rows = rows_of_places(units, units, [[(0, 0, units)]], whole=True)._replace(none=1)
+    return rows, rows
+
+
 LAYOUTS: dict[type, Layout] = {
     Dense: Layout(_dense_rows, _spread_dense, _gather_dense),
     Conv2d: Layout(_conv_rows, _spread_conv, _gather_conv),
     Sparse: Layout(_sparse_rows, _spread_sparse, _gather_sparse),
+    OneToOne: Layout(
+        _one_to_one_rows,
+        lambda connection, weights: (weights[None], weights[None]),
+        lambda connection, rows: rows[0, : connection.units],
+    ),
+    Lateral: Layout(
+        _lateral_rows,
+        lambda connection, synapses: (synapses, synapses),
+        lambda connection, rows: rows[:, : connection.units],
+    ),
 }

@@ -49,6 +49,7 @@ def check_plastic(problem: Problem) -> None:
         (not problem.coding.sends_bits, "quantizer is 'none'", "bits"),
         (problem.readout != "squared-error", f"readout is {problem.readout!r}", "'squared-error'"),
         (any(network.feedback_shifts), "feedback is weaker than forward", "no feedback_shifts"),
+        (bool(network.links), f"{network!r} has links", "a chain"),
         (not all(c.all_to_all for c in network.connections), f"{network!r}", "dense layers"),
     ):
         if wrong:

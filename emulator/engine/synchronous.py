@@ -199,7 +199,7 @@ def _asked(problem: Problem, lowered: Lowered, rules: arrays.Rules, kept: arrays
 def _new_record(problem: Problem, lowered: Lowered) -> arrays.Record:
     """Zeroed results, with what is to be recorded of every step."""
     batch, units = len(problem.x), int(lowered.offsets[-1])
-    phases, layers = len(problem.phases), len(lowered.sizes)
+    phases, layers, connections = len(problem.phases), len(lowered.sizes), len(lowered.starts)
     steps = problem.steps if problem.timing is None else rows_of(problem)
     dtype = lowered.biases.dtype  # of states
     parted = steps if problem.parts else 0
@@ -207,10 +207,10 @@ def _new_record(problem: Problem, lowered: Lowered) -> arrays.Record:
     return arrays.Record(
         ends=np.zeros((phases, batch, units), dtype),
         active=np.zeros((batch, phases, layers), np.int64),
-        arrivals=np.zeros((batch, phases, layers - 1, 2), np.int64),
-        injected=np.zeros(batch, np.int64),
+        arrivals=np.zeros((batch, phases, connections, 2), np.int64),
+        injected=np.zeros((batch, connections), np.int64),
         saturations=np.zeros((batch, phases, layers), np.int64),
-        returned=np.zeros((batch, phases), np.int64),
+        returned=np.zeros((batch, phases, connections), np.int64),
         skipped=np.zeros(batch, np.bool_),
         bits=np.zeros((bits, batch, units), np.uint8),
         potentials=np.zeros((potentials, batch, units), dtype),
@@ -339,6 +339,6 @@ def activity_of(
     spikes, events, macs = active, arrivals, np.zeros_like(arrivals)
     if not problem.coding.sends_bits:  # messages, but no spikes
         spikes, events, macs = np.zeros_like(active), np.zeros_like(arrivals), arrivals
-    macs[0, 0, 0] += record.injected.sum()
-    macs[:, -1, 1] += record.returned.sum(0)
+    macs[0, :, 0] += record.injected.sum(0)
+    macs[:, :, 1] += record.returned.sum(0)
     return Activity(problem.phase_names, batch, spikes, active, updates - active, events, macs)

@@ -9,11 +9,12 @@ import numpy as np
 
 from eqchip.emulator import philox
 from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.kernels.ep import EPRules, EPState
 from eqchip.emulator.kernels.ep_fixed import EPFixedRules
-from eqchip.emulator.kernels.state import Kept, Rules, Unplastic
+from eqchip.emulator.kernels.state import Kept, Links, Rules, Unlinked, Unplastic
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 STATISTICS = {"nu": 1.0, "theta": 0.0, "bias": 0.0, "square": 0.0, "spread": 0.0}
@@ -64,7 +65,17 @@ def rules_of(
         fraction_bits=0 if fixed is None else fixed.fraction_bits,
         tolerance=float(problem.skip_right),
         plasticity=Unplastic() if plasticity is None else plasticity,
+        links=links_of(problem.network),
     )
+
+
+def links_of(network: Network) -> Links | Unlinked:
+    """Connections beside the chain, as kernels take them."""
+    if not network.links:
+        return Unlinked()
+    below, above = np.array(network.joined, np.int64).T.copy()
+    of_input = bool((below[network.chain_length :] == 0).any())
+    return Links(network.chain_length, below, above, of_input)
 
 
 def pulls_of(problem: Problem) -> np.ndarray:

@@ -138,7 +138,7 @@ def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
     below, n_below = net.offsets[last - 1], net.sizes[last - 1]
     for j in range(n_below):
         scratch.wide[j] = 0
-    record.returned[b, phase] = return_codes(
+    record.returned[b, phase, last - 1] = return_codes(
         scratch.wide, net, last - 1, state.rows, scratch.clamped, first, count
     )
     record.saturations[b, phase, last - 1] += load_current(
@@ -153,7 +153,9 @@ def inject_states(net, rules, state, scratch, record, n_active, b):
     first, n = net.offsets[1], net.sizes[1]
     for j in range(n):
         scratch.wide[j] = 0
-    record.injected[b] = inject_codes(scratch.wide, net, scratch.active, scratch.clamped, n_active)
+    record.injected[b, 0] = inject_codes(
+        scratch.wide, net, scratch.active, scratch.clamped, n_active
+    )
     record.saturations[b, 0, 1] += load_current(
         scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[0], rules.low,
         rules.high,

@@ -80,7 +80,7 @@ def send_error(net, rules, state, scratch, record, two_beta, b, phase):
     below, n_below = net.offsets[last - 1], net.sizes[last - 1]
     count = gather_values(state.rows, state.values, first, state.unit.s, first, n)
     clear(scratch.u, below, n_below)
-    record.returned[b, phase] = arrive_feedback(
+    record.returned[b, phase, last - 1] = arrive_feedback(
         scratch.u, below, net, last - 1, state.rows, state.values, first, count, True
     )
     drive(scratch.b, scratch.u, scratch.offset, below, n_below)
@@ -102,7 +102,7 @@ def inject(net, rules, state, scratch, record, n_active, b):
             scratch.clamped, first, net, 0, scratch.active, scratch.clamped, 0, n_active, True
         )
     if rules.current:
-        record.injected[b] = crossed
+        record.injected[b, 0] = crossed
         for j in span(first, n):
             scratch.b[j] += scratch.clamped[j]
     else:

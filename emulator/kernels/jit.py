@@ -141,6 +141,7 @@ def by_first(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callabl
 HOMES = {
     "unit": "eqchip.emulator.kernels.kinds",
     "plasticity": "eqchip.emulator.kernels.plastic",
+    "links": "eqchip.emulator.kernels.links",
 }
 
 

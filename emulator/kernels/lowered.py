@@ -55,7 +55,7 @@ class Lowered(NamedTuple):
         Where each layer starts in arrays over units; the last is their length.
     weights, mirror : ndarray, flat
         Rows by channel of the presynaptic layer, and by channel of the postsynaptic one.
-        The first connection has no mirror: its presynaptic layer is clamped.
+        No mirror have connections from the input, which is clamped, and those within a layer.
     starts, strides, mirror_starts, mirror_strides : ndarray of int64, shape (connections,)
         Where the rows of each connection start, and how far apart they are.
     forward, back : Fan
@@ -140,8 +140,14 @@ def weight_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.
     )
 
 
+def has_mirror(lowered: Lowered, k: int) -> bool:
+    """Whether a second copy of connection k's weights is stored, for what comes back over it."""
+    ends = np.append(lowered.mirror_starts, len(lowered.mirror))
+    return k > 0 and bool(ends[k + 1] > ends[k])
+
+
 def mirror_rows(lowered: Lowered, k: int, flat: np.ndarray | None = None) -> np.ndarray:
-    """The rows of connection k > 0 by postsynaptic channel, a view; `flat`: of one like mirror."""
+    """Mirrored rows of connection k by postsynaptic channel, a view; `flat`: of one like mirror."""
     return _rows(
         lowered.mirror if flat is None else flat,
         lowered.mirror_starts[k],

@@ -14,6 +14,13 @@ from eqchip.emulator.kernels.encoder import encode, encode_input, part_active
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel, merged
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
+from eqchip.emulator.kernels.links import (
+    inject_links,
+    list_input,
+    lists_input,
+    receive_links,
+    send_error_links,
+)
 from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
 from eqchip.emulator.kernels.right import is_right, stay
 from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
@@ -42,6 +49,7 @@ def _clamp(net, rules, state, scratch, record, b):
         for i in range(n_active):
             scratch.clamped[i] = s[scratch.active[i]]
         part_active(net, scratch, n_active)
+    inject_links(net, rules, state, scratch, record, n_active, b)
     if rules.cross_entropy:
         copy(scratch.offset, scratch.b, 0, units)
     return n_active
@@ -106,12 +114,13 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
 
     valued = rules.real_valued
     plastic = is_plastic(net, rules, state, 0, 0, 0)
+    listed = plastic or lists_input(net, rules)
     unnudged = rules.two_beta.dtype.type(0)
     now, t, free_now, free_t, row = 0, 0, 0, 0, 0
     for phase in range(len(rules.phase_steps)):
         if rules.phase_from_free[phase]:
             copy_state(state, free)
-            copy_messages(state, free, net, free_now, valued, plastic)
+            copy_messages(state, free, net, free_now, valued, listed)
             now, t = free_now, free_t
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
@@ -120,6 +129,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             copy(scratch.b, scratch.offset, 0, len(state.incoming))
             if two_beta != 0:
                 send_error(net, rules, state, scratch, record, two_beta, b, phase)
+                send_error_links(net, rules, state, scratch, record, b, phase)
         if rules.turn > 0 and two_beta != 0 and rules.two_beta[phase - 1] == 0:
             turn_over(net, rules, state, scratch)  # of the free state, for all phases that follow
         steps = rules.phase_steps[phase]
@@ -132,6 +142,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                 write_arrivals(net, rules, state, now)
             for layer in range(1, layers):
                 receive(net, rules, state, scratch, record, now, layer, b, phase)
+                receive_links(net, rules, state, scratch, record, now, layer, b, phase)
                 if rules.cross_entropy and layer == last:
                     read(
                         rules, state.unit, scratch, record, first_out, n_out, layer, t, two_beta,
@@ -154,6 +165,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
                 net, rules, state, scratch, record, given, row, b, sample, t, n_active,
                 k, min(length, steps - step_of_phase), phase,
             )  # fmt: skip
+            list_input(net, rules, state, scratch, following, n_active, k)
             if plastic:
                 state.counts[following * layers] = keep_input(
                     net, state, scratch, following, n_active
@@ -167,7 +179,7 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             row += 1
         if two_beta == 0 and not rules.phase_from_free[phase]:
             copy_state(free, state)
-            copy_messages(free, state, net, now, valued, plastic)
+            copy_messages(free, state, net, now, valued, listed)
             free_now, free_t = now, t
         if phase == 0 and rules.tolerance > 0 and is_right(net, rules, record, targets, b):
             stay(record, b)

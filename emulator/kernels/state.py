@@ -26,6 +26,25 @@ class Unplastic(NamedTuple):
     nothing: int = 0
 
 
+class Unlinked(NamedTuple):
+    """Of a chain of layers, with no links beside it; nothing: 0, since a tuple holds something."""
+
+    nothing: int = 0
+
+
+class Links(NamedTuple):
+    """Connections beside the chain, which the kernels of `links` are for.
+
+    first: the number of the first of them; below, above: (connections,) int64, the layers that each
+    connection joins; of_input: whether one begins at the clamped input.
+    """
+
+    first: int
+    below: np.ndarray
+    above: np.ndarray
+    of_input: bool
+
+
 class Rules(NamedTuple):
     """What is asked of a relaxation, whatever its units are.
 
@@ -40,6 +59,7 @@ class Rules(NamedTuple):
     tolerance: a sample whose outputs all end the first phase nearer to its target runs no further;
     0: every sample runs all phases.
     plasticity: the numbers of what writes weights while phases run (see `plastic`).
+    links: what joins layers beside the chain (see `links`).
     turn, turn_mirror: of a chip's integers, how far behind the weights and the mirror each copy
     lies as the other direction reads it: nudged phases cross that (`fixed.turn_over`); 0: nothing.
     """
@@ -61,6 +81,7 @@ class Rules(NamedTuple):
     fraction_bits: int
     tolerance: float
     plasticity: Any = Unplastic()
+    links: Any = Unlinked()
     turn: int = 0
     turn_mirror: int = 0
 
@@ -69,11 +90,11 @@ class Record(NamedTuple):
     """Where results go.
 
     ends: (k, b, j) numbers, 0 before; active: (b, k, l) int64, messages other than 0; arrivals:
-    (b, k, connection, 2) int64; injected: (b,) int64; saturations: (b, k, l) int64, states
-    clipped; returned: (b, k) int64, synapses that a read-out's error crossed; skipped: (b,) bool,
-    samples that were right and ran no further; bits: (steps, b, j) uint8; potentials:
-    (steps, b, j) numbers; part_spikes: (steps, b, parts) int32; the last three of length 0 when
-    they are not wanted.
+    (b, k, connection, 2) int64; injected: (b, connection) int64; saturations: (b, k, l) int64,
+    states clipped; returned: (b, k, connection) int64, synapses that a read-out's error crossed;
+    skipped: (b,) bool, samples that were right and ran no further; bits: (steps, b, j) uint8;
+    potentials: (steps, b, j) numbers; part_spikes: (steps, b, parts) int32; the last three of
+    length 0 when they are not wanted.
     """
 
     ends: np.ndarray
@@ -215,7 +236,7 @@ def new_scratch(net: Lowered, dtype: np.dtype) -> Scratch:
         listed=np.zeros(BLOCK * TOGETHER + 16, np.int32),
         begun=np.zeros(BLOCK + 1, np.int64),
         tile=aligned_zeros((BLOCK, row_stride(columns, codes) if fixed else 0), codes),
-        wide=np.zeros(max(columns, int(net.sizes[-2])) if fixed else 0, np.int64),
+        wide=np.zeros(max(columns, int(net.sizes[1:].max())) if fixed else 0, np.int64),
         flags=aligned_zeros((BLOCK, row_stride(ROWS, bytes_) if fixed else 0), bytes_),
         quads=aligned_zeros(ROWS * COLUMNS if fixed else 0, np.dtype(np.int8)),
         ends=np.zeros(int(net.part_starts[1]), np.int64),

@@ -22,6 +22,9 @@ a nudge of some strength makes of the layer below.
 Where feedback is shifted (``Network.feedback_shifts``), the signal falls from layer to layer on its
 way down, and the change is divided by what is left of it.
 
+A link has the same products of the layers that it joins. Within a layer they are those of two units
+of it, and the pair's one weight takes the mean of both directions.
+
 Synapses that share a weight, as those of a convolution, add their changes up, and so do biases
 that units share: the contrast is formed for the synapse weights and folded into the stored
 ones. Over a maximum pooling a potential above belongs to the place of its window where the
@@ -77,7 +80,7 @@ def average_ends(run: Run, steps: int) -> Run:
 
 
 class Changes(NamedTuple):
-    """Weight and bias changes, one array per connection."""
+    """Weight changes, an array per connection; bias changes, one per layer but the input."""
 
     weights: list[np.ndarray]
     biases: list[np.ndarray]
@@ -141,16 +144,19 @@ def contrast(
     weights, biases = [], []
     for k, (rate, connection) in enumerate(zip(rates, network.connections, strict=True)):
         if connection.all_to_all:
-            gradient, terms = np.empty(connection.weight_shape, dtype), found.terms(k)
+            gradient = np.empty(connection.weight_shape, dtype)
+            terms = found.terms(network.joined[k])
             share_rows(partial(kernels.contrast_rows, gradient), terms, len(gradient), workers)
         else:
             assert lowered is not None
-            terms = terms_of(lowered, k, connection, found, workers)
+            terms = terms_of(network, lowered, k, found, workers)
             gradient = segment_contrast(lowered, k, connection, terms, shared[k], workers)
         factor = gradient.dtype.type(
             rate * found.scale / (found.batch * network.share_of_signal(k))
         )
         weights.append(factor * gradient)
+        if k >= network.chain_length:
+            continue  # a link brings no biases
         change = bias_contrast(connection, found, k).reshape(network.layers[k + 1])
         biases.append(factor * change)
     return Changes(weights, biases)
@@ -182,11 +188,11 @@ class Shared(NamedTuple):
     length: np.ndarray
 
     @classmethod
-    def of(cls, lowered: Lowered, k: int) -> Shared:
-        """Those of connection k."""
+    def of(cls, lowered: Lowered, k: int, units: int) -> Shared:
+        """Those of connection k, whose layer below has so many units."""
         fan, begin = lowered.forward, lowered.forward.places[k]
         channels = int(fan.channels[k])
-        places = int(lowered.sizes[k]) // channels
+        places = units // channels
         ends = fan.first[begin : begin + places + 1]
         to, source, length = (part[ends[0] : ends[-1]] for part in (fan.to, fan.source, fan.length))
         borders = np.unique(np.concatenate([source, source + length]))
@@ -221,23 +227,25 @@ class Shared(NamedTuple):
 def shared_of(network: Network, lowered: Lowered) -> list[Shared | None]:
     """Those of every connection; None of one whose synapses have weights of their own."""
     return [
-        Shared.of(lowered, k) if connection.shares_weights else None
-        for k, connection in enumerate(network.connections)
+        Shared.of(lowered, k, network.sizes[below]) if connection.shares_weights else None
+        for k, (connection, (below, _)) in enumerate(
+            zip(network.connections, network.joined, strict=True)
+        )
     ]
 
 
 def terms_of(
+    network: Network,
     lowered: Lowered,
     k: int,
-    connection: Connection,
     found: Contrasted,
     threads: int,
     memory: Terms | None = None,
 ) -> Terms:
     """The terms of connection k; memory: terms of before, which may be written over."""
     if lowered.pools[k, 0]:
-        return _pooled_terms(lowered, k, connection, found, threads)
-    return found.terms(k, memory)
+        return _pooled_terms(lowered, k, network.connections[k], found, threads)
+    return found.terms(network.joined[k], memory)
 
 
 def segment_contrast(
@@ -252,7 +260,7 @@ def segment_contrast(
     rows = np.zeros_like(weight_rows(lowered, k))
     if shared is None:
         work = partial(kernels.own_rows, rows, lowered.forward, k, terms)
-        share(work, int(lowered.sizes[k]), threads)
+        share(work, terms.units, threads)
     else:
         work = partial(kernels.shared_pieces, rows, shared.pieces(terms))
         share_rows(work, terms, len(shared.at), threads)

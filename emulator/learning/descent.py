@@ -61,9 +61,10 @@ class Descent:
     weights : list of ndarray
         The stored weights of every connection, of its ``weight_shape``.
     biases : list of ndarray
-        Per connection, those of the layer above, shape (units,).
+        Per connection of the chain, those of the layer above, shape (units,).
     moments : list of list of ndarray
-        What the optimizer remembers, per connection: for the weights, then for the biases.
+        What the optimizer remembers, per connection: for the weights, then for the biases above,
+        which those of the chain bring.
         Velocities, or Adam's two means; of the shape of what they belong to.
     updates : int
         Minibatches learned from.
@@ -107,16 +108,20 @@ class Descent:
         self.weights: list[np.ndarray] = []
         for k, connection in enumerate(network.connections):
             if connection.all_to_all:  # its rows are the stored weights
-                self.weights.append(weight_rows(lowered, k)[:, : network.sizes[k + 1]])
+                self.weights.append(weight_rows(lowered, k)[:, : connection.weight_shape[1]])
             else:
                 self.weights.append(network.weights[k].astype(dtype))
         self.biases = [
-            layer_units(lowered, lowered.biases, k + 1) for k in range(len(self.weights))
+            layer_units(lowered, lowered.biases, k + 1) for k in range(network.chain_length)
         ]
-        kept = 2 if optimizer == "adam" else int(momentum > 0)
+        self._kept = 2 if optimizer == "adam" else int(momentum > 0)
         self.moments = [
-            [np.zeros(values.shape, dtype) for values in pair for _ in range(kept)]
-            for pair in zip(self.weights, self.biases, strict=True)
+            [
+                np.zeros(values.shape, dtype)
+                for values in (weights, *self.biases[k : k + 1])
+                for _ in range(self._kept)
+            ]
+            for k, weights in enumerate(self.weights)
         ]
 
     def trained(self) -> Network:
@@ -130,6 +135,7 @@ class Descent:
                 for biases, shape in zip(self.biases, self.network.layers[1:], strict=True)
             ),
             self.network.feedback_shifts,
+            self.network.joined,
         )
 
     def write(self, k: int) -> None:
@@ -137,8 +143,8 @@ class Descent:
         connection, gain = self.network.connections[k], self._gains[k]
         if not connection.all_to_all:
             write_weights(self.lowered, k, connection, self.weights[k], gain)
-        elif k > 0:
-            mirrored = mirror_rows(self.lowered, k)[:, : self.network.sizes[k]]
+        elif self.network.sends_back(k):
+            mirrored = mirror_rows(self.lowered, k)[:, : connection.weight_shape[0]]
             np.multiply(self.weights[k].T, self.weights[k].dtype.type(gain), out=mirrored)
 
     def update(self, run: Run, beta: float, rates: Sequence[float]) -> None:
@@ -161,7 +167,7 @@ class Descent:
         for k, connection in enumerate(self.network.connections):
             of_weights, of_biases = self._moments_of(k)
             kept = self.lowered.weights.dtype.type(1.0 - rates[k] * self.weight_decay)
-            terms = terms_of(self.lowered, k, connection, found, self.threads, self._terms[k])
+            terms = terms_of(self.network, self.lowered, k, found, self.threads, self._terms[k])
             self._terms[k] = terms
             if connection.all_to_all:
                 self._update_rows(k, kept, factors[k], of_weights, terms)
@@ -173,12 +179,12 @@ class Descent:
                 )
                 self._apply(self.weights[k], of_weights, gradient, factors[k])
                 self.write(k)
-            change = bias_contrast(connection, found, k)
-            self._apply(self.biases[k], of_biases, change, factors[k])
+            if k < self.network.chain_length:
+                change = bias_contrast(connection, found, k)
+                self._apply(self.biases[k], of_biases, change, factors[k])
 
     def _moments_of(self, k: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        half = len(self.moments[k]) // 2
-        return self.moments[k][:half], self.moments[k][half:]
+        return self.moments[k][: self._kept], self.moments[k][self._kept :]
 
     def _factors(self, rate: float, scale: float, batch: int) -> np.ndarray:
         dtype = self.lowered.weights.dtype
@@ -222,8 +228,9 @@ class Descent:
             kernel = kernels.adam_rows
         elif moments:
             kernel = kernels.momentum_rows
-        weights, columns = weight_rows(self.lowered, k), self.network.sizes[k + 1]
-        mirror = mirror_rows(self.lowered, k)[:columns] if k > 0 else weights[:0]
+        weights, columns = weight_rows(self.lowered, k), self.weights[k].shape[1]
+        hears = self.network.sends_back(k)
+        mirror = mirror_rows(self.lowered, k)[:columns] if hears else weights[:0]
         matrix = Matrix(weights, columns, mirror, kept.dtype.type(self._gains[k]))
         work = partial(kernel, matrix, *moments, kept, factors)
         share_rows(work, terms, len(weights), self.threads)

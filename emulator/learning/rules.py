@@ -26,9 +26,9 @@ class Contrasted:
         Arrays of shape (batch, units).
     scale : float
         1 / beta, or 1 / (2 beta).
-    below : ndarray, shape (batch, units), or None
-        What a read-out outside the dynamics is fed, at the end of the free phase; None where the
-        last layer is part of the dynamics.
+    free : list of ndarray, shape (batch, units), or None
+        What a read-out outside the dynamics is fed, at the end of the free phase, per layer; None
+        where the last layer is part of the dynamics.
     batch : int
         Samples, with those that were skipped, of which `layers` holds nothing: they change nothing,
         and the mean is over all.
@@ -38,13 +38,16 @@ class Contrasted:
     layers: list[End]
     scale: float
     batch: int
-    below: np.ndarray | None = None
+    free: list[np.ndarray] | None = None
 
-    def terms(self, k: int, memory: Terms | None = None) -> Terms:
-        """The terms of connection k; memory: terms of before, which may be written over."""
-        below, above = self.layers[k], self.layers[k + 1]
-        if self.below is not None and k == len(self.layers) - 2:
-            return lay_terms([(self.below, self.rule.bias.of(above))], memory)
+    def terms(self, joined: tuple[int, int], memory: Terms | None = None) -> Terms:
+        """The terms of a connection of these layers; memory: terms of before, to be written over.
+
+        A connection within a layer has those of two layers, which happen to be one.
+        """
+        below, above = (self.layers[layer] for layer in joined)
+        if self.free is not None and joined[1] == len(self.layers) - 1:
+            return lay_terms([(self.free[joined[0]], self.rule.bias.of(above))], memory)
         products = [
             (pre, product.above.of(above))
             for product in self.rule.products
@@ -99,11 +102,11 @@ def contrasted(run: Run, beta: float, rule: Rule) -> Contrasted:
         End(_flat(low)[ran], _flat(high)[ran], clamped=layer == 0)
         for layer, (low, high) in enumerate(zip(minus, plus, strict=True))
     ]
-    below = None
+    fed = None
     if run.readout == "cross-entropy":
         free = [run.ends[k] for k, phase in enumerate(run.phases) if isinstance(phase, Free)]
-        below = _flat(free[-1][-2])[ran]
-    return Contrasted(rule, layers, rule.scale(beta), len(run.ends[0][0]), below)
+        fed = [_flat(layer)[ran] for layer in free[-1]]
+    return Contrasted(rule, layers, rule.scale(beta), len(run.ends[0][0]), fed)
 
 
 def _flat(potentials: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ Feature = Literal[
     "asynchronous timing",
     "maximum pooling",
     "weaker feedback",
+    "skip and lateral connections",
     "real-valued messages",
     "read-out outside the dynamics",
     "spikes per core",
@@ -51,6 +52,7 @@ class Need(NamedTuple):
 
 def of_network(network: Network) -> Iterator[Need]:
     """The features that a network needs."""
+    yield from of_links(network)
     for k, connection in enumerate(network.connections):
         if connection.max_window:
             yield Need(
@@ -62,6 +64,13 @@ def of_network(network: Network) -> Iterator[Need]:
         yield Need(
             "weaker feedback", f"feedback_shifts are {network.feedback_shifts}", "0 everywhere"
         )
+
+
+def of_links(network: Network) -> Iterator[Need]:
+    """The feature that a network with connections beside its chain needs."""
+    for below, above, connection in network.links[:1]:
+        joins = f"joins layers {below} and {above}" if below < above else f"is within layer {below}"
+        yield Need("skip and lateral connections", f"link ({connection}) {joins}", "a chain")
 
 
 def of_learning(learning: Learning) -> Iterator[Need]:

@@ -20,6 +20,7 @@ from eqchip.emulator.description.units import Unit
 from eqchip.emulator.description.weight_losses import check_kept, losses
 from eqchip.emulator.errors import InputError, as_floats, check_unmasked, check_whole
 from eqchip.emulator.memory import check_memory
+from eqchip.emulator.problem.needs import check_needs, of_links
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 
@@ -197,12 +198,15 @@ def _check_readout(problem: Problem) -> None:
             f"run: readout 'cross-entropy' with {type(problem.coding).__name__}, which cannot read "
             "out; expected 'squared-error'"
         )
-    connection = problem.network.connections[-1]
-    if not connection.all_to_all:
-        raise InputError(
-            f"run: connection {len(problem.network.connections)} ({connection}) with readout "
-            "'cross-entropy', which reads a whole layer; expected Dense, or 'squared-error'"
-        )
+    read_out = len(problem.network.layers) - 1
+    for k, (connection, joined) in enumerate(
+        zip(problem.network.connections, problem.network.joined, strict=True)
+    ):
+        if read_out in joined and not connection.all_to_all:
+            raise InputError(
+                f"run: connection {k + 1} ({connection}) with readout 'cross-entropy', which reads "
+                "whole layers; expected Dense, or 'squared-error'"
+            )
     if problem.timing is not None:
         raise InputError(
             "run: readout 'cross-entropy' with a timing: the asynchronous engine has no read-out "
@@ -236,6 +240,7 @@ def _check_timing(problem: Problem) -> None:
                 f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
                 "has dense connections only; expected Dense, or timing=None"
             )
+    check_needs("run: the asynchronous engine", of_links(problem.network), ())
     parts = problem.parts or whole_layers(problem.network.sizes)
     check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)
     if problem.uniforms is not None and timing.drawn_clocks:

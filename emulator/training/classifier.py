@@ -125,7 +125,7 @@ class Classifier:
         progress = progress or Silent()
         with progress.bar("Classifying", len(x)) as bar:
             nothing = task.nothing(self.config.sizes[-1])
-            tally = Tally(0, nothing, Activity.zeros(("free",), len(self.config.layers)))
+            tally = Tally(0, nothing, self.config.nothing_done(("free",)))
             for batch, run in self._runs(x):
                 score = task.score(run.ends[0][-1], y[batch])
                 clipped = 0 if run.saturations is None else int(run.saturations.sum())

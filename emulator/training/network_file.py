@@ -23,14 +23,17 @@ MOST_LAYERS = 2**16  # of the first version: more than memory has ever held
 def save_network(path: Path, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
     """Write a network: ``network`` in one line, ``weights_k`` and ``biases_k`` (k from 0).
 
-    ``feedback_shifts``, one per connection, where one is not 0.
+    ``feedback_shifts``, one per connection, where one is not 0; ``links`` in one line, where there
+    are any, whose weights follow those of the chain.
 
     Where a chip learned, `mirror` is what feedback spikes read of every connection but the first:
     ``mirror_k`` (k from 1).
     """
     arrays = {"network": np.array(notation.written(notation.of_network(network)))}
-    for k, (weights, biases) in enumerate(zip(network.weights, network.biases, strict=True)):
-        arrays[f"weights_{k}"], arrays[f"biases_{k}"] = weights, biases
+    if network.links:
+        arrays["links"] = np.array(" ".join(notation.links_of(network)))
+    for name, held in (("weights", network.weights), ("biases", network.biases)):
+        arrays |= {f"{name}_{k}": values for k, values in enumerate(held)}
     if any(network.feedback_shifts):
         arrays["feedback_shifts"] = np.array(network.feedback_shifts)
     arrays |= {f"mirror_{k}": weights for k, weights in enumerate(mirror, start=1)}
@@ -46,20 +49,23 @@ def load_network(path: Path) -> Network:
         If the file is missing, damaged, foreign, or holds no network.
     """
     with open_network(Path(path)) as file:
-        chain = notation.connections(_layers_in(file))
-        names = [f"{kind}_{k}" for kind in ("weights", "biases") for k in range(len(chain))]
-        missing = sorted(name for name in names if name not in file)
+        layers = _layers_in(file)
+        chain = notation.connections(layers)
+        links = [one.link for one in notation.links(layers, _links_in(file))]
+        joined = (*chain, *(link.connection for link in links))
+        shapes = {f"weights_{k}": one.weight_shape for k, one in enumerate(joined)}
+        shapes |= {f"biases_{k}": one.post_shape for k, one in enumerate(chain)}
+        missing = sorted(name for name in shapes if name not in file)
         if missing:
             raise InputError(f"{', '.join(missing)} missing")
-        for k, connection in enumerate(chain):
-            shapes = {"weights": connection.weight_shape, "biases": connection.post_shape}
-            for kind, shape in shapes.items():
-                _check_size(f"{kind}_{k}", file.headers[f"{kind}_{k}"], shape)
+        for name, shape in shapes.items():
+            _check_size(name, file.headers[name], shape)
         return Network.chain(
             chain,
-            weights=[file.values(f"weights_{k}") for k in range(len(chain))],
+            weights=[file.values(f"weights_{k}") for k in range(len(joined))],
             biases=[file.values(f"biases_{k}") for k in range(len(chain))],
             feedback_shifts=_shifts_in(file, len(chain)),
+            links=links,
         )
 
 
@@ -114,6 +120,13 @@ def _layers_in(file: ArrayFile) -> tuple[notation.Entry, ...]:
     ):
         raise InputError("network is missing or no text, and layers no table of sizes")
     return tuple(int(n) for n in file.values("layers")[:, 0])
+
+
+def _links_in(file: ArrayFile) -> list[str]:
+    line = file.text("links")
+    if line is None and "links" in file:
+        raise InputError("links is no text")
+    return [] if line is None else line.split()
 
 
 def _shifts_in(file: ArrayFile, connections: int) -> tuple[int, ...]:

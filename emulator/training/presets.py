@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import Any
 
 from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry
@@ -98,13 +99,16 @@ def preset(
     if len(entries) > len(ONE_HIDDEN_LAYER) and not convolves:
         base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
     rates = _rates(base, len(entries) - 1)
+    links = settings.get("links", ())
+    rates = notation.rates_with_links(rates, entries, links) if links else rates
     if isinstance(settings.get("on_chip"), dict) and "ranges" in base:
         ranges = _from_both_ends(base["ranges"], len(entries) - 1)
         kept = {"trace_bits": base["trace_bits"]} if "trace_bits" in base else {}
         settings["on_chip"] = {"weight_range": ranges, **kept, **settings["on_chip"]}
     plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
     if "gains" in base:
-        plain["initial_gain"] = _from_both_ends(base["gains"], len(entries) - 1)
+        gains = _from_both_ends(base["gains"], len(entries) - 1)
+        plain["initial_gain"] = notation.rates_with_links(gains, entries, links) if links else gains
     if "feedback_shifts" in base:
         plain["feedback_shifts"] = _from_both_ends(base["feedback_shifts"], len(entries) - 1)
     return make_config(

@@ -291,10 +291,13 @@ class RunDirectory:
         """
         path = self.path / "network.npz"
         network = load_network(path)
-        found, expected = notation.connections(self.config.wired), network.connections
-        if found != expected:
+        layers = self.config.wired
+        linked = tuple(one.link for one in notation.links(layers, self.config.links))
+        chain = network.connections[: network.chain_length]
+        if notation.connections(layers) != chain or linked != network.links:
+            found = (notation.written(notation.of_network(network)), *notation.links_of(network))
             raise InputError(
-                f"{path}: layers are {notation.written(notation.of_network(network))}; "
+                f"{path}: layers are {' '.join(found)}; "
                 f"expected those of config.toml, {self.config.written}"
             )
         return network

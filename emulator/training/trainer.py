@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.activity import Activity
 from eqchip.emulator.data.augmentation import augment
 from eqchip.emulator.data.dataset import NAMES, Dataset, split_validation
 from eqchip.emulator.description.config import Config
@@ -243,16 +242,17 @@ class Trainer:
     def _learned(self) -> dict[str, np.ndarray]:
         """What training changes, by name: views."""
         arrays: dict[str, np.ndarray] = {}
-        for k in range(len(self.config.layers) - 1):
-            arrays[f"weights_{k}"] = self.descent.weights[k]
-            arrays[f"biases_{k}"] = self.descent.biases[k]
+        for k, weights in enumerate(self.descent.weights):
+            arrays[f"weights_{k}"] = weights
+            if k < len(self.descent.biases):
+                arrays[f"biases_{k}"] = self.descent.biases[k]
             for n, moment in enumerate(self.descent.moments[k]):
                 arrays[f"moment_{k}_{n}"] = moment
         return arrays
 
     def _take_up(self, updates: int) -> None:
         """Bring all else up to date with what `_learned` shows, after so many minibatches."""
-        for k in range(len(self.config.layers) - 1):
+        for k in range(len(self.descent.weights)):
             self.descent.write(k)
         self.descent.updates = updates
 
@@ -303,7 +303,7 @@ class Trainer:
     def _new_tally(self) -> Tally:
         names = self._template.phase_names
         nothing = self.dataset.aim.nothing(self.dataset.classes)
-        return Tally(0, nothing, Activity.zeros(names, len(self.config.layers)))
+        return Tally(0, nothing, self.config.nothing_done(names))
 
     def _problem(self, indices: np.ndarray, x: np.ndarray, seed: int, sign: int = 1) -> Problem:
         """What is asked of some training samples, shown as x, nudged by sign times beta."""

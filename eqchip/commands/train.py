@@ -60,6 +60,12 @@ def _usual() -> dict[str, str]:
     help="What a connection sends back arrives times 2 to minus this, one for all or one each; "
     "0: the exact transpose.",
 )  # fmt: skip
+@click.option(
+    "--links", metavar="LINKS",
+    help="Connections beside the chain, by the layers they join, the input being 0: 1:3 skips, 2:2 "
+    "is lateral, 1=3 a residual link of weight 1, 1=3x0.5 of 0.5, 1:3:32c1s2 a convolution; "
+    "several by commas.",
+)  # fmt: skip
 @heading("The run")
 @shared(
     "out", help="Run directory to make. Default: runs/DATASET-LAYERS-sSEED, numbered if it exists.",

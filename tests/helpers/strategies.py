@@ -22,7 +22,9 @@ from eqchip.emulator.description.connections import (
     Connection,
     Conv2d,
     Dense,
+    Lateral,
     MaxPool2d,
+    OneToOne,
     Sparse,
 )
 from eqchip.emulator.description.fixedpoint import FixedPoint
@@ -162,9 +164,70 @@ def with_read_out(problem: Problem) -> Problem:
 
 def with_feedback_shifts(problem: Problem, rng: np.random.Generator) -> Problem:
     """The problem with weaker feedback: each connection its own shift, not all of them 0."""
-    shifts = rng.integers(0, 5, len(problem.network.connections)).tolist()
+    shifts = rng.integers(0, 5, problem.network.chain_length).tolist()
     shifts[-1] = shifts[-1] or 1
     return replace(problem, network=replace(problem.network, feedback_shifts=tuple(shifts)))
+
+
+def with_links(problem: Problem, rng: np.random.Generator) -> Problem:
+    """The problem with one to three connections beside the chain, of every kind, of some ends."""
+    network, found = problem.network, []
+    for _ in range(rng.integers(1, 4)):
+        below, above = sorted(rng.integers(0, len(network.layers), 2).tolist())
+        found.append(_link(rng, network, below, max(above, 1)))
+    weights = [rng.normal(0.0, 0.5, connection.weight_shape) for _, _, connection in found]
+    linked = Network.chain(
+        network.connections,
+        weights=[*network.weights, *weights],
+        biases=network.biases,
+        feedback_shifts=network.feedback_shifts,
+        links=found,
+    )
+    return replace(problem, network=linked)
+
+
+def with_links_to_read_out(problem: Problem, rng: np.random.Generator) -> Problem:
+    """A problem with a read-out, which more layers than one feed."""
+    network, last = problem.network, len(problem.network.layers) - 1
+    found = [
+        (int(below), last, Dense(network.sizes[below], network.sizes[last]))
+        for below in rng.integers(0, last, 2)
+    ]
+    weights = [rng.normal(0.0, 0.5, connection.weight_shape) for _, _, connection in found]
+    linked = Network.chain(
+        network.connections,
+        weights=[*network.weights, *weights],
+        biases=network.biases,
+        links=found,
+    )
+    return replace(problem, network=linked)
+
+
+def _link(
+    rng: np.random.Generator, network: Network, below: int, above: int
+) -> tuple[int, int, Connection]:
+    """A link of these ends; of a layer of one unit, from the layer below it."""
+    n_pre, n_post = network.sizes[below], network.sizes[above]
+    if below == above:
+        if n_pre > 1:
+            return below, above, Lateral(n_pre)
+        return _link(rng, network, below - 1, above)
+    kinds: list[Connection] = [Dense(n_pre, n_post)]
+    mask = rng.random((n_pre, n_post)) < 0.5
+    mask[0, 0] = True
+    kinds.append(Sparse.from_mask(mask))
+    if n_pre == n_post:
+        kinds.append(OneToOne(n_pre))
+    shapes = network.layers[below], network.layers[above]
+    if len(shapes[0]) == len(shapes[1]) == 3:
+        for stride in (1, 2):
+            try:
+                convolution = Conv2d(shapes[0], shapes[1][2], 1, stride)  # type: ignore[arg-type]
+            except InputError:
+                continue
+            if convolution.post_shape == shapes[1]:
+                kinds.append(convolution)
+    return below, above, kinds[-1 - rng.integers(len(kinds))]
 
 
 def with_phases(

@@ -3,6 +3,7 @@
 from eqchip.emulator.description.connections.convolution import AvgPool2d, Conv2d, MaxPool2d
 from eqchip.emulator.description.connections.dense import Dense
 from eqchip.emulator.description.connections.kind import Connection, kind_of, row_of
+from eqchip.emulator.description.connections.lateral import Lateral
 from eqchip.emulator.description.connections.one_to_one import OneToOne, SumPool2d
 from eqchip.emulator.description.connections.sparse import Sparse
 
@@ -11,6 +12,7 @@ __all__ = [
     "Connection",
     "Conv2d",
     "Dense",
+    "Lateral",
     "MaxPool2d",
     "OneToOne",
     "Sparse",

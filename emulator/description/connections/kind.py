@@ -35,11 +35,14 @@ class Connection(ABC):
         own: the stored weights are the matrix (n_pre, n_post).
     shares_weights : bool
         Whether synapses have weights in common. Else each stored weight is that of one synapse.
+    lateral : bool
+        Whether it joins the units of one layer.
     """
 
     label: ClassVar[str]
     all_to_all: ClassVar[bool] = False
     shares_weights: ClassVar[bool] = False
+    lateral: ClassVar[bool] = False
 
     if TYPE_CHECKING:  # a dataclass would take a property of its base for a field's default
 
@@ -65,6 +68,11 @@ class Connection(ABC):
     @abstractmethod
     def initial_limit(self) -> float:
         """Bound of the uniform initial weights."""
+
+    def initial_weights(self, rng: np.random.Generator) -> np.ndarray:
+        """The weights before training: uniform within the bound."""
+        drawn: np.ndarray = rng.uniform(-1.0, 1.0, self.weight_shape)
+        return drawn * self.initial_limit()
 
     @abstractmethod
     def __str__(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from eqchip.emulator.description.connections.kind import Connection
 from eqchip.emulator.errors import InputError, check_whole
 
@@ -48,6 +50,10 @@ class OneToOne(Connection):
     def initial_limit(self) -> float:
         """As of Dense, sqrt(6 / (fan in + fan out)), of 1 each."""
         return 3.0**0.5
+
+    def initial_weights(self, rng: np.random.Generator) -> np.ndarray:
+        """1: what a unit sends arrives as it is, as over a residual link."""
+        return np.ones(self.weight_shape)
 
     def __str__(self) -> str:
         return f"{self.units} one to one"
