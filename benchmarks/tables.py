@@ -27,6 +27,7 @@ from engine_tables import TABLES as ENGINE
 from feedback_tables import TABLES as FEEDBACK
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
+from links_tables import TABLES as LINKS
 from onchip_tables import TABLES as ON_CHIP
 from own_data_table import TABLES as OWN_DATA
 from rules_table import TABLES as RULES
@@ -37,7 +38,7 @@ PAGES = (
     "README.md", "benchmarks/README.md", "docs/results.md", "docs/fixed-point.md",
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
-    "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md",
+    "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md", "docs/model.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -69,6 +70,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ENGINE,
     **GRAPHS,
     **ASYNCHRONY,
+    **LINKS,
     **ON_CHIP,
     **OWN_DATA,
     **RULES,

@@ -112,7 +112,8 @@ def rows(connection: Any, synapse_weights: np.ndarray) -> np.ndarray:
 def synapses(connection: Any) -> np.ndarray:
     """Where a connection has synapses, bool, shape (n_pre, n_post); a weight of 0 is one too."""
     held = connection.synapse_weights(np.ones(connection.weight_shape))
-    return rows(connection, held) != 0
+    there = held if connection.lateral else np.ones_like(held)  # none joins a unit to itself
+    return rows(connection, there) != 0
 
 
 # --- maximum pooling ----------------------------------------------------------------------
