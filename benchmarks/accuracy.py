@@ -125,6 +125,14 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "periodic",
     ),
     "mnist-on-chip-conv": ("--dataset", "mnist", "--network", "conv", *ON_LOIHI_2),
+    "mnist-on-chip-conv-accumulators": (
+        "--dataset",
+        "mnist",
+        "--network",
+        "conv",
+        *ON_LOIHI_2,
+        *ACCUMULATORS,
+    ),
     "fashion-mnist-on-chip-conv": ("--dataset", "fashion-mnist", "--network", "conv", *ON_LOIHI_2),
     "fashion-mnist-on-chip-conv-accumulators": (
         "--dataset",

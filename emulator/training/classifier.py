@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +13,11 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.phases import Free
 from eqchip.emulator.description.task import TASKS, Score, Task
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.errors import InputError, check_number
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
@@ -21,6 +25,7 @@ from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.inference import averaged_by_engine, inference_settings
 
 EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
+SURE_BATCH = 50  # the same, where the potentials of every step are kept
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,6 +98,14 @@ class Classifier:
         Classify in these integers of a chip instead of the configuration's precision.
     strict : bool, default False
         Whether a state that leaves the chip's range is an error.
+    sure : float, optional
+        A sample runs only until its largest output leads all others by more than this, averaged
+        over the last ``learning.average_steps`` steps; see :func:`steps_until_sure`.
+
+    Raises
+    ------
+    InputError
+        With `sure` below 0, of a single output, or without a clock, where no step is the last.
     """
 
     def __init__(
@@ -103,9 +116,12 @@ class Classifier:
         lowered: Lowered | None = None,
         fixed: FixedPoint | None = None,
         strict: bool = False,
+        sure: float | None = None,
     ) -> None:
         self.config, self.network, self.threads = config, network, threads
-        self.fixed, self.strict = fixed, strict
+        self.fixed, self.strict, self.sure = fixed, strict, sure
+        if sure is not None:
+            _check_sure(sure, config)
         if lowered is not None:
             self.lowered = lowered
         elif fixed is not None:
@@ -126,37 +142,102 @@ class Classifier:
         with progress.bar("Classifying", len(x)) as bar:
             nothing = task.nothing(self.config.sizes[-1])
             tally = Tally(0, nothing, self.config.nothing_done(("free",)))
-            for batch, run in self._runs(x):
-                score = task.score(run.ends[0][-1], y[batch])
+            for samples, run in self._runs(x):
+                score = task.score(run.ends[0][-1], y[samples])
                 clipped = 0 if run.saturations is None else int(run.saturations.sum())
-                samples = len(y[batch])
-                tally += Tally(samples, score, run.activity, clipped)
-                bar.advance(samples, error=f"{tally.error:.2f} %")
+                tally += Tally(len(samples), score, run.activity, clipped)
+                bar.advance(len(samples), error=f"{tally.error:.2f} %")
         return tally
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
         """Potentials of the output units at the end, shape (n, n_out), of samples (n, n_in)."""
-        found = [run.ends[0][-1] for _, run in self._runs(x)]
-        return np.concatenate(found) if found else np.zeros((0, self.config.sizes[-1]))
+        found = np.zeros((len(x), self.config.sizes[-1]))
+        for samples, run in self._runs(x):
+            found[samples] = run.ends[0][-1]
+        return found
 
-    def _runs(self, x: np.ndarray) -> Iterator[tuple[slice, Run]]:
+    def _runs(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, Run]]:
         """Samples, some at a time, and what came of them."""
-        for start in range(0, len(x), EVALUATION_BATCH):
-            batch = slice(start, start + EVALUATION_BATCH)
-            settings = inference_settings(
-                self.config,
-                x[batch],
-                np.arange(start, start + len(x[batch])),
-                precision=self.config.precision if self.fixed is None else "chip",
-                fixed=self.fixed,
-                strict=self.strict,
-            )
-            yield (
-                batch,
-                solve(
-                    pose(self.network, **settings),
-                    threads=self.threads,
-                    lowered=self.lowered,
-                    average_steps=averaged_by_engine(self.config),
-                ),
-            )
+        batch = EVALUATION_BATCH if self.sure is None else SURE_BATCH
+        for start in range(0, len(x), batch):
+            samples = np.arange(start, min(start + batch, len(x)))
+            if self.sure is None:
+                yield samples, self._solve(x, samples)
+            else:
+                yield from self._runs_until_sure(x, samples, self.sure)
+
+    def _runs_until_sure(
+        self, x: np.ndarray, samples: np.ndarray, sure: float
+    ) -> Iterator[tuple[np.ndarray, Run]]:
+        """Those that are sure after as many steps together.
+
+        No step depends on the number of steps to come: one that ends there is the start of a longer
+        one.
+        """
+        watched = self._solve(x, samples, record=["potentials"])
+        assert watched.potentials is not None
+        outputs = watched.potentials[-1]
+        steps = steps_until_sure(outputs, self.config.learning.average_steps, sure)
+        for last in np.unique(steps):
+            together = samples[steps == last]
+            yield together, self._solve(x, together, phases=[Free(int(last))])
+
+    def _solve(self, x: np.ndarray, samples: np.ndarray, **changes: Any) -> Run:
+        settings = inference_settings(
+            self.config,
+            x[samples],
+            samples,
+            precision=self.config.precision if self.fixed is None else "chip",
+            fixed=self.fixed,
+            strict=self.strict,
+            **changes,
+        )
+        return solve(
+            pose(self.network, **settings),
+            threads=self.threads,
+            lowered=self.lowered,
+            average_steps=averaged_by_engine(self.config),
+        )
+
+
+def steps_until_sure(outputs: np.ndarray, average_steps: int, sure: float) -> np.ndarray:
+    """After how many steps an output leads all others by more than `sure`, or how many there are.
+
+    Parameters
+    ----------
+    outputs : ndarray, shape (steps, samples, outputs)
+        Potentials after every step.
+    average_steps : int
+        Over so many of the last steps; sooner, nothing leads.
+    sure : float
+
+    Returns
+    -------
+    ndarray of int64, shape (samples,)
+
+    Examples
+    --------
+    >>> leads = np.array([[[0.0, 0.0]], [[0.5, 0.0]], [[1.0, 0.0]], [[1.0, 0.0]]])
+    >>> steps_until_sure(leads, 1, 0.4), steps_until_sure(leads, 2, 0.4)
+    (array([2]), array([3]))
+    """
+    summed = np.concatenate([np.zeros_like(outputs[:1]), outputs]).cumsum(0, dtype=np.float64)
+    means = (summed[average_steps:] - summed[:-average_steps]) / average_steps
+    two = np.sort(means, axis=-1)[..., -2:]
+    leads = two[..., 1] - two[..., 0] > sure
+    leads[-1] = True
+    found: np.ndarray = leads.argmax(0) + average_steps
+    return found
+
+
+def _check_sure(sure: float, config: Config) -> None:
+    check_number("sure", sure)
+    if not 0.0 <= sure < math.inf:
+        raise InputError(f"sure is {sure!r}; expected a finite lead of at least 0")
+    if config.timing is not None:
+        raise InputError(
+            f"sure is {sure!r} without a clock, where outputs are not told after every step; "
+            "expected timing='sync'"
+        )
+    if config.sizes[-1] < 2:
+        raise InputError(f"sure is {sure!r} with one output, which leads no other; expected None")

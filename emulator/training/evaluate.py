@@ -51,8 +51,10 @@ class Evaluation:
         Samples, errors, and all that was counted.
     lost : tuple of Lost
         What rounding to these integers lost of the weights, by connection; empty in floats.
-    steps : int
-        Time steps of a sample.
+    steps : float
+        Time steps of a sample, in the mean.
+    sure : float or None
+        The lead of an output that ended a sample.
     """
 
     run: Path
@@ -61,7 +63,8 @@ class Evaluation:
     fixed: FixedPoint | None
     tally: Tally
     lost: tuple[Lost, ...] = ()
-    steps: int = 0
+    steps: float = 0
+    sure: float | None = None
 
     @property
     def error(self) -> float:
@@ -89,6 +92,7 @@ class Evaluation:
             "error": tally.error,
             **tally.score.figures(tally.samples),
             "free_steps": self.steps,
+            "sure": self.sure,
             "spikes_per_sample": tally.spikes_per_sample,
             "synaptic_events_per_sample": tally.events_per_sample,
             "macs_per_sample": tally.macs_per_sample,
@@ -109,6 +113,7 @@ def evaluate(
     fraction_bits: int | None = None,
     outliers: float | None = None,
     strict: bool = False,
+    sure: float | None = None,
     timing: Timing = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -137,6 +142,9 @@ def evaluate(
     strict : bool
         With precision ``"chip"``: refuse a state out of range, and a connection most of whose
         weights round to 0 or are clipped.
+    sure : float, optional
+        A sample ends as soon as its largest output leads all others by more than this, in the mean
+        of the last steps that training averages over. Default: all steps.
     timing : Asynchronous or "sync", optional
         Default: as in training.
     threads : int, optional
@@ -154,14 +162,14 @@ def evaluate(
         free_steps, real_valued, precision,
         {"weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
          "outliers": outliers},
-        strict, timing, threads,
+        strict, sure, timing, threads,
     )  # fmt: skip
 
     def samples() -> tuple[np.ndarray, np.ndarray, Task]:
         return _samples(run, split, data, progress is not None)
 
     found = row_of(EVALUATIONS, run.config)(run, asked, samples, progress)
-    return Evaluation(run.path, split, *found)
+    return Evaluation(run.path, split, *found, sure)
 
 
 class _Asked(NamedTuple):
@@ -172,12 +180,13 @@ class _Asked(NamedTuple):
     precision: Precision | None
     widths: dict[str, Any]
     strict: bool
+    sure: float | None
     timing: Timing
     threads: int | None
 
 
 # As in `Evaluation`: config, fixed, tally, lost, steps.
-_Found = tuple[Config, FixedPoint | None, Tally, tuple[Lost, ...], int]
+_Found = tuple[Config, FixedPoint | None, Tally, tuple[Lost, ...], float]
 _Samples = Callable[[], tuple[np.ndarray, np.ndarray, Task]]
 
 
@@ -199,9 +208,20 @@ def _of_ep(
     if fixed is not None:
         lowered = lower_fixed(network, fixed, mirror=None if learned is None else run.mirror())
         kept = losses(network, fixed, lowered.exponents.tolist())
-    classifier = Classifier(config, network, asked.threads, lowered, fixed, asked.strict)
-    steps = config.learning.free_steps
-    return config, fixed, classifier.classify(x, y, progress, task), kept, steps
+    if asked.sure is not None and task.name != "classification":
+        raise InputError(
+            f"sure is {asked.sure!r} of a {task.name}, whose outputs do not lead; expected None"
+        )
+    classifier = Classifier(
+        config, network, asked.threads, lowered, fixed, asked.strict, asked.sure
+    )
+    tally = classifier.classify(x, y, progress, task)
+    # Every unit is updated at every step: those of the last layer tell how many steps there were.
+    updates = (tally.activity.updates_active + tally.activity.updates_inactive)[0, -1]
+    steps = float(updates) / config.sizes[-1] / max(tally.samples, 1)
+    if asked.sure is None:
+        steps = config.learning.free_steps
+    return config, fixed, tally, kept, steps
 
 
 def _of_spikes(
@@ -212,7 +232,8 @@ def _of_spikes(
     given = {
         "free_steps": asked.free_steps, "real_valued": asked.real_valued or None, **asked.widths,
         "precision": None if asked.precision == "chip" else asked.precision,
-        "strict": asked.strict or None, "timing": None if asked.timing == "sync" else asked.timing,
+        "strict": asked.strict or None, "sure": asked.sure,
+        "timing": None if asked.timing == "sync" else asked.timing,
     }  # fmt: skip
     for name, value in given.items():
         if value is not None:

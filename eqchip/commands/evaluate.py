@@ -52,6 +52,11 @@ if TYPE_CHECKING:
     help="With --precision chip: refuse a state out of range, and a connection most of whose "
     "weights round to 0 or are clipped.",
 )  # fmt: skip
+@click.option(
+    "--sure", type=float, metavar="LEAD",
+    help="End a sample as soon as its largest output leads all others by more than this, in the "
+    "mean of the last steps that training averages over. Default: all steps.",
+)  # fmt: skip
 @timing_options(default=None)
 @shared("threads")
 @output_options
@@ -100,6 +105,8 @@ def _show(output: Output, found: Evaluation) -> None:
             output.text(line)
     if config.coding.quantizer == "none":
         output.text(f"Exact messages: {tally.macs_per_sample:,.0f} multiply-accumulates a sample")
+    if found.sure is not None:
+        output.text(f"Ended with a lead above {found.sure:g}: {found.steps:.2f} steps in the mean")
     output.text(f"Timing: {describe(config.timing)}")
 
 

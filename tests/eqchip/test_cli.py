@@ -178,6 +178,19 @@ def test_evaluate_counts_what_rounding_to_the_chip_loses(trained):
     assert sum(one["vanished"] for one in fewer["weights_lost"]) < vanished
 
 
+def test_evaluate_ends_samples_that_are_sure(trained):
+    folder, _ = trained
+    whole = json.loads(eqchip(["evaluate", "run", "--json", "-q"], folder).stdout)
+    asked = ["evaluate", "run", "--sure", "0.2", "-q"]
+    sure = json.loads(eqchip([*asked, "--json"], folder).stdout)
+    assert (whole["sure"], sure["sure"]) == (None, 0.2)
+    assert 1 <= sure["free_steps"] < whole["free_steps"]
+    assert sure["synaptic_events_per_sample"] < whole["synaptic_events_per_sample"]
+    assert f"{sure['free_steps']:.2f} steps in the mean" in eqchip(asked, folder).stdout
+    refused = eqchip([*asked, "--timing", "async"], folder)
+    assert refused.returncode == 2 and "without a clock" in refused.stderr
+
+
 def test_evaluate_takes_exact_messages_in_place_of_bits(trained):
     folder, _ = trained
     found = eqchip(["evaluate", "run", "--real-valued", "--json", "-q"], folder)
