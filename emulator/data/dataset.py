@@ -17,7 +17,8 @@ from eqchip.emulator.data.targets import KINDS
 from eqchip.emulator.description.task import Task, task_of
 from eqchip.emulator.errors import InputError, check_unmasked, check_whole
 
-NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20")  # that are loaded by name
+# That are loaded by name.
+NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10")
 EVENT_NAMES = ("moving-digits", "n-mnist")  # recordings of event cameras, by name, too
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")  # of a run directory it becomes a part
 
@@ -103,12 +104,13 @@ class Dataset:
             Samples for the final test. Default: set aside from `x`.
         test : float
             Share to set aside, each class giving its own; always the same samples. 0: none.
-        scaling : {"on-off", "grey"}, optional
+        scaling : {"on-off", "grey", "colour"}, optional
             How inputs come to lie in [0, 1], fitted on the training samples. "on-off": two inputs
             for each value, one for what is above the mean and one for what is below, full at two
             standard deviations; of images, above and below 0. "grey": one gain for all, of values
-            that are not negative. Default: on-off for features, and for images with negative
-            values; else grey.
+            that are not negative. "colour": of images with channels, two for each channel, above
+            its mean over all places and below, full at two standard deviations. Default: on-off for
+            features, and for images with negative values; else grey.
         name : str
             What it is called in tables and on pages.
         task : {"classification", "regression"}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from eqchip.emulator.data import download
+from eqchip.emulator.data.cifar import find_cifar, load_cifar
 from eqchip.emulator.data.dataset import EVENT_NAMES, NAMES, Dataset
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.event_dataset import EventDataset
@@ -46,14 +48,14 @@ def load(
 
     Parameters
     ----------
-    name : {"digits", "mnist", "fashion-mnist", "mnist-20x20", "moving-digits", "n-mnist"}
+    name : {"digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10", "moving-digits", ...}
         ``mnist-20x20`` is mnist without the four outermost pixels at each edge. The last two are
         recordings of event cameras, ``moving-digits`` of one that is computed. With a file: what
         :func:`from_file` calls its data.
     data_dir : path-like, optional
-        Where the four IDX files are, plain or gzipped: in its subfolder ``name`` or
-        in itself. Default: the directory in the environment variable EQCHIP_DATA;
-        without that, the files are downloaded once and kept in the user's cache.
+        Where the four IDX files are, plain or gzipped, or the six of CIFAR-10's binary version: in
+        its subfolder ``name`` or in itself. Default: the directory in the environment variable
+        EQCHIP_DATA; without that, the files are downloaded once and kept in the user's cache.
         ``digits`` comes with scikit-learn, ``moving-digits`` is drawn from it: both take none.
         ``n-mnist`` is not downloaded. Or a file of one's own data.
     progress : bool, default True
@@ -109,11 +111,10 @@ def load(
                 "the directory of its files"
             )
         return EVENT_FILES[name](Path(where).expanduser(), told_by)
+    find, fetch, read = WAYS[name]
     if where is not None:
-        paths = _find(name, Path(where).expanduser(), told_by)
-    else:
-        paths = download.fetch(name, progress)
-    return _from_files(name, paths)
+        return read(name, find(name, Path(where).expanduser(), told_by))
+    return read(name, fetch(name, progress))
 
 
 def from_file(
@@ -286,3 +287,17 @@ def _unit_interval(images: np.ndarray) -> np.ndarray:
     x = images.reshape(len(images), -1).astype(np.float32)
     x /= np.float32(_BYTE_FULL_SCALE)
     return x
+
+
+class Way(NamedTuple):
+    """How a named data set is published: what finds it on disk, downloads it, and reads it."""
+
+    find: Callable[[str, Path, str], Any]
+    fetch: Callable[[str, bool], Any]
+    read: Callable[[str, Any], Dataset]
+
+
+WAYS = {
+    **dict.fromkeys(download.PUBLISHED, Way(_find, download.fetch, _from_files)),
+    **dict.fromkeys(download.ARCHIVES, Way(find_cifar, download.fetch_archive, load_cifar)),
+}

@@ -1,4 +1,4 @@
-"""The published MNIST and Fashion-MNIST files: where they are, what they hold, fetching them."""
+"""The published files of named data sets: where they are, what they hold, fetching them."""
 
 from __future__ import annotations
 
@@ -66,6 +66,24 @@ PUBLISHED = {
 }
 
 
+@dataclass(frozen=True)
+class Archive:
+    """A data set that is published as one file, and the checksum that is published with it."""
+
+    url: str
+    file: str
+    checksum: str
+
+
+ARCHIVES = {
+    "cifar-10": Archive(
+        "https://www.cs.toronto.edu/~kriz/",
+        "cifar-10-binary.tar.gz",
+        "md5:c32a1d4ab5d03f1284b67883e8d87530",  # of https://www.cs.toronto.edu/~kriz/cifar.html
+    ),
+}
+
+
 def fetch(name: str, progress: bool) -> list[Path]:
     """Download the four archives, unless the user's cache holds them whole.
 
@@ -85,29 +103,51 @@ def fetch(name: str, progress: bool) -> list[Path]:
     InputError
         If a file cannot be had, or comes with another checksum.
     """
-    import pooch  # slow to import, so only when needed
-
     published = PUBLISHED[name]
     archives = [f"{file}.gz" for file in FILES]
-    cache = pooch.create(
-        path=Path(pooch.os_cache("eqchip")) / name,
-        base_url=published.url,
-        registry=dict(zip(archives, (f"sha256:{s}" for s in published.archives), strict=True)),
-    )
+    sums = dict(zip(archives, (f"sha256:{s}" for s in published.archives), strict=True))
+    return _cached(name, published.url, sums, f"the four {name} IDX files", progress)
+
+
+def fetch_archive(name: str, progress: bool) -> Path:
+    """Download the archive of a data set, unless the user's cache holds it whole.
+
+    Parameters
+    ----------
+    name : {"cifar-10"}
+    progress : bool
+        Show a bar on stderr while downloading.
+
+    Raises
+    ------
+    InputError
+        If it cannot be had, or comes with another checksum.
+    """
+    archive = ARCHIVES[name]
+    sums = {archive.file: archive.checksum}
+    (path,) = _cached(name, archive.url, sums, f"the binary files of {name}", progress)
+    return path
+
+
+def _cached(name: str, url: str, sums: dict[str, str], what: str, progress: bool) -> list[Path]:
+    """Files of a place, from the user's cache or downloaded into it."""
+    import pooch  # slow to import, so only when needed
+
+    cache = pooch.create(path=Path(pooch.os_cache("eqchip")) / name, base_url=url, registry=sums)
     logger, paths = pooch.get_logger(), []
     level = logger.level
     logger.setLevel("WARNING")  # the bar says it better
     try:
-        for archive in archives:
-            bar = _Bar(f"{name} {archive}") if progress else None
+        for file in sums:
+            bar = _Bar(f"{name} {file}") if progress else None
             downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=_PIECE)
             try:
-                paths.append(Path(cache.fetch(archive, downloader=downloader)))
+                paths.append(Path(cache.fetch(file, downloader=downloader)))
             except (OSError, ValueError) as error:  # requests' errors are OSErrors
                 reason = textwrap.shorten(f"{type(error).__name__}: {error}", _REASON_LENGTH)
                 raise InputError(
-                    f"{published.url}{archive}: download failed ({reason}); expected network "
-                    f"access, or a directory with the four {name} IDX files: --data DIR"
+                    f"{url}{file}: download failed ({reason}); expected network access, or a "
+                    f"directory with {what}: --data DIR"
                 ) from None
             finally:
                 if bar is not None:

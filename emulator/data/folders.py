@@ -12,24 +12,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from eqchip.emulator.data import cifar
 from eqchip.emulator.data.download import PUBLISHED
 from eqchip.emulator.data.idx import IdxFile, read_idx
 from eqchip.emulator.data.tables import Raw
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import read_bytes
 
-# CIFAR-10, binary version: a byte of label, then red, green and blue, row by row.
-# https://www.cs.toronto.edu/~kriz/cifar.html
-CIFAR_SIDE, CIFAR_COLOURS = 32, 3
-CIFAR_RECORD = 1 + CIFAR_COLOURS * CIFAR_SIDE**2
-MOST_CIFAR = CIFAR_RECORD * 10**5  # bytes of a file; a published one holds 10,000 records
 _CIFAR_TRAIN = re.compile(r"data_batch_\d+\.bin")
-CIFAR_TEST = "test_batch.bin"
 # MNIST and its kin: EMNIST's files are called emnist-letters-train-images-idx3-ubyte, and so on.
 _IDX = re.compile(r"(.*?)train-images[-.]idx3-ubyte(?:\.gz)?")
 
 EXPECTED = (
-    f"one of CIFAR-10 (data_batch_1.bin ... and {CIFAR_TEST}), or of IDX files "
+    f"one of CIFAR-10 (data_batch_1.bin ... and {cifar.TEST}), or of IDX files "
     "(NAME-train-images-idx3-ubyte and its three partners)"
 )
 
@@ -74,38 +68,12 @@ def _known(path: Path) -> tuple[Folder, list[str]] | None:
 
 
 def _read_cifar(path: Path, names: list[str]) -> Raw:
-    parts = [read_cifar(path / name) for name in names]
-    if not (path / CIFAR_TEST).exists():
-        raise InputError(f"{path / CIFAR_TEST}: not found beside {names[0]}; expected it")
-    test_x, test_y = read_cifar(path / CIFAR_TEST)
-    x, y = (np.concatenate(each) for each in zip(*parts, strict=True))
-    return x, y, test_x, test_y
-
-
-def read_cifar(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images, uint8 of (n, 32, 32, 3), and labels of a file of CIFAR-10.
-
-    Raises
-    ------
-    InputError
-        In one line that names the file, if it is no whole number of records or holds other labels.
-    """
-    try:
-        content = read_bytes(path, MOST_CIFAR)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    if not content or len(content) % CIFAR_RECORD:
-        raise InputError(
-            f"{path}: holds {len(content)} bytes; expected records of {CIFAR_RECORD}, a label and "
-            "an image of CIFAR-10 each"
-        )
-    records = np.frombuffer(content, np.uint8).reshape(-1, CIFAR_RECORD)
-    labels = records[:, 0].astype(np.int64)
-    if labels.max() > 9:
-        place = int(np.argmax(labels > 9))
-        raise InputError(f"{path}: record {place} has label {labels[place]}; expected 0 to 9")
-    planes = records[:, 1:].reshape(-1, CIFAR_COLOURS, CIFAR_SIDE, CIFAR_SIDE)
-    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+    parts = [cifar.read_cifar(path / name) for name in names]
+    if not (path / cifar.TEST).exists():
+        raise InputError(f"{path / cifar.TEST}: not found beside {names[0]}; expected it")
+    test = cifar.read_cifar(path / cifar.TEST)
+    x, y = (np.concatenate(each) for each in list(zip(*parts, strict=True))[:2])
+    return x, y, test.images, test.labels
 
 
 def _read_idx(path: Path, names: list[str]) -> Raw:

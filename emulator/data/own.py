@@ -229,5 +229,31 @@ def _on_off(train: np.ndarray) -> Scaling:
     return Scaling(middle, gain, True, shape, text)
 
 
+def _colour(train: np.ndarray) -> Scaling:
+    """Two channels for each, about its mean over all places of all images."""
+    if train.ndim != 4:
+        raise InputError(
+            f"data: X has shape {train.shape}; expected images with channels, (n, height, width, "
+            "channels), with scaling 'colour'"
+        )
+    height, width, channels = train.shape[1:]
+    over = (0, 1, 2)
+    middle = train.mean(axis=over, dtype=np.float64)
+    spread = train.std(axis=over, dtype=np.float64)
+    gain = np.zeros_like(spread)
+    np.divide(1.0, FULL * spread, out=gain, where=spread > 0)  # a constant says nothing: silent
+    text = (
+        "two channels for each colour, above its mean and below, full at "
+        f"{FULL:g} standard deviations"
+    )
+    places = height * width
+    shape = (height, width, 2 * channels)
+    return Scaling(np.tile(middle, places), np.tile(gain, places), True, shape, text)
+
+
 # Name -> from the training samples.
-SCALINGS: dict[str, Callable[[np.ndarray], Scaling]] = {"grey": _grey, "on-off": _on_off}
+SCALINGS: dict[str, Callable[[np.ndarray], Scaling]] = {
+    "grey": _grey,
+    "on-off": _on_off,
+    "colour": _colour,
+}

@@ -39,11 +39,12 @@ def preset(
 
     Parameters
     ----------
-    dataset : {"digits", "mnist", "fashion-mnist"} or Dataset
+    dataset : {"digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10"} or Dataset
         For one's own data, the data: a network of one hidden layer between its inputs and classes.
     layers : tuple of int or str, or {"dense", "conv"}, optional
         A network as in :mod:`eqchip.emulator.description.notation`, or the kind whose network was
-        chosen for the data set. Settings are those of the kind. Default: dense.
+        chosen for the data set. Settings are those of the kind. Default: dense, where a data set
+        has settings for it.
     learning, descent : dict, optional
         Replaced settings of :class:`~eqchip.emulator.description.learning.Learning` and
         :class:`~eqchip.emulator.description.config.Descent`.
@@ -85,12 +86,16 @@ def preset(
         other, own_conv = known[base.pop("as")], base.pop("conv")
         online = {**other["conv"]["on-chip"], **own_conv.pop("on-chip")}
         base = {**other, **base, "conv": {**other["conv"], **own_conv, "on-chip": online}}
+    if "layers" not in base and layers is None:
+        layers = "conv"
     conv = base.pop("conv")
-    online, online_conv = base.pop("on-chip"), conv.pop("on-chip")
+    by_kind = isinstance(layers, str)
+    convolves = layers == "conv" if by_kind else any(isinstance(e, str) for e in layers or ())
     asked = settings.get("on_chip")
+    _check_chosen(name, base, conv, convolves, asked is not None)
+    online, online_conv = base.pop("on-chip", {}), conv.pop("on-chip", {})
     sees = asked.get("sees") if isinstance(asked, dict) else getattr(asked, "sees", None)
     by_sight = online.pop("sees", {})
-    convolves = layers == "conv" or any(isinstance(entry, str) for entry in layers or ())
     if convolves:
         base = {**conv, **(online_conv if settings.get("on_chip") is not None else {})}
     elif settings.get("on_chip") is not None:
@@ -125,6 +130,26 @@ def preset(
         },
         **{**plain, **settings},
     )
+
+
+def _check_chosen(
+    name: str, base: dict[str, Any], conv: dict[str, Any], convolves: bool, on_chip: bool
+) -> None:
+    """Refuse a kind of network, or a chip to learn on, that a data set has no settings for.
+
+    Raises
+    ------
+    InputError
+    """
+    if not convolves and "layers" not in base:
+        raise InputError(
+            f"data set {name!r} has settings for networks with convolutions alone; expected "
+            f"network 'conv', or one layer by layer, e.g. {'-'.join(map(str, conv['layers']))}"
+        )
+    if on_chip and "on-chip" not in (conv if convolves else base):
+        raise InputError(
+            f"data set {name!r} has no settings for learning on a chip; expected no on_chip"
+        )
 
 
 def usual_ends(dataset: str) -> tuple[int, int]:

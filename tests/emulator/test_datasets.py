@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
 import socket
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,8 +22,8 @@ import numpy as np
 import pooch
 import pytest
 
+from eqchip.emulator.data import cifar, datasets, download, idx
 from eqchip.emulator.data import dataset as dataset_of
-from eqchip.emulator.data import datasets, download, idx
 from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError
 
@@ -192,6 +195,101 @@ def test_source_tells_published_files_from_others(
 
 
 # --- what is refused
+
+
+# --- cifar-10
+
+
+def cifar_records(count: int = 4) -> dict[str, bytes]:
+    """Six files of a few drawn images, by their names."""
+    rng = np.random.default_rng(0)
+    made = {}
+    for name in (*cifar.TRAIN, cifar.TEST):
+        records = rng.integers(0, 256, (count, cifar.RECORD), np.uint8)
+        records[:, 0] = rng.integers(0, 10, count)
+        made[name] = records.tobytes()
+    return made
+
+
+def write_cifar(folder: Path, made: dict[str, bytes]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in made.items():
+        (folder / name).write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "below", ["", "cifar-10", cifar.FOLDER, f"cifar-10/{cifar.FOLDER}"], ids=str
+)
+def test_cifar_10_is_found_where_its_archive_was_unpacked(below: str, tmp_path: Path) -> None:
+    made = cifar_records()
+    write_cifar(tmp_path / below, made)
+    data = datasets.load("cifar-10", tmp_path)
+    assert repr(data) == "Dataset(cifar-10: 20 train, 4 test, 32x32x6, 10 classes)"
+    assert data.labels[3] == "cat" and data.train_y[4] == made["data_batch_2.bin"][0]
+    for name, content in made.items():
+        assert f"{name} sha256:{hashlib.sha256(content).hexdigest()}" in data.source
+
+
+def test_a_colour_is_how_far_it_is_above_its_mean_and_how_far_below(tmp_path: Path) -> None:
+    made = cifar_records()
+    write_cifar(tmp_path, made)
+    data = datasets.load("cifar-10", tmp_path)
+    whole = b"".join(made[name] for name in cifar.TRAIN)
+    planes = np.frombuffer(whole, np.uint8).reshape(20, -1)[:, 1:].reshape(20, 3, 32, 32)
+    for images, inputs in (
+        (planes, data.train_x),
+        (
+            np.frombuffer(made[cifar.TEST], np.uint8).reshape(4, -1)[:, 1:].reshape(4, 3, 32, 32),
+            data.test_x,
+        ),
+    ):
+        for colour in range(3):
+            away = (images[:, colour] - planes[:, colour].mean()) / (2 * planes[:, colour].std())
+            on, off = (inputs.reshape(-1, 32, 32, 6)[..., 2 * colour + sign] for sign in range(2))
+            np.testing.assert_allclose(on, np.clip(away, 0, 1), atol=1e-6)
+            np.testing.assert_allclose(off, np.clip(-away, 0, 1), atol=1e-6)
+
+
+def test_cifar_10_that_is_not_whole_is_refused(tmp_path: Path) -> None:
+    assert "does not exist" in refusal("cifar-10", tmp_path / "no")
+    assert "data_batch_1.bin to data_batch_5.bin" in refusal("cifar-10", tmp_path)
+    made = cifar_records()
+    del made["data_batch_4.bin"]
+    write_cifar(tmp_path, made)
+    assert "data_batch_4.bin: not found, though other" in refusal("cifar-10", tmp_path)
+    write_cifar(tmp_path, {"data_batch_4.bin": b"\x0a" * cifar.RECORD})
+    assert "record 0 has label 10" in refusal("cifar-10", tmp_path)
+    write_cifar(tmp_path, {"data_batch_4.bin": b"1"})
+    assert "holds 1 bytes" in refusal("cifar-10", tmp_path)
+
+
+def test_the_archive_of_cifar_10_is_downloaded_once_and_held_to_its_checksum(
+    server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cifar_records()
+    path = tmp_path / "served" / "cifar-10-binary.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in reversed([("batches.meta.txt", b"airplane"), *made.items()]):
+            member = tarfile.TarInfo(f"{cifar.FOLDER}/{name}")
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    published = download.ARCHIVES["cifar-10"]
+    served = replace(published, url=address(server))
+    monkeypatch.setitem(download.ARCHIVES, "cifar-10", served)
+    text = refusal("cifar-10", progress=False)  # this archive is another
+    assert published.checksum.removeprefix("md5:") in text and "--data DIR" in text
+    checksum = f"md5:{hashlib.md5(path.read_bytes()).hexdigest()}"
+    monkeypatch.setitem(download.ARCHIVES, "cifar-10", replace(served, checksum=checksum))
+    first = datasets.load("cifar-10", progress=False)
+    path.unlink()
+    again = datasets.load("cifar-10", progress=False)
+    write_cifar(tmp_path / "unpacked", made)
+    unpacked = datasets.load("cifar-10", tmp_path / "unpacked")
+    for found in (first, again):
+        assert found.fingerprint == unpacked.fingerprint
+
+
+# --- names and directories
 
 
 def test_unknown_name_is_refused_with_the_known_ones() -> None:
@@ -484,7 +582,8 @@ def test_cache_that_cannot_be_written_is_refused(
 
 def test_published_tables_are_whole() -> None:
     sums = [s for p in download.PUBLISHED.values() for s in p.archives + p.contents]
-    assert set(download.PUBLISHED) == set(dataset_of.NAMES) - {"digits", *datasets.CROPPED}
+    others = {"digits", *datasets.CROPPED, *download.ARCHIVES}
+    assert set(download.PUBLISHED) == set(dataset_of.NAMES) - others
     assert len(set(sums)) == 16 and all(len(s) == 64 and int(s, 16) for s in sums)
 
 

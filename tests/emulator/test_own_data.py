@@ -12,9 +12,9 @@ from listeners import Hearing
 
 import eqchip as eq
 from eqchip.__main__ import main
+from eqchip.emulator.data.cifar import RECORD as CIFAR_RECORD
 from eqchip.emulator.data.dataset import split_validation
 from eqchip.emulator.data.datasets import from_file, load
-from eqchip.emulator.data.folders import CIFAR_RECORD
 from eqchip.emulator.data.own import FULL, SCALINGS, fitted
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.errors import InputError
@@ -122,8 +122,9 @@ def test_a_scaling_that_is_named_is_taken():
     x, y = clusters()
     assert eq.Dataset.from_arrays(np.abs(x), y, scaling="grey").shape == (3,)
     assert "at least 0" in refusal(x, y, scaling="grey")
-    assert "expected one of grey, on-off" in refusal(x, y, scaling="none")
-    assert set(SCALINGS) == {"grey", "on-off"}
+    assert "expected one of grey, on-off, colour" in refusal(x, y, scaling="none")
+    assert "expected images with channels" in refusal(x, y, scaling="colour")
+    assert set(SCALINGS) == {"grey", "on-off", "colour"}
     assert fitted(x, "on-off").two
 
 

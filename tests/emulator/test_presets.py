@@ -17,13 +17,27 @@ from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "mnist-20x20"])
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10"])
 def test_every_preset_is_a_valid_configuration_of_its_data_set(name):
     config = preset(name)
     assert config.dataset == name
-    assert config.layers[0] in (64, 784, 400) and config.layers[-1] == 10
+    assert config.layers[0] in (64, 784, 400, "32x32x6") and config.layers[-1] == 10
     assert config.validation > 0
     assert len(config.descent.lr) == len(config.layers) - 1
+
+
+def test_a_data_set_without_settings_of_a_kind_says_so():
+    assert preset("cifar-10") == preset("cifar-10", "conv")
+    for layers in ("dense", (6144, 100, 10)):
+        with pytest.raises(InputError, match=r"convolutions alone; expected .* e.g. 32x32x6-"):
+            preset("cifar-10", layers)
+    with pytest.raises(InputError, match="no settings for learning on a chip"):
+        preset("cifar-10", on_chip={})
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "mnist-20x20"])
+def test_the_kind_dense_is_what_is_usual(name):
+    assert preset(name, "dense") == preset(name)
 
 
 def test_what_is_given_replaces_the_preset():

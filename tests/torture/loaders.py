@@ -25,9 +25,10 @@ from eqchip.backends.nir.metadata import parse
 from eqchip.backends.nir.read import read_nir as read_graph
 from eqchip.backends.nir.write import read_nir, write_nir
 from eqchip.cli.parameters import Chips, Names, NetworkType, Rates, Schedule, WholeNumbers
+from eqchip.emulator.data.cifar import RECORD as CIFAR_RECORD
+from eqchip.emulator.data.cifar import read_cifar
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import from_file, load
-from eqchip.emulator.data.folders import CIFAR_RECORD, read_cifar
 from eqchip.emulator.data.idx import read_idx
 from eqchip.emulator.data.n_mnist import read_events as read_recording
 from eqchip.emulator.data.series import read_series
