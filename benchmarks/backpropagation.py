@@ -5,9 +5,9 @@
 
 NAME is a data set; its convolutional preset gives layers, initial weights, epochs, minibatch,
 rates, decay and augmentation. Units are what theirs are at rest without feedback: the drive,
-clipped to [0, 1], under a read-out with cross-entropy; no batch statistics. The same validation samples are
-set aside, and the test set is read once, at the end. PYTHON is an interpreter that has PyTorch; the
-product does not need it. A finished seed is kept in ``--runs`` and not trained again.
+clipped to [0, 1], under a read-out with cross-entropy; no batch statistics. The same validation
+samples are set aside, and the test set is read once, at the end. PYTHON is an interpreter that has
+PyTorch; the product does not need it. A finished seed is kept in ``--runs`` and not trained again.
 
 Results: ``benchmarks/results/NAME-backpropagation.json``; of another network, with its name in it.
 """

@@ -98,7 +98,7 @@ def train(
 
     Parameters
     ----------
-    dataset : {"digits", "mnist", "fashion-mnist"} or Dataset, optional
+    dataset : {"digits", "mnist", "fashion-mnist", "cifar-10", ...} or Dataset, optional
         Default: digits, or what is in the file that `data` names.
     network : str or sequence of int or str, optional
         ``"dense"`` or ``"conv"``, as chosen for the data set, or layer by layer:
@@ -108,8 +108,8 @@ def train(
     resume : RunDirectory or path, optional
         Go on with an interrupted run, which has its own settings.
     data : path, optional
-        Directory of the IDX files. Default: EQCHIP_DATA, or a download. Or a file of one's own
-        data, ``.npz`` or ``.csv``: see :func:`~eqchip.emulator.data.datasets.from_file`.
+        Directory of the data set's files. Default: EQCHIP_DATA, or a download. Or a file of one's
+        own data, ``.npz`` or ``.csv``: see :func:`~eqchip.emulator.data.datasets.from_file`.
     task : {"classification", "regression"}, optional
         Whether the labels of such a file are classes, the default, or numbers.
     threads : int, optional

@@ -27,7 +27,7 @@ SHARED: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         ("--data",),
         {
             "type": PATH,
-            "help": "Directory of the IDX files, gzipped or not, or a file of your own data, "
+            "help": "Directory of the data set's files, or a file of your own data, "
             ".npz or .csv. Default: EQCHIP_DATA, or a download; of a run, where its data came "
             "from.",
         },
