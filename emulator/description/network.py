@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ class Topology:
         """Connections that fit to one another, from the input to the output."""
         return Topology(_layers(connections), tuple(connections))
 
-    @property
+    @cached_property
     def sizes(self) -> tuple[int, ...]:
         """Units per layer."""
         return tuple(math.prod(shape) for shape in self.layers)

@@ -92,6 +92,52 @@ def _compress_at_bit(
     return signature, codegen
 
 
+@intrinsic
+def _leading_below(typingctx: Any, rows: Any, k: Any, bound: Any) -> Any:
+    """How many of rows[k : k + 16], from the first on, are below the bound."""
+    signature = types.int64(rows, k, bound)
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        rows_v, k_v, bound_v = args
+        kind = ir.VectorType(INT32, LANES)
+        held = load(builder, pointer(context, builder, sig.args[0], rows_v, k_v), kind)
+        limit = splat(builder, builder.trunc(bound_v, INT32), kind)
+        reached = builder.icmp_signed(">=", held, limit)
+        flags = builder.zext(builder.bitcast(reached, ir.IntType(LANES)), INT32)
+        ended = builder.or_(flags, ir.Constant(INT32, 1 << LANES))
+        return builder.zext(builder.cttz(ended, ir.Constant(ir.IntType(1), 1)), INDEX)
+
+    return signature, codegen
+
+
+@inlined
+def run_below(rows, first, last, bound):
+    """One past the last of the ascending rows first ... last - 1 that are below `bound`.
+
+    rows: int32, of which the first is below. As a rule few are one place's, and how many cannot be
+    foretold: they are compared together, without a branch for each.
+    """
+    end = first
+    while end < last:
+        if end + LANES > len(rows):  # behind them is other memory
+            while end < last and rows[end] < bound:
+                end += 1
+            return end
+        below = _leading_below(rows, end, bound)
+        end += below
+        if below < LANES:
+            break
+    return min(end, last)
+
+
+def _run_below_plain(rows, first, last, bound):
+    return first + int(np.searchsorted(rows[first:last], bound))
+
+
+if JIT_DISABLED:  # LLVM vectors have no plain Python form
+    run_below = _run_below_plain
+
+
 @inlined
 def gather_spikes_singly(rows, at, q, first, n, unit=0):
     """As `gather_spikes`, one by one from `unit` on: `at` is where that one goes.

@@ -118,9 +118,9 @@ def contrast_rows(gradient, terms, room, first, last):
 def _write_mirror(matrix, first, last):
     """The mirror of rows first ... last - 1."""
     weights, mirror, gain = matrix.weights, matrix.mirror, matrix.gain
-    for j in range(len(mirror)):
+    for j in range(np.uint64(len(mirror))):
         row = mirror[j]
-        for i in range(first, last):
+        for i in range(np.uint64(first), np.uint64(last)):
             row[i] = gain * weights[i, j]
 
 
@@ -177,12 +177,20 @@ def _adam(weights, mean, square, gradient, rates):
     one = weights.dtype.type(1)
     rate, factor, first, second = rates[0], rates[1], rates[2], rates[3]
     first_left, second_left, least = rates[4], rates[5], rates[6]
-    for j in range(len(mean)):
+    if first_left != one:
+        for j in range(len(mean)):
+            slope = factor * gradient[j]
+            mean[j] = first * mean[j] + (one - first) * slope
+            square[j] = second * square[j] + (one - second) * slope * slope
+            root = np.sqrt(square[j] / second_left) + least
+            weights[j] += rate * (mean[j] / first_left) / root
+        return
+    for j in range(len(mean)):  # divisions are what this costs: none by 1
         slope = factor * gradient[j]
         mean[j] = first * mean[j] + (one - first) * slope
         square[j] = second * square[j] + (one - second) * slope * slope
         root = np.sqrt(square[j] / second_left) + least
-        weights[j] += rate * (mean[j] / first_left) / root
+        weights[j] += rate * mean[j] / root
 
 
 @kernel

@@ -28,7 +28,8 @@ class Problem:
     coding : Unit
         The description of the units, of any kind. The tables and gains below are the EP unit's.
     targets : tuple
-        Per phase: ndarray of shape (batch, n_out) as for x, or None.
+        Per phase: ndarray of shape (batch, n_out) as for x, or None. What is read of a phase is all
+        but its own target.
     fixed : FixedPoint or None
         The chip's arithmetic; None unless the precision is ``"chip"``.
     strict : bool

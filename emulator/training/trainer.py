@@ -114,6 +114,9 @@ class Trainer:
             threads=self.threads,
         )
         # Checked and lowered once; a minibatch only exchanges the samples.
+        self._phases = {
+            sign: tuple(config.learning.phases(self.targets[:1], sign)) for sign in (1, -1)
+        }
         self._template = self._pose(record=["potentials"] if self._averages_records else [])
         self._solver = Solver(
             self._template,
@@ -307,11 +310,12 @@ class Trainer:
 
     def _problem(self, indices: np.ndarray, x: np.ndarray, seed: int, sign: int = 1) -> Problem:
         """What is asked of some training samples, shown as x, nudged by sign times beta."""
-        phases = tuple(self.config.learning.phases(self.targets[indices], sign))
-        targets = tuple(getattr(phase, "target", None) for phase in phases)
+        shown = self.targets[indices]
+        targets = tuple(None if one is None else shown for one in self._template.targets)
         return replace(
-            self._template, phases=phases, x=x, targets=targets, seed=seed, samples=indices
-        )
+            self._template, phases=self._phases[sign], x=x, targets=targets, seed=seed,
+            samples=indices,
+        )  # fmt: skip
 
     def _train_minibatch(
         self, indices: np.ndarray, sign: int, rates: list[float], seed: int

@@ -301,6 +301,18 @@ def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(gatherer, dtype, 
         assert (messages[:at] == -1).all() and (messages[at + n :] == -1).all()
 
 
+def test_the_rows_below_a_bound_are_found_and_none_behind_the_last():
+    run_below = from_python(gather.run_below)
+    for size in range(1, 70):
+        rows = np.random.default_rng(size).integers(0, 40, size).astype(np.int32)
+        for first in range(size):
+            for last in range(first + 1, size + 1):
+                rows[first:last].sort()
+                bound = int(rows[first]) + 1 + size % 7
+                below = first + int((rows[first:last] < bound).sum())
+                assert run_below(rows, first, last, bound) == below
+
+
 @both_types
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_gathered_values_are_the_potentials_other_than_0_in_order(dtype, share):
@@ -494,13 +506,14 @@ def laid(pre: Any, pre_change: Any, post_change: Any, post: Any) -> tuple[Any, A
 
 @both_types
 @pytest.mark.parametrize("second", [False, True], ids=["one term", "two terms"])
-@pytest.mark.parametrize("use", ["contrast", "update", "momentum", "adam"])
+@pytest.mark.parametrize("use", ["contrast", "update", "momentum", "adam", "adam, late"])
 def test_learning_kernel_equals_its_twin(use, second, dtype):
     for n_pre, n_post in SHAPES:
         rng = np.random.default_rng(n_pre)
         terms = contrast_case(dtype, n_pre, n_post, second)
         gradient = contrast_twin(*terms)
-        rates = np.array([0.3, 0.9, 0.9, 0.99, 0.2, 0.05, 1e-8], dtype)
+        left = 1.0 if use == "adam, late" else 0.2  # one minus a power of a decay
+        rates = np.array([0.3, 0.9, 0.9, 0.99, left, 0.05, 1e-8], dtype)
         first, last = n_pre // 3, n_pre - n_pre // 5  # a part of the rows, as a thread takes
         whole, _ = guarded(rng, n_pre, n_post, dtype)
         mirror, _ = guarded(rng, n_post, n_pre, dtype)
