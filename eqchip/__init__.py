@@ -21,7 +21,7 @@ What it costs
     map_network, MappedNetwork     a network on the cores of a chip
 Run a network
     Network, Dense, Conv2d, AvgPool2d, MaxPool2d, Sparse, Lateral    layers and what joins them
-    Coding, Polynomial, OptimalStepSize                     how potentials become bits
+    Coding, Polynomial, OptimalStepSize, AdaptivePrediction    how potentials become bits
     Free, Nudged     phases
     run, Run, Activity    run it; what was found and counted
     contrast, Changes     what a run teaches
@@ -45,6 +45,7 @@ Look closer
     watch            one sample without a clock, event by event
     gradients        the rules beside backpropagation
     converge         settings that let a network settle
+    follow           an input that switches, unannounced, and how soon each coding is there
     crosscheck       the same network on every engine
     export           networks for NIR, Lava and Brian2
     draw             a saved report once more
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from eqchip.emulator.description.asynchronous import Delays as Delays
     from eqchip.emulator.description.asynchronous import Faults as Faults
     from eqchip.emulator.description.asynchronous import Queues as Queues
+    from eqchip.emulator.description.coding import AdaptivePrediction as AdaptivePrediction
     from eqchip.emulator.description.coding import Coding as Coding
     from eqchip.emulator.description.coding import OptimalStepSize as OptimalStepSize
     from eqchip.emulator.description.coding import Polynomial as Polynomial
@@ -164,6 +166,7 @@ if TYPE_CHECKING:
     from eqchip.hw_reports.make import report as report
     from eqchip.hw_reports.studies.anchors import anchors as anchors
     from eqchip.hw_reports.studies.converge import converge as converge
+    from eqchip.hw_reports.studies.follow import follow as follow
     from eqchip.hw_reports.studies.sweep import sweep as sweep
     from eqchip.hw_reports.watch.make import watch as watch
     from eqchip.mapping.chip_file.chip import Chip as Chip
@@ -210,7 +213,12 @@ _PUBLIC = {
         *("Dense", "Conv2d", "AvgPool2d", "MaxPool2d", "Sparse", "Lateral", "OneToOne"),
         "SumPool2d",
     ),
-    "eqchip.emulator.description.coding": ("Coding", "Polynomial", "OptimalStepSize"),
+    "eqchip.emulator.description.coding": (
+        "AdaptivePrediction",
+        "Coding",
+        "OptimalStepSize",
+        "Polynomial",
+    ),
     "eqchip.emulator.description.phases": ("Free", "Nudged"),
     "eqchip.api": ("run",),
     "eqchip.emulator.problem.run": ("Run",),
@@ -251,6 +259,7 @@ _PUBLIC = {
     "eqchip.hw_reports.watch.make": ("watch",),
     "eqchip.gradient_study": ("gradients",),
     "eqchip.hw_reports.studies.converge": ("converge",),
+    "eqchip.hw_reports.studies.follow": ("follow",),
     "eqchip.graph_check": ("crosscheck",),
     "eqchip.graph_export": ("export",),
     "eqchip.hw_reports.draw": ("draw",),

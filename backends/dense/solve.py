@@ -72,6 +72,12 @@ class _Relaxation:
         check_kind(problem.coding, (Coding,), "dense")
         if problem.fixed is not None:
             raise InputError("dense: precision 'chip'; expected 'float32' or 'float64'")
+        if problem.coding.adapts_prediction:
+            raise InputError(
+                f"dense: prediction is {problem.coding.prediction}; expected a Polynomial, or None"
+            )
+        if problem.later_x:
+            raise InputError("dense: a phase has an x of its own; expected one x for all phases")
         for k, connection in enumerate(network.connections):
             if not connection.all_to_all:
                 raise InputError(

@@ -12,8 +12,10 @@
               q   = s                                            none: real-valued messages
 
 with rho'(s) = 1 on the closed interval [0, 1] and 0 outside. The step size eps is a schedule of t,
-or, per unit, the rule of :class:`eqchip.emulator.description.coding.OptimalStepSize`. In precision
-``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference.ep_fixed`.
+or, per unit, the rule of :class:`eqchip.emulator.description.coding.OptimalStepSize`; so is lambda,
+or, per unit, the rule of :class:`eqchip.emulator.description.coding.AdaptivePrediction`. In
+precision ``"chip"`` the same steps are taken in integers, by
+:mod:`eqchip.backends.reference.ep_fixed`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.backends.reference.kinds import At
-from eqchip.emulator.description.coding import OptimalStepSize
+from eqchip.emulator.description.coding import AdaptivePrediction, OptimalStepSize
 from eqchip.emulator.problem.problem import Problem
 
 
@@ -40,6 +42,20 @@ class StepStatistics:
 
 
 @dataclass
+class Follower:
+    """Of an adapted prediction coefficient, shape (batch, units) each: see `AdaptivePrediction`.
+
+    ``lam`` the coefficient, ``n`` steps for which it has been held, ``B`` and ``D`` the decoder's
+    error and its size, summed with a leak.
+    """
+
+    lam: np.ndarray
+    n: np.ndarray
+    B: np.ndarray
+    D: np.ndarray
+
+
+@dataclass
 class EPLayer:
     """All that changes in one layer, shape (batch, units) each.
 
@@ -52,11 +68,12 @@ class EPLayer:
     phi: np.ndarray
     q: np.ndarray
     statistics: StepStatistics
+    follower: Follower
 
 
 @dataclass(frozen=True)
 class Schedules:
-    """Step sizes and prediction coefficients at t = 1, 2, ...; None where there are none."""
+    """Step sizes and prediction coefficients at t = 1, 2, ...; None where they are no schedule."""
 
     eps: np.ndarray | None
     lam: np.ndarray | None
@@ -71,7 +88,7 @@ def schedules(problem: Problem, steps: int) -> Schedules:
     coding, dtype = problem.coding, problem.dtype
     return Schedules(
         None if coding.adaptive else coding.step_size.table(steps, dtype),
-        None if coding.prediction is None else coding.prediction.table(steps, dtype),
+        None if coding.schedule is None else coding.schedule.table(steps, dtype),
     )
 
 
@@ -81,8 +98,10 @@ def begin(problem: Problem, shape: tuple[int, ...]) -> EPLayer:
     def zeros() -> np.ndarray:
         return np.zeros(shape, problem.dtype)
 
-    statistics = StepStatistics(zeros() + problem.dtype.type(1), zeros(), zeros(), zeros(), zeros())
-    return EPLayer(zeros(), zeros(), zeros(), zeros(), statistics)
+    scalar = problem.dtype.type
+    statistics = StepStatistics(zeros() + scalar(1), zeros(), zeros(), zeros(), zeros())
+    follower = Follower(zeros() + scalar(0.5), zeros(), zeros(), zeros())
+    return EPLayer(zeros(), zeros(), zeros(), zeros(), statistics, follower)
 
 
 def decode(r: np.ndarray, u: np.ndarray, lam: np.floating | None) -> np.ndarray:
@@ -91,6 +110,36 @@ def decode(r: np.ndarray, u: np.ndarray, lam: np.floating | None) -> np.ndarray:
         return u
     one = u.dtype.type(1)
     return (one - lam) * r + lam * u
+
+
+def settle(k: Follower, opens: np.ndarray | bool, rule: AdaptivePrediction) -> None:
+    """The coefficient opens to 1/2, or halves when it has been held for 2 / lambda steps."""
+    scalar = k.lam.dtype.type
+    k.n = k.n + scalar(1)
+    closes = (k.n * k.lam >= scalar(2)) & (k.lam > scalar(2.0**-rule.finest)) & ~np.asarray(opens)
+    k.lam = np.where(opens, scalar(0.5), np.where(closes, scalar(0.5) * k.lam, k.lam))
+    k.n = np.where(opens | closes, scalar(0), k.n)
+
+
+def follow(layer: EPLayer, u: np.ndarray, rule: AdaptivePrediction) -> None:
+    """Point 2 with an adapted coefficient: it moves first, then the decoded input r."""
+    k, scalar = layer.follower, u.dtype.type
+    e = u - layer.r
+    k.B = k.B + (e - scalar(1 / 4) * k.B)
+    k.D = k.D + (abs(e) - scalar(1 / 16) * k.D)
+    settle(k, scalar(4) * abs(k.B) > scalar(rule.threshold) * k.D, rule)
+    layer.r = layer.r + k.lam * e
+
+
+def predict(layer: EPLayer, s_previous: np.ndarray) -> np.ndarray:
+    """What is encoded with an adapted coefficient, which opens where bits could not follow."""
+    k, scalar = layer.follower, layer.s.dtype.type
+    moved = layer.s - s_previous
+    a: np.ndarray = s_previous + moved / k.lam
+    opens = (abs(layer.phi + a) > scalar(2)) & (k.lam < scalar(0.5))
+    k.lam = np.where(opens, scalar(0.5), k.lam)
+    k.n = np.where(opens, scalar(0), k.n)
+    return s_previous + moved / k.lam
 
 
 def drive(
@@ -132,7 +181,7 @@ def advance(
 ) -> None:
     """Points 2 to 4: the new potential s; target and beta are None but in a nudged output layer."""
     coding, schedule = run.problem.coding, run.unit
-    layer.r = decode(layer.r, u, schedule.lam_at(at.t))
+    _decode(run, layer, u, at)
     p = drive(layer.s, layer.r + run.offsets[at.layer - 1], target, beta)
     if coding.adaptive is None:
         layer.s = step(layer.s, p, schedule.eps[at.t - 1])
@@ -141,20 +190,17 @@ def advance(
         layer.s = step(layer.s, p, used)
 
 
-def encode(
-    layer: EPLayer,
-    s_previous: np.ndarray,
-    lam: np.floating | None,
-    quantizer: str,
-    uniform: np.ndarray | None,
-) -> None:
-    """Point 5: the message q of the new potential, and the residue phi that it leaves."""
-    scalar = layer.s.dtype.type
-    if lam is None:
-        a = layer.s
+def _decode(run: Any, layer: EPLayer, u: np.ndarray, at: At) -> None:
+    follower = run.problem.coding.follower
+    if follower is None:
+        layer.r = decode(layer.r, u, run.unit.lam_at(at.t))
     else:
-        a = (layer.s - (scalar(1) - lam) * s_previous) / lam
+        follow(layer, u, follower)
 
+
+def encode(layer: EPLayer, a: np.ndarray, quantizer: str, uniform: np.ndarray | None) -> None:
+    """Point 5: the message q of what is encoded, a, and the residue phi that it leaves."""
+    scalar = layer.s.dtype.type
     if quantizer == "sigma-delta":
         phi = layer.phi + a
         layer.q = (phi > scalar(0.5)).astype(phi.dtype)
@@ -170,11 +216,20 @@ def emit(
     run: Any, layer: EPLayer, s_previous: np.ndarray, uniform: np.ndarray | None, at: At
 ) -> None:
     """Point 5, of this run."""
-    encode(layer, s_previous, run.unit.lam_at(at.t), run.problem.coding.quantizer, uniform)
+    coding, lam = run.problem.coding, run.unit.lam_at(at.t)
+    if coding.follower is not None:
+        if at.layer == 0:  # nothing arrives there
+            settle(layer.follower, False, coding.follower)
+        a = predict(layer, s_previous)
+    elif lam is not None:
+        a = (layer.s - (layer.s.dtype.type(1) - lam) * s_previous) / lam
+    else:
+        a = layer.s
+    encode(layer, a, coding.quantizer, uniform)
 
 
 def read(run: Any, layer: EPLayer, u: np.ndarray, beta: float | None, at: At) -> None:
     """A read-out's step: its potentials are what it decodes, but in a nudged phase."""
-    layer.r = decode(layer.r, u, run.unit.lam_at(at.t))
+    _decode(run, layer, u, at)
     if beta is None:
         layer.s = layer.r + run.offsets[at.layer - 1]

@@ -467,6 +467,8 @@ def solve(problem: Problem) -> Run:
     for k, phase in enumerate(problem.phases):
         if phase.from_free:
             state = copy.deepcopy(free_end)
+        if isinstance(phase, Free) and phase.x is not None:
+            run, chip = clamp_another(problem, run, chip, activity, k)
         now, now_chip = begin_phase(state, run, chip, activity, k)
         for _ in range(phase.steps):
             count_arrivals(activity, k, state, run)
@@ -492,6 +494,25 @@ def solve(problem: Problem) -> Run:
     return found.run(saturations)
 
 
+def clamp_another(
+    problem: Problem,
+    run: Constants,
+    chip: reference_fixed.Constants | None,
+    activity: Activity,
+    k: int,
+) -> tuple[Constants, reference_fixed.Constants | None]:
+    """What is read from phase k on, which has an input of its own."""
+    problem = replace(problem, x=problem.later_x[problem.input_of_phase[k] - 1])
+    run = constants(problem)
+    if chip is not None:
+        states, chip = chip.range, reference_fixed.constants(problem, rows)
+        states.saturations += chip.range.saturations
+        chip = replace(chip, range=states)
+    if problem.input == "current":
+        count_injection(activity, problem.x if chip is None else chip.x, run)
+    return run, chip
+
+
 def are_right(problem: Problem, z: np.ndarray) -> np.ndarray:
     """Which samples are right when the first phase ends with these outputs; bool, (batch,).
 
@@ -515,6 +536,7 @@ def one_sample(problem: Problem, b: int) -> Problem:
     return replace(
         problem,
         x=problem.x[one],
+        later_x=tuple(x[one] for x in problem.later_x),
         targets=tuple(None if y is None else y[one] for y in problem.targets),
         uniforms=None if problem.uniforms is None else tuple(u[:, one] for u in problem.uniforms),
         samples=problem.samples[one],

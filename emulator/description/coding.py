@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from types import NoneType
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.units import Unit
-from eqchip.emulator.errors import InputError, check_number
+from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.memory import check_memory
 
 # Read by pydantic where these classes are part of a configuration file.
@@ -152,6 +153,70 @@ class OptimalStepSize:
             )
 
 
+COARSEST = 1  # k of the largest adapted coefficient, 2**-k: 1/2
+MOST_LEVELS = 8  # so that 1.0 / 2**-k stays within a chip's products
+MOST_THRESHOLD = 8.0
+
+
+@dataclass(frozen=True)
+class AdaptivePrediction:
+    """A prediction coefficient that each unit adapts to its own input, in powers of two.
+
+    At rest what sigma-delta bits add to an input is paid back within a few steps: a mean of few
+    steps tells a change from that noise. Where such a mean of the error e of the decoder stands
+    out from the mean size of e, the input has moved, and the coefficient opens to 1/2 at once;
+    else it halves when it has been held for ``2 / lambda`` steps, and so falls about as 1/t. The
+    encoder uses the same coefficient, and where its residue phi would pass 2, more than bits can
+    tell soon, it opens it, too. Per unit and sample, from ``k = 1`` and ``n = B = D = r = 0``, with
+    ``lambda = 2**-k``::
+
+        e  = u - r                                  before r of the step
+        B  = B + (e - B / 4)                        4 times a mean of 4 steps
+        D  = D + (|e| - D / 16)                     16 times a mean size of 16 steps
+        n  = n + 1
+        4 |B| > threshold D:                        k = 1, n = 0
+        else if n lambda >= 2 and k < finest:       k = k + 1, n = 0
+        r  = r + lambda e
+        a  = s_prev + (s - s_prev) / lambda
+        |phi + a| > 2 and k > 1:                    k = 1, n = 0, and a again
+
+    Clamped input units, which receive nothing, take the lines without e. Only shifts, sums,
+    comparisons and one product, with the threshold: nothing divides.
+
+    Parameters
+    ----------
+    threshold : float, default 0.7
+        How far a mean of 4 steps has to stand out from the mean size to be a change, above 0 and
+        at most 8.
+    finest : int, default 6
+        The smallest coefficient is ``2**-finest``, 1 to 8.
+
+    Raises
+    ------
+    InputError
+
+    References
+    ----------
+    The aim is that of O'Connor, Gavves and Welling (2018 poster): units that go by themselves
+    between a dynamic, coarse and a static, fine regime. Opening where bits cannot follow the slope
+    is that of adaptive delta modulation (Jayant, Bell System Technical Journal 49(3), 1970).
+    """
+
+    __pydantic_config__ = FORBID_EXTRA
+
+    threshold: float = 0.7
+    finest: int = 6
+
+    def __post_init__(self) -> None:
+        check_number("AdaptivePrediction: threshold", self.threshold)
+        check_whole("AdaptivePrediction: finest", self.finest, COARSEST, MOST_LEVELS + 1)
+        if not 0.0 < self.threshold <= MOST_THRESHOLD:
+            raise InputError(
+                f"AdaptivePrediction: threshold is {self.threshold!r}; "
+                f"expected above 0 and at most {MOST_THRESHOLD:g}"
+            )
+
+
 @dataclass(frozen=True)
 class Coding(Unit):
     """The EP unit: encoder, decoder and step size of all units of a network.
@@ -170,14 +235,15 @@ class Coding(Unit):
     ----------
     quantizer : {"sigma-delta", "bernoulli", "none"}
     step_size : Polynomial or OptimalStepSize
-    prediction : Polynomial or None
+    prediction : Polynomial, AdaptivePrediction or None
         The prediction coefficient; None switches prediction off.
 
     Raises
     ------
     InputError
-        For an unknown quantizer, a step size or prediction of another type, or a
-        prediction without bits to predict (``quantizer="none"``).
+        For an unknown quantizer, a step size or prediction of another type, a prediction
+        without bits to predict (``quantizer="none"``), or one that adapts to the noise of
+        sigma-delta with another quantizer.
 
     References
     ----------
@@ -192,7 +258,7 @@ class Coding(Unit):
 
     quantizer: Quantizer = "sigma-delta"
     step_size: Polynomial | OptimalStepSize = Polynomial(0.8)
-    prediction: Polynomial | None = Polynomial(0.83, 0.58)
+    prediction: Polynomial | AdaptivePrediction | None = Polynomial(0.83, 0.58)
 
     def __post_init__(self) -> None:
         known = get_args(Quantizer)
@@ -205,15 +271,20 @@ class Coding(Unit):
                 f"Coding: step_size is {self.step_size!r}; expected Polynomial or "
                 f"OptimalStepSize{_as_schedule(self.step_size)}"
             )
-        if self.prediction is not None and not isinstance(self.prediction, Polynomial):
+        if not isinstance(self.prediction, (Polynomial, AdaptivePrediction, NoneType)):
             raise InputError(
-                f"Coding: prediction is {self.prediction!r}; expected Polynomial or None"
-                f"{_as_schedule(self.prediction)}"
+                f"Coding: prediction is {self.prediction!r}; expected Polynomial, "
+                f"AdaptivePrediction or None{_as_schedule(self.prediction)}"
             )
         if self.quantizer == "none" and self.prediction is not None:
             raise InputError(
                 "Coding: prediction is given with quantizer 'none', where messages are exact; "
                 "expected prediction=None"
+            )
+        if self.follower is not None and self.quantizer != "sigma-delta":
+            raise InputError(
+                f"Coding: prediction is AdaptivePrediction with quantizer {self.quantizer!r}, "
+                "whose noise it does not know; expected 'sigma-delta'"
             )
 
     @classmethod
@@ -225,6 +296,21 @@ class Coding(Unit):
     def adaptive(self) -> OptimalStepSize | None:
         """How each unit adapts its step size; None where it follows a schedule."""
         return self.step_size if isinstance(self.step_size, OptimalStepSize) else None
+
+    @property
+    def schedule(self) -> Polynomial | None:
+        """The prediction coefficients as a schedule; None where there is none."""
+        return self.prediction if isinstance(self.prediction, Polynomial) else None
+
+    @property
+    def follower(self) -> AdaptivePrediction | None:
+        """How each unit adapts its prediction coefficient; None where it does not."""
+        return self.prediction if isinstance(self.prediction, AdaptivePrediction) else None
+
+    @property
+    def adapts_prediction(self) -> bool:
+        """Whether each unit adapts its prediction coefficient to its own input."""
+        return self.follower is not None
 
     @property
     def sends_bits(self) -> bool:
@@ -264,8 +350,8 @@ class Coding(Unit):
         """
         if not isinstance(self.step_size, OptimalStepSize):
             self.step_size.table(steps, dtype)
-        if self.prediction is not None:
-            self.prediction.table(steps, dtype)
+        if self.schedule is not None:
+            self.schedule.table(steps, dtype)
         if self.adaptive is not None and not dtype.type(self.adaptive.regularizer) > 0:
             raise InputError(
                 f"run: regularizer {self.adaptive.regularizer!r} rounds to 0 in {dtype}; "

@@ -134,6 +134,10 @@ class FixedPoint:
         decays = np.rint((1.0 - schedule.table(steps)) * scale).astype(np.int64)
         return scale - np.clip(decays, 0, scale - 1)
 
+    def gain(self, value: float) -> int:
+        """A number over ``2**coefficient_bits``, nearest (ties to even)."""
+        return round(value * (1 << self.coefficient_bits))
+
     def inverse_gains(self, gains: np.ndarray) -> np.ndarray:
         """``1 / gain`` over ``2**coefficient_bits``, nearest (ties up); int64.
 

@@ -22,13 +22,27 @@ class Free:
         that was a plain ``Free`` one, instead of where the previous phase ended.
         ``Free(n, from_free=True)`` is the split stream: the free phase continued
         beside a nudged phase of n steps.
+    x : array_like, shape (batch, n_in), optional
+        What is clamped from this phase on, as `x` of :func:`eqchip.run`: states, messages and the
+        step number stay. Default: what was clamped before.
+
+    Raises
+    ------
+    InputError
+        For steps that are none, and an `x` that would be clamped going back.
     """
 
     steps: int
     from_free: bool = False
+    x: Any = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         check_whole("Free: steps", self.steps, 1)
+        if self.from_free and self.x is not None:
+            raise InputError(
+                "Free: x is given with from_free, which goes back to what was clamped then; "
+                "expected x=None, or from_free=False"
+            )
 
 
 @dataclass(frozen=True, eq=False)

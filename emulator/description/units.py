@@ -31,6 +31,8 @@ class Unit:
         Whether messages are bits; else a unit sends its potential at every step.
     draws : bool
         Whether a unit takes a uniform number at every step.
+    adapts_prediction : bool
+        Whether a unit adapts a prediction coefficient to its own input.
     """
 
     precisions: ClassVar[tuple[Precision, ...]] = ("float32", "float64")
@@ -44,6 +46,11 @@ class Unit:
     @property
     def draws(self) -> bool:
         """Whether a unit takes a uniform number at every step."""
+        return False
+
+    @property
+    def adapts_prediction(self) -> bool:
+        """Whether a unit adapts a prediction coefficient to its own input."""
         return False
 
     def check_precision(self, precision: Precision) -> None:

@@ -190,7 +190,7 @@ def _asked(problem: Problem, lowered: Lowered, rules: arrays.Rules, kept: arrays
         rules=rules,
         kept=kept,
         given=_given_uniforms(problem, lowered),
-        x=numbers_of(problem, problem.x),
+        x=numbers_of(problem, np.concatenate([problem.x, *problem.later_x], axis=1)),
         targets=targets_of(problem, int(lowered.sizes[-1])),
         samples=problem.samples.astype(np.uint64),
     )

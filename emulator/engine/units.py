@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator import philox
-from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.coding import COARSEST, Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.units import unit_row
@@ -17,6 +17,7 @@ from eqchip.emulator.kernels.ep_fixed import EPFixedRules
 from eqchip.emulator.kernels.state import Kept, Links, Rules, Unlinked, Unplastic
 from eqchip.emulator.problem.problem import Problem, two_beta
 
+FOLLOWER = ("held", "mean", "size")  # of an adapted prediction coefficient, beside it
 STATISTICS = {"nu": 1.0, "theta": 0.0, "bias": 0.0, "square": 0.0, "spread": 0.0}
 
 
@@ -54,6 +55,7 @@ def rules_of(
         draws=problem.coding.draws,
         phase_steps=np.array([phase.steps for phase in phases], np.int64),
         phase_from_free=np.array([phase.from_free for phase in phases], np.int64),
+        phase_input=np.array(problem.input_of_phase, np.int64) * problem.network.sizes[0],
         two_beta=pulls_of(problem),
         seed=seed_of(problem),
         average=average_steps,
@@ -95,35 +97,45 @@ def seed_of(problem: Problem) -> np.ndarray:
 
 def _ep(problem: Problem) -> LoweredUnit:
     begin = {"s": 0.0, "phi": 0.0, "r": 0.0}
-    if problem.fixed is not None:
+    dtype, coding, fixed = problem.dtype, problem.coding, problem.fixed
+    if coding.follower is not None:
+        coarsest = 2.0**-COARSEST if fixed is None else float(COARSEST)
+        begin |= {"lam": coarsest} | dict.fromkeys(FOLLOWER, 0.0)
+    if fixed is not None:
         return LoweredUnit(_ep_fixed_rules(problem), Kept(EPState, begin))
-    dtype, coding = problem.dtype, problem.coding
     one, none = dtype.type(1), np.zeros(0, dtype)
     # Copies are writable, as `none` is: one type for numba, so one compilation for all codings.
     eps = none if problem.step_table is None else problem.step_table.copy()
     lam = none if problem.prediction_table is None else problem.prediction_table.copy()
-    adaptive = coding.adaptive
+    adaptive, follower = coding.adaptive, coding.follower
     rules = EPRules(
         adaptive=adaptive is not None,
-        predictive=coding.prediction is not None,
+        predictive=coding.schedule is not None,
+        follows=follower is not None,
         eps=eps,
         eps_keep=one - eps,
         lam=lam,
         lam_keep=one - lam,
         nu_bar=np.array([adaptive.nu_bar if adaptive else 0], dtype),
         regularizer=np.array([adaptive.regularizer if adaptive else 0], dtype),
+        threshold=np.array([follower.threshold if follower else 0], dtype),
+        finest=np.array([2.0**-follower.finest if follower else 0], dtype),
     )
     return LoweredUnit(rules, Kept(EPState, begin | (STATISTICS if adaptive else {})))
 
 
 def _ep_fixed_rules(problem: Problem) -> EPFixedRules:
     assert problem.fixed is not None
+    coding, follower = problem.coding, problem.coding.follower
     lam = np.zeros(0, np.int64) if problem.prediction_gains is None else problem.prediction_gains
     return EPFixedRules(
-        predictive=problem.coding.prediction is not None,
+        predictive=coding.schedule is not None,
+        follows=follower is not None,
         eps=problem.step_gains,
         lam=lam,
         inverse=problem.fixed.inverse_gains(lam),
+        threshold=problem.fixed.gain(follower.threshold) if follower else 0,
+        finest=follower.finest if follower else 0,
     )
 
 

@@ -102,11 +102,8 @@ def _encode_input_step(
         _fill_uniforms(scratch.uniforms, 0, net.sizes[0], rules, given, row, b, sample, 0, t)
         for j in range(n_active):
             uniforms[j] = scratch.uniforms[scratch.active[j]]
-    if t == 1:
-        clear(scratch.previous, 0, n_active)
-    else:
-        copy(scratch.previous, scratch.clamped, 0, n_active)
     emit(
         rules, state.unit, scratch, record, scratch.p, scratch.clamped, scratch.previous, uniforms,
         0, n_active, 0, t, b, phase,
     )  # fmt: skip
+    copy(scratch.previous, scratch.clamped, 0, n_active)

@@ -15,10 +15,13 @@ from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.units import (
     decode,
     drive,
+    follow,
     nudge,
     optimal_step_sizes,
     predict,
+    predict_each,
     quantize,
+    settle_input,
     step,
     step_each,
 )
@@ -27,27 +30,33 @@ from eqchip.emulator.kernels.units import (
 class EPRules(NamedTuple):
     """How an EP unit computes, floats in the run's type.
 
-    adaptive: whether each unit adapts its step size; predictive: whether the coding predicts; eps,
+    adaptive: whether each unit adapts its step size; predictive: whether the coding predicts by a
+    schedule; follows: whether each unit adapts its prediction coefficient; eps,
     eps_keep, lam, lam_keep: (steps,) tables over t - 1, keep = 1 - the coefficient, empty where
-    there is none; nu_bar, regularizer: (1,). The quantizer is `Rules.draws` (Bernoulli) or
-    `Rules.real_valued` (none), else sigma-delta.
+    there is none; nu_bar, regularizer, threshold, finest: (1,), the last a coefficient. The
+    quantizer is `Rules.draws` (Bernoulli) or `Rules.real_valued` (none), else sigma-delta.
     """
 
     adaptive: bool
     predictive: bool
+    follows: bool
     eps: np.ndarray
     eps_keep: np.ndarray
     lam: np.ndarray
     lam_keep: np.ndarray
     nu_bar: np.ndarray
     regularizer: np.ndarray
+    threshold: np.ndarray
+    finest: np.ndarray
 
 
 class EPState(NamedTuple):
     """What an EP unit keeps.
 
     s: potentials; phi: residues of sigma-delta (the input's are those of its active units, see
-    `encode_input`); r: decoders; nu ... spread: statistics of the optimal step size.
+    `encode_input`); r: decoders; nu ... spread: statistics of the optimal step size; lam, held,
+    mean, size: an adapted prediction coefficient (in a chip's integers k of 2**-k), for how many
+    steps it has been held, B and D of `AdaptivePrediction`.
     """
 
     s: np.ndarray
@@ -58,6 +67,10 @@ class EPState(NamedTuple):
     bias: np.ndarray
     square: np.ndarray
     spread: np.ndarray
+    lam: np.ndarray
+    held: np.ndarray
+    mean: np.ndarray
+    size: np.ndarray
 
 
 @inlined
@@ -84,7 +97,7 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
                   ticks, two_beta, b, phase):  # fmt: skip
     """`advance_at_once` of units that have taken steps of their own number; returns whether.
 
-    Of the input nothing arrives, and a step of size 0 leaves it where it is clamped.
+    Of the input nothing arrives, and a step of size 1 takes it to where it is clamped.
     """
     coding = rules.unit
     if not (
@@ -100,8 +113,8 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
         j, step_of = np.uint64(first + i), np.uint64(t[np.uint64(clock + i)] - 1)
         scratch.p[j] = coding.lam_keep[step_of]
         scratch.eps[j] = coding.lam[step_of]
-        scratch.error[j] = 1 if layer == 0 else coding.eps_keep[step_of]
-        scratch.uniforms[j] = 0 if layer == 0 else coding.eps[step_of]
+        scratch.error[j] = 0 if layer == 0 else coding.eps_keep[step_of]
+        scratch.uniforms[j] = 1 if layer == 0 else coding.eps[step_of]
     step_lines_apart(
         scratch.u, unit.r, scratch.b, unit.s, unit.phi, scratch.q, lines, lined,
         scratch.p, scratch.eps, scratch.error, scratch.uniforms, ticks,
@@ -120,6 +133,9 @@ def advance(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase
     if coding.predictive:
         decode(unit.r, scratch.u, first, n, coding.lam_keep[t - 1], coding.lam[t - 1])
         drive(p, unit.r, scratch.b, first, n)
+    elif coding.follows:
+        _follow(coding, unit, scratch, first, n)
+        drive(p, unit.r, scratch.b, first, n)
     else:
         drive(p, scratch.u, scratch.b, first, n)
     if two_beta != 0:
@@ -135,13 +151,25 @@ def advance(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase
 
 
 @inlined
+def _follow(coding, unit, scratch, first, n):
+    """2. Decode, with the coefficient that each unit adapts."""
+    follow(
+        unit.lam, unit.held, unit.mean, unit.size, unit.r, scratch.u, first, n,
+        coding.threshold[0], coding.finest[0],
+    )  # fmt: skip
+
+
+@inlined
 def read(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
     """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
     coding = rules.unit
     if coding.predictive:
         decode(unit.r, scratch.u, first, n, coding.lam_keep[t - 1], coding.lam[t - 1])
+    elif coding.follows:
+        _follow(coding, unit, scratch, first, n)
     if two_beta == 0:
-        drive(unit.s, unit.r if coding.predictive else scratch.u, scratch.b, first, n)
+        decoded = coding.predictive or coding.follows
+        drive(unit.s, unit.r if decoded else scratch.u, scratch.b, first, n)
 
 
 @inlined
@@ -153,6 +181,11 @@ def emit(rules, unit, scratch, record, a, s, previous, uniforms, first, n, layer
     coding = rules.unit
     if coding.predictive:
         predict(a, s, previous, first, n, coding.lam_keep[t - 1], coding.lam[t - 1])
+        quantize(rules.draws, scratch.q, unit.phi, a, uniforms, first, n)
+    elif coding.follows:
+        if layer == 0:
+            settle_input(unit.lam, unit.held, first, n, coding.finest[0])
+        predict_each(a, s, previous, unit.phi, unit.lam, unit.held, first, n)
         quantize(rules.draws, scratch.q, unit.phi, a, uniforms, first, n)
     else:
         quantize(rules.draws, scratch.q, unit.phi, s, uniforms, first, n)

@@ -2,7 +2,7 @@
 
 The rules are those of docs/fixed-point.md; the twin that is written to be read is
 `eqchip.backends.reference.ep_fixed`. Potentials, residues and decoders are int32 that stand for
-multiples of 2**-fraction_bits. It keeps `ep.EPState`, without statistics.
+multiples of 2**-fraction_bits. It keeps `ep.EPState`, without statistics of the step size.
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from eqchip.emulator.kernels.units import bernoulli, copy
 from eqchip.emulator.kernels.units_fixed import (
     decode_states,
     drive_states,
+    follow_states,
     nudge_states,
+    predict_each_state,
     predict_states,
+    settle_input_states,
     sigma_delta_states,
     step_states,
 )
@@ -29,13 +32,16 @@ class EPFixedRules(NamedTuple):
     """`ep.EPRules` for a chip's integers.
 
     eps, lam, inverse: (steps,) int64 tables over t - 1, gains and 1 / lam, over
-    2**coefficient_bits.
+    2**coefficient_bits, as is threshold; finest: the largest k.
     """
 
     predictive: bool
+    follows: bool
     eps: np.ndarray
     lam: np.ndarray
     inverse: np.ndarray
+    threshold: int
+    finest: int
 
 
 @inlined
@@ -57,7 +63,7 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
                   ticks, two_beta, b, phase):  # fmt: skip
     """`advance_at_once` of units that have taken steps of their own number; returns whether.
 
-    Of the input nothing arrives, and a step of size 0 leaves it where it is clamped.
+    Of the input nothing arrives, and a step of size 1 takes it to where it is clamped.
     """
     coding = rules.unit
     if not (AVAILABLE and coding.predictive and not rules.draws and two_beta == 0):
@@ -66,7 +72,8 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
         i = np.int64(listed[k])
         j, step_of = np.uint64(first + i), np.uint64(t[np.uint64(clock + i)] - 1)
         scratch.p[j] = np.int32(coding.lam[step_of])
-        scratch.eps[j] = np.int32(0 if layer == 0 else coding.eps[step_of])
+        whole = np.int64(1) << rules.coefficient_bits
+        scratch.eps[j] = np.int32(whole if layer == 0 else coding.eps[step_of])
         scratch.error[j] = np.int32(coding.inverse[step_of])
     record.saturations[b, phase, layer] += step_code_lines_apart(
         scratch.u, unit.r, scratch.b, unit.s, unit.phi, scratch.q, lines, lined, scratch.p,
@@ -86,6 +93,9 @@ def advance(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase
     if coding.predictive:
         decode_states(unit.r, scratch.u, first, n, coding.lam[t - 1], bits)
         clipped = drive_states(p, unit.r, scratch.b, first, n, low, high)
+    elif coding.follows:
+        _follow(rules, unit, scratch, first, n)
+        clipped = drive_states(p, unit.r, scratch.b, first, n, low, high)
     else:
         clipped = drive_states(p, scratch.u, scratch.b, first, n, low, high)
     if two_beta != 0:
@@ -95,12 +105,25 @@ def advance(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase
 
 
 @inlined
+def _follow(rules, unit, scratch, first, n):
+    """2. Decode, with the coefficient that each unit adapts."""
+    coding = rules.unit
+    follow_states(
+        unit.lam, unit.held, unit.mean, unit.size, unit.r, scratch.u, first, n, coding.threshold,
+        rules.coefficient_bits, coding.finest, rules.low, rules.high,
+    )  # fmt: skip
+
+
+@inlined
 def read(rules, unit, scratch, record, first, n, layer, t, two_beta, b, phase):
     """2. to 4. of a read-out: s is what it decodes; through a nudged phase it keeps its error."""
     coding = rules.unit
     bits, low, high = rules.coefficient_bits, rules.low, rules.high
     if coding.predictive:
         decode_states(unit.r, scratch.u, first, n, coding.lam[t - 1], bits)
+        v = unit.r
+    elif coding.follows:
+        _follow(rules, unit, scratch, first, n)
         v = unit.r
     else:
         v = scratch.u
@@ -118,6 +141,12 @@ def emit(rules, unit, scratch, record, a, s, previous, uniforms, first, n, layer
     if coding.predictive:
         clipped += predict_states(
             a, s, previous, first, n, coding.inverse[t - 1], rules.coefficient_bits, low, high
+        )
+    elif coding.follows:
+        if layer == 0:
+            settle_input_states(unit.lam, unit.held, first, n, coding.finest)
+        clipped += predict_each_state(
+            a, s, previous, unit.phi, unit.lam, unit.held, first, n, rules.one, low, high
         )
     else:
         copy(a, s, first, n)

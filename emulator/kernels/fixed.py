@@ -153,7 +153,7 @@ def inject_states(net, rules, state, scratch, record, n_active, b):
     first, n = net.offsets[1], net.sizes[1]
     for j in range(n):
         scratch.wide[j] = 0
-    record.injected[b, 0] = inject_codes(
+    record.injected[b, 0] += inject_codes(
         scratch.wide, net, scratch.active, scratch.clamped, n_active
     )
     record.saturations[b, 0, 1] += load_current(

@@ -102,7 +102,7 @@ def inject(net, rules, state, scratch, record, n_active, b):
             scratch.clamped, first, net, 0, scratch.active, scratch.clamped, 0, n_active, True
         )
     if rules.current:
-        record.injected[b, 0] = crossed
+        record.injected[b, 0] += crossed
         for j in span(first, n):
             scratch.b[j] += scratch.clamped[j]
     else:

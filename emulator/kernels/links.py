@@ -111,7 +111,7 @@ def _inject(net, rules, state, scratch, record, n_active, b, k):
     values, s = scratch.clamped, state.unit.s
     count = gather_values(scratch.active, values, 0, s, 0, net.sizes[0])
     clear(scratch.u, first, n)
-    record.injected[b, k] = _arrive(
+    record.injected[b, k] += _arrive(
         scratch.u, first, net, rules.links, k, True, scratch.active, values, 0, count, True
     )
     drive(scratch.b, scratch.u, scratch.b, first, n)
@@ -137,7 +137,7 @@ def _inject_codes(net, rules, state, scratch, record, n_active, b, k):
             for j in range(min(fan.length[s], n - to)):
                 scratch.wide[to + j] += value * np.int64(net.weights[source + j])
         crossed += fan.reach[places + place]
-    record.injected[b, k] = crossed
+    record.injected[b, k] += crossed
     record.saturations[b, 0, above] += load_current(
         scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[k], rules.low,
         rules.high,

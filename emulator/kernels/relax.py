@@ -35,20 +35,40 @@ turn_over = by_number(floating.turn_over, fixed.turn_over)
 
 
 @merged
-def _clamp(net, rules, state, scratch, record, b):
-    """The input, once a sample: its active units, and what they send or inject together."""
+def _list_active(net, rules, state, scratch, x, b):
+    """The units of the input that may fire, under any of its inputs; returns how many."""
+    s, n = state.unit.s, net.sizes[0]
+    for j in range(n):
+        scratch.q[j] = 0
+    for begin in range(0, x.shape[1], n):
+        for j in range(n):
+            s[j] = x[b, begin + j]
+            scratch.q[j] |= may_fire(rules, state.unit, j)
+    n_active = gather_spikes(scratch.active, 0, scratch.q, 0, n)
+    part_active(net, scratch, n_active)
+    for i in range(n_active):
+        s[scratch.active[i]] = 0  # before step 1
+    return n_active
+
+
+@merged
+def _clamp(net, rules, state, scratch, record, x, begin, n_active, b):
+    """The input from here on, and what it sends or injects together; returns its active units.
+
+    scratch.previous: what was clamped there before, for the encoder.
+    """
     s, n, units = state.unit.s, net.sizes[0], len(state.incoming)
     copy(scratch.b, net.biases, 0, units)
-    if rules.current or rules.real_valued:
+    sends = not (rules.current or rules.real_valued)
+    if sends:
+        for i in range(n_active):
+            scratch.previous[i] = s[scratch.active[i]]
+            scratch.clamped[i] = x[b, begin + scratch.active[i]]
+    for j in range(n):
+        s[j] = x[b, begin + j]
+    if not sends:
         n_active = gather_values(scratch.active, scratch.clamped, 0, s, 0, n)
         inject(net, rules, state, scratch, record, n_active, b)
-    else:
-        for j in range(n):
-            scratch.q[j] = may_fire(rules, state.unit, j)
-        n_active = gather_spikes(scratch.active, 0, scratch.q, 0, n)
-        for i in range(n_active):
-            scratch.clamped[i] = s[scratch.active[i]]
-        part_active(net, scratch, n_active)
     inject_links(net, rules, state, scratch, record, n_active, b)
     if rules.cross_entropy:
         copy(scratch.offset, scratch.b, 0, units)
@@ -110,7 +130,9 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     last = layers - 1
     first_out, n_out = net.offsets[last], net.sizes[last]
     clear_state(state, x, b, net.sizes[0])
-    n_active = _clamp(net, rules, state, scratch, record, b)
+    n_active = 0
+    if not (rules.current or rules.real_valued):
+        n_active = _list_active(net, rules, state, scratch, x, b)
 
     valued = rules.real_valued
     plastic = is_plastic(net, rules, state, 0, 0, 0)
@@ -122,6 +144,9 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             copy_state(state, free)
             copy_messages(state, free, net, free_now, valued, listed)
             now, t = free_now, free_t
+        begin = rules.phase_input[phase]
+        if phase == 0 or begin != rules.phase_input[phase - 1]:
+            n_active = _clamp(net, rules, state, scratch, record, x, begin, n_active, b)
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
         two_beta = rules.two_beta[phase]

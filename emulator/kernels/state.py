@@ -51,9 +51,10 @@ class Rules(NamedTuple):
     unit: the rules of the kind of unit, by whose type its functions are chosen (see `kinds`).
     current: whether the input is injected; real_valued: whether messages are potentials, not bits;
     draws: whether units take a uniform number at every step.
-    phase_steps, phase_from_free: (phases,) int64; two_beta: (phases,), 0 when free, a number of the
-    run, or int64 over 2**coefficient_bits; seed: (2,) uint64; average: the last steps of a phase
-    over which its end is summed; cross_entropy: whether the last layer is a read-out.
+    phase_steps, phase_from_free: (phases,) int64; phase_input: (phases,) int64, where in a row of
+    the inputs, one behind the other, that of the phase begins; two_beta: (phases,), 0 when free, a
+    number of the run, or int64 over 2**coefficient_bits; seed: (2,) uint64; average: the last steps
+    of a phase over which its end is summed; cross_entropy: whether the last layer is a read-out.
     one: what stands for 1.0, 1 or 2**fraction_bits. Of a chip's integers, else 0: low, high, the
     range of a state, and how many bits are below the point of a coefficient and of a state.
     tolerance: a sample whose outputs all end the first phase nearer to its target runs no further;
@@ -70,6 +71,7 @@ class Rules(NamedTuple):
     draws: bool
     phase_steps: np.ndarray
     phase_from_free: np.ndarray
+    phase_input: np.ndarray
     two_beta: np.ndarray
     seed: np.ndarray
     average: int

@@ -124,6 +124,54 @@ def optimal_step_sizes(
 
 
 @inlined
+def settle(lam, held, opens, j, finest):
+    """lam[j] opens to 1/2, or halves when it has been held for 2 / lam steps; see `follow`."""
+    half, two, zero = lam.dtype.type(0.5), lam.dtype.type(2), lam.dtype.type(0)
+    steps = held[j] + lam.dtype.type(1)
+    closes = (not opens) & (steps * lam[j] >= two) & (lam[j] > finest)
+    lam[j] = half if opens else (half * lam[j] if closes else lam[j])
+    held[j] = zero if opens | closes else steps
+
+
+@inlined
+def follow(lam, held, mean, size, r, u, first, n, threshold, finest):
+    """Predictive decoder with a coefficient that each unit adapts to its error e = u - r.
+
+    mean, size: e and |e| summed with a leak of 1/4 and of 1/16 (B and D of `AdaptivePrediction`).
+    Where 4 |mean| > threshold size, lam opens. Then r = r + lam e.
+    """
+    quarter, sixteenth, four = r.dtype.type(0.25), r.dtype.type(0.0625), r.dtype.type(4)
+    for j in span(first, n):
+        error = u[j] - r[j]
+        mean[j] = mean[j] + (error - quarter * mean[j])
+        size[j] = size[j] + (abs(error) - sixteenth * size[j])
+    for j in span(first, n):
+        settle(lam, held, four * abs(mean[j]) > threshold * size[j], j, finest)
+    for j in span(first, n):
+        r[j] = r[j] + lam[j] * (u[j] - r[j])
+
+
+@inlined
+def settle_input(lam, held, first, n, finest):
+    """`settle` of units to which nothing comes."""
+    for j in span(first, n):
+        settle(lam, held, False, j, finest)
+
+
+@inlined
+def predict_each(a, s, previous, phi, lam, held, first, n):
+    """Predictive encoder: a = previous + (s - previous) / lam; lam opens where |phi + a| > 2."""
+    half, two, zero = a.dtype.type(0.5), a.dtype.type(2), a.dtype.type(0)
+    for j in span(first, n):
+        total = phi[j] + (previous[j] + (s[j] - previous[j]) / lam[j])
+        opens = (abs(total) > two) & (lam[j] < half)
+        lam[j] = half if opens else lam[j]
+        held[j] = zero if opens else held[j]
+    for j in span(first, n):
+        a[j] = previous[j] + (s[j] - previous[j]) / lam[j]
+
+
+@inlined
 def predict(a, s, previous, first, n, keep, lam):
     """Predictive encoder: a = (s - keep previous) / lam, with keep = 1 - lam."""
     for j in span(first, n):

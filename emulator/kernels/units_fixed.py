@@ -104,6 +104,65 @@ def predict_states(a, s, previous, first, n, inverse, bits, low, high):
 
 
 @inlined
+def settle_states(level, held, opens, j, finest):
+    """level[j] goes to 1, or up by 1 when it was held for 2**(level + 1) steps; see `units.settle`.
+
+    level: k of a coefficient 2**-k.
+    """
+    steps = np.int32(held[j] + np.int32(1))
+    closes = (not opens) & (steps >= np.int32(2) << level[j]) & (level[j] < finest)
+    level[j] = np.int32(1) if opens else np.int32(level[j] + np.int32(closes))
+    held[j] = np.int32(0) if opens | closes else steps
+
+
+@inlined
+def follow_states(level, held, mean, size, r, u, first, n, threshold, bits, finest, low, high):
+    """`units.follow`: the coefficient is 2**-level; threshold over 2**bits.
+
+    mean and size stay in the range of a state, and are not counted where they are clipped.
+    """
+    lowest, highest = np.int32(low), np.int32(high)
+    for j in span(first, n):
+        error = np.int32(u[j] - r[j])
+        new = np.int32(mean[j] + np.int32(error - np.int32(rescale(mean[j], np.int64(2)))))
+        mean[j] = min(max(new, lowest), highest)
+        new = np.int32(size[j] + np.int32(abs(error) - np.int32(rescale(size[j], np.int64(4)))))
+        size[j] = min(new, highest)
+    for j in span(first, n):
+        opens = np.int64(abs(mean[j])) << (bits + np.int64(2)) > threshold * np.int64(size[j])
+        settle_states(level, held, opens, j, finest)
+    for j in span(first, n):
+        way = np.int64(u[j]) - np.int64(r[j])
+        r[j] = np.int32(r[j] + np.int32(rescale(way, np.int64(level[j]))))
+
+
+@inlined
+def settle_input_states(level, held, first, n, finest):
+    """`settle_states` of units to which nothing comes."""
+    for j in span(first, n):
+        settle_states(level, held, False, j, finest)
+
+
+@inlined
+def predict_each_state(a, s, previous, phi, level, held, first, n, one, low, high):
+    """a = previous + 2**level (s - previous); level goes to 1 where |phi + a| > 2."""
+    two, clipped = np.int64(one) << np.int64(1), np.int64(0)
+    for j in span(first, n):
+        way = np.int64(s[j]) - np.int64(previous[j])
+        total = np.int64(phi[j]) + np.int64(previous[j]) + (way << np.int64(level[j]))
+        opens = (abs(total) > two) & (level[j] > 1)
+        level[j] = np.int32(1) if opens else level[j]
+        held[j] = np.int32(0) if opens else held[j]
+    for j in span(first, n):
+        way = np.int64(s[j]) - np.int64(previous[j])
+        total = np.int64(previous[j]) + (way << np.int64(level[j]))
+        kept = min(max(total, low), high)
+        clipped += np.int64(kept != total)
+        a[j] = kept
+    return clipped
+
+
+@inlined
 def sigma_delta_states(q, phi, a, first, n, one, low, high):
     """q = [phi + a > 1/2], phi = phi + a - q; q: uint8."""
     half, whole = np.int32(one >> np.int64(1)), np.int32(one)

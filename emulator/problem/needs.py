@@ -26,6 +26,8 @@ Feature = Literal[
     "weaker feedback",
     "skip and lateral connections",
     "real-valued messages",
+    "adapted prediction",
+    "input that switches",
     "read-out outside the dynamics",
     "spikes per core",
     "skipping of right samples",
@@ -87,6 +89,12 @@ def of_problem(problem: Problem) -> Iterator[Need]:
     yield from of_network(problem.network)
     if not problem.coding.sends_bits:
         yield Need("real-valued messages", "quantizer is 'none'", "'sigma-delta' or 'bernoulli'")
+    if problem.coding.adapts_prediction:
+        shown = f"prediction is {problem.coding.prediction}"
+        yield Need("adapted prediction", shown, "a Polynomial, or None")
+    if problem.later_x:
+        shown = f"{len(problem.later_x)} phases have an x of their own"
+        yield Need("input that switches", shown, "one x")
     yield from _of_read_out(problem.readout, "readout is")
     if problem.parts:
         yield Need("spikes per core", f"{len(problem.parts)} parts are counted", "no parts")

@@ -65,6 +65,12 @@ def pose(
     phases = _phases(phases)
     targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
     _check_from_free(phases)
+    later_x = [_input(p.x, network, f"x of phase {k}") for k, p in enumerate(phases) if _clamps(p)]
+    for k, other in enumerate(later_x):
+        if len(other) != batch:
+            raise InputError(
+                f"run: input {k + 1} after x has {len(other)} samples; expected {batch}, as x has"
+            )
     samples = _identities(samples, batch)
     fixed = _arithmetic(precision, fixed, coding)
     _check_pooling(network, precision)
@@ -88,6 +94,7 @@ def pose(
         paths=paths,
         readout=readout,
         skip_right=skip_right,
+        later_x=tuple(other.astype(dtype) for other in later_x),
     )
     _check_record(problem)
     _check_readout(problem)
@@ -105,17 +112,22 @@ def _wanted(record: Any) -> frozenset[Any]:
     return frozenset(names)
 
 
-def _input(x: Any, network: Network) -> np.ndarray:
+def _clamps(phase: Phase) -> bool:
+    """Whether another input is clamped from this phase on."""
+    return isinstance(phase, Free) and phase.x is not None
+
+
+def _input(x: Any, network: Network, what: str = "x") -> np.ndarray:
     """The clamped input, float, shape (batch, n_in)."""
     n_in = network.sizes[0]
-    x = as_floats("run: x", x)
+    x = as_floats(f"run: {what}", x)
     if x.shape[1:] == network.layers[0]:
         x = x.reshape(len(x), n_in)
     if x.ndim != 2 or x.shape[1] != n_in or len(x) == 0:
         raise InputError(
-            f"run: x has shape {x.shape}; expected (batch, {n_in}) with at least one sample"
+            f"run: {what} has shape {x.shape}; expected (batch, {n_in}) with at least one sample"
         )
-    _check_unit_interval("x", x)
+    _check_unit_interval(what, x)
     return x
 
 

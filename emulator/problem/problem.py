@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class Problem:
     skip_right : float
         A sample of which all outputs end the first phase nearer to their targets runs no further;
         0: every sample runs all phases.
+    later_x : tuple of ndarray
+        What is clamped after x, as x, in the order of the phases that have an `x` of their own.
     """
 
     network: Network
@@ -70,6 +73,7 @@ class Problem:
     paths: Paths | None = None
     readout: Readout = "squared-error"
     skip_right: float = 0.0
+    later_x: tuple[np.ndarray, ...] = ()
 
     @property
     def dtype(self) -> np.dtype:
@@ -80,6 +84,12 @@ class Problem:
     def steps(self) -> int:
         """Time steps run over all phases."""
         return sum(phase.steps for phase in self.phases)
+
+    @property
+    def input_of_phase(self) -> tuple[int, ...]:
+        """Which input is clamped in each phase: 0 for x, then those of `later_x`."""
+        own = (isinstance(phase, Free) and phase.x is not None for phase in self.phases)
+        return tuple(accumulate(int(one) for one in own))
 
     @property
     def first_steps(self) -> tuple[int, ...]:
@@ -111,10 +121,10 @@ class Problem:
 
     @cached_property
     def prediction_table(self) -> np.ndarray | None:
-        """Prediction coefficients at t = 1 ... last_step; None without prediction."""
-        if self.coding.prediction is None:
+        """Prediction coefficients at t = 1 ... last_step; None where they are no schedule."""
+        if self.coding.schedule is None:
             return None
-        return self.coding.prediction.table(self.last_step, self.dtype)
+        return self.coding.schedule.table(self.last_step, self.dtype)
 
     @cached_property
     def step_gains(self) -> np.ndarray:
@@ -124,11 +134,11 @@ class Problem:
 
     @cached_property
     def prediction_gains(self) -> np.ndarray | None:
-        """Prediction coefficients as a chip multiplies by them; None without prediction."""
+        """Prediction coefficients as a chip multiplies by them; None where they are no schedule."""
         assert self.fixed is not None
-        if self.coding.prediction is None:
+        if self.coding.schedule is None:
             return None
-        return self.fixed.gains(self.coding.prediction, self.last_step)
+        return self.fixed.gains(self.coding.schedule, self.last_step)
 
     @property
     def phase_names(self) -> tuple[str, ...]:

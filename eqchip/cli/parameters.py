@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from eqchip.emulator.description.coding import OptimalStepSize, Polynomial
+from eqchip.emulator.description.coding import AdaptivePrediction, OptimalStepSize, Polynomial
 from eqchip.emulator.description.notation import Entry, connections, parse
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.presets import KINDS
@@ -208,12 +208,13 @@ class WholeNumbers(click.ParamType):
 
 
 class Schedule(click.ParamType):
-    """``0.8``, ``0.83/t^0.58``, and where allowed ``osa:0.0346`` or ``none``."""
+    """``0.8``, ``0.83/t^0.58``, and where allowed ``osa:0.0346``, ``adaptive`` or ``none``."""
 
     name = "schedule"
 
     def __init__(self, *, adaptive: bool = False, optional: bool = False) -> None:
-        self.adaptive, self.optional = adaptive, optional
+        self.adaptive = adaptive  # a step size
+        self.optional = optional  # a prediction: none, or one that adapts
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         """The parsed value; click shows what is refused."""
@@ -225,12 +226,14 @@ class Schedule(click.ParamType):
         try:
             if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
                 return OptimalStepSize(float(match[1]))
+            if self.optional and (match := re.fullmatch(rf"adaptive(?::({NUMBER}))?", text)):
+                return AdaptivePrediction(*map(float, filter(None, match.groups())))
             if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
                 return Polynomial(float(match[1]), float(match[2] or 0))
         except InputError as error:
             self.fail(str(error), param, ctx)
         known = ["0.8", "0.83/t^0.58"]
-        known += ["osa:0.0346"] * self.adaptive + ["none"] * self.optional
+        known += ["osa:0.0346"] * self.adaptive + ["adaptive", "none"] * self.optional
         self.fail(f"{value!r}; expected one such as {', '.join(known)}", param, ctx)
 
 
@@ -246,6 +249,8 @@ def typed(value: Any) -> str:
         return ",".join(map(typed, value))
     if isinstance(value, OptimalStepSize):
         return f"osa:{value.nu_bar:g}"
+    if isinstance(value, AdaptivePrediction):
+        return f"adaptive:{value.threshold:g}"
     if isinstance(value, Polynomial):
         return f"{value.value:g}" + (f"/t^{value.exponent:g}" if value.exponent else "")
     if value is None:

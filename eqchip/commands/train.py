@@ -129,7 +129,9 @@ def _usual() -> dict[str, str]:
     help="How potentials become bits; none is the real-valued network.",
 )  # fmt: skip
 @click.option("--step-size", type=Schedule(adaptive=True), help="0.8, 0.84/t^0.09 or osa:0.0346.")
-@click.option("--prediction", type=Schedule(optional=True), help="0.83/t^0.58, 0.3 or none.")
+@click.option(
+    "--prediction", type=Schedule(optional=True), help="0.83/t^0.58, 0.3, adaptive or none."
+)
 @click.option(
     "--input", type=click.Choice(("spikes", "current")),
     help="Encode the input into spikes at every step; or inject it once a sample, as numbers whose "

@@ -97,8 +97,10 @@ def describe(coding: Coding) -> str:
     step = coding.step_size
     size = f"optimal (nu_bar {step.nu_bar:g})" if isinstance(step, OptimalStepSize) else _law(step)
     prediction = "no prediction"
-    if coding.prediction is not None:
-        prediction = f"prediction {_law(coding.prediction)}"
+    if coding.schedule is not None:
+        prediction = f"prediction {_law(coding.schedule)}"
+    elif coding.follower is not None:
+        prediction = f"adapted prediction (threshold {coding.follower.threshold:g})"
     return f"{coding.quantizer}, step size {size}, {prediction}"
 
 

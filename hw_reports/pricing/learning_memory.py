@@ -29,6 +29,7 @@ from eqchip.emulator.learning.onchip_lowering import sum_bits, synapses_of_a_wei
 from eqchip.mapping.placement.wiring import incoming
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
+ADAPTED_PREDICTION = 3  # B and D of AdaptivePrediction; k and n together are one number
 FURTHEST = 1000  # steps on the plot's axis, at least
 SOURCES = (
     "EP: Scellier and Bengio, Front. Comput. Neurosci. 11:24 (2017)",
@@ -78,6 +79,8 @@ def states_of_unit(coding: Coding) -> dict[str, int]:
         states["residue"] = 1
     if coding.prediction is not None:
         states["decoder"] = 1
+    if coding.adapts_prediction:
+        states["prediction statistics"] = ADAPTED_PREDICTION
     if isinstance(coding.step_size, OptimalStepSize):
         states["step-size statistics"] = ADAPTIVE_STATISTICS
     return states

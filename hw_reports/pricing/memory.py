@@ -105,11 +105,14 @@ def _states(config: Config, part: Part) -> int:
     """Numbers that a unit of a part carries from step to step."""
     states = states_of_unit(config.coding)
     if config.learning.readout == "cross-entropy" and part.layer == len(config.sizes) - 1:
-        return 1 + states.get("decoder", 0)  # it encodes nothing, and takes no steps
+        own = states.get("decoder", 0) + states.get("prediction statistics", 0)
+        return 1 + own  # it encodes nothing, and takes no steps
     if part.layer:
         return sum(states.values())
-    # A clamped unit has its value, and the residue of its encoder if it sends bits.
-    return 1 + (states.get("residue", 0) if config.input == "spikes" else 0)
+    # A clamped unit has its value, and the residue of its encoder if it sends bits, and how coarse
+    # an adapted prediction is.
+    encoder = states.get("residue", 0) + int(config.coding.adapts_prediction)
+    return 1 + (encoder if config.input == "spikes" else 0)
 
 
 def _learning_bits(config: Config, part: Part, state_bits: int) -> int:

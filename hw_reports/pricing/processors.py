@@ -77,7 +77,8 @@ def copied_states(config: Config) -> int:
         return 0
     numbers = sum(config.sizes[1:]) * sum(states_of_unit(config.coding).values())
     if config.input == "spikes" and config.coding.quantizer == "sigma-delta":
-        numbers += config.sizes[0]  # residues of the input's encoders
+        # Residues of the input's encoders, and how coarse an adapted prediction is.
+        numbers += config.sizes[0] * (1 + config.coding.adapts_prediction)
     return numbers * (1 + restored)
 
 

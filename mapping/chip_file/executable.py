@@ -141,6 +141,8 @@ def _of_phases(config: Config) -> Iterator[Need]:
     yield Need("neuron_program", 1, "a unit decodes, steps and encodes")
     if isinstance(coding.step_size, OptimalStepSize):
         yield Need("step_schedule", 1, "the step size is found anew at every step")
+    elif coding.adapts_prediction:
+        yield Need("step_schedule", 1, "units adapt their prediction coefficients")
     elif any(_falls(one) for one in (coding.step_size, coding.prediction)):
         yield Need("step_schedule", 1, "step size or prediction fall from step to step")
     learning = config.learning

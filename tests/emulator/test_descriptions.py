@@ -13,7 +13,12 @@ import pytest
 
 from eqchip.emulator import philox
 from eqchip.emulator.description.asynchronous import Asynchronous
-from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.coding import (
+    AdaptivePrediction,
+    Coding,
+    OptimalStepSize,
+    Polynomial,
+)
 from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
@@ -288,13 +293,34 @@ REFUSED = {
         lambda: Coding(prediction=0.25),  # type: ignore[arg-type]
         "prediction",
         "0.25",
-        "Polynomial or None",
+        "Polynomial, AdaptivePrediction or None",
     ),
     "adaptive prediction": (
         lambda: Coding(prediction=OptimalStepSize(0.1)),  # type: ignore[arg-type]
         "prediction",
         "OptimalStepSize",
-        "Polynomial or None",
+        "Polynomial, AdaptivePrediction or None",
+    ),
+    "threshold of 0": (lambda: AdaptivePrediction(0), "threshold", "0", "above 0"),
+    "threshold of nan": (lambda: AdaptivePrediction(math.nan), "threshold", "nan", "above 0"),
+    "threshold of text": (
+        lambda: AdaptivePrediction("a"),  # type: ignore[arg-type]
+        "threshold",
+        "'a'",
+        "a number",
+    ),
+    "finest of 9": (lambda: AdaptivePrediction(finest=9), "finest", "9", "below 9"),
+    "finest of half a level": (
+        lambda: AdaptivePrediction(finest=1.5),  # type: ignore[arg-type]
+        "finest",
+        "1.5",
+        "whole number",
+    ),
+    "adapted prediction of Bernoulli's bits": (
+        lambda: Coding("bernoulli", prediction=AdaptivePrediction()),
+        "AdaptivePrediction",
+        "'bernoulli'",
+        "'sigma-delta'",
     ),
     "prediction of real values": (
         lambda: Coding("none", prediction=Polynomial(0.5)),

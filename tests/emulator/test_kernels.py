@@ -103,6 +103,31 @@ def optimal_kernel(opening: bool) -> Callable[..., Any]:
     return call
 
 
+def settled(lam, held, opens, finest):  # type: ignore[no-untyped-def]
+    half, held = lam.dtype.type(0.5), held + lam.dtype.type(1)
+    closes = ~opens & (held * lam >= 2) & (lam > finest)
+    return (
+        np.where(opens, half, np.where(closes, half * lam, lam)),
+        np.where(opens | closes, lam.dtype.type(0), held),
+    )
+
+
+def follow_twin(lam, held, mean, size, r, u, threshold, finest):  # type: ignore[no-untyped-def]
+    scalar = r.dtype.type
+    error = u - r
+    mean = mean + (error - scalar(0.25) * mean)
+    size = size + (abs(error) - scalar(0.0625) * size)
+    lam, held = settled(lam, held, scalar(4) * abs(mean) > threshold * size, finest)
+    return {0: lam, 1: held, 2: mean, 3: size, 4: r + lam * error}
+
+
+def predict_each_twin(a, s, previous, phi, lam, held):  # type: ignore[no-untyped-def]
+    scalar = a.dtype.type
+    opens = (abs(phi + (previous + (s - previous) / lam)) > 2) & (lam < scalar(0.5))
+    lam, held = np.where(opens, scalar(0.5), lam), np.where(opens, scalar(0), held)
+    return {0: previous + (s - previous) / lam, 4: lam, 5: held}
+
+
 # name -> kernel, arrays, scalars, twin
 UNIT_KERNELS: dict[str, tuple[Callable[..., Any], int, int, Twin]] = {
     "clear": (from_python(units.clear), 1, 0, lambda u: {0: np.zeros_like(u)}),
@@ -145,10 +170,19 @@ UNIT_KERNELS: dict[str, tuple[Callable[..., Any], int, int, Twin]] = {
         0,
         lambda q, a, uniforms: {0: a > uniforms},
     ),
+    "follow": (from_python(units.follow), 6, 2, follow_twin),
+    "predict_each": (from_python(units.predict_each), 6, 0, predict_each_twin),
+    "settle_input": (
+        from_python(units.settle_input),
+        2,
+        1,
+        lambda lam, held, finest: dict(enumerate(settled(lam, held, lam < 0, finest))),
+    ),
     "optimal_step_sizes": (optimal_kernel(False), 8, 2, optimal_twin(False)),
     "optimal_step_sizes_at_t_1": (optimal_kernel(True), 8, 2, optimal_twin(True)),
 }
 EMITS_BITS = ("sigma_delta", "bernoulli")  # their first array is q
+ADAPTED = {"follow": 0, "settle_input": 0, "predict_each": 4}  # where lam and the steps held stand
 
 
 @both_types
@@ -161,6 +195,10 @@ def test_unit_kernel_equals_its_twin(name, dtype):
             given = [np.abs(array) for array in given]
         if name in EMITS_BITS:
             given[0] = rng.integers(2, 9, size).astype(np.uint8)
+        if name in ADAPTED:
+            lam = ADAPTED[name]
+            given[lam] = dtype(0.5) ** rng.integers(1, 9, size).astype(dtype)
+            given[lam + 1] = rng.integers(0, 600, size).astype(dtype)
         numbers = [dtype(x) for x in rng.uniform(0.01, 0.99, scalars)]
         expected = [array.copy() for array in given]
         layer = slice(first, first + n)

@@ -111,6 +111,43 @@ def test_unit_kernels_equal_their_twins(n):
 
 
 @pytest.mark.parametrize("n", WIDTHS)
+def test_kernels_of_an_adapted_prediction_equal_their_twins(n):
+    rng, layer = np.random.default_rng(n), slice(FIRST, FIRST + n)
+    threshold, bits, finest = 2867, 12, 6
+    for _ in range(3):
+        level = rng.integers(1, finest + 1, 700).astype(np.int32)
+        held = rng.integers(0, 2 << finest, 700).astype(np.int32)
+        mean, size = states(rng, 700), abs(states(rng, 700))
+        r, u = states(rng, 700), states(rng, 700)
+        k, steps, b, d, old, new = (
+            array[layer].astype(np.int64) for array in (level, held, mean, size, r, u)
+        )
+        b = np.clip(b + (new - old) - rescale(b, 2), LOW, HIGH)
+        d = np.minimum(d + abs(new - old) - rescale(d, 4), HIGH)
+        opens = abs(b) * 2 ** (bits + 2) > threshold * d
+        closes = ~opens & (steps + 1 >= 2 ** (k + 1)) & (k < finest)
+        k = np.where(opens, 1, k + closes)
+        steps = np.where(opens | closes, 0, steps + 1)
+        moved = np.array([rescale(way, int(to)) for way, to in zip(new - old, k, strict=True)])
+        check(
+            "follow_states", rng, n, [level, held, mean, size, r, u],
+            (threshold, bits, finest, LOW, HIGH), [0, 1, 2, 3, 4], [k, steps, b, d, old + moved],
+            None,
+        )  # fmt: skip
+
+        a, phi = states(rng, 700), states(rng, 700)
+        s, previous = (np.clip(states(rng, 700), 0, 4096).astype(np.int32) for _ in range(2))
+        before, way = previous[layer].astype(np.int64), (s - previous)[layer].astype(np.int64)
+        opens = (abs(phi[layer] + before + way * 2**k) > 2 * 4096) & (k > 1)
+        k, steps = np.where(opens, 1, k), np.where(opens, 0, steps)
+        wanted, count = clip(before + way * 2**k)
+        check(
+            "predict_each_state", rng, n, [a, s, previous, phi, level, held], (4096, LOW, HIGH),
+            [0, 4, 5], [wanted, k, steps], count,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("n", WIDTHS)
 def test_sums_are_scaled_by_their_exponents_and_joined(n):
     rng = np.random.default_rng(n)
     for exponent, back_exponent in ((0, 0), (5, -2), (-3, 9), (13, 13)):

@@ -12,7 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.coding import (
+    AdaptivePrediction,
+    Coding,
+    OptimalStepSize,
+    Polynomial,
+)
 from eqchip.emulator.description.connections import AvgPool2d, Connection, Conv2d, MaxPool2d, Sparse
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
@@ -326,6 +331,35 @@ CASES = [
         # t = 2: p = 0 + 1 (1 - 0) = 1, so s = 2/3 as in ..._follows_a_drive_that_stays
         potentials={1: column([0, 2 / 3])},
         exact=False,
+    ),
+    HandCase(
+        name="adapted_prediction_halves_when_held_and_opens_when_the_input_moves",
+        weights=[[[1.0]]],
+        x=[1.0],
+        coding=Coding("sigma-delta", Polynomial(1.0), AdaptivePrediction(threshold=2.0)),
+        phases=[Free(5)],
+        # input: a = 2, 1, 1, ...: phi = 1, 1, ..., every bit is 1; it comes from t = 2 on
+        bits={0: [[1]] * 5},
+        # t = 1: e = 0, lambda = 1/2, n = 1
+        # t = 2: e = 1, B = 1, D = 1, 4 > 2: opens, n = 0; r = 1/2
+        # t = 3: e = 1/2, B = 1 + 1/2 - 1/4 = 5/4, D = 1 + 1/2 - 1/16 = 23/16: opens; r = 3/4
+        # t = 4: e = 1/4, B = 5/4 + 1/4 - 5/16 = 19/16, D = 23/16 + 1/4 - 23/256 = 409/256:
+        #        19/4 > 409/128: opens; r = 7/8
+        # t = 5: e = 1/8, B = 19/16 + 1/8 - 19/64 = 65/64, D = 409/256 + 1/8 - 409/4096 =
+        #        6647/4096 = 1.62: 65/16 = 4.06 > 3.25: opens; r = 15/16
+        potentials={1: column([0, 1 / 2, 3 / 4, 7 / 8, 15 / 16])},
+    ),
+    HandCase(
+        name="adapted_prediction_closes_by_powers_of_two_and_opens_where_bits_cannot_follow",
+        weights=[[[0.0]]],
+        x=[0.0],
+        coding=Coding("sigma-delta", Polynomial(1.0), AdaptivePrediction()),
+        phases=[Free(4), Nudged(2, [[1.0]], beta=0.5)],
+        # t = 1 ... 3: n = 1, 2, 3; t = 4: n / 2 = 2: lambda = 1/4, n = 0
+        # t = 5: s = p = 1: a = 0 + 1 / (1/4) = 4 > 2: lambda = 1/2, a = 2; fires, phi = 1
+        # t = 6: s = p = 1 - 1 = 0: a = 1 - 2 = -1, phi + a = 0: silent
+        potentials={1: column([0, 0, 0, 0, 1, 0])},
+        bits={1: [[0], [0], [0], [0], [1], [0]]},
     ),
     HandCase(
         name="uniforms_by_hand_are_used_in_the_order_of_the_steps_run",

@@ -16,7 +16,12 @@ import numpy as np
 from hypothesis import strategies as st
 
 from eqchip.backends.reference import floating as reference
-from eqchip.emulator.description.coding import Coding, OptimalStepSize, Polynomial
+from eqchip.emulator.description.coding import (
+    AdaptivePrediction,
+    Coding,
+    OptimalStepSize,
+    Polynomial,
+)
 from eqchip.emulator.description.connections import (
     AvgPool2d,
     Connection,
@@ -92,9 +97,10 @@ def draw_problem(
     max_width: int = 20,
     max_steps: int = 6,
     dense: bool = False,
+    adapted: bool = False,
 ) -> Problem:
-    """One random problem; bits and potentials are recorded."""
-    return _make(_RandomSource(rng), precision, max_width, max_steps, dense, False)
+    """One random problem; bits and potentials are recorded; `adapted`: maybe prediction, too."""
+    return _make(_RandomSource(rng), precision, max_width, max_steps, dense, False, adapted)
 
 
 @st.composite
@@ -106,14 +112,16 @@ def problems(
     max_steps: int = 6,
     dense: bool = False,
     max_pooling: bool = False,
+    adapted: bool = False,
 ) -> Problem:
     """Problems of every kind; bits and potentials are recorded.
 
     With `dense` of dense layers alone, for what knows no others; with `max_pooling`
-    they start with a convolution, and convolutions may have it: in floating point alone.
+    they start with a convolution, and convolutions may have it: in floating point alone; with
+    `adapted` some adapt their prediction.
     """
     source = _HypothesisSource(draw)
-    return _make(source, precision, max_width, max_steps, dense, max_pooling)
+    return _make(source, precision, max_width, max_steps, dense, max_pooling, adapted)
 
 
 @st.composite
@@ -272,7 +280,7 @@ def single_sample(problem: Problem, index: int) -> Problem:
 
 def _make(
     source: Source, precision: str | None, max_width: int, max_steps: int,
-    dense: bool, max_pooling: bool,
+    dense: bool, max_pooling: bool, adapted: bool,
 ) -> Problem:  # fmt: skip
     batch = source.integer(1, 4)
     network = _network(source, _connections(source, max_width, dense, max_pooling))
@@ -280,7 +288,7 @@ def _make(
     floats = ["float64", "float32"]
     precision = precision or source.choice(floats if max_pooling else [*floats, "chip"])
     chip = precision == "chip"
-    coding = _coding(source, chip)
+    coding = _coding(source, chip, adapted)
     phases = _phases(source, batch, sizes[-1], max_steps)
     problem = pose(
         network,
@@ -421,7 +429,7 @@ def _parts(source: Source, sizes: list[int]) -> list[Part]:
     return parts
 
 
-def _coding(source: Source, chip: bool = False) -> Coding:
+def _coding(source: Source, chip: bool = False, adapted: bool = False) -> Coding:
     """Any coding; for a chip, one without division and real values."""
     with_bits = ["sigma-delta", "bernoulli"]
     quantizer = source.choice(with_bits if chip else ["none", *with_bits, "sigma-delta"])
@@ -430,7 +438,9 @@ def _coding(source: Source, chip: bool = False) -> Coding:
         nu_bar = source.choice([0.0, 0.0346, 0.5, source.number(0.0, 0.99)])
         step_size = OptimalStepSize(nu_bar, source.choice([1e-15, 1e-3]))
     predicts = quantizer != "none" and source.choice([False, True, True])
-    prediction = _polynomial(source) if predicts else None
+    prediction: Polynomial | AdaptivePrediction | None = _polynomial(source) if predicts else None
+    if quantizer == "sigma-delta" and adapted and source.choice([False, False, True]):
+        prediction = AdaptivePrediction(source.choice([0.7, 0.1, 2.0]), source.integer(1, 8))
     return Coding(quantizer, step_size=step_size, prediction=prediction)  # type: ignore[arg-type]
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.gather import gather_spikes, gather_values
+from eqchip.emulator.kernels.gather import gather_spikes
 from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.kinds import may_fire
-from eqchip.emulator.kernels.relax import inject
 from eqchip.emulator.kernels.state import clear_state, copy_state
 from eqchip.emulator.kernels.timed.clocks import idle_clocks, start_clocks, tick_time
 from eqchip.emulator.kernels.timed.messages import (
@@ -30,7 +29,7 @@ from eqchip.emulator.kernels.timed.snapshot import clear_cores, restore, save, w
 from eqchip.emulator.kernels.timed.state import (
     STUCK_AT_1,
 )
-from eqchip.emulator.kernels.timed.step import step_units
+from eqchip.emulator.kernels.timed.step import clamp, step_units
 from eqchip.emulator.kernels.timed.sums import read_in, take_sums
 from eqchip.emulator.kernels.timed.wheel import (
     IN_FLIGHT,
@@ -41,7 +40,7 @@ from eqchip.emulator.kernels.timed.wheel import (
     insert,
     next_event,
 )
-from eqchip.emulator.kernels.units import copy, ones_in
+from eqchip.emulator.kernels.units import ones_in
 
 QUANTA_SHIFT = np.int64(20)  # a nominal period is 2**20 quanta, see `asynchronous.QUANTA`
 
@@ -120,14 +119,17 @@ def record_row(clockwork, state, cores, queue, record, counts, now, b, row):
 def begin_sample(net, rules, clockwork, record, x, b, sample, state, scratch, cores, queue, idle,
                  windowed):  # fmt: skip
     """Everything as before step 1, and the first ticks; returns how many clocks are idle."""
-    clear_state(state, x, b, net.sizes[0])
-    copy(scratch.b, net.biases, 0, len(state.incoming))
-    if rules.current:
-        n_active = gather_values(scratch.active, scratch.clamped, 0, state.unit.s, 0, net.sizes[0])
-        inject(net, rules, state, scratch, record, n_active, b)
+    n = net.sizes[0]
+    clear_state(state, x, b, n)
     clear_queue(queue)
     clear_cores(cores)
-    return start_clocks(net, rules, clockwork, state, cores, queue, idle, sample, windowed)
+    for begin in range(n, x.shape[1], n):  # a unit that may fire under any input has a clock
+        for j in range(n):
+            state.unit.s[j] = max(state.unit.s[j], x[b, begin + j])
+    n_idle = start_clocks(net, rules, clockwork, state, cores, queue, idle, sample, windowed)
+    for j in range(n):
+        state.unit.s[j] = x[b, rules.phase_input[0] + j]
+    return n_idle
 
 
 @kernel
@@ -159,6 +161,7 @@ def relax_timed(
                     clockwork, queue, cores, saved, counts, idle, n_idle, until, b, phase,
                     rules.current, False,
                 )  # fmt: skip
+            clamp(net, rules, state, scratch, record, x, b, phase)
             for j in range(n_out):
                 scratch.y[first_out + j] = targets[phase, b, j]
             while until < clockwork.phase_ends[phase]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from eqchip.emulator.kernels.gather import gather_values
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.kinds import advance, emit
+from eqchip.emulator.kernels.relax import inject
 from eqchip.emulator.kernels.timed.state import (
     STUCK_AT_0,
     STUCK_AT_1,
@@ -52,6 +54,24 @@ def _encode(net, rules, clockwork, cores, state, scratch, record, given, first, 
 
 
 @inlined
+def clamp(net, rules, state, scratch, record, x, b, phase):
+    """What is clamped in this phase, if it was not before: units take it at their next tick.
+
+    Until then it stands among the biases, of which the input has none.
+    """
+    begin = rules.phase_input[phase]
+    if phase > 0 and begin == rules.phase_input[phase - 1]:
+        return
+    copy(scratch.b, net.biases, 0, len(state.incoming))
+    for j in range(net.sizes[0]):
+        scratch.b[j] = x[b, begin + j]
+    if rules.current:
+        copy(state.unit.s, scratch.b, 0, net.sizes[0])
+        n_active = gather_values(scratch.active, scratch.clamped, 0, state.unit.s, 0, net.sizes[0])
+        inject(net, rules, state, scratch, record, n_active, b)
+
+
+@inlined
 def step_units(net, rules, clockwork, state, scratch, cores, record, given, clock, part, layer,
                first, n, b, sample, phase):  # fmt: skip
     """The units first ... first + n - 1 of a clock take their step; scratch.q: their bits.
@@ -64,6 +84,7 @@ def step_units(net, rules, clockwork, state, scratch, cores, record, given, cloc
             clear(scratch.previous, first, n)
         else:
             copy(scratch.previous, state.unit.s, first, n)
+        copy(state.unit.s, scratch.b, first, n)  # what is clamped now, see `clamp`
     else:
         pull = rules.two_beta.dtype.type(0)
         if layer == len(net.sizes) - 1:

@@ -26,7 +26,7 @@ from eqchip.emulator.kernels.timed.masked import SEARCHED
 from eqchip.emulator.kernels.timed.messages import send_spike
 from eqchip.emulator.kernels.timed.relax import QUANTA_SHIFT, begin_sample, record_row
 from eqchip.emulator.kernels.timed.snapshot import restore, save
-from eqchip.emulator.kernels.timed.step import step_units, stick
+from eqchip.emulator.kernels.timed.step import clamp, step_units, stick
 from eqchip.emulator.kernels.timed.sums import take_sums
 from eqchip.emulator.kernels.timed.wheel import (
     IN_FLIGHT,
@@ -265,6 +265,7 @@ def relax_windows(
                 )  # fmt: skip
                 if not clockwork.jitter:
                     _start_silent(clockwork, cores, queue, window, idle, n_idle)
+            clamp(net, rules, state, scratch, record, x, b, phase)
             for j in range(n_out):
                 scratch.y[first_out + j] = targets[phase, b, j]
             while until < clockwork.phase_ends[phase]:
