@@ -25,6 +25,7 @@ from dynamics_series_table import TABLES as DYNAMICS_SERIES
 from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
 from feedback_tables import TABLES as FEEDBACK
+from following_tables import TABLES as FOLLOWING
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from links_tables import TABLES as LINKS
@@ -39,6 +40,7 @@ PAGES = (
     "docs/asynchronous.md", "docs/convolution.md", "docs/on-chip-learning.md", "docs/anchors.md",
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
     "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md", "docs/model.md",
+    "docs/adapting.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -76,6 +78,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **RULES,
     **SKIP,
     **FEEDBACK,
+    **FOLLOWING,
 }
 
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "train": "Train a network by Equilibrium Propagation, or resume an interrupted run.",
     "evaluate": "Classify a data set with a trained network.",
     "converge": "How fast does each coding reach the fixed point of the real-valued network?",
+    "follow": "How soon does each coding follow an input that switches, unannounced?",
     "watch": "Watch a sample on a chip without a global clock: ticks, messages, potentials.",
     "chips": "The chips that are known, and every figure about one with its source.",
     "map": "Place a network on the cores of a chip: what it uses, and whether it fits.",

@@ -1,1 +1,1 @@
-"""Reports of studies: convergence, gradients, sweeps."""
+"""Reports of studies: convergence, following, gradients, sweeps."""

@@ -29,15 +29,17 @@ OF_PYTHON = ("progress", "callbacks")  # what no command line can give
 # Commands with a function of their own name. The others are made of these, or list what there is.
 FUNCTIONS = (
     *("train", "evaluate", "converge", "watch", "report", "sweep", "gradients", "crosscheck"),
-    *("export", "price", "explore", "anchors"),
+    *("export", "price", "explore", "anchors", "follow"),
 )
 # A command has a place where a function writes nothing.
 PLACED = [("report", "out"), ("watch", "out"), ("gradients", "out"), ("converge", "out")]
+PLACED += [("follow", "out")]
 # Of their own kind: other networks, other numbers to compute with, another chip to begin with.
 OWN = [
     *[("anchors", "chip"), ("report", "chip"), ("explore", "chip"), ("explore", "spread")],
     *[("gradients", "network"), ("crosscheck", "precision"), ("export", "precision")],
     *[("train", "precision"), ("watch", "seed"), ("sweep", "network"), ("converge", "network")],
+    *[("follow", "network"), ("follow", "precision")],
     ("dynamics", "data"),
 ]
 FORMAT = re.compile(r"eqchip-[a-z-]+ [0-9]+")  # of a document: its name and version

@@ -91,6 +91,10 @@ COMMANDS = {
         ["converge", "--layers", "8-6", "--steps", "20", "--repeats", "2", "--inputs", "2",
          "--out", "converge"], "converge/converge.json",
     ),
+    "follow": (
+        ["follow", "--layers", "8-6", "--steps", "20", "--repeats", "2", "--pictures", "2",
+         "--out", "follow"], "follow/follow.json",
+    ),
 }  # fmt: skip
 
 
@@ -287,6 +291,7 @@ TO_A_FILE = {
     "watch": ["watch", "RUN", "--out", "FILE"],
     "gradients": ["gradients", "--out", "FILE"],
     "converge": ["converge", "--out", "FILE"],
+    "follow": ["follow", "--out", "FILE"],
     "sweep": ["sweep", "--axis", "seed=0", "--out", "FILE"],
     "rules": ["rules", "--out", "FILE"],
     "train": ["train", "--out", "FILE"],

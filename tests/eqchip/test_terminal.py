@@ -20,6 +20,7 @@ LONG = {
     "watch": ["run", "--out", "watched"],
     "gradients": ["--epochs", "1000", "--out", "gradients"],
     "converge": ["--repeats", "1000", "--out", "converge"],
+    "follow": ["--repeats", "1000", "--network", "64-50-10", "--out", "follow"],
     "sweep": ["--axis", "free_steps=2000,4000", "--workers", "1", "--out", "sweep"],
     "bench": ["--dataset", "synthetic", "--layers", "40-20-10", "--seconds", "10", "--no-training"],
     "bench events": ["--units", "320", "--rounds", "1000"],
