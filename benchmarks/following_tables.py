@@ -63,7 +63,26 @@ def tried(results: dict[str, Any]) -> str:
     return table(["coding", *(f"{one} >" for one in numbers)], rows)
 
 
+def sketched(results: dict[str, Any]) -> str:
+    """Other rules, in a sketch."""
+    found = results.get("following-sketch.json")
+    if not found:
+        return NOTHING
+    shown = [name for name in found["rules"][0] if name.isdigit()]
+    rows = [
+        [
+            one["rule"],
+            one["input"],
+            *(f"{1000 * one[t]:.1f}" for t in shown),
+            f"{1000 * one['mean']:.1f}",
+        ]
+        for one in found["rules"]
+    ]
+    return table(["rule", "input as", *(f"{t} >" for t in [*shown, "all"])], rows)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "following": followed,
     "following-tried": tried,
+    "following-sketch": sketched,
 }
