@@ -44,6 +44,12 @@ ASKS = {
         {"network": replace(NETWORK, feedback_shifts=(0, 1))}, "feedback_shifts are (0, 1)",
     ),
     "real-valued messages": ({"coding": eq.Coding.real_valued()}, "quantizer is 'none'"),
+    "adapted prediction": (
+        {"coding": eq.Coding(prediction=eq.AdaptivePrediction())}, "prediction is Adaptive",
+    ),
+    "input that switches": (
+        {"phases": [eq.Free(3), eq.Free(3, x=1 - X)]}, "1 phases have an x of their own",
+    ),
     "read-out outside the dynamics": (
         {"readout": "cross-entropy"}, "readout is 'cross-entropy'",
     ),

@@ -39,11 +39,12 @@ CODINGS = {
     "real-valued": Coding.real_valued(0.4),
 }
 
-# Those with a maximum are refused.
+# Those with a maximum or an adapted prediction are refused.
 HAND_CASES = [
     case
     for case in hand_cases.CASES
-    if not any(isinstance(getattr(c, "pool", None), MaxPool2d) for c in case.connections or ())
+    if not case.coding.adapts_prediction
+    and not any(isinstance(getattr(c, "pool", None), MaxPool2d) for c in case.connections or ())
 ]
 
 

@@ -36,11 +36,13 @@ SEED = 20240718
 DRAWN = {"chip": 8, "float64": 8}
 LIMIT = 60.0
 TOLERANCE = 1e-12
-# One case of every kind of claim; those with real-valued messages or a maximum are refused.
+# One case of every kind of claim; those with real-valued messages, an adapted prediction or a
+# maximum are refused.
 HAND_CASES = [
     case
     for case in hand_cases.CASES
     if case.coding.quantizer != "none"
+    and not case.coding.adapts_prediction
     and not any(isinstance(getattr(c, "pool", None), MaxPool2d) for c in case.connections or ())
 ]
 
