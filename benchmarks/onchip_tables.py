@@ -125,8 +125,10 @@ def trained(results: Results) -> str:
 
 
 # Trainings of kernels: their file, what they learned, and what a weight holds below its code.
+CONVOLVED_COSTS = ("mnist-on-chip-conv-cost.json", "fashion-on-chip-conv-cost.json")
 CONVOLVED = (
     ("mnist-on-chip-conv", "MNIST"),
+    ("mnist-on-chip-conv-accumulators", "MNIST"),
     ("fashion-mnist-on-chip-conv", "FashionMNIST"),
     ("fashion-mnist-on-chip-conv-accumulators", "FashionMNIST"),
 )
@@ -155,6 +157,42 @@ def convolved(results: Results) -> str:
     return (
         f"{shown}\n\n{found['network']}. Mean ± standard deviation of the seeds; the test set was "
         "read once a run, at the end. Events of the last epoch; writes: mean over the training."
+    )
+
+
+def convolved_cost(results: Results) -> str:
+    """What these trainings cost, by the calibrated chip file and that of Loihi 2."""
+    anchors = results.get("anchors.json")
+    priced = [results[name] for name in CONVOLVED_COSTS if name in results]
+    if not priced or anchors is None:
+        return NOTHING
+    rows, heads = [], []
+    for label in ("training sample, mean", "whole training", "inference"):
+        for what in ("energy", "time"):
+            cells = []
+            for found in priced:
+                for point in found["points"]:
+                    of = {
+                        "training sample, mean": point["mean"],
+                        "whole training": point["rows"]["whole"],
+                        "inference": point["inference"],
+                    }[label]
+                    cells.append(figure(of[what]))
+            rows.append([f"{label}, {what}", *cells])
+    heads = [
+        f"{found['dataset']} ({found['test_error']:.2f} %), {point['chip']}, "
+        f"{point['cores']} cores >"
+        for found in priced
+        for point in found["points"]
+    ]
+    held = anchors["chips"]["loihi1-calibrated"]["held_out"]
+    samples = " and ".join(dict.fromkeys(str(found["samples"]) for found in priced))
+    return (
+        f"{table(['modelled, not measured', *heads], rows)}\n\n{priced[0]['network']}, seed 0, "
+        f"{samples} samples replayed; every synapse in its place. (low to high); ≥: terms are "
+        "unknown, such as the energy of barriers. Of figures that loihi1-calibrated was not fitted "
+        f"to, {held['near']} of {held['tested']} are within a factor of {held['factor']:g} of what "
+        "was measured ([one by one](anchors.md)); Loihi 1 could not run this rule."
     )
 
 
@@ -251,6 +289,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "on-chip": by_one_model,
     "on-chip-bits": partial(bits, files=("onchip-bits.json", "onchip-few-bits.json")),
     "on-chip-conv": convolved,
+    "on-chip-conv-cost": convolved_cost,
     "on-chip-copies": copies,
     "on-chip-levels": levels,
     "on-chip-trained": trained,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from eqchip.emulator.data.dataset import split_validation
+from eqchip.emulator.data.dataset import Dataset, split_validation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.task import Task
@@ -26,13 +28,17 @@ from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.classifier import Classifier, Tally
 from eqchip.emulator.training.learners import row_of
+from eqchip.emulator.training.rounding import rounded_by_activity
 from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.spiking_training import SpikingNetwork, rule_and_chip
 
 FORMAT = "eqchip-evaluation 1"
 
+ROUNDED_BY = 1000  # training samples, whose activity weights are rounded by
+
 Split = Literal["test", "validation"]
+Rounding = Literal["nearest", "activity"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -112,6 +118,7 @@ def evaluate(
     state_bits: int | None = None,
     fraction_bits: int | None = None,
     outliers: float | None = None,
+    rounding: Rounding = "nearest",
     strict: bool = False,
     sure: float | None = None,
     timing: Timing = None,
@@ -139,6 +146,10 @@ def evaluate(
     outliers : float, optional
         With precision ``"chip"``: share of the largest weights of a connection that have no say in
         its exponent. Default: 0.
+    rounding : {"nearest", "activity"}
+        With precision ``"chip"``: each weight by itself, or so that what units receive changes
+        little, by what they do for the first training samples; see
+        :mod:`eqchip.emulator.training.rounding`.
     strict : bool
         With precision ``"chip"``: refuse a state out of range, and a connection most of whose
         weights round to 0 or are clipped.
@@ -158,15 +169,29 @@ def evaluate(
         setting is wrong or without effect.
     """
     run = RunDirectory.of(run)
+    if rounding not in get_args(Rounding):
+        raise InputError(
+            f"rounding is {rounding!r}; expected one of {', '.join(get_args(Rounding))}"
+        )
+
+    @cache
+    def dataset() -> Dataset:
+        return data_of(run, data, progress=progress is not None)
+
+    def trained_on() -> np.ndarray:
+        indices, _ = split_validation(dataset(), run.config.validation)
+        found: np.ndarray = dataset().train_x[indices[:ROUNDED_BY]]
+        return found
+
     asked = _Asked(
         free_steps, real_valued, precision,
         {"weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
          "outliers": outliers},
-        strict, sure, timing, threads,
+        trained_on if rounding == "activity" else None, strict, sure, timing, threads,
     )  # fmt: skip
 
     def samples() -> tuple[np.ndarray, np.ndarray, Task]:
-        return _samples(run, split, data, progress is not None)
+        return _samples(run, split, dataset)
 
     found = row_of(EVALUATIONS, run.config)(run, asked, samples, progress)
     return Evaluation(run.path, split, *found, sure)
@@ -179,6 +204,7 @@ class _Asked(NamedTuple):
     real_valued: bool
     precision: Precision | None
     widths: dict[str, Any]
+    rounded_by: Callable[[], np.ndarray] | None
     strict: bool
     sure: float | None
     timing: Timing
@@ -202,6 +228,8 @@ def _of_ep(
         config, asked.free_steps, asked.real_valued, None if fixed else precision, asked.timing
     )
     network = run.network()
+    if asked.rounded_by is not None:
+        network = _rounded(run, network, fixed, asked.rounded_by, asked.threads)
     x, y, task = samples()
     lowered: Lowered | None = None
     kept: tuple[Lost, ...] = ()
@@ -224,6 +252,24 @@ def _of_ep(
     return config, fixed, tally, kept, steps
 
 
+def _rounded(
+    run: RunDirectory,
+    network: Network,
+    fixed: FixedPoint | None,
+    samples: Callable[[], np.ndarray],
+    threads: int | None,
+) -> Network:
+    """The network rounded by its activity."""
+    if fixed is None:
+        raise InputError("--rounding activity is given in floats; expected --precision chip")
+    if run.config.on_chip is not None:
+        raise InputError(
+            f"--rounding activity is given, but {run.path} learned on a chip, in codes; expected "
+            "--rounding nearest"
+        )
+    return rounded_by_activity(network, run.config, fixed, samples(), threads)
+
+
 def _of_spikes(
     run: RunDirectory, asked: _Asked, samples: _Samples, progress: Progress | None
 ) -> _Found:
@@ -232,6 +278,7 @@ def _of_spikes(
     given = {
         "free_steps": asked.free_steps, "real_valued": asked.real_valued or None, **asked.widths,
         "precision": None if asked.precision == "chip" else asked.precision,
+        "rounding": None if asked.rounded_by is None else "activity",
         "strict": asked.strict or None, "sure": asked.sure,
         "timing": None if asked.timing == "sync" else asked.timing,
     }  # fmt: skip
@@ -291,12 +338,12 @@ def _asked(
 
 
 def _samples(
-    run: RunDirectory, split: Split, data: str | Path | None, shown: bool
+    run: RunDirectory, split: Split, data: Callable[[], Dataset]
 ) -> tuple[np.ndarray, np.ndarray, Task]:
     """Inputs, what they are to be, and how that is judged."""
     if split not in get_args(Split):
         raise InputError(f"split is {split!r}; expected one of {', '.join(get_args(Split))}")
-    dataset = data_of(run, data, progress=shown)
+    dataset = data()
     if split == "test":
         return dataset.test_x, dataset.test_y, dataset.aim
     _, indices = split_validation(dataset, run.config.validation)

@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     "its exponent, and may be clipped. Default: 0.",
 )  # fmt: skip
 @click.option(
+    "--rounding", type=click.Choice(("nearest", "activity")), default="nearest", show_default=True,
+    help="With --precision chip: each weight by itself, or so that sums stay what they are for the "
+    "first training samples.",
+)  # fmt: skip
+@click.option(
     "--strict", is_flag=True,
     help="With --precision chip: refuse a state out of range, and a connection most of whose "
     "weights round to 0 or are clipped.",
