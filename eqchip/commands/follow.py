@@ -37,7 +37,10 @@ from eqchip.emulator.description.asynchronous import Asynchronous
     "--input", type=click.Choice(("spikes", "current")), default="spikes", show_default=True,
     help="How the input arrives: as spikes, or injected at the switches.",
 )  # fmt: skip
-@shared("precision", default="float32", show_default=True, help="Numbers to compute with.")
+@click.option(
+    "--precision", type=click.Choice(("float32", "float64", "chip")), default="float32",
+    show_default=True, help="Numbers to compute with; chip: a chip's integers.",
+)  # fmt: skip
 @timing_options("sync")
 @shared("seed")
 @shared(
