@@ -429,7 +429,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "onchip-minibatches",
         "mnist-on-chip-periodic", "mnist-on-chip-change-7", "mnist-on-chip-signed-spikes",
         "mnist-on-chip-conv", "fashion-mnist-on-chip-conv", "mnist-on-chip-conv-accumulators",
-        "mnist-on-chip-conv-cost",
+        "mnist-on-chip-conv-cost", "fashion-exits",
         "fashion-mnist-on-chip-conv-accumulators",
         "mnist-on-chip-loihi-engine",
         "onchip-engine-rates", "onchip-engine-ranges", "onchip-engine-fine",
