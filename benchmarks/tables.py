@@ -30,6 +30,7 @@ from following_tables import TABLES as FOLLOWING
 from graph_tables import TABLES as GRAPHS
 from headline_table import headline
 from links_tables import TABLES as LINKS
+from onchip_chips_table import TABLES as ON_CHIPS
 from onchip_tables import TABLES as ON_CHIP
 from own_data_table import TABLES as OWN_DATA
 from rules_table import TABLES as RULES
@@ -75,6 +76,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ASYNCHRONY,
     **LINKS,
     **ON_CHIP,
+    **ON_CHIPS,
     **OWN_DATA,
     **RULES,
     **SKIP,

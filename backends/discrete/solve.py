@@ -19,6 +19,7 @@ from eqchip.backends.discrete.state import Counts
 from eqchip.backends.discrete.units import ChipUnits, FloatUnits
 from eqchip.backends.packages import SIMPY
 from eqchip.backends.reference import floating as reference
+from eqchip.backends.reference.fixed import Constants
 from eqchip.backends.registry import BACKENDS
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description.asynchronous import QUANTA
@@ -27,13 +28,15 @@ from eqchip.emulator.problem.problem import Problem, check_saturations
 from eqchip.emulator.problem.run import Run
 
 
-def solve(problem: Problem) -> Run:
+def solve(problem: Problem, integers: Constants | None = None) -> Run:
     """Run a problem with a timing on SimPy.
 
     Parameters
     ----------
     problem : Problem
         Its ``timing`` is an Asynchronous; from :func:`eqchip.emulator.problem.pose.pose`.
+    integers : Constants, optional
+        With precision ``"chip"``, what is stored, in place of the network's weights and biases.
 
     Returns
     -------
@@ -53,8 +56,12 @@ def solve(problem: Problem) -> Run:
     counts = Counts(chip, rows)
     calibrated = timing.clocks.calibrated and timing.clocks.spread > 0
     longest = rows * QUANTA // min(chip.periods) + 2  # steps of the fastest clock, at most
-    arithmetic = FloatUnits if problem.fixed is None else ChipUnits
-    units = arithmetic(problem, chip.periods if calibrated else None, longest)
+    periods = chip.periods if calibrated else None
+    units: FloatUnits
+    if problem.fixed is None:
+        units = FloatUnits(problem, periods, longest)
+    else:
+        units = ChipUnits(problem, periods, longest, integers)
     if problem.input == "current":
         count_injection(counts.activity, problem, units)
 

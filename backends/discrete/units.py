@@ -142,14 +142,29 @@ class FloatUnits:
 
 
 class ChipUnits(FloatUnits):
-    """Units in a chip's integers."""
+    """Units in a chip's integers.
+
+    ``integers``: what the chip stores, both copies of each weight; by default, of the network.
+    """
 
     _model = reference_fixed
+
+    def __init__(
+        self,
+        problem: Problem,
+        periods: list[int] | None,
+        longest: int,
+        integers: reference_fixed.Constants | None = None,
+    ) -> None:
+        super().__init__(problem, periods, longest)
+        self.integers = integers
 
     @cached_property
     def fixed(self) -> Any:
         """The reference's constants, with schedules as long as the fastest clock needs them."""
-        found = reference_fixed.constants(self.problem, reference.rows)
+        found = self.integers
+        if found is None:
+            found = reference_fixed.constants(self.problem, reference.rows)
         return replace(found, unit=self.twin.tables(self.problem, self.longest))
 
     def new_sums(self, part: Part) -> np.ndarray:
@@ -162,7 +177,8 @@ class ChipUnits(FloatUnits):
         if self.periods is not None:
             gain = round(self.periods[source.number] * 2**CHIP_GAIN_BITS / QUANTA)
         way = 0 if source.layer < part.layer else 1
-        sums[way] += gain * weights(self.fixed.codes, part, source)
+        copy = (self.fixed.codes, self.fixed.back)[way]
+        sums[way] += gain * weights(copy, part, source)
 
     def read(self, sums: np.ndarray, unit: Unit, part: Part, moment: Moment) -> np.ndarray:
         """Point 1: take what the two accumulators of a unit hold, shape (1,)."""

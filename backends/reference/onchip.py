@@ -111,10 +111,12 @@ from eqchip.emulator.description.upkeep import (
     Shrink,
     Tending,
 )
+from eqchip.emulator.philox import philox4x32, split_seed
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 FREE, PLUS, MINUS = 0, 1, 2  # phases
+OF_SYNAPSES, OF_TIMING = 5, 0x54494D45  # random numbers that say which synapses are stuck
 ATTEMPTED, APPLIED, SATURATED = 0, 1, 2
 
 # --- what is stored -----------------------------------------------------------------------
@@ -128,13 +130,15 @@ class Memory:
     accumulator_bits more below the point; FORWARD and, but in the first connection, MIRROR.
     ``biases[k]``: states, those of layer k + 1. ``weight_of[k]``: of a connection that is no
     matrix, which weight the synapse of two units has, -1 where there is none, shape (n_pre,
-    n_post); of a matrix None. ``learned_from``: samples so far.
+    n_post); of a matrix None. ``stuck[k][copy]``: which synapses cannot be written, bool, as
+    ``stored``. ``learned_from``: samples so far.
     """
 
     stored: list[list[np.ndarray]]
     exponents: list[int]
     biases: list[np.ndarray]
     weight_of: list[np.ndarray | None]
+    stuck: list[list[np.ndarray]]
     learned_from: int = 0
 
     def codes(self, k: int, which: int, onchip: OnChip) -> np.ndarray:
@@ -162,7 +166,38 @@ def new_memory(config: Config, network: Network) -> Memory:
         first = np.clip(np.floor(weights / one + drawn), -limit, limit).astype(np.int64)
         stored.append([first.copy() for _ in range(1 if k == 0 else 2)])
     biases = [onchip.fixed.states(b).reshape(-1) for b in network.biases]
-    return Memory(stored, exponents, biases, [weight_of(c) for c in network.connections])
+    stuck = [
+        [stick(copy, config, k, which) for which, copy in enumerate(copies)]
+        for k, copies in enumerate(stored)
+    ]
+    return Memory(stored, exponents, biases, [weight_of(c) for c in network.connections], stuck)
+
+
+def stick(stored: np.ndarray, config: Config, k: int, which: int) -> np.ndarray:
+    """Give stuck synapses what they are stuck at, in place; which of this copy are, bool.
+
+    A number is drawn for each synapse from the seed of the timing: below the first share it is
+    stuck at 0, below the first and second together at plus or minus the largest, by the last bit
+    of another number, and below all three at what it holds.
+    """
+    timing, onchip = config.timing, on_chip(config)
+    if timing is None:
+        return np.zeros(stored.shape, bool)
+    faults, (low, high) = timing.faults, split_seed(timing.seed)
+    counter = np.zeros((stored.size, 4), np.uint32)
+    counter[:, 0] = np.arange(stored.size)
+    counter[:, 1] = 2 * k + which
+    counter[:, 2] = OF_SYNAPSES
+    words = philox4x32(counter, (low, high ^ OF_TIMING))
+    u = ((words[:, 0] >> np.uint32(8)) * 2.0**-24).reshape(stored.shape)
+    negative = (words[:, 1] % 2 == 1).reshape(stored.shape)
+    largest = onchip.fixed.highest_code << onchip.accumulator_bits
+    at_0 = u < faults.synapses_at_0
+    at_limit = ~at_0 & (u < faults.synapses_at_0 + faults.synapses_at_limit)
+    stored[at_0] = 0
+    stored[at_limit] = np.where(negative, -largest, largest)[at_limit]
+    every = faults.synapses_at_0 + faults.synapses_at_limit + faults.synapses_frozen
+    return np.asarray(u < every)
 
 
 def weight_of(connection: Connection) -> np.ndarray | None:
@@ -522,6 +557,7 @@ def learn(
     writes = np.zeros((len(memory.stored), 2, 3), np.int64)
     for k, copies in enumerate(memory.stored):
         for which, stored in enumerate(copies):
+            before, stuck = stored.copy(), memory.stuck[k][which]
             for product in products(onchip, k, which, input):
                 start = stream(seed, memory.learned_from, k, product.stream)
                 pre, post = known[product.pre][k], known[product.post][k + 1]
@@ -537,6 +573,10 @@ def learn(
                     writes[k, which] += write(stored, pre, post, rate, start, onchip)
                 else:
                     writes[k, which] += write_kernel(stored, pre, post, rate, start, onchip, weight)
+                # What cannot be written is as before, and not applied.
+                tried = codes_of(stored, onchip) != codes_of(before, onchip)
+                writes[k, which, APPLIED] -= np.count_nonzero(tried & stuck)
+                stored[stuck] = before[stuck]
         change = known[CHANGE][k + 1]
         mantissa, shift = bias_rate(onchip, learning, rates[k])
         start = stream(seed, memory.learned_from, k, OF_BIASES)
@@ -558,7 +598,10 @@ def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarra
     if onchip.upkeep.tending is not None:
         tend = TENDED[type(onchip.upkeep.tending)]
         for k in range(1, len(memory.stored)):
+            before = [stored.copy() for stored in memory.stored[k]]
             tend(memory, config, k, rates, writes[k])
+            for stored, held, stuck in zip(memory.stored[k], before, memory.stuck[k], strict=True):
+                stored[stuck] = held[stuck]
     return writes
 
 
@@ -700,6 +743,7 @@ def learn_samples(
     rates: list[float],
     seed: int,
     samples: np.ndarray,
+    shown: Callable[[Problem, reference_fixed.Constants, int, bool], Shown] = show,
 ) -> Learned:
     """Learn from samples, one after another, and then tend the copies.
 
@@ -721,6 +765,9 @@ def learn_samples(
         Of the Bernoulli numbers of the phases.
     samples : ndarray of int64, shape (samples,)
         The identity of each sample for these numbers.
+    shown : callable
+        What runs the phases of a sample. Default: :func:`show`, with one clock; of a configuration
+        with a timing, :func:`eqchip.backends.discrete.onchip.show`.
 
     Returns
     -------
@@ -751,6 +798,7 @@ def learn_samples(
             seed=seed,
             samples=samples[b : b + 1],
             skip_right=learning.skip_right,
+            timing=config.timing,
         )
         integers = reference_fixed.stored_constants(
             problem,
@@ -759,15 +807,15 @@ def learn_samples(
             memory.exponents,
             memory.biases,
         )
-        shown = show(problem, integers, learning.average_steps, onchip.upkeep.adjoint)
-        classes.append(shown.ends(FREE, learning.average_steps)[-1].argmax())
-        written, skips = np.zeros_like(writes), len(shown.bits) < len(problem.phases)
+        did = shown(problem, integers, learning.average_steps, onchip.upkeep.adjoint)
+        classes.append(did.ends(FREE, learning.average_steps)[-1].argmax())
+        written, skips = np.zeros_like(writes), len(did.bits) < len(problem.phases)
         if not skips:
             factor_rates = [
                 factor_rate(onchip, learning, exponent, rate)
                 for exponent, rate in zip(memory.exponents, of_a_sample, strict=True)
             ]
-            known = know(shown, onchip, learning, config.seed, memory.learned_from, factor_rates)
+            known = know(did, onchip, learning, config.seed, memory.learned_from, factor_rates)
             written = learn(memory, known, onchip, learning, of_a_sample, config.seed, config.input)
             changed += [np.count_nonzero(layer) for layer in known.get(FACTOR, known[CHANGE])]
             if onchip.sight.spikes:
@@ -778,10 +826,10 @@ def learn_samples(
             if (b + 1) % size == 0 or b == len(x) - 1:
                 written[..., APPLIED] = changed_codes(memory, onchip, codes, back)
         writes += written
-        ran = [[int(layer.sum()) for layer in phase] for phase in shown.bits]
+        ran = [[int(layer.sum()) for layer in phase] for phase in did.bits]
         spikes[: len(ran)] += ran
         skipped += skips
-        saturations += shown.saturations
+        saturations += did.saturations
         memory.learned_from += 1
     writes += tend_copies(memory, config, rates)
     return Learned(np.array(classes), writes, changed, active, told, spikes, saturations, skipped)

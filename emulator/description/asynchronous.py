@@ -7,7 +7,7 @@ periods: one is the time step of the synchronous engine. See docs/asynchronous.m
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -19,6 +19,9 @@ LONGEST = 2**20  # nominal periods: a time of a description is at most this
 
 
 FORBID_EXTRA = {"extra": "forbid"}  # read by pydantic, as in `coding`
+
+# Kinds of stuck synapses, by the names of `Faults`, in the order in which they are drawn.
+OF_SYNAPSES = ("synapses_at_0", "synapses_at_limit", "synapses_frozen")
 
 Domain = Literal["unit", "core"]
 Stuck = float | tuple[tuple[int, int], ...]
@@ -156,6 +159,11 @@ class Faults:
         The probability that a message is lost, for each destination on its own; in [0, 1).
     stuck_at_0, stuck_at_1 : float or tuple of (layer, unit)
         Units whose bit is always 0, or always 1: a share of all units, drawn, or these.
+    synapses_at_0, synapses_at_limit, synapses_frozen : float, default 0
+        Synapses whose code cannot be written, on a chip: it is always 0; the largest there is, of
+        a sign that is drawn; or what it was before the chip learned. Shares of all synapses, drawn
+        for each copy of a weight by itself; together at most 1. A network that was not trained on
+        this chip has the first two alone: nothing says what a frozen synapse held.
     stopped : tuple of (core, time)
         Cores that do nothing after a time; what arrives there is lost.
 
@@ -170,6 +178,9 @@ class Faults:
     loss: float = 0.0
     stuck_at_0: Stuck = 0.0
     stuck_at_1: Stuck = 0.0
+    synapses_at_0: float = 0.0
+    synapses_at_limit: float = 0.0
+    synapses_frozen: float = 0.0
     stopped: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -182,11 +193,23 @@ class Faults:
                 object.__setattr__(self, name, _pairs(f"Faults: {name}", value, "(layer, unit)"))
             else:
                 _check(f"Faults: {name}", value, 1.0, "a share of all units")
+        for name in OF_SYNAPSES:
+            _check(f"Faults: {name}", getattr(self, name), 1.0, "a share of all synapses")
+        if self.of_synapses > 1.0:
+            raise InputError(
+                f"Faults: {', '.join(OF_SYNAPSES)} add up to {self.of_synapses:g}; expected shares "
+                "of all synapses, at most 1 together"
+            )
         stopped = _pairs("Faults: stopped", self.stopped, "(core, time)")
         object.__setattr__(self, "stopped", stopped)
         for core, time in stopped:
             check_whole("Faults: core that stops", core, 0)
             _check(f"Faults: time at which core {core} stops", time, LONGEST, "nominal periods")
+
+    @property
+    def of_synapses(self) -> float:
+        """The share of synapses that cannot be written."""
+        return float(sum(getattr(self, name) for name in OF_SYNAPSES))
 
 
 @dataclass(frozen=True)
@@ -200,9 +223,9 @@ class Asynchronous:
     queues : Queues
     faults : Faults
     seed : int, default 0
-        Of everything that is drawn here. Periods and stuck units belong to the chip, so they
-        depend on it alone; offsets, jitter and losses depend on the run's seed and the sample as
-        well.
+        Of everything that is drawn here. Periods, stuck units and stuck synapses belong to the
+        chip, so they depend on it alone; offsets, jitter and losses depend on the run's seed and
+        the sample as well.
     stop : float, optional
         Break the run off at this time, within the last phase, in nominal periods.
     period : float, optional
@@ -260,6 +283,17 @@ class Asynchronous:
         """Whether clocks can differ from one another."""
         clocks = self.clocks
         return clocks.spread > 0 or clocks.offset > 0 or clocks.jitter > 0
+
+    @property
+    def one_clock(self) -> bool:
+        """Whether all tick together, and a message takes a step: only faults tell it from none."""
+        return replace(self, faults=Faults(), seed=0, period=None) == Asynchronous()
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether time steps do the same to the bit: one clock, and faults of synapses alone."""
+        synapses = {name: getattr(self.faults, name) for name in OF_SYNAPSES}
+        return self.one_clock and self.faults == Faults(**synapses)
 
     def most_ticks(self, steps: int) -> int:
         """The most ticks that any clock can reach in so many nominal periods."""
@@ -339,13 +373,32 @@ def describe(timing: Asynchronous | None) -> str:
     """
     if timing is None:
         return "one clock"
-    clocks, delays, faults = timing.clocks, timing.delays, timing.faults
+    return ", ".join([*_of_time(timing), *_of_faults(timing.faults)])
+
+
+def _of_time(timing: Asynchronous) -> list[str]:
+    if timing.one_clock:
+        return ["one clock"]
+    clocks, delays = timing.clocks, timing.delays
     words = [f"a clock per {clocks.per}, spread {100 * clocks.spread:g} %"]
     if clocks.jitter:
         words.append(f"jitter {clocks.jitter:g}")
     if clocks.restarted:
         words.append("restarted")
     words.append(f"delay {delays.fixed:g}" + (f" + {delays.jitter:g}" if delays.jitter else ""))
-    if faults.loss:
-        words.append(f"loss {100 * faults.loss:g} %")
-    return ", ".join(words)
+    return words
+
+
+def _of_faults(faults: Faults) -> list[str]:
+    words = [f"loss {100 * faults.loss:g} %"] if faults.loss else []
+    for name in ("stuck_at_0", "stuck_at_1"):
+        value = getattr(faults, name)
+        if value:
+            share = f"{len(value)}" if isinstance(value, tuple) else f"{100 * value:g} %"
+            words.append(f"{share} of units {name.replace('_', ' ')}")
+    words += [
+        f"{100 * getattr(faults, name):g} % of {name.replace('_', ' ')}"
+        for name in OF_SYNAPSES
+        if getattr(faults, name)
+    ]
+    return words

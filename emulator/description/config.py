@@ -23,7 +23,7 @@ from pydantic import (
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description import notation
-from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.asynchronous import OF_SYNAPSES, Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.learning import (
     Learning,
@@ -38,6 +38,7 @@ from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import spiking_rule
+from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.mistakes import one_line
@@ -57,6 +58,7 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "fixed", "outliers"): 0.0,
     ("on_chip", "kernels"): "keeper",
     ("links",): [],
+    **{("timing", "faults", name): 0.0 for name in OF_SYNAPSES},
     ("spiking",): None,
     ("spiking", "feedback_gain"): None,
     ("spiking", "feedback_decay"): None,
@@ -334,7 +336,7 @@ def check_on_chip(config: Config) -> None:
             "expected 0 everywhere, or other copies"
         )
     if config.timing is not None:
-        raise InputError("on_chip: timing is asynchronous; expected one clock for all")
+        _check_clocks(config.on_chip, config.timing)
     for what, value, wanted in (
         ("optimizer", descent.optimizer, "sgd"),
         ("momentum", descent.momentum, 0.0),
@@ -364,6 +366,28 @@ def check_on_chip(config: Config) -> None:
             f"write by; expected input 'spikes', or sees {able}"
         )
     config.on_chip.exponents(len(config.layers) - 1)
+
+
+def _check_clocks(onchip: OnChip, timing: Asynchronous) -> None:
+    """Refuse what cores learn by in time steps that all have in common.
+
+    One clock for all is a timing too, where faults are told by it; there all is known at each step.
+    """
+    for what, value, found, rows in (
+        ("sees", onchip.sees, onchip.sight, SIGHTS),
+        ("copies", onchip.copies, onchip.upkeep, UPKEEPS),
+    ):
+        if found.in_steps:
+            able = " or ".join(repr(name) for name, row in rows.items() if not row.in_steps)
+            raise InputError(
+                f"on_chip: {what} is {value!r} with a timing, but takes time steps that all cores "
+                f"have in common; expected {able}, or no timing"
+            )
+    if timing.stop is not None:
+        raise InputError(
+            f"on_chip: timing stops at {timing.stop!r}, within the last phase that is learned "
+            "from; expected no stop"
+        )
 
 
 def _check_kernels(config: Config, onchip: OnChip) -> None:

@@ -187,7 +187,7 @@ class OnChip:
     def sight(self) -> Sight:
         """What `sees` stands for."""
         found = SIGHTS[self.sees]
-        return found.in_steps() if self.change_bits else found
+        return found.handed_in_few() if self.change_bits else found
 
     @property
     def largest_factor(self) -> int:

@@ -126,12 +126,17 @@ class Sight:
         """
         return not (self.decays or self.spikes)
 
-    def in_steps(self) -> Sight:
+    @property
+    def in_steps(self) -> bool:
+        """Whether cores learn in time steps that all of them have in common: without, none do."""
+        return self.decays or self.spikes
+
+    def handed_in_few(self) -> Sight:
         """The same with changes that come in a few steps.
 
         Examples
         --------
-        >>> SIGHTS["traces"].in_steps().forward[0].above.name
+        >>> SIGHTS["traces"].handed_in_few().forward[0].above.name
         'factor'
         """
 

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eqchip.emulator.description.asynchronous import QUANTA, Asynchronous, Paths, Stuck, quanta
+from eqchip.emulator.description.asynchronous import (
+    OF_SYNAPSES,
+    QUANTA,
+    Asynchronous,
+    Paths,
+    Stuck,
+    quanta,
+)
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Phase
@@ -39,6 +46,11 @@ def check_timing(
         raise InputError(
             f"run: timing has {what} above 0, but the network has no mesh; "
             "expected a mapped network, or 0"
+        )
+    if fixed is None and timing.faults.of_synapses:
+        raise InputError(
+            f"run: timing has {timing.faults.of_synapses:g} of the synapses stuck at a code, but "
+            "weights are floating-point numbers; expected precision 'chip', or 0"
         )
     for core, _ in timing.faults.stopped:
         if core >= len(parts):
@@ -87,6 +99,7 @@ def check_graph_timing(timing: Asynchronous) -> None:
         "faults: stuck_at_0": faults.stuck_at_0,
         "faults: stuck_at_1": faults.stuck_at_1,
         "faults: stopped": faults.stopped,
+        **{f"faults: {name}": getattr(faults, name) for name in OF_SYNAPSES},
         "stop": timing.stop,
     }
     for name, value in unknown.items():

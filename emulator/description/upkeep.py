@@ -31,10 +31,13 @@ class Tending:
         The copies that it writes, weight by weight.
     of_kernels : bool
         Whether it can be done to a kernel of many places, which is no matrix.
+    in_steps : bool
+        Whether it takes time steps that all cores have in common.
     """
 
     writes: ClassVar[tuple[int, ...]]
     of_kernels: ClassVar[bool] = False
+    in_steps: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ class MirrorMode(Tending):
 
     null: int = 0
     writes = (MIRROR,)
+    in_steps = True
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,11 @@ class Upkeep:
     tells_changes: bool = False
     tending: Tending | None = None
     adjoint: bool = False
+
+    @property
+    def in_steps(self) -> bool:
+        """Whether it takes time steps that all cores have in common."""
+        return self.adjoint or (self.tending is not None and self.tending.in_steps)
 
     @property
     def keeps_equal(self) -> bool:

@@ -190,9 +190,10 @@ def chip_of(problem: Problem, asked: Asked) -> Chip:
     return _chips[-1]
 
 
-def new_counts(problem: Problem, chip: Chip) -> timed_state.Counts:
-    """Zeroed counts of a run."""
-    batch, phases, layers = len(problem.x), len(problem.phases), chip.layers
+def new_counts(problem: Problem, chip: Chip, samples: int | None = None) -> timed_state.Counts:
+    """Zeroed counts of a run, or of so many samples of it."""
+    batch = len(problem.x) if samples is None else samples
+    phases, layers = len(problem.phases), chip.layers
     rows, parts = rows_of(problem), len(chip.parts)
     by_part = {
         name: np.zeros((rows, batch, parts), np.int32)

@@ -24,6 +24,7 @@ from eqchip.emulator.engine.asynchronous import (
 )
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.plasticity import lower_plasticity
+from eqchip.emulator.engine.stuck import check_stuck, set_stuck
 from eqchip.emulator.engine.units import lower_unit, pulls_of, rules_of, seed_of
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.kernels import state as arrays
@@ -279,7 +280,10 @@ def lower_problem(problem: Problem, mirror: Sequence[np.ndarray] | None = None) 
     mirror: in a chip's integers, the weights that feedback spikes read (:func:`lower_fixed`).
     """
     if problem.fixed is not None:
-        return lower_fixed(problem.network, problem.fixed, problem.parts, mirror=mirror)
+        lowered = lower_fixed(problem.network, problem.fixed, problem.parts, mirror=mirror)
+        check_stuck(problem.timing, problem.network.connections)
+        set_stuck(lowered, problem.timing, problem.fixed)
+        return lowered
     return lower(problem.network, problem.dtype, problem.parts)
 
 

@@ -206,6 +206,20 @@ def _gather_known(learner, rows, values, what, epoch, first, n):
 
 
 @inlined
+def hold_stuck(net, learner, k, copy, counts):
+    """Synapses that cannot be written hold what they held, and their codes have not changed."""
+    stuck, which = learner.stuck, np.int64(2) * k + copy
+    stored, codes = learner.stored, net.weights
+    if copy == MIRROR:
+        stored, codes = learner.stored_mirror, net.mirror
+    for n in range(stuck.starts[which], stuck.starts[which + 1]):
+        place = stuck.places[n]
+        counts[APPLIED] -= np.int64(codes[place] != stuck.codes[n])
+        stored[place] = stuck.stored[n]
+        codes[place] = stuck.codes[n]
+
+
+@inlined
 def _learn_biases(net, rules, learner, k, sample):
     """biases += CHANGE mantissa / 2**shift, in the range of a state: a core knows its own units."""
     first, n = net.offsets[k + 1], net.sizes[k + 1]
@@ -257,6 +271,7 @@ def _write_term(net, rules, learner, terms, written, b, sample, follows, term, e
         write_outer(
             place, across, along, rate, learner.accumulator_bits, learner.highest, follows, counts
         )
+    hold_stuck(net, learner, k, copy, counts)
 
 
 @merged
@@ -305,7 +320,7 @@ def _learn(net, rules, learner, terms, written, b, sample, follows):
 
 
 @merged
-def _follow_all(net, rules, learner, written, b):
+def follow_all(net, rules, learner, written, b):
     """Let spikes read what all copies have come to, wherever they lie."""
     bits = learner.accumulator_bits
     for k in range(len(net.sizes) - 1):
@@ -330,7 +345,7 @@ def _follow_all(net, rules, learner, written, b):
 
 
 @merged
-def _learn_sample(net, rules, record, learner, terms, written, plus, minus, b, sample, follows):
+def learn_sample(net, rules, record, learner, terms, written, plus, minus, b, sample, follows):
     """What cores know after a sample, and what they write."""
     know_potentials(net, learner, record.ends, plus, minus, written, b)
     if len(record.bits) > 0:
@@ -399,12 +414,12 @@ def learn_online(
         for j in range(net.sizes[last]):
             written.outputs[b, j] = record.ends[0, 0, first + j]
         if not record.skipped[b]:
-            _learn_sample(
+            learn_sample(
                 net, rules, record, learner, terms, written, plus, minus, b, first_number + b,
                 minibatch == 1,
             )  # fmt: skip
         if minibatch > 1 and ((b + 1) % minibatch == 0 or b == len(x) - 1):
-            _follow_all(net, rules, learner, written, b)
+            follow_all(net, rules, learner, written, b)
 
 
 @kernel

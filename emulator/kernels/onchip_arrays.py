@@ -34,6 +34,19 @@ class Terms(NamedTuple):
     stream: np.ndarray
 
 
+class Stuck(NamedTuple):
+    """Synapses that cannot be written, copy by copy: of a chip with faults.
+
+    starts: (2 connections + 1,) int64, where those of copy c of connection k begin, at 2 k + c;
+    places: int64, in the flat codes of that copy; stored: int16 and codes: int8, what they hold.
+    """
+
+    starts: np.ndarray
+    places: np.ndarray
+    stored: np.ndarray
+    codes: np.ndarray
+
+
 class Learner(NamedTuple):
     """What learning remembers and how it counts.
 
@@ -45,7 +58,7 @@ class Learner(NamedTuple):
     none; exponential: whether traces are; seed: (1,) uint64. factor_mantissa, factor_shift:
     (connections,) int64, what a change of the layer above is multiplied by to be a factor;
     largest_factor: 0: there are none; spikes: whether a factor is written spike by spike. shared:
-    of connections that are no matrix.
+    of connections that are no matrix. stuck: synapses that keep what they hold.
 
     known: (SOURCES, j) int32; pre_rows, post_rows: (j,) int32 and pre_values, post_values: (j,)
     int32, scratch.
@@ -69,6 +82,7 @@ class Learner(NamedTuple):
     largest_factor: int
     spikes: bool
     shared: Shared
+    stuck: Stuck
     known: np.ndarray
     pre_rows: np.ndarray
     post_rows: np.ndarray

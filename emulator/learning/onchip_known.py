@@ -19,6 +19,7 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.description.sight import Source
+from eqchip.emulator.engine.stuck import no_stuck
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip_arrays as arrays
 from eqchip.emulator.kernels.lowered import unit_offsets
@@ -99,7 +100,10 @@ def known_of(
     """
     onchip, learning, sizes = onchip_of(config), config.learning, config.sizes
     if run.timed is not None:
-        raise InputError("on-chip learning: the run has a timing; expected one in time steps")
+        raise InputError(
+            "on-chip learning: the samples have a timing, and what cores write and tell without a "
+            "clock is not priced; expected time steps: --timing sync"
+        )
     if onchip.records_spikes and run.bits is None:
         raise InputError(
             f"on-chip learning: the run has no bits, which sees {onchip.sees!r} counts; "
@@ -207,6 +211,7 @@ def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float])
         onchip.largest_factor,
         onchip.sight.spikes,
         Shared(none, no_units, no_units, none),
+        no_stuck(len(rates)),
         np.zeros((arrays.SOURCES, units), np.int32),
         no_units,
         no_units,

@@ -23,6 +23,7 @@ from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.task import Task
 from eqchip.emulator.description.weight_losses import Lost, losses
 from eqchip.emulator.engine.lowering import lower_fixed
+from eqchip.emulator.engine.stuck import check_stuck, set_stuck
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.progress import Progress
@@ -236,6 +237,8 @@ def _of_ep(
     if fixed is not None:
         lowered = lower_fixed(network, fixed, mirror=None if learned is None else run.mirror())
         kept = losses(network, fixed, lowered.exponents.tolist())
+        check_stuck(config.timing, network.connections)
+        set_stuck(lowered, config.timing, fixed)
     if asked.sure is not None and task.name != "classification":
         raise InputError(
             f"sure is {asked.sure!r} of a {task.name}, whose outputs do not lead; expected None"

@@ -28,6 +28,7 @@ from eqchip.emulator.engine.lowering import (
     lower_fixed,
     mirrored_weights,
 )
+from eqchip.emulator.engine.stuck import check_stuck, hold, lower_stuck
 from eqchip.emulator.engine.synchronous import activity_of, numbers_of, targets_of
 from eqchip.emulator.engine.units import lower_unit, rules_of
 from eqchip.emulator.interrupts import uninterrupted
@@ -57,6 +58,7 @@ from eqchip.emulator.learning.onchip_lowering import (
     terms_of,
     window,
 )
+from eqchip.emulator.learning.onchip_timed import learn_timed
 from eqchip.emulator.memory import check_memory
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.classifier import Classifier, Tally
@@ -101,6 +103,7 @@ class OnChipTrainer(Trainer):
         rates = self._of_a_sample(config.descent.lr)
         synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
         check_rates(onchip, config.learning, rates, config.input, synapses)
+        check_stuck(config.timing, self.start.connections)
         self.exponents = onchip.exponents(connections)
         self.terms = terms_of(onchip, connections, config.input)
         self.lowered = lower_fixed(self.start, onchip.fixed, exponents=self.exponents)
@@ -111,7 +114,10 @@ class OnChipTrainer(Trainer):
         self._classifier = Classifier(
             config, self.start, self.threads, self.lowered, fixed=onchip.fixed
         )
-        self._template = self._pose(precision="chip", fixed=onchip.fixed)
+        self._template = self._pose(
+            precision="chip", fixed=onchip.fixed,
+            record=["potentials"] if self._averages_records else [],
+        )  # fmt: skip
         if onchip.records_spikes:
             steps, units = self._template.steps, int(self.lowered.offsets[-1])
             check_memory(
@@ -146,11 +152,14 @@ class OnChipTrainer(Trainer):
         mantissas, shifts = lower_bias_rates(onchip, learning, rates)
         factor_mantissas, factor_shifts = lower_factors(onchip, learning, self.exponents, rates)
         decay, impulse = onchip.trace_gains(learning.nudged_steps)
+        highest, bits = onchip.fixed.highest_code, onchip.accumulator_bits
+        stuck = lower_stuck(self.config.timing, lowered, highest, stored, mirror, bits)
+        hold(stuck, stored, mirror)
         return Learner(
             stored,
             mirror,
-            onchip.accumulator_bits,
-            onchip.fixed.highest_code,
+            bits,
+            highest,
             mantissas,
             shifts,
             window(onchip, learning),
@@ -165,6 +174,7 @@ class OnChipTrainer(Trainer):
             onchip.largest_factor,
             onchip.sight.spikes,
             lower_shared(self.start, lowered, onchip.sharing),
+            stuck,
             np.zeros((SOURCES, units), np.int32),
             np.zeros(units, np.int32),
             np.zeros(units, np.int32),
@@ -238,6 +248,8 @@ class OnChipTrainer(Trainer):
         }
 
     def _take_up(self, updates: int) -> None:
+        """What another chip had learned is stored as far as this one can be written."""
+        hold(self._learner.stuck, self._learner.stored, self._learner.stored_mirror)
         self._read_codes()
 
     def _read_codes(self) -> None:
@@ -256,7 +268,7 @@ class OnChipTrainer(Trainer):
         config, onchip, lowered = self.config, self.onchip, self.lowered
         problem = self._problem(indices, self._inputs(indices), seed)
         phases = problem.phases
-        record = _new_record(problem, lowered, onchip.records_spikes)
+        record = _new_record(problem, lowered, onchip.records_spikes, self._averages_records)
         unit, units, dtype = lower_unit(problem), int(lowered.offsets[-1]), np.dtype(np.int32)
         per_sample = self._of_a_sample(rates)
         mantissas, shifts = lower_bias_rates(onchip, config.learning, per_sample)
@@ -290,19 +302,17 @@ class OnChipTrainer(Trainer):
                 arrays.new_state(unit.kept, units, connections + 1, dtype),
                 arrays.new_scratch(lowered, dtype),
             )
-            if self._relaxation is None:  # asking takes a millisecond
-                self._relaxation = kernels.relaxation_of(*asked)
-            kernels.learn_online(
-                self._relaxation,
-                *asked,
-                self._learner,
-                terms,
-                written,
-                plus,
-                minus,
-                int(self.learned_from[0]),
+            learned = (
+                self._learner, terms, written, plus, minus, int(self.learned_from[0]),
                 config.descent.minibatch,
-            )
+            )  # fmt: skip
+            updates = None
+            if problem.timing is None or problem.timing.in_steps:
+                if self._relaxation is None:  # asking takes a millisecond
+                    self._relaxation = kernels.relaxation_of(*asked)
+                kernels.learn_online(self._relaxation, *asked, *learned)
+            else:
+                updates = learn_timed(problem, unit.kept, asked, *learned)
             self.learned_from += samples
             self.written += written.writes.sum(0)
             self.told += np.stack([written.changed.sum(0), written.sent.sum(0)])
@@ -311,7 +321,7 @@ class OnChipTrainer(Trainer):
             self.position += 1
             outputs = onchip.fixed.reals(written.outputs)
             score = self.dataset.aim.score(outputs, self.dataset.train_y[indices])
-            activity: Activity = activity_of(problem, record)
+            activity: Activity = activity_of(problem, record, updates)
             self.tally += Tally(samples, score, activity, int(record.saturations.sum()))
 
     def _tend_copies(self, rates: Sequence[float]) -> None:
@@ -321,6 +331,7 @@ class OnChipTrainer(Trainer):
             return
         for k in range(1, len(self.start.connections)):
             _TENDED[type(tending)](self, tending, k, rates)
+        hold(self._learner.stuck, self._learner.stored, self._learner.stored_mirror)
         self._read_codes()
 
     def _shrink(self, tending: Shrink, k: int, rates: Sequence[float]) -> None:
@@ -358,8 +369,10 @@ def _by_sample(targets: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(targets.transpose(1, 0, 2)[:, :, None])
 
 
-def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Record:
-    """Counts for every sample, potentials and spikes for one."""
+def _new_record(
+    problem: Problem, lowered: Lowered, spikes: bool, potentials: bool
+) -> arrays.Record:
+    """Counts for every sample; ends, and what is asked for of every step, for one."""
     phases, batch = len(problem.phases), len(problem.x)
     layers, units = len(lowered.sizes), int(lowered.offsets[-1])
     return arrays.Record(
@@ -371,6 +384,6 @@ def _new_record(problem: Problem, lowered: Lowered, spikes: bool) -> arrays.Reco
         returned=np.zeros((batch, phases, layers - 1), np.int64),
         skipped=np.zeros(batch, np.bool_),
         bits=np.zeros((problem.steps if spikes else 0, 1, units), np.uint8),
-        potentials=np.zeros((0, 1, units), np.int32),
+        potentials=np.zeros((problem.steps if potentials else 0, 1, units), np.int32),
         part_spikes=np.zeros((0, 1, 0), np.int32),
     )

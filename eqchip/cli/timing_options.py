@@ -10,6 +10,7 @@ import click
 
 from eqchip.cli.command import section
 from eqchip.emulator.description.asynchronous import (
+    OF_SYNAPSES,
     USUAL,
     Asynchronous,
     Clocks,
@@ -34,8 +35,15 @@ DEFAULTS: dict[str, Any] = {
     "loss": USUAL.faults.loss,
     "stuck_at_0": USUAL.faults.stuck_at_0,
     "stuck_at_1": USUAL.faults.stuck_at_1,
+    "synapses_at_0": USUAL.faults.synapses_at_0,
+    "synapses_at_limit": USUAL.faults.synapses_at_limit,
+    "synapses_frozen": USUAL.faults.synapses_frozen,
     "timing_seed": USUAL.seed,
 }
+# What a chip with one clock has as well: with --timing sync.
+OF_FAULTS = ("loss", "stuck_at_0", "stuck_at_1", *OF_SYNAPSES)
+WITH_ONE_CLOCK = (*OF_FAULTS, "timing_seed")
+ONE_CLOCK: dict[str, Any] = {"clock_spread": 0.0, "clock_offset": 0.0, "clock_jitter": 0.0}
 
 # How an error of a description begins -> the flag that it is about.
 FLAGS = {
@@ -48,6 +56,7 @@ FLAGS = {
     "Faults: loss": "--loss",
     "Faults: stuck_at_0": "--stuck-at-0",
     "Faults: stuck_at_1": "--stuck-at-1",
+    **{f"Faults: {name}": f"--{name.replace('_', '-')}" for name in OF_SYNAPSES},
     "Asynchronous: seed": "--timing-seed",
 }
 
@@ -85,35 +94,53 @@ def timing_options(default: str | None = "sync") -> Callable[[Any], Any]:
             "--event-time",
             "Periods that a core takes to add one weight: messages queue; 0: no queue.",
         ),
+    ]  # fmt: skip
+    faults = [
         _number("--loss", "Probability that a message is lost."),
         _number("--stuck-at-0", "Share of units whose bit is always 0."),
         _number("--stuck-at-1", "Share of units whose bit is always 1."),
-        click.option("--timing-seed", type=int, help="Of what is drawn of all this.  [0]"),
+        _number("--synapses-at-0", "On a chip: share of synapses whose code is always 0."),
+        _number(
+            "--synapses-at-limit", "Share whose code is always the largest, of a drawn sign."
+        ),
+        _number("--synapses-frozen", "Share whose code stays what it was before learning."),
+        click.option("--timing-seed", type=int, help="Of clocks, delays and faults.  [0]"),
     ]  # fmt: skip
 
-    return section("Without a global clock, with --timing async", options)
+    def add(command: Any) -> Any:
+        command = section("Faults of the chip, with --timing sync or async", faults)(command)
+        return section("Without a global clock, with --timing async", options)(command)
+
+    return add
 
 
 def timing_from(settings: dict[str, Any]) -> Timing:
     """Take the flags out of a command's settings; None: no flag is given.
 
+    A chip with one clock for all and faults is a timing, too.
+
     Raises
     ------
     InputError
-        If a value is out of its range, or a flag is given without ``--timing async``.
+        If a value is out of its range, or a flag is given without its ``--timing``.
     """
     timing = settings.pop("timing")
     given = {name: settings.pop(name) for name in DEFAULTS}
     given = {name: value for name, value in given.items() if value is not None}
+    usual = DEFAULTS
     if timing != "async":
-        if given:
-            flag = "--" + next(iter(given)).replace("_", "-")
+        alone = [name for name in given if timing is None or name not in WITH_ONE_CLOCK]
+        if alone:
+            flag = "--" + alone[0].replace("_", "-")
+            wanted = "sync or async" if alone[0] in WITH_ONE_CLOCK else "async"
             raise InputError(
-                f"{flag} is given without --timing async; expected that, or no such flag"
+                f"{flag} is given without --timing {wanted}; expected that, or no such flag"
             )
-        return "sync" if timing == "sync" else None
+        if not any(given.get(name) for name in OF_FAULTS):
+            return "sync" if timing == "sync" else None
+        usual = {**DEFAULTS, **ONE_CLOCK}
     try:
-        return _asynchronous({**DEFAULTS, **given})
+        return _asynchronous({**usual, **given})
     except InputError as error:
         text = str(error)
         for began, flag in FLAGS.items():
@@ -133,11 +160,7 @@ def _asynchronous(chosen: dict[str, Any]) -> Asynchronous:
         ),
         delays=Delays(fixed=chosen["delay"], jitter=chosen["delay_jitter"]),
         queues=Queues(synaptic_event=chosen["event_time"]),
-        faults=Faults(
-            loss=chosen["loss"],
-            stuck_at_0=chosen["stuck_at_0"],
-            stuck_at_1=chosen["stuck_at_1"],
-        ),
+        faults=Faults(**{name: chosen[name] for name in OF_FAULTS}),
         seed=chosen["timing_seed"],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eqchip.emulator.description.asynchronous import Asynchronous
+from eqchip.emulator.description.asynchronous import OF_SYNAPSES, Asynchronous
 from eqchip.hw_reports.document.labels import PHASES
 from eqchip.hw_reports.document.readable import amount, count, digits, percent
 
@@ -48,6 +48,11 @@ def describe(timing: Asynchronous) -> str:
         if stuck:
             units = f"{len(stuck)}" if isinstance(stuck, tuple) else f"{percent(stuck, 1)} of the"
             parts.append(f"{units} units are stuck at {bit}")
+    for name in OF_SYNAPSES:
+        share = getattr(faults, name)
+        if share:
+            kind = name.removeprefix("synapses_").replace("_", " ")
+            parts.append(f"{percent(share, 1)} of the synapses are stuck: {kind}")
     if faults.stopped:
         parts.append(f"{len(faults.stopped)} cores stop")
     return "; ".join(parts)

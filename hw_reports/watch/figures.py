@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from eqchip.emulator.description.asynchronous import OF_SYNAPSES
 from eqchip.hw_reports.page.svg import inline, png
 from eqchip.hw_reports.plots.style import INK, QUIET, TEXT, figure_style
 from eqchip.hw_reports.watch.axes import Document
@@ -130,6 +131,9 @@ def timing_text(document: Document) -> str:
             share = faults[name]
             some = f"{100 * share:g} % of" if isinstance(share, float) else f"{len(share)}"
             parts.append(f"{some} units {name.replace('_', ' ')}")
+    for name in OF_SYNAPSES:
+        if faults.get(name):
+            parts.append(f"{100 * faults[name]:g} % of {name.replace('_', ' ')}")
     if faults["stopped"]:
         parts.append(f"{len(faults['stopped'])} cores stop")
     return ", ".join(parts)

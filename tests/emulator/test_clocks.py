@@ -149,15 +149,30 @@ def test_flags_make_a_timing():
         Faults(0.05, 0.1, 0.2), seed=4,
     )  # fmt: skip
     assert describe(given) == (
-        "a clock per core, spread 30 %, jitter 0.2, restarted, delay 2 + 0.5, loss 5 %"
+        "a clock per core, spread 30 %, jitter 0.2, restarted, delay 2 + 0.5, loss 5 %, "
+        "10 % of units stuck at 0, 20 % of units stuck at 1"
     )
     assert describe(None) == "one clock"
+
+
+def test_a_chip_with_one_clock_has_faults():
+    given = flags("--loss", "0.05", "--synapses-at-0", "0.1", "--timing-seed", "4")
+    assert given == Asynchronous(faults=Faults(0.05, synapses_at_0=0.1), seed=4)
+    assert given.one_clock and not given.in_steps
+    assert describe(given) == "one clock, loss 5 %, 10 % of synapses at 0"
+    of_synapses = flags("--synapses-at-limit", "0.2", "--synapses-frozen", "0.1")
+    assert of_synapses.one_clock and of_synapses.in_steps
+    assert flags("--loss", "0") == "sync"  # no fault, no timing
+    assert not flags("--timing", "async").one_clock
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--delay", "1"), "--delay is given without --timing async"),
+        (("--loss", "0.1", "--delay", "1"), "--delay is given without --timing async"),
+        (("--synapses-at-0", "1.5"), "--synapses-at-0 is 1.5; expected 0 to 1"),
+        (("--synapses-at-0", "0.7", "--synapses-frozen", "0.7"), "add up to 1.4"),
         (("--timing", "sync", "--uncalibrated"), "--uncalibrated is given without"),
         (("--timing", "async", "--clock-spread", "0.6"), "spread is 0.6; expected 0 to 0.5"),
         (("--timing", "async", "--clock-jitter", "0.9"), "the shortest period at spread 0.1"),

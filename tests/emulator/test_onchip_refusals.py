@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from onchip_cases import made_up, small
 
-from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.onchip import OnChip
@@ -83,7 +82,6 @@ UNFIT: list[tuple[dict[str, Any], list[str]]] = [
         {"learning": {"readout": "cross-entropy"}},
         ["readout is 'cross-entropy'", "expected 'squared-error'"],
     ),
-    ({"timing": Asynchronous()}, ["timing is asynchronous", "expected one clock for all"]),
     ({"coding": Coding.real_valued()}, ["quantizer 'none'", "'sigma-delta' or 'bernoulli'"]),
     (
         {"input": "current", "onchip": {"sees": "signed-spikes"}},

@@ -1,0 +1,193 @@
+"""Learning on chips that are not perfect: without a clock, and with faults.
+
+    python benchmarks/onchip_chips.py clocks|faults digits|mnist [--data DIR] [--seeds 0,1,2]
+        [--epochs E] [--kinds clocks,...] [--runs DIR]
+
+clocks: over clock spread and delay, with clocks that restart and averages or without. faults: for
+each kind and rate, trained on the faulty chip, and trained on a sound one and then brought to it. A
+seed is that of the training and of the chip. The test set is read at the end of each training, and
+nothing is chosen by it. What is in the results is not trained again; --runs keeps a checkpoint
+after every epoch, from which an interrupted training goes on. Results, written after every
+training: ``benchmarks/results/onchip-clocks-DATASET.json`` and ``onchip-faults-DATASET.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults
+from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.runs import provenance
+
+RESULTS = Path(__file__).resolve().parent / "results"
+EPOCHS = {"digits": 8, "mnist": 2}
+RATES = (0.01, 0.03, 0.1, 0.3)
+KINDS = (
+    "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
+)  # fmt: skip
+AVERAGED = 4
+
+
+class Point(NamedTuple):
+    """A chip, and how a network comes to it.
+
+    name: by which a result is found; timing: None of one clock without faults; average_steps: of
+    the ends of phases; deployed: whether the network was trained on a sound chip.
+    """
+
+    name: str
+    timing: Asynchronous | None = None
+    average_steps: int = 1
+    deployed: bool = False
+
+
+def of_clocks(kinds: list[str]) -> list[Point]:
+    """Spread and delay, the most telling first."""
+    found = [Point("one clock"), Point("one clock, averaged", None, AVERAGED)]
+    for spread, delay in ((0.1, 1.0), (0.3, 1.0), (0.1, 4.0), (0.1, 8.0), (0.3, 4.0)):
+        for restarted in (False, True):
+            clocks = Clocks(spread=spread, offset=1.0, jitter=0.1, restarted=restarted)
+            name = f"spread {spread:g}, delay {delay:g}" + ", restarted, averaged" * restarted
+            timing = Asynchronous(clocks, Delays(delay))
+            found.append(Point(name, timing, AVERAGED if restarted else 1))
+    return found
+
+
+def of_faults(kinds: list[str]) -> list[Point]:
+    """Every kind at every rate, trained there and brought there."""
+    found = [Point("sound")]
+    for rate in RATES:
+        for kind in kinds:
+            timing = Asynchronous(faults=Faults(**{kind: rate}))
+            found += [
+                Point(f"{kind} {rate:g}", timing),
+                Point(f"{kind} {rate:g}, deployed", timing, deployed=True),
+            ]
+    return found
+
+
+STUDIES = {"clocks": of_clocks, "faults": of_faults}
+
+
+class Study:
+    """The trainings of one data set."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.dataset: Dataset = load(options.dataset, options.data)
+        self.epochs = options.epochs or EPOCHS[options.dataset]
+        self.sound: dict[int, dict[str, Any]] = {}  # by seed, what a sound chip has learned
+
+    def trainer(self, point: Point, seed: int) -> OnChipTrainer:
+        """A trainer on the chip of a point."""
+        timing = None if point.timing is None else replace(point.timing, seed=seed)
+        config = preset(
+            self.options.dataset, on_chip={}, timing=timing, seed=seed,
+            learning={"average_steps": point.average_steps}, descent={"epochs": self.epochs},
+        )  # fmt: skip
+        return OnChipTrainer(config, self.dataset, 1)
+
+    def run(self, point: Point, seed: int) -> dict[str, Any]:
+        """What is reached there."""
+        trainer = self.trainer(point, seed)
+        curve: list[float] = []
+        if point.deployed:
+            trainer.restore(self.trained_sound(seed))
+        else:
+            curve = self.train(trainer, point, seed)
+        return {
+            "validation_error": trainer.validate().error,
+            "test_error": trainer.test().error,
+            "validation_by_epoch": curve,
+        }
+
+    def trained_sound(self, seed: int) -> dict[str, Any]:
+        """The state of a training on a chip without faults."""
+        if seed not in self.sound:
+            trainer = self.trainer(Point("sound"), seed)
+            self.train(trainer, Point("sound"), seed)
+            self.sound[seed] = {n: np.array(a) for n, a in trainer.state().items()}
+        return self.sound[seed]
+
+    def train(self, trainer: OnChipTrainer, point: Point, seed: int) -> list[float]:
+        """Train all epochs, from the last checkpoint on; the validation error after each."""
+        kept, curve = self._kept(point, seed), list[float]()
+        if kept is not None and kept.exists():
+            with np.load(kept) as found:
+                curve = found["curve"].tolist()
+                trainer.restore({name: found[name] for name in found if name != "curve"})
+        while not trainer.done:
+            for _ in trainer.train_epoch():
+                pass
+            trainer.end_epoch()
+            curve.append(trainer.validate().error)
+            if kept is not None:
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                part = kept.with_suffix(".part.npz")
+                np.savez(part, curve=np.array(curve), **trainer.state())
+                part.replace(kept)
+        return curve
+
+    def _kept(self, point: Point, seed: int) -> Path | None:
+        if self.options.runs is None:
+            return None
+        name = f"{self.options.study}-{self.options.dataset}-{point.name}-s{seed}-{self.epochs}"
+        return Path(self.options.runs) / (name.replace(", ", "-").replace(" ", "-") + ".npz")
+
+
+def main() -> int:
+    """Train what is not trained yet."""
+    parser = argparse.ArgumentParser(description="Learning on chips that are not perfect.")
+    parser.add_argument("study", choices=tuple(STUDIES))
+    parser.add_argument("dataset", choices=tuple(EPOCHS))
+    parser.add_argument("--data", help="directory of the IDX files")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--kinds", default=",".join(KINDS), help="of faults")
+    parser.add_argument("--runs", help="directory of checkpoints")
+    options = parser.parse_args()
+    study = Study(options)
+    path = RESULTS / f"onchip-{options.study}-{options.dataset}.json"
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    points: dict[str, Any] = found.get("points", {})
+    if found.get("epochs", study.epochs) != study.epochs:
+        raise SystemExit(f"{path} is of {found['epochs']} epochs; expected --epochs alike")
+    for seed in map(int, options.seeds.split(",")):
+        for point in STUDIES[options.study](options.kinds.split(",")):
+            row = points.setdefault(
+                point.name,
+                {
+                    "timing": None if point.timing is None else asdict(point.timing),
+                    "average_steps": point.average_steps,
+                    "deployed": point.deployed,
+                    "seeds": {},
+                },
+            )
+            if str(seed) in row["seeds"]:
+                continue
+            row["seeds"][str(seed)] = study.run(point, seed)
+            print(point.name, seed, row["seeds"][str(seed)], flush=True)
+            data = " --data DIR" if options.data else ""
+            document = {
+                "format": "eqchip-onchip-chips 1",
+                "epochs": study.epochs,
+                "points": points,
+                "provenance": provenance(
+                    f"python benchmarks/onchip_chips.py {options.study} {options.dataset}{data}"
+                ),
+            }
+            path.write_text(json.dumps(document, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
