@@ -159,13 +159,13 @@ class Faults:
         The probability that a message is lost, for each destination on its own; in [0, 1).
     stuck_at_0, stuck_at_1 : float or tuple of (layer, unit)
         Units whose bit is always 0, or always 1: a share of all units, drawn, or these.
+    stopped : tuple of (core, time)
+        Cores that do nothing after a time; what arrives there is lost.
     synapses_at_0, synapses_at_limit, synapses_frozen : float, default 0
         Synapses whose code cannot be written, on a chip: it is always 0; the largest there is, of
         a sign that is drawn; or what it was before the chip learned. Shares of all synapses, drawn
         for each copy of a weight by itself; together at most 1. A network that was not trained on
         this chip has the first two alone: nothing says what a frozen synapse held.
-    stopped : tuple of (core, time)
-        Cores that do nothing after a time; what arrives there is lost.
 
     Raises
     ------
@@ -178,10 +178,10 @@ class Faults:
     loss: float = 0.0
     stuck_at_0: Stuck = 0.0
     stuck_at_1: Stuck = 0.0
+    stopped: tuple[tuple[int, float], ...] = ()
     synapses_at_0: float = 0.0
     synapses_at_limit: float = 0.0
     synapses_frozen: float = 0.0
-    stopped: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         check_number("Faults: loss", self.loss)

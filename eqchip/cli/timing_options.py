@@ -132,9 +132,9 @@ def timing_from(settings: dict[str, Any]) -> Timing:
         alone = [name for name in given if timing is None or name not in WITH_ONE_CLOCK]
         if alone:
             flag = "--" + alone[0].replace("_", "-")
-            wanted = "sync or async" if alone[0] in WITH_ONE_CLOCK else "async"
+            either = "--timing sync or " if alone[0] in WITH_ONE_CLOCK else ""
             raise InputError(
-                f"{flag} is given without --timing {wanted}; expected that, or no such flag"
+                f"{flag} is given without {either}--timing async; expected that, or no such flag"
             )
         if not any(given.get(name) for name in OF_FAULTS):
             return "sync" if timing == "sync" else None
