@@ -6,7 +6,8 @@
 Each point is one `eqchip train` command per seed; the test set is read once, at its end, and
 nothing is chosen by it. Interrupted runs go on where they were, finished ones are not run again;
 --points are places in POINTS, the most telling first. Results, written after every
-run: ``benchmarks/results/asynchrony-DATASET.json``.
+run: ``benchmarks/results/asynchrony-DATASET.json``; what stands there of other points and seeds
+is kept, and not run again.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ POINTS = (
     Point(None, None), Point(0.1, 1.0), Point(0.3, 1.0), Point(0.1, 1.0, True),
     Point(None, None, True), Point(0.1, 4.0, True), Point(0.3, 1.0, True), Point(0.1, 4.0),
     Point(0.0, 1.0), Point(0.1, 2.0), Point(0.1, 0.25), Point(0.3, 4.0), Point(0.1, 8.0),
+    Point(0.1, 8.0, True), Point(0.3, 4.0, True), Point(0.3, 8.0), Point(0.3, 8.0, True),
+    Point(0.0, 1.0, True), Point(0.0, 4.0), Point(0.0, 8.0), Point(0.0, 4.0, True),
+    Point(0.0, 8.0, True), Point(0.1, 2.0, True), Point(0.3, 2.0), Point(0.3, 2.0, True),
+    Point(0.0, 2.0), Point(0.0, 2.0, True),
 )  # fmt: skip
 SETTINGS = {
     "digits": (),
@@ -80,9 +85,14 @@ def main() -> int:
     first, _, last = options.points.partition("-")
     wanted = [(seed, point) for point in POINTS[int(first) : int(last or first) + 1]
               for seed in map(int, options.seeds.split(","))]  # fmt: skip
+    path = RESULTS / f"asynchrony-{options.dataset}.json"
+    document = json.loads(path.read_text()) if path.exists() else {"points": []}
+    known = {row["flags"]: row for row in document["points"]}
     for seed, point in wanted:
+        if seed in known.get(" ".join(point.flags), {"seeds": []})["seeds"]:
+            continue
         _train(options, seed, point)
-        _store(options)
+        _store(options, known)
     return 0
 
 
@@ -109,17 +119,43 @@ def _train(options: argparse.Namespace, seed: int, point: Point) -> None:
     (path / "result.json").write_text(done.stdout)
 
 
-def _store(options: argparse.Namespace) -> None:
-    """All runs that are finished, of any seed."""
+# Of a point, what is listed seed by seed, and where a run's result says it.
+BY_SEED = {
+    "test_error": "test_error",
+    "validation_error": "validation_error",
+    "spikes_per_sample": "train_spikes_per_sample",
+    "events_per_sample": "train_synaptic_events_per_sample",
+    "seconds": "seconds",
+}
+
+
+def _reached(path: Path) -> dict[str, Any]:
+    """What a finished run reached, by the names of a point's lists."""
+    result = json.loads((path / "result.json").read_text())
+    lines = [line for line in RunDirectory(path).metrics() if "epoch" in line]
+    return {
+        **{name: result[told] for name, told in BY_SEED.items()},
+        "validation_by_epoch": [
+            line["validation_error"] for line in lines if "validation_error" in line
+        ],
+    }
+
+
+def _store(options: argparse.Namespace, known: dict[str, Any]) -> None:
+    """All runs that are finished, of any seed, and what was known of others."""
     points = []
     for point in POINTS:
-        found: list[dict[str, Any]] = []
+        before = known.get(" ".join(point.flags), {"seeds": []})
+        found = {
+            seed: {name: before[name][n] for name in (*BY_SEED, "validation_by_epoch")}
+            for n, seed in enumerate(before["seeds"])
+        }
         for seed in range(10):
             path = _path(options, seed, point)
             if (path / "result.json").exists():
-                reached = json.loads((path / "result.json").read_text())
-                found.append({"seed": seed, **reached, "metrics": RunDirectory(path).metrics()})
+                found[seed] = _reached(path)
         if found:
+            seeds = sorted(found)
             points.append(
                 {
                     "timing": "one clock" if point.spread is None else "asynchronous",
@@ -127,21 +163,13 @@ def _store(options: argparse.Namespace) -> None:
                     "delay": point.delay,
                     "remedied": point.remedied,
                     "flags": " ".join(point.flags),
-                    "seeds": [run["seed"] for run in found],
-                    "test_error": [run["test_error"] for run in found],
-                    "validation_error": [run["validation_error"] for run in found],
-                    "validation_by_epoch": [
-                        [line["validation_error"] for line in run["metrics"] if "epoch" in line
-                         and "validation_error" in line]
-                        for run in found
-                    ],
-                    "spikes_per_sample": [run["train_spikes_per_sample"] for run in found],
-                    "events_per_sample": [
-                        run["train_synaptic_events_per_sample"] for run in found
-                    ],
-                    "seconds": [run["seconds"] for run in found],
+                    "seeds": seeds,
+                    **{
+                        name: [found[seed][name] for seed in seeds]
+                        for name in (*BY_SEED, "validation_by_epoch")
+                    },
                 }
-            )  # fmt: skip
+            )
     data = " --data DIR" if options.data else ""
     command = f"eqchip train --dataset {options.dataset} {' '.join(SETTINGS[options.dataset])}"
     results = {

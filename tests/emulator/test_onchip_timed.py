@@ -25,8 +25,13 @@ TIMINGS = {
     "restarted": Asynchronous(replace(CLOCKS, restarted=True), seed=2),
     "lossy": Asynchronous(CLOCKS, Delays(0.5, jitter=1.0), faults=Faults(0.1, 0.1, 0.1), seed=3),
     "uncalibrated": Asynchronous(replace(CLOCKS, calibrated=False)),
+    "synapses": Asynchronous(faults=SYNAPSES, seed=5),  # runs in time steps
     "one clock, faults": Asynchronous(faults=replace(SYNAPSES, stuck_at_0=0.2), seed=1),
 }
+
+
+def test_some_faults_need_no_events():
+    assert [name for name, timing in TIMINGS.items() if timing.in_steps] == ["synapses"]
 
 
 @pytest.mark.parametrize("name", TIMINGS)
