@@ -81,6 +81,9 @@ class Trainer:
         self.threads = resolve_threads(threads)
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
         self.targets = dataset.targets(dataset.train_y).astype(config.precision)
+        self._phases = {
+            sign: tuple(config.learning.phases(self.targets[:1], sign)) for sign in (1, -1)
+        }
         self.minibatches = -(-len(self.train_indices) // self.stride)
         self.epoch = 0
         self.position = 0  # minibatches done in this epoch
@@ -114,9 +117,6 @@ class Trainer:
             threads=self.threads,
         )
         # Checked and lowered once; a minibatch only exchanges the samples.
-        self._phases = {
-            sign: tuple(config.learning.phases(self.targets[:1], sign)) for sign in (1, -1)
-        }
         self._template = self._pose(record=["potentials"] if self._averages_records else [])
         self._solver = Solver(
             self._template,
