@@ -27,9 +27,11 @@ from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.pooling import largest, map_size
 from eqchip.emulator.kernels.products import TOGETHER, add_products
 from eqchip.emulator.kernels.rows import add_scaled_rows
-from eqchip.emulator.kernels.units import clear
+from eqchip.emulator.kernels.units import clear, span
+from eqchip.emulator.kernels.vectors import CACHE_LINE
 
 TURNED = 16  # rows whose mirror is written together: a cache line of it, or two
+LONG = 8  # cache lines, of pieces for which lists of numbers other than 0 pay
 
 
 class Terms(NamedTuple):
@@ -78,7 +80,11 @@ class Matrix(NamedTuple):
 
 
 class Room(NamedTuple):
-    """A thread's own: sums: (4 stride,), on a cache line; rows: (m,) int32; values: (m,)."""
+    """A thread's own.
+
+    sums: (4 stride,), on a cache line; rows: int32, and values: one more than the terms, and than
+    the pairs of a piece.
+    """
 
     sums: np.ndarray
     rows: np.ndarray
@@ -217,6 +223,55 @@ def adam_flat(weights, mean, square, gradient, rates):
     _adam(weights, mean, square, gradient, rates)
 
 
+@inlined
+def _piece_by_tiles(gradient, pieces, piece, terms, room, below, above):
+    """A piece of a sample's terms, all channels of all its pairs, in registers (`products`)."""
+    sums, stride = room.sums, terms.stride
+    at, n = np.uint64(pieces.at[piece]), pieces.length[piece]
+    c = 0
+    while c < pieces.channels:
+        rows = TOGETHER if c + TOGETHER <= pieces.channels else 1
+        for r in range(rows):
+            row, begin = gradient[c + r], np.uint64(r * stride)
+            for j in range(np.uint64(n)):
+                sums[begin + np.uint64(j)] = row[at + np.uint64(j)]
+        add_products(
+            sums, stride, n, rows, terms.below, below + c, terms.above, above, pieces.behind,
+            pieces.to, pieces.first[piece], pieces.first[piece + 1],
+        )  # fmt: skip
+        for r in range(rows):
+            row, begin = gradient[c + r], np.uint64(r * stride)
+            for j in range(np.uint64(n)):
+                row[at + np.uint64(j)] = sums[begin + np.uint64(j)]
+        c += rows
+
+
+@inlined
+def _piece_by_lists(gradient, pieces, piece, terms, room, below, above):
+    """The same, each channel by the pairs that have a number below: none of the others is read."""
+    rows, values, zero = room.rows, room.values, terms.below.dtype.type(0)
+    first, last = np.uint64(pieces.first[piece]), np.uint64(pieces.first[piece + 1])
+    for c in range(pieces.channels):
+        begin, count = np.uint64(below + c), np.uint64(0)
+        for k in range(first, last):
+            value = terms.below[begin + np.uint64(pieces.behind[k])]
+            rows[count], values[count] = pieces.to[k], value
+            count += np.uint64(value != zero)
+        add_scaled_rows(
+            gradient[c], pieces.at[piece], terms.above, above, 1, pieces.length[piece], rows,
+            values, 0, np.int64(count),
+        )  # fmt: skip
+
+
+@inlined
+def _are_few(values, first, n):
+    """Whether less than two thirds of these numbers are not 0."""
+    zero, count = values.dtype.type(0), 0
+    for j in span(first, n):
+        count += np.int64(values[j] != zero)
+    return 3 * count < 2 * n
+
+
 @kernel
 def shared_pieces(gradient, pieces, terms, room, first, last):
     """gradient[c] += G[i] by the shared weight, over all samples and the units i of channel c.
@@ -225,27 +280,15 @@ def shared_pieces(gradient, pieces, terms, room, first, last):
     Samples, and in each the places below, in ascending order: a sample's terms stay in the nearest
     cache while all pieces and channels go over them.
     """
-    sums, stride = room.sums, terms.stride
+    line = CACHE_LINE // gradient.itemsize
     for b in range(terms.total // terms.each):
-        below, above = b * terms.each * terms.units, b * terms.each * stride
+        below, above = b * terms.each * terms.units, b * terms.each * terms.stride
+        few = _are_few(terms.below, below, terms.each * terms.units)
         for piece in range(first, last):
-            at, n = np.uint64(pieces.at[piece]), pieces.length[piece]
-            c = 0
-            while c < pieces.channels:
-                rows = TOGETHER if c + TOGETHER <= pieces.channels else 1
-                for r in range(rows):
-                    row, begin = gradient[c + r], np.uint64(r * stride)
-                    for j in range(np.uint64(n)):
-                        sums[begin + np.uint64(j)] = row[at + np.uint64(j)]
-                add_products(
-                    sums, stride, n, rows, terms.below, below + c, terms.above, above,
-                    pieces.behind, pieces.to, pieces.first[piece], pieces.first[piece + 1],
-                )  # fmt: skip
-                for r in range(rows):
-                    row, begin = gradient[c + r], np.uint64(r * stride)
-                    for j in range(np.uint64(n)):
-                        row[at + np.uint64(j)] = sums[begin + np.uint64(j)]
-                c += rows
+            if few and pieces.length[piece] > LONG * line:
+                _piece_by_lists(gradient, pieces, piece, terms, room, below, above)
+            else:
+                _piece_by_tiles(gradient, pieces, piece, terms, room, below, above)
 
 
 @kernel

@@ -17,6 +17,7 @@ from eqchip.emulator.kernels.jit import JIT_DISABLED, inlined
 from eqchip.emulator.kernels.vectors import (
     CACHE_LINE,
     INDEX,
+    has_features,
     line_of,
     load,
     pointer,
@@ -26,6 +27,8 @@ from eqchip.emulator.kernels.vectors import (
 )
 
 TOGETHER = 4  # rows; with two lines of each, as many registers as a processor with AVX2 has
+# Four lines of each fill half of those that AVX-512 has: what is loaded serves twice as often.
+MOST_LINES = 4 if has_features("avx512f") else 2
 
 
 def _tile(rows: int, lines: int) -> Any:
@@ -77,9 +80,8 @@ def _tile(rows: int, lines: int) -> Any:
     return tile
 
 
-_FOUR_2, _FOUR_1, _ONE_2, _ONE_1 = (
-    _tile(rows, lines) for rows in (TOGETHER, 1) for lines in (2, 1)
-)
+_FOUR_MOST, _FOUR_2, _FOUR_1 = (_tile(TOGETHER, lines) for lines in (MOST_LINES, 2, 1))
+_ONE_2, _ONE_1 = (_tile(1, lines) for lines in (2, 1))
 
 
 @inlined
@@ -92,6 +94,11 @@ def add_products(sums, stride, n, rows, below, b0, above, a0, behind, to, first,
     line = CACHE_LINE // sums.itemsize
     lines = (n + line - 1) // line
     c = 0
+    if rows == TOGETHER:
+        for _ in range(lines // MOST_LINES):
+            _FOUR_MOST(sums, c, stride, below, b0, above, a0 + c, behind, to, first, last)
+            c += MOST_LINES * line
+        lines %= MOST_LINES
     for _ in range(lines // 2):
         if rows == TOGETHER:
             _FOUR_2(sums, c, stride, below, b0, above, a0 + c, behind, to, first, last)

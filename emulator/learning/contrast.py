@@ -162,13 +162,18 @@ def contrast(
     return Changes(weights, biases)
 
 
-def share_rows(kernel: Callable[..., None], terms: Terms, items: int, threads: int) -> None:
-    """Call kernel(terms, room, first, last) for all items, each thread with room of its own."""
-    dtype = terms.below.dtype
+def share_rows(
+    kernel: Callable[..., None], terms: Terms, items: int, threads: int, listed: int = 0
+) -> None:
+    """Call kernel(terms, room, first, last) for all items, each thread with room of its own.
+
+    listed: how many numbers it lists, if more than there are terms.
+    """
+    dtype, most = terms.below.dtype, max(terms.total, listed) + 1
 
     def work(first: int, last: int) -> None:
         sums = aligned_zeros(TOGETHER * terms.stride, dtype)
-        room = Room(sums, np.empty(terms.total + 1, np.int32), np.empty(terms.total + 1, dtype))
+        room = Room(sums, np.empty(most, np.int32), np.empty(most, dtype))
         kernel(terms, room, first, last)
 
     share(work, items, threads)
@@ -262,8 +267,9 @@ def segment_contrast(
         work = partial(kernels.own_rows, rows, lowered.forward, k, terms)
         share(work, terms.units, threads)
     else:
-        work = partial(kernels.shared_pieces, rows, shared.pieces(terms))
-        share_rows(work, terms, len(shared.at), threads)
+        pieces = shared.pieces(terms)
+        work = partial(kernels.shared_pieces, rows, pieces)
+        share_rows(work, terms, len(shared.at), threads, int(np.diff(pieces.first).max(initial=0)))
     return connection.fold(gather_weights(lowered, k, connection, rows))
 
 

@@ -538,7 +538,7 @@ def laid(pre: Any, pre_change: Any, post_change: Any, post: Any) -> tuple[Any, A
     products = [(pre, post_change), (pre_change, post)][: 1 + bool(len(pre_change))]
     terms = lay_terms(products)
     sums = aligned_zeros(TOGETHER * terms.stride, pre.dtype)
-    most = terms.total + 1
+    most = 2 * terms.total + 1  # and enough for the pairs of a piece
     return terms, learning.Room(sums, np.zeros(most, np.int32), np.zeros(most, pre.dtype))
 
 
@@ -603,13 +603,17 @@ def test_rows_of_untouched_weights_are_left_as_they_are(dtype):
 
 @both_types
 @pytest.mark.parametrize("channels", [1, 4, 6])
-@pytest.mark.parametrize("above", [3, 16, 24, 40])
-def test_weights_shared_by_places_take_their_terms_in_order(channels, above, dtype):
+@pytest.mark.parametrize("above", [3, 16, 24, 72, 136])  # the last are long, and taken by lists
+@pytest.mark.parametrize("full", [False, True], ids=["some are 0", "none is 0"])
+def test_weights_shared_by_places_take_their_terms_in_order(channels, above, full, dtype):
     connection = Conv2d((4, 4, channels), above, kernel=2, stride=2)
     network = Network.chain([connection], seed=0)
     lowered = lower(network, np.dtype(dtype))
     n_pre, n_post = network.sizes
     case = contrast_case(dtype, n_pre, n_post, True)
+    if full:
+        for below in case[:2]:
+            below[below == 0] = 0.125
     terms, room = laid(*case)
     shared = shared_of(network, lowered)[0]
     rows = np.zeros_like(weight_rows(lowered, 0))
