@@ -65,7 +65,11 @@ def pose(
     phases = _phases(phases)
     targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
     _check_from_free(phases)
-    later_x = [_input(p.x, network, f"x of phase {k}") for k, p in enumerate(phases) if _clamps(p)]
+    later_x = [
+        _input(phase.x, network, f"x of phase {k}")
+        for k, phase in enumerate(phases)
+        if isinstance(phase, Free) and phase.x is not None
+    ]
     for k, other in enumerate(later_x):
         if len(other) != batch:
             raise InputError(
@@ -110,11 +114,6 @@ def _wanted(record: Any) -> frozenset[Any]:
     for name in names:
         _check_choice("record", name, get_args(Recordable))
     return frozenset(names)
-
-
-def _clamps(phase: Phase) -> bool:
-    """Whether another input is clamped from this phase on."""
-    return isinstance(phase, Free) and phase.x is not None
 
 
 def _input(x: Any, network: Network, what: str = "x") -> np.ndarray:

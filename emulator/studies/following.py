@@ -21,7 +21,7 @@ from eqchip.emulator.description.coding import (
     OptimalStepSize,
     Polynomial,
 )
-from eqchip.emulator.description.modes import InputMode, Precision
+from eqchip.emulator.description.modes import InputMode, Precision, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.lowering import lower, lower_fixed
@@ -273,6 +273,7 @@ def follow(
     chunk = max(1, RECORD_BYTES // (8 * steps * int(sizes.sum())))
     distance = np.zeros((stream.pictures, stream.horizon))
     spikes = np.zeros((stream.pictures, len(sizes)))
+    record: tuple[Recordable, ...] = ("potentials",)
     for first in range(0, stream.streams, chunk):
         samples = np.arange(first, min(first + chunk, stream.streams))
         problem = pose(
@@ -285,7 +286,7 @@ def follow(
             ],
             input=stream.input,
             precision=stream.precision,
-            record=("potentials",),
+            record=record,
             seed=case.seed,
             samples=samples,
             timing=stream.timing,

@@ -227,7 +227,7 @@ class Schedule(click.ParamType):
             if self.adaptive and (match := re.fullmatch(rf"osa:({NUMBER})", text)):
                 return OptimalStepSize(float(match[1]))
             if self.optional and (match := re.fullmatch(rf"adaptive(?::({NUMBER}))?", text)):
-                return AdaptivePrediction(*map(float, filter(None, match.groups())))
+                return AdaptivePrediction(float(match[1])) if match[1] else AdaptivePrediction()
             if match := re.fullmatch(rf"({NUMBER})(?:/t\^({NUMBER}))?", text):
                 return Polynomial(float(match[1]), float(match[2] or 0))
         except InputError as error:
