@@ -189,6 +189,12 @@ def time_step(state: Any, run: Constants, two_beta: int | None, phase: int, row:
     for index, layer in enumerate(layers):
         s_previous, at = layer.s, At(state.t, index, phase)
         is_output = index == len(layers) - 1
+        if index == 0 and problem.stream is not None:
+            layer.q = problem.stream.bits(state.t, layer.q.shape[1]).astype(np.int64)
+            bits, gain = run.fixed.coefficient_bits, int(problem.trace_gains[state.t - 1])
+            follows = ((1 << bits) - gain) * layer.s + gain * run.fixed.one * layer.q
+            layer.s = rescale(follows, bits)
+            continue
         if index == 0:
             layer.s = run.x
         elif problem.readout == "cross-entropy" and is_output:

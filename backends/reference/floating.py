@@ -17,6 +17,9 @@ Of readout ``"cross-entropy"`` the last layer is no part of this. It decodes, an
     nudged    s   = beta (y - softmax(z)),  z = s before the phase; held through it. The layer
                     below adds s W^T to its b for as long; W is of the last connection.
 
+Of a stream of events the input has no encoder: q are the bits of row (t - 1) mod R, with R the
+steps of the first phase, and s = (1 - lambda) s + lambda q (eps, without prediction).
+
 W_l is the matrix that a connection
 amounts to, whatever its kind; under maximum pooling, for each step and sample another one, made
 of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
@@ -358,6 +361,11 @@ def time_step(
     for index, layer in enumerate(layers):
         s_previous, at = layer.s, At(state.t, index)
         is_output = index == len(layers) - 1
+        if index == 0 and problem.stream is not None:
+            layer.q = problem.stream.bits(state.t, layer.q.shape[1]).astype(layer.q.dtype)
+            gain = problem.trace_table[state.t - 1]
+            layer.s = (problem.dtype.type(1) - gain) * layer.s + gain * layer.q
+            continue
         if index == 0:
             layer.s = problem.x
         elif problem.readout == "cross-entropy" and is_output:
@@ -537,6 +545,7 @@ def one_sample(problem: Problem, b: int) -> Problem:
         problem,
         x=problem.x[one],
         later_x=tuple(x[one] for x in problem.later_x),
+        stream=None if problem.stream is None else problem.stream.sample(b),
         targets=tuple(None if y is None else y[one] for y in problem.targets),
         uniforms=None if problem.uniforms is None else tuple(u[:, one] for u in problem.uniforms),
         samples=problem.samples[one],

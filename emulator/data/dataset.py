@@ -7,7 +7,7 @@ import math
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -17,9 +17,13 @@ from eqchip.emulator.data.targets import KINDS
 from eqchip.emulator.description.task import Task, task_of
 from eqchip.emulator.errors import InputError, check_unmasked, check_whole
 
+if TYPE_CHECKING:
+    from eqchip.emulator.description.config import Config
+
+EVENT_NAMES = ("moving-digits", "n-mnist")  # recordings of event cameras
 # That are loaded by name.
-NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10")
-EVENT_NAMES = ("moving-digits", "n-mnist")  # recordings of event cameras, by name, too
+NAMES = ("digits", "mnist", "fashion-mnist", "mnist-20x20", "cifar-10", *EVENT_NAMES)
+PARTS = ("train_x", "train_y", "test_x", "test_y")
 _NAME = re.compile(r"[^/\\\x00-\x1f\x7f]{1,100}")  # of a run directory it becomes a part
 
 
@@ -59,10 +63,12 @@ class Dataset:
         If lengths, shapes, types, values or labels do not fit one another.
     """
 
+    recorded: ClassVar[bool] = False  # whether samples are recordings of events
+
     name: str
-    train_x: np.ndarray
+    train_x: Any
     train_y: np.ndarray
-    test_x: np.ndarray
+    test_x: Any
     test_y: np.ndarray
     shape: tuple[int, ...]
     classes: int
@@ -196,7 +202,7 @@ class Dataset:
                 f"data: name is {name!r}; expected up to 100 characters, none of them / or \\ or a "
                 "line's end"
             )
-        if name in (*NAMES, *EVENT_NAMES):
+        if name in NAMES:
             raise InputError(f"data: name is {name!r}, a named data set; expected another")
         return cls(
             name=name,
@@ -231,6 +237,24 @@ class Dataset:
                 # The same bytes on every machine.
                 told.update(np.ascontiguousarray(values, values.dtype.newbyteorder("<")).data)
         return told.hexdigest()[:16]
+
+    def check_settings(self, config: Config) -> None:
+        """Refuse settings of a training that do not suit the samples.
+
+        Raises
+        ------
+        InputError
+        """
+        descent = config.descent
+        if (descent.shift or descent.flip) and len(self.shape) < 2:
+            raise InputError(
+                f"descent: shift {descent.shift}, flip {descent.flip} with data set {self.name}, "
+                f"whose samples of shape {self.shape} are no images; expected 0 and False"
+            )
+
+    def copies(self) -> dict[str, np.ndarray]:
+        """The arrays that a run keeps beside it where nothing else has them."""
+        return {name: getattr(self, name) for name in PARTS}
 
     def _held(self, part: str) -> tuple[np.ndarray, ...]:
         """The arrays that samples are."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from eqchip.emulator.data import download
 from eqchip.emulator.data.cifar import find_cifar, load_cifar
-from eqchip.emulator.data.dataset import EVENT_NAMES, NAMES, Dataset
+from eqchip.emulator.data.dataset import NAMES, Dataset
 from eqchip.emulator.data.download import FILES
 from eqchip.emulator.data.event_dataset import EventDataset
 from eqchip.emulator.data.folders import read_folder
@@ -85,10 +85,9 @@ def load(
                 f"{data_dir}: holds the data set {found.name!r}; expected {name!r}, or a directory"
             )
         return found
-    known = (*NAMES, *EVENT_NAMES)
-    if name not in known:
+    if name not in NAMES:
         raise InputError(
-            f"data set {name!r} is unknown; expected one of {', '.join(known)}, or --data with a "
+            f"data set {name!r} is unknown; expected one of {', '.join(NAMES)}, or --data with a "
             "file of your own"
         )
     if name in MADE:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from eqchip.emulator.data.dataset import Dataset
+from eqchip.emulator.data.dataset import EVENT_NAMES, Dataset
 from eqchip.emulator.data.recordings import Recordings
 from eqchip.emulator.errors import InputError
+
+if TYPE_CHECKING:
+    from eqchip.emulator.description.config import Config
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -33,11 +37,48 @@ class EventDataset(Dataset):
     (EventDataset(moving-digits: 1437 train, 360 test, 16x16x2, 10 classes), 300000)
     """
 
+    recorded: ClassVar[bool] = True
+
     @property
     def duration(self) -> int:
         """Of each recording, in microseconds."""
         found: int = self.train_x.duration
         return found
+
+    def check_settings(self, config: Config) -> None:
+        """Refuse settings for numbers, and for what hears no streams.
+
+        Raises
+        ------
+        InputError
+        """
+        descent, coding = config.descent, config.coding
+        for what, value, fits, wanted in (
+            ("on_chip", "given", config.on_chip is None, "none"),
+            ("timing", "given", config.timing is None, "one clock for all"),
+            ("input", config.input, config.input == "spikes", "'spikes'"),
+            ("quantizer", coding.quantizer, coding.sends_bits, "'sigma-delta' or 'bernoulli'"),
+            ("shift", descent.shift, not descent.shift, "0"),
+            ("flip", descent.flip, not descent.flip, "False"),
+            ("input_dropout", descent.input_dropout, not descent.input_dropout, "0"),
+        ):
+            if not fits:
+                raise InputError(
+                    f"{what} is {value!r} with data set {self.name}, whose recordings are streams "
+                    f"of events; expected {wanted}"
+                )
+
+    def copies(self) -> dict[str, np.ndarray]:
+        """Recordings are kept beside no run: they have to have a name.
+
+        Raises
+        ------
+        InputError
+        """
+        raise InputError(
+            f"data set {self.name}: recordings of one's own are kept beside no run; expected one "
+            f"of {', '.join(EVENT_NAMES)}, or Trainer, which keeps nothing"
+        )
 
     def counted(self) -> Dataset:
         """The same samples without time: how often each input fired, over the most of training.

@@ -255,6 +255,7 @@ class Coding(Unit):
 
     precisions: ClassVar[tuple[Precision, ...]] = ("float32", "float64", "chip")
     reads_out: ClassVar[bool] = True
+    follows_streams: ClassVar[bool] = True
 
     quantizer: Quantizer = "sigma-delta"
     step_size: Polynomial | OptimalStepSize = Polynomial(0.8)

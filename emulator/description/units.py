@@ -27,6 +27,8 @@ class Unit:
         In which the kind is known. Default: in floating point.
     reads_out : bool
         Whether a layer of it can be a read-out outside the dynamics (readout ``"cross-entropy"``).
+    follows_streams : bool
+        Whether an input of it that sends given bits has potentials which follow them.
     sends_bits : bool
         Whether messages are bits; else a unit sends its potential at every step.
     draws : bool
@@ -37,6 +39,7 @@ class Unit:
 
     precisions: ClassVar[tuple[Precision, ...]] = ("float32", "float64")
     reads_out: ClassVar[bool] = False
+    follows_streams: ClassVar[bool] = False
 
     @property
     def sends_bits(self) -> bool:

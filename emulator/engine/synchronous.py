@@ -25,7 +25,7 @@ from eqchip.emulator.engine.asynchronous import (
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.plasticity import lower_plasticity
 from eqchip.emulator.engine.stuck import check_stuck, set_stuck
-from eqchip.emulator.engine.units import lower_unit, pulls_of, rules_of, seed_of
+from eqchip.emulator.engine.units import lower_unit, pulls_of, rules_of, seed_of, stream_of
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.kernels import state as arrays
 from eqchip.emulator.kernels.lowered import Lowered, layer_units
@@ -104,6 +104,11 @@ class Solver:
         plasticity: Plasticity | None = None,
     ) -> None:
         _check_average(problem, average_steps)
+        if plasticity is not None and problem.stream is not None:
+            raise InputError(
+                "run: x is Events with weights that are written while phases run; expected an "
+                "input that is clamped to numbers"
+            )
         self.lowered = lower_problem(problem) if lowered is None else lowered
         self.average_steps = average_steps
         self.threads = resolve_threads(threads) if plasticity is None else 1
@@ -119,7 +124,9 @@ class Solver:
         Without a timing, the run's `ends`, `bits` and `potentials` are those of this call until
         the next.
         """
-        rules = self._rules._replace(two_beta=pulls_of(problem), seed=seed_of(problem))
+        rules = self._rules._replace(
+            two_beta=pulls_of(problem), seed=seed_of(problem), stream=stream_of(problem)
+        )
         asked = _asked(problem, self.lowered, rules, self._kept)
         if problem.timing is not None:
             record = _new_record(problem, self.lowered)

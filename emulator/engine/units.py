@@ -14,7 +14,15 @@ from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.units import unit_row
 from eqchip.emulator.kernels.ep import EPRules, EPState
 from eqchip.emulator.kernels.ep_fixed import EPFixedRules
-from eqchip.emulator.kernels.state import Kept, Links, Rules, Unlinked, Unplastic
+from eqchip.emulator.kernels.state import (
+    Kept,
+    Links,
+    Rules,
+    Unlinked,
+    Unplastic,
+    Unstreamed,
+)
+from eqchip.emulator.kernels.streams import Streamed
 from eqchip.emulator.problem.problem import Problem, two_beta
 
 FOLLOWER = ("held", "mean", "size")  # of an adapted prediction coefficient, beside it
@@ -68,6 +76,7 @@ def rules_of(
         tolerance=float(problem.skip_right),
         plasticity=Unplastic() if plasticity is None else plasticity,
         links=links_of(problem.network),
+        stream=stream_of(problem),
     )
 
 
@@ -78,6 +87,20 @@ def links_of(network: Network) -> Links | Unlinked:
     below, above = np.array(network.joined, np.int64).T.copy()
     of_input = bool((below[network.chain_length :] == 0).any())
     return Links(network.chain_length, below, above, of_input)
+
+
+def stream_of(problem: Problem) -> Unstreamed | Streamed:
+    """What the input sends by itself as kernels take it."""
+    found = problem.stream
+    if found is None:
+        return Unstreamed()
+    if problem.fixed is None:
+        gain = problem.trace_table.copy()  # writable, as all arrays of kernels are
+        keep = gain.dtype.type(1) - gain
+    else:
+        gain = problem.trace_gains
+        keep = (1 << problem.fixed.coefficient_bits) - gain
+    return Streamed(found.rows, found.first, found.places, found.begin, found.active, gain, keep)
 
 
 def pulls_of(problem: Problem) -> np.ndarray:

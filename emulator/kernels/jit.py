@@ -142,6 +142,7 @@ HOMES = {
     "unit": "eqchip.emulator.kernels.kinds",
     "plasticity": "eqchip.emulator.kernels.plastic",
     "links": "eqchip.emulator.kernels.links",
+    "stream": "eqchip.emulator.kernels.streams",
 }
 
 

@@ -24,6 +24,7 @@ from eqchip.emulator.kernels.links import (
 from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
 from eqchip.emulator.kernels.right import is_right, stay
 from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
+from eqchip.emulator.kernels.streams import follow, give_bits, is_streamed, list_active
 from eqchip.emulator.kernels.units import add_states, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
@@ -91,11 +92,15 @@ def _send_input(
         state.crossed[0] = scratch.sums_crossed[0]
         return n_active
     if k == 0:
-        encode_input(
-            net, rules, state, scratch, record, given, row, b, sample, t, n_active, left, phase
-        )
+        if is_streamed(rules):
+            give_bits(rules, scratch, record, net, row, b, t, n_active, left)
+        else:
+            encode_input(
+                net, rules, state, scratch, record, given, row, b, sample, t, n_active, left, phase
+            )
         arrive_block(net, state, scratch, n_active, left)
     take_block(net, state, scratch, k)
+    follow(rules, state, scratch, t, n_active, k)
     state.crossed[0] = scratch.sums_crossed[k]
     return scratch.sent[k]
 
@@ -131,7 +136,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     first_out, n_out = net.offsets[last], net.sizes[last]
     clear_state(state, x, b, net.sizes[0])
     n_active = 0
-    if not (rules.current or rules.real_valued):
+    if is_streamed(rules):
+        n_active = list_active(rules, scratch, b)
+        part_active(net, scratch, n_active)
+    elif not (rules.current or rules.real_valued):
         n_active = _list_active(net, rules, state, scratch, x, b)
 
     valued = rules.real_valued

@@ -32,6 +32,12 @@ class Unlinked(NamedTuple):
     nothing: int = 0
 
 
+class Unstreamed(NamedTuple):
+    """Of a clamped input that is encoded or injected; nothing: 0, as of `Unplastic`."""
+
+    nothing: int = 0
+
+
 class Links(NamedTuple):
     """Connections beside the chain, which the kernels of `links` are for.
 
@@ -61,6 +67,7 @@ class Rules(NamedTuple):
     0: every sample runs all phases.
     plasticity: the numbers of what writes weights while phases run (see `plastic`).
     links: what joins layers beside the chain (see `links`).
+    stream: the bits of an input that sends given ones (see `streams`).
     turn, turn_mirror: of a chip's integers, how far behind the weights and the mirror each copy
     lies as the other direction reads it: nudged phases cross that (`fixed.turn_over`); 0: nothing.
     """
@@ -84,6 +91,7 @@ class Rules(NamedTuple):
     tolerance: float
     plasticity: Any = Unplastic()
     links: Any = Unlinked()
+    stream: Any = Unstreamed()
     turn: int = 0
     turn_mirror: int = 0
 

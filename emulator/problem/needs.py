@@ -31,6 +31,7 @@ Feature = Literal[
     "read-out outside the dynamics",
     "spikes per core",
     "skipping of right samples",
+    "streams of events",
     "threads",
 ]
 
@@ -98,6 +99,8 @@ def of_problem(problem: Problem) -> Iterator[Need]:
     yield from _of_read_out(problem.readout, "readout is")
     if problem.parts:
         yield Need("spikes per core", f"{len(problem.parts)} parts are counted", "no parts")
+    if problem.stream is not None:
+        yield Need("streams of events", "x is Events", "an array")
     if problem.skip_right:
         yield Need("skipping of right samples", f"skip_right is {problem.skip_right}", "0")
 

@@ -11,6 +11,7 @@ import numpy as np
 from eqchip.emulator.description.asynchronous import Asynchronous, Paths
 from eqchip.emulator.description.coding import Quantizer
 from eqchip.emulator.description.fixedpoint import FixedPoint
+from eqchip.emulator.description.graph.events import Events
 from eqchip.emulator.description.modes import InputMode, Precision, Readout, Recordable
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part, check_parts, whole_layers
@@ -22,6 +23,7 @@ from eqchip.emulator.errors import InputError, as_floats, check_unmasked, check_
 from eqchip.emulator.memory import check_memory
 from eqchip.emulator.problem.needs import check_needs, of_links
 from eqchip.emulator.problem.problem import Problem, two_beta
+from eqchip.emulator.problem.stream import Stream
 
 
 def pose(
@@ -60,9 +62,9 @@ def pose(
     _check_choice("readout", readout, get_args(Readout))
     wanted = _wanted(record)
     check_whole("run: seed", seed, 0, 2**64)
-    x = _input(x, network)
-    batch = len(x)
     phases = _phases(phases)
+    x, stream = given(x, network, phases[0].steps)
+    batch = len(x)
     targets = tuple(_target(k, phase, batch, network.sizes[-1]) for k, phase in enumerate(phases))
     _check_from_free(phases)
     later_x = [
@@ -99,8 +101,10 @@ def pose(
         readout=readout,
         skip_right=skip_right,
         later_x=tuple(other.astype(dtype) for other in later_x),
+        stream=stream,
     )
     _check_record(problem)
+    _check_stream(problem)
     _check_readout(problem)
     _check_timing(problem)
     _check_skipping(problem)
@@ -114,6 +118,47 @@ def _wanted(record: Any) -> frozenset[Any]:
     for name in names:
         _check_choice("record", name, get_args(Recordable))
     return frozenset(names)
+
+
+def given(x: Any, network: Network, rows: int) -> tuple[np.ndarray, Stream | None]:
+    """The clamped input, and what it sends by itself, if it does.
+
+    rows: steps of the first phase, in which a stream is shown once.
+
+    Raises
+    ------
+    InputError
+    """
+    if not isinstance(x, Events):
+        return _input(x, network), None
+    inputs = network.sizes[0]
+    return np.zeros((x.batch, inputs), np.float32), Stream.of(x, rows, inputs)
+
+
+def _check_stream(problem: Problem) -> None:
+    """Refuse what cannot be told by bits that are given."""
+    if problem.stream is None:
+        return
+    coding = problem.coding
+    for wrong, what, expected in (
+        (problem.input != "spikes", f"input {problem.input!r}", "'spikes'"),
+        (problem.timing is not None, "a timing", "timing=None: streams have one clock"),
+        (
+            not coding.follows_streams,
+            f"{type(coding).__name__}, whose inputs follow no stream",
+            "Coding",
+        ),
+        (not coding.sends_bits, "quantizer 'none'", "one that sends bits"),
+        (bool(problem.later_x), "phases that have an x of their own", "none"),
+        (coding.adapts_prediction, "a prediction that adapts", "a schedule, or None"),
+    ):
+        if wrong:
+            raise InputError(f"run: x is Events with {what}; expected {expected}")
+    if coding.prediction is None and coding.adaptive is not None:
+        raise InputError(
+            "run: x is Events with OptimalStepSize and no prediction, so that nothing says how "
+            "fast an input follows; expected a prediction, or a Polynomial step size"
+        )
 
 
 def _input(x: Any, network: Network, what: str = "x") -> np.ndarray:

@@ -16,6 +16,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.stream import Stream
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,9 @@ class Problem:
         0: every sample runs all phases.
     later_x : tuple of ndarray
         What is clamped after x, as x, in the order of the phases that have an `x` of their own.
+    stream : Stream or None
+        The bits that the input sends; `x`, its potentials before step 1, is then 0. None: the input
+        is clamped to x.
     """
 
     network: Network
@@ -74,6 +78,7 @@ class Problem:
     readout: Readout = "squared-error"
     skip_right: float = 0.0
     later_x: tuple[np.ndarray, ...] = ()
+    stream: Stream | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -139,6 +144,18 @@ class Problem:
         if self.coding.schedule is None:
             return None
         return self.fixed.gains(self.coding.schedule, self.last_step)
+
+    @property
+    def trace_table(self) -> np.ndarray:
+        """How fast an input's potentials follow its stream, at t = 1 ... last_step."""
+        table = self.step_table if self.prediction_table is None else self.prediction_table
+        assert table is not None
+        return table
+
+    @property
+    def trace_gains(self) -> np.ndarray:
+        """The same as a chip multiplies by it; int64."""
+        return self.step_gains if self.prediction_gains is None else self.prediction_gains
 
     @property
     def phase_names(self) -> tuple[str, ...]:

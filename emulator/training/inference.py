@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import singledispatch
 from typing import Any
 
 import numpy as np
 
+from eqchip.emulator.data.recordings import Recordings
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.graph.events import Events
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.problem.run import Run
 
@@ -23,20 +26,34 @@ def averaged_by_engine(config: Config) -> int:
     return config.learning.average_steps if config.timing is None else 1
 
 
+@singledispatch
+def shown(x: Any, config: Config) -> Any:
+    """Samples of a data set as a trained network is given them, by what they are.
+
+    Numbers are scaled by 1 - input_dropout, since all of them are there now. A recording is sent as
+    it was recorded, its events in as many bins as the free phase has steps.
+    """
+    return x * x.dtype.type(1.0 - config.descent.input_dropout)
+
+
+@shown.register
+def _(x: Recordings, config: Config) -> Events:
+    return x.binned(config.learning.free_steps)
+
+
 def inference_settings(
-    config: Config, x: np.ndarray, samples: Sequence[int] | np.ndarray, **changes: Any
+    config: Config, x: np.ndarray | Recordings, samples: Sequence[int] | np.ndarray, **changes: Any
 ) -> dict[str, Any]:
     """What a trained network classifies with: all that `pose` and :func:`eqchip.run` take but it.
 
-    A free phase of as many steps as in training. Inputs are scaled by 1 - input_dropout, since all
-    of them are there now.
+    A free phase of as many steps as in training.
 
     Parameters
     ----------
     config : Config
         Of the training run.
-    x : ndarray, shape (batch, n_in)
-        As in the data set.
+    x : ndarray, shape (batch, n_in), or Recordings
+        As in the data set; see :func:`shown`.
     samples : sequence of int
         Their numbers there, by which random numbers are drawn.
     **changes
@@ -51,7 +68,7 @@ def inference_settings(
     (0.75, 'float64', [Free(steps=50, from_free=False)])
     """
     return {
-        "x": x * x.dtype.type(1.0 - config.descent.input_dropout),
+        "x": shown(x, config),
         "coding": config.coding,
         "phases": [Free(config.learning.free_steps)],
         "input": config.input,

@@ -84,7 +84,7 @@ def preset(
         raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(known)}")
     if "as" in base:  # settings of another data set, but for what differs
         other, own_conv = known[base.pop("as")], base.pop("conv")
-        online = {**other["conv"]["on-chip"], **own_conv.pop("on-chip")}
+        online = {**other["conv"].get("on-chip", {}), **own_conv.pop("on-chip", {})}
         base = {**other, **base, "conv": {**other["conv"], **own_conv, "on-chip": online}}
     if "layers" not in base and layers is None:
         layers = "conv"

@@ -26,7 +26,6 @@ from eqchip.emulator.training.runs import RunDirectory
 DATA_FORMAT = "eqchip-data 1"
 COPY_FORMAT = "eqchip-samples 1"
 RECORD, COPY = "data.json", "data.npz"
-PARTS = ("train_x", "train_y", "test_x", "test_y")
 
 
 def keep_data(run: RunDirectory, dataset: Dataset) -> None:
@@ -43,8 +42,7 @@ def keep_data(run: RunDirectory, dataset: Dataset) -> None:
         _check_same(run, record, dataset)
         return
     if dataset.name not in NAMES and not dataset.file:
-        arrays = {name: getattr(dataset, name) for name in PARTS}
-        write_arrays(run.path / COPY, COPY_FORMAT, arrays)
+        write_arrays(run.path / COPY, COPY_FORMAT, dataset.copies())
     document = {
         "format": DATA_FORMAT,
         "name": dataset.name,

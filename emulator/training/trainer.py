@@ -19,11 +19,11 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends
 from eqchip.emulator.learning.descent import Descent
-from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.pose import given, pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
-from eqchip.emulator.training.inference import averaged_by_engine, stream_seed
+from eqchip.emulator.training.inference import averaged_by_engine, shown, stream_seed
 from eqchip.emulator.training.presets import usual_ends
 from eqchip.emulator.training.signals import PROBED, Signals, signals_of
 
@@ -71,12 +71,7 @@ class Trainer:
                 f"descent: lr {rate:g} over a beta of {config.learning.beta:g} overflows "
                 f"{config.precision}; expected both nearer to 1"
             )
-        if (descent.shift or descent.flip) and len(dataset.shape) < 2:
-            raise InputError(
-                f"descent: shift {descent.shift}, flip {descent.flip} with data set "
-                f"{dataset.name}, whose samples of shape {dataset.shape} are no images; expected 0 "
-                "and False"
-            )
+        dataset.check_settings(config)
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
@@ -131,7 +126,7 @@ class Trainer:
         config = self.config
         return pose(
             self.start,
-            self.dataset.train_x[:1],
+            self._as_given(self.dataset.train_x[:1]),
             coding=config.coding,
             phases=config.learning.phases(self.targets[:1]),
             input=config.input,
@@ -270,7 +265,7 @@ class Trainer:
         They are shown as they are, not augmented, and nothing is learned from them.
         """
         few = self.train_indices[:PROBED]
-        x = self.dataset.train_x[few].astype(self.config.precision, copy=False)
+        x = self._as_given(self.dataset.train_x[few])
         seed = stream_seed(self.config.seed, "signals", self.epoch)
         run = solve(
             self._problem(few, x, seed), threads=self.threads, lowered=self.lowered,
@@ -289,10 +284,16 @@ class Trainer:
         updates = int((counted.updates_active + counted.updates_inactive)[-1, -1])
         return updates / max(steps * self.tally.samples, 1)
 
-    def _inputs(self, indices: np.ndarray) -> np.ndarray:
+    def _as_given(self, x: Any) -> Any:
+        """Samples of the data set as a run is given them."""
+        if self.dataset.recorded:
+            return shown(x, self.config)
+        return x.astype(self.config.precision, copy=False)
+
+    def _inputs(self, indices: np.ndarray) -> Any:
         """The inputs of a minibatch: moved, mirrored, and some of them silenced."""
         descent = self.config.descent
-        x = self.dataset.train_x[indices].astype(self.config.precision, copy=False)
+        x = self._as_given(self.dataset.train_x[indices])
         if descent.shift or descent.flip:
             seed = stream_seed(self.config.seed, "augment", self.epoch)
             rng = np.random.default_rng([seed, self.position])
@@ -308,13 +309,16 @@ class Trainer:
         nothing = self.dataset.aim.nothing(self.dataset.classes)
         return Tally(0, nothing, self.config.nothing_done(names))
 
-    def _problem(self, indices: np.ndarray, x: np.ndarray, seed: int, sign: int = 1) -> Problem:
+    def _problem(self, indices: np.ndarray, x: Any, seed: int, sign: int = 1) -> Problem:
         """What is asked of some training samples, shown as x, nudged by sign times beta."""
-        shown = self.targets[indices]
-        targets = tuple(None if one is None else shown for one in self._template.targets)
+        wanted = self.targets[indices]
+        targets = tuple(None if one is None else wanted for one in self._template.targets)
+        phases, stream = self._phases[sign], None
+        if self.dataset.recorded:
+            x, stream = given(x, self.start, phases[0].steps)
         return replace(
-            self._template, phases=self._phases[sign], x=x, targets=targets, seed=seed,
-            samples=indices,
+            self._template, phases=phases, x=x, targets=targets, seed=seed, samples=indices,
+            stream=stream,
         )  # fmt: skip
 
     def _train_minibatch(

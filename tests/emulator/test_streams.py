@@ -1,0 +1,127 @@
+"""The clamped input as a stream of events: engine, reference, and what a network learns from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import strategies
+from equal_runs import assert_equal_runs
+
+import eqchip as eq
+from eqchip.backends.reference import floating as reference
+from eqchip.emulator.engine import synchronous as engine
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.kernels.state import BLOCK
+from eqchip.emulator.problem.problem import Problem
+from eqchip.emulator.problem.stream import Stream
+
+CASES = 40
+
+
+def drawn_events(rng: np.random.Generator, batch: int, rows: int, inputs: int) -> eq.Events:
+    bits = np.argwhere(rng.random((batch, rows, inputs)) < rng.random() / 2)
+    return eq.Events(steps=bits[:, 1], units=bits[:, 2], samples=bits[:, 0], batch=batch)
+
+
+def streamed(problem: Problem, rng: np.random.Generator) -> Problem:
+    """The problem with a stream in place of its input."""
+    batch, inputs = problem.x.shape
+    rows = problem.phases[0].steps
+    coding = problem.coding
+    if not coding.sends_bits or (coding.adaptive and coding.prediction is None):
+        coding = eq.Coding(step_size=eq.Polynomial(0.7, 0.1), prediction=None)
+    stream = Stream.of(drawn_events(rng, batch, rows, inputs), rows, inputs)
+    return replace(
+        problem, x=np.zeros_like(problem.x), stream=stream, input="spikes", coding=coding,
+        uniforms=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("precision", ["float64", "float32", "chip"])
+def test_engine_equals_reference_on_drawn_streams(precision):
+    rng = np.random.default_rng(25)
+    for case in range(CASES):
+        steps = 2 * BLOCK + 16 if case % 8 == 0 else 6
+        problem = streamed(strategies.draw_problem(rng, precision=precision, max_steps=steps), rng)
+        try:
+            assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
+        except AssertionError as error:
+            raise AssertionError(f"problem {case}: {problem}") from error
+
+
+NET = eq.Network.dense([2, 1], weights=[[[0.5], [0.25]]])
+CODING = eq.Coding(step_size=eq.Polynomial(0.5), prediction=eq.Polynomial(0.5))
+SENT = eq.Events(steps=[0, 2, 2], units=[0, 0, 1])
+
+
+@pytest.mark.parametrize("precision", ["float64", "chip"])
+@pytest.mark.parametrize("backend", ["emulator", "reference"])
+def test_a_stream_worked_out_by_hand(backend, precision):
+    """Three steps of bits, then the first two of them again, in both phases from the free end."""
+    phases = [eq.Free(3), eq.Nudged(2, [[0.0]], beta=0.5, from_free=True)]
+    phases.append(replace(phases[1], beta=-0.5))
+    run = eq.run(
+        NET, SENT, coding=CODING, phases=phases, precision=precision, backend=backend,
+        record=("bits", "potentials"),
+    )  # fmt: skip
+    assert run.bits[0][:, 0].tolist() == [[1, 0], [0, 0], [1, 1], [1, 0], [0, 0], [1, 0], [0, 0]]
+    follows = [[0.5, 0], [0.25, 0], [0.625, 0.5], [0.8125, 0.25], [0.40625, 0.125]]
+    assert run.potentials[0][:, 0].tolist() == [*follows, *follows[3:]]
+    # u arrives a step later; r = r / 2 + u / 2; s = s / 2 + r / 2.
+    free = [0.0, 0.125, 0.125]
+    assert run.potentials[1][:3, 0, 0].tolist() == free
+    r = [0.0625 / 2 + 0.75 / 2 + 0.03125]  # after steps 1 to 3: 0, 0.25, 0.125
+    r = [0.125 / 2 + 0.75 / 2]
+    s = 0.5 * 0.125 + 0.5 * (r[0] - 2 * 0.5 * 0.125)
+    assert run.potentials[1][3, 0, 0] == s
+    assert run.activity.spikes[:, 0].tolist() == [3, 1, 1]
+    # What step 3 sent arrives in both phases that go on from there.
+    assert run.activity.synaptic_events[:, 0, 0].tolist() == [1, 3, 3]
+
+
+def test_a_stream_is_the_only_input_and_begins_anew_with_every_sample():
+    rng = np.random.default_rng(0)
+    net = eq.Network.dense([5, 4, 3], seed=0)
+    sent = drawn_events(rng, 3, 7, 5)
+    asked = {"coding": eq.Coding(), "phases": [eq.Free(7)], "record": ("bits", "potentials")}
+    run = eq.run(net, sent, **asked)
+    bits = np.zeros((7, 3, 5), np.uint8)
+    bits[sent.steps, sent.samples, sent.units] = 1
+    assert np.array_equal(run.bits[0], bits)
+    for b in range(3):
+        mine = sent.samples == b
+        alone = eq.Events(steps=sent.steps[mine], units=sent.units[mine])
+        one = eq.run(net, alone, **asked)
+        assert np.array_equal(one.potentials[2][:, 0], run.potentials[2][:, b])
+
+
+def test_silence_is_a_stream():
+    net = eq.Network.dense([2, 1], weights=[[[0.5], [0.25]]])
+    run = eq.run(net, eq.Events([], [], batch=2), coding=CODING, phases=[eq.Free(3)])
+    assert run.activity.spikes.sum() == 0 and run.ends[0][1].tolist() == [[0.0], [0.0]]
+
+
+@pytest.mark.parametrize(
+    ("sent", "settings", "said"),
+    [
+        (eq.Events([3], [0]), {}, "event at step 3; expected 0 to 2, the steps of the first phase"),
+        (eq.Events([0], [2]), {}, "event of unit 2; expected 0 to 1"),
+        (eq.Events([1, 1], [0, 0]), {}, "two events of unit 0 at step 1 of sample 0"),
+        (eq.Events([1], [0], values=[0.5]), {}, "Events with values; expected bits"),
+        (SENT, {"input": "current"}, "Events with input 'current'; expected 'spikes'"),
+        (SENT, {"timing": eq.Asynchronous()}, "Events with a timing; expected timing=None"),
+        (SENT, {"coding": eq.Coding.real_valued()}, "Events with quantizer 'none'"),
+        (
+            SENT,
+            {"coding": eq.Coding(step_size=eq.OptimalStepSize(0.1), prediction=None)},
+            "OptimalStepSize and no prediction",
+        ),
+        (SENT, {"backend": "brian2", "precision": "float64"}, "no streams of events (x is Events)"),
+    ],
+)
+def test_what_no_stream_can_be_is_refused_in_a_line(sent, settings, said):
+    with pytest.raises(InputError) as caught:
+        eq.run(NET, sent, **{"coding": CODING, "phases": [eq.Free(3)], **settings})
+    assert said in str(caught.value) and "\n" not in str(caught.value)
