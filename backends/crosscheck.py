@@ -97,7 +97,7 @@ def pose_run(
     if free_steps is not None:
         learning = replace(learning, free_steps=free_steps)
     settings = inference_settings(
-        config,
+        config.model_copy(update={"learning": learning}),
         dataset.test_x[:samples],
         np.arange(samples),
         phases=learning.phases(dataset.targets(dataset.test_y[:samples])),

@@ -95,6 +95,7 @@ def gradients(
             f"gradients: {found.name} is data of {found.task}; expected classes, by which samples "
             "are drawn and losses taken"
         )
+    found.check_numbers("gradients")
     if samples > len(found.train_x):
         raise InputError(
             f"--samples is {samples}; expected at most the {len(found.train_x)} training samples "

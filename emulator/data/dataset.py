@@ -252,6 +252,18 @@ class Dataset:
                 f"whose samples of shape {self.shape} are no images; expected 0 and False"
             )
 
+    def told(self, steps: int) -> str:
+        """What is to be said of samples that are shown in so many steps; empty: nothing."""
+        return ""
+
+    def check_numbers(self, who: str) -> None:
+        """Refuse samples that are no rows of numbers; who: who takes no others.
+
+        Raises
+        ------
+        InputError
+        """
+
     def copies(self) -> dict[str, np.ndarray]:
         """The arrays that a run keeps beside it where nothing else has them."""
         return {name: getattr(self, name) for name in PARTS}

@@ -14,6 +14,8 @@ from eqchip.emulator.errors import InputError
 if TYPE_CHECKING:
     from eqchip.emulator.description.config import Config
 
+TOLD = 1000  # recordings that are looked at for what is said of all
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EventDataset(Dataset):
@@ -67,6 +69,27 @@ class EventDataset(Dataset):
                     f"{what} is {value!r} with data set {self.name}, whose recordings are streams "
                     f"of events; expected {wanted}"
                 )
+
+    def told(self, steps: int) -> str:
+        """How long a step is, and how many events are no spike of their own."""
+        few = self.train_x[:TOLD]
+        count = max(len(few.times), 1)
+        return (
+            f"{count / max(len(few), 1):,.0f} events a recording, in {steps} steps of "
+            f"{self.duration / 1000 / steps:g} ms; {100 * few.merged(steps) / count:.1f} % of them "
+            "are one spike with another of their input and step"
+        )
+
+    def check_numbers(self, who: str) -> None:
+        """Refuse recordings.
+
+        Raises
+        ------
+        InputError
+        """
+        raise InputError(
+            f"{who}: data set {self.name} has recordings of events; expected one of numbers"
+        )
 
     def copies(self) -> dict[str, np.ndarray]:
         """Recordings are kept beside no run: they have to have a name.

@@ -102,6 +102,8 @@ def _fit(
     keep_data(run, dataset)
     spent = _resume(run, trainer)
     progress.message(f"Training {run.config.written} on {run.config.dataset} into {run.path}")
+    if told := dataset.told(run.config.learning.free_steps):
+        progress.message(told)
     if trainer.epoch or trainer.position:
         progress.message(
             f"All {trainer.epoch} epochs are trained"

@@ -63,6 +63,7 @@ def reached_in(folder: Path) -> dict[str, Any] | None:
 
 def fit(of: Yardstick, data: Dataset, samples: np.ndarray) -> tuple[Arrays, Arrays]:
     """Weights and biases after training on some samples."""
+    data.check_numbers("rules")
     weights, biases = initial(of.layers, of.seed)
     both = [*weights, *biases]
     means = [(np.zeros_like(one), np.zeros_like(one)) for one in both]

@@ -23,6 +23,7 @@ from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.inference import (
     averaged_by_engine,
     inference_settings,
+    shown,
     stream_seed,
 )
 from eqchip.mapping.chip_file.chip import Chip
@@ -126,6 +127,8 @@ def train_on(
     """The chosen samples, through the phases of training."""
     labels = dataset.train_y[indices]
     x = dataset.train_x[indices]
+    if dataset.recorded:
+        x = shown(x, config)
     share = config.descent.input_dropout
     if share:  # silenced inputs, as in training
         rng = np.random.default_rng([stream_seed(config.seed, "report dropout")])

@@ -108,6 +108,7 @@ def watch(
             f"watch: {found.name} is data of {found.task}; expected classes, which are what is "
             "shown of a sample"
         )
+    found.check_numbers("watch")
     if not 0 <= sample < len(found.test_x):
         raise InputError(
             f"--sample is {sample}; expected 0 to {len(found.test_x) - 1}, "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import event_files
 import numpy as np
 import pytest
 import strategies
@@ -16,6 +17,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.state import BLOCK
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.stream import Stream
+from eqchip.emulator.training.trainer import Trainer
 
 CASES = 40
 
@@ -125,3 +127,99 @@ def test_what_no_stream_can_be_is_refused_in_a_line(sent, settings, said):
     with pytest.raises(InputError) as caught:
         eq.run(NET, sent, **{"coding": CODING, "phases": [eq.Free(3)], **settings})
     assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+# --- training
+
+
+def few_recordings(train: int = 60, test: int = 20) -> eq.EventDataset:
+    data = eq.load("moving-digits")
+    return replace(
+        data, train_x=data.train_x[:train], train_y=data.train_y[:train],
+        test_x=data.test_x[:test], test_y=data.test_y[:test],
+    )  # fmt: skip
+
+
+def short(**settings: object) -> eq.Config:
+    learning = {"free_steps": 12, "nudged_steps": 5}
+    return eq.preset(
+        "moving-digits", (512, 10, 10), learning=learning, descent={"epochs": 2}, validation=20,
+        **settings,
+    )  # fmt: skip
+
+
+def trained(threads: int) -> Trainer:
+    trainer = Trainer(short(), few_recordings(), threads=threads)
+    while not trainer.done:
+        for _ in trainer.train_epoch():
+            pass
+        trainer.end_epoch()
+    return trainer
+
+
+def test_training_on_a_stream_does_not_depend_on_threads_and_counts_the_recordings_events():
+    one, two = trained(1), trained(2)
+    for mine, theirs in zip(one.network.weights, two.network.weights, strict=True):
+        assert np.array_equal(mine, theirs)
+    start = one.start.weights[0]
+    seen = np.unique(few_recordings().train_x.units)
+    moved = np.flatnonzero((one.network.weights[0] != start).any(axis=1))
+    assert set(moved) <= set(seen) and len(moved) > 100  # what never fires writes nothing
+    tally = one.test()
+    assert tally.activity.spikes[0, 0] == len(few_recordings().test_x.binned(12).steps)
+
+
+def test_both_nudged_phases_see_the_same_events():
+    """The contrast of the first connection is s^T D of what is above it: the input cancels."""
+    config, data = short(), few_recordings()
+    x = data.train_x[:4].binned(12)
+    y = eq.one_hot(data.train_y[:4], 10)
+    net = eq.Network.dense([512, 10, 10], seed=1)
+    run = eq.run(
+        net, x, coding=config.coding, phases=config.learning.phases(y), record="bits"
+    )  # fmt: skip
+    plus, minus = run.bits[0][12:17], run.bits[0][17:]
+    assert np.array_equal(plus, minus) and np.array_equal(plus, run.bits[0][:5])
+    assert np.array_equal(run.ends[1][0], run.ends[2][0])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"on_chip": {}}, "on_chip is 'given' with data set moving-digits"),
+        ({"timing": eq.Asynchronous()}, "timing is 'given'"),
+        ({"input": "current"}, "input is 'current'"),
+        ({"coding": eq.Coding.real_valued()}, "quantizer is 'none'"),
+    ],
+)
+def test_settings_that_hear_no_stream_are_refused_in_a_line(settings, said):
+    given = {"learning": {"readout": "squared-error"}, **settings}
+    with pytest.raises(InputError) as caught:
+        config = eq.preset("moving-digits", descent={"minibatch": 1, "optimizer": "sgd"}, **given)
+        Trainer(config, few_recordings())
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("network", [None, "conv"])
+@pytest.mark.parametrize("name", ["moving-digits", "n-mnist"])
+def test_presets_fit_their_sensor(name, network):
+    config = eq.preset(name, network)
+    assert config.inputs == {"moving-digits": 2 * 16**2, "n-mnist": 2 * 34**2}[name]
+    assert config.sizes[-1] == 10 and config.dataset == name
+
+
+def test_from_files_to_a_report(tmp_path):
+    """N-MNIST in miniature: trained, evaluated in a chip's integers, and priced."""
+    event_files.write_set(tmp_path / "files", 3)
+    asked = {
+        "data": tmp_path / "files", "network": (2312, 8, 10), "free_steps": 12, "nudged_steps": 5,
+        "epochs": 1, "validation": 10,
+    }  # fmt: skip
+    run = eq.train("n-mnist", out=tmp_path / "run", **asked).run
+    found = eq.evaluate(run, data=tmp_path / "files", precision="chip")
+    assert found.tally.activity.spikes[0, 0] == 2 * 30
+    told = eq.report(run, chip="loihi2", data=tmp_path / "files", samples=5)
+    assert told["run"]["dataset"] == "n-mnist"
+    event_files.write_set(tmp_path / "others", 2)
+    with pytest.raises(InputError, match="fingerprint"):
+        eq.evaluate(run, data=tmp_path / "others")
