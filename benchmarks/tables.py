@@ -25,6 +25,7 @@ from dynamics_series_table import TABLES as DYNAMICS_SERIES
 from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
 from exits_table import TABLES as EXITS
+from events_table import TABLES as EVENTS
 from feedback_tables import TABLES as FEEDBACK
 from following_tables import TABLES as FOLLOWING
 from graph_tables import TABLES as GRAPHS
@@ -43,6 +44,7 @@ PAGES = (
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
     "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md", "docs/model.md",
     "docs/adapting.md",
+    "docs/events.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -72,6 +74,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **DYNAMICS,
     **DYNAMICS_SERIES,
     **ENGINE,
+    **EVENTS,
     **GRAPHS,
     **ASYNCHRONY,
     **LINKS,

@@ -88,7 +88,8 @@ def run(
         ``run.cores``. A graph takes x, steps, precision, record, timing, backend and threads; see
         docs/networks.md.
     x : array_like, shape (batch, n_in)
-        The clamped input, each value in [0, 1]. Of a graph, a dictionary by population, or what its
+        The clamped input, each value in [0, 1], or :class:`eqchip.Events`, the bits that it sends
+        by itself, see docs/events.md. Of a graph, a dictionary by population, or what its
         only input is given: of an input, its spikes, of another population, a current into it. Each
         is an array (steps, batch, *units), or (batch, *units) for all steps, or, of an input,
         :class:`eqchip.Events`.

@@ -141,4 +141,5 @@ class EventDataset(Dataset):
             )
 
     def _held(self, part: str) -> tuple[np.ndarray, ...]:
-        return getattr(self, part).arrays  # type: ignore[no-any-return]
+        found: Recordings = getattr(self, part)
+        return found.arrays

@@ -64,10 +64,10 @@ def record(images: np.ndarray) -> Recordings:
             found.append((sample, moments_of, (row * SENSOR + column) * 2 + polarity))
             kept[place] += sign * threshold * crossed[place]
         before = now
-    events = [np.concatenate(each) for each in zip(*found, strict=True)]
-    if not events:
-        events = [np.zeros(0, np.int64)] * 3
-    return Recordings.of_events(*events, count=len(images), inputs=2 * SENSOR**2, duration=DURATION)
+    samples, times, units = (np.concatenate(each) for each in zip(*found, strict=True))
+    return Recordings.of_events(
+        samples, times, units, len(images), inputs=2 * SENSOR**2, duration=DURATION
+    )
 
 
 def _way() -> list[tuple[int, int]]:

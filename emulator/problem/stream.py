@@ -97,7 +97,7 @@ class Stream:
         """What the units send at step t, uint8 of shape (batch, inputs)."""
         sent = np.zeros((len(self.first), inputs), np.uint8)
         row = (t - 1) % self.rows
-        for b, (start, end) in enumerate(self.first[:, row : row + 2]):
+        for b, first in enumerate(self.first):
             of_sample = self.active[self.begin[b] : self.begin[b + 1]]
-            sent[b, of_sample[self.places[start:end]]] = 1
+            sent[b, of_sample[self.places[first[row] : first[row + 1]]]] = 1
         return sent

@@ -161,7 +161,7 @@ def test_training_on_a_stream_does_not_depend_on_threads_and_counts_the_recordin
     one, two = trained(1), trained(2)
     for mine, theirs in zip(one.network.weights, two.network.weights, strict=True):
         assert np.array_equal(mine, theirs)
-    start = one.start.weights[0]
+    start = one.start.weights[0].astype(np.float32)
     seen = np.unique(few_recordings().train_x.units)
     moved = np.flatnonzero((one.network.weights[0] != start).any(axis=1))
     assert set(moved) <= set(seen) and len(moved) > 100  # what never fires writes nothing
@@ -193,9 +193,10 @@ def test_both_nudged_phases_see_the_same_events():
     ],
 )
 def test_settings_that_hear_no_stream_are_refused_in_a_line(settings, said):
-    given = {"learning": {"readout": "squared-error"}, **settings}
+    descent = {"minibatch": 1, "optimizer": "sgd", "weight_decay": 0.0}
+    given = {"learning": {"readout": "squared-error"}, "descent": descent, **settings}
+    config = eq.preset("moving-digits", validation=20, **given)
     with pytest.raises(InputError) as caught:
-        config = eq.preset("moving-digits", descent={"minibatch": 1, "optimizer": "sgd"}, **given)
         Trainer(config, few_recordings())
     assert said in str(caught.value) and "\n" not in str(caught.value)
 

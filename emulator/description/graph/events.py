@@ -12,7 +12,7 @@ from eqchip.emulator.errors import InputError, check_unmasked, check_whole, whol
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Events:
-    """Messages of an input population, one entry each (address events, AER).
+    """Messages of an input, of a graph's or of a network's, one entry each (address events, AER).
 
     Parameters
     ----------

@@ -1,0 +1,65 @@
+"""Tables of recordings of an event camera: streams beside counts, and how near to rest they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from cells import NOTHING, table
+
+Results = dict[str, Any]  # file name -> document
+SHOWN = {"moving-digits": "stream of events", "moving-digits-counted": "counts, as numbers"}
+
+
+def events(results: Results) -> str:
+    """Test errors over seeds, ``events.json``."""
+    found = results.get("events.json")
+    if found is None:
+        return NOTHING
+    rows = []
+    for data, shown in SHOWN.items():
+        for kind in ("dense", "conv"):
+            of = [one for one in found["rows"] if (one["data"], one["kind"]) == (data, kind)]
+            mean = {
+                name: float(np.mean([one[name] for one in of]))
+                for name in ("input_spikes", "synaptic_events", "train_synaptic_events")
+            }
+            rows.append(
+                [
+                    shown, f"`{of[0]['network']}`",
+                    *(_over([one[f"{part}_error"] for one in of]) for part in PARTS),
+                    *(f"{mean[name]:,.0f}" for name in mean),
+                ]
+            )  # fmt: skip
+    columns = [
+        "input", "network", "validation error, % >", "test error, % >", "input spikes >",
+        "synaptic events, classified >", "synaptic events, trained >",
+    ]  # fmt: skip
+    return table(columns, rows)
+
+
+PARTS = ("validation", "test")
+
+
+def limit(results: Results) -> str:
+    """How near streams are to rest, ``events.json``."""
+    found = results.get("events.json")
+    if found is None:
+        return NOTHING
+    rows = []
+    for kind, of in found["limit"].items():
+        for name, shown in (("stream", SHOWN["moving-digits"]), ("numbers", "its mean, a current")):
+            cosines = ", ".join(f"{one:.2f}" for one in of[name]["cosines"])
+            rows.append([kind, shown, f"{of[name]['distance']:.2f}", cosines])
+    columns = ["network", "input", "distance from rest >", "cosine with the contrast at rest"]
+    return table(columns, rows)
+
+
+def _over(errors: list[float]) -> str:
+    """Mean and standard deviation over seeds."""
+    spread = f" ± {np.std(errors, ddof=1):.1f}" if len(errors) > 1 else ""
+    return f"{np.mean(errors):.1f}{spread}"
+
+
+TABLES: dict[str, Callable[[Results], str]] = {"events": events, "events-limit": limit}
