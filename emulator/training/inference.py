@@ -27,18 +27,20 @@ def averaged_by_engine(config: Config) -> int:
 
 
 @singledispatch
-def shown(x: Any, config: Config) -> Any:
+def shown(x: Any, config: Config, steps: int) -> Any:
     """Samples of a data set as a trained network is given them, by what they are.
 
     Numbers are scaled by 1 - input_dropout, since all of them are there now. A recording is sent as
-    it was recorded, its events in as many bins as the free phase has steps.
+    it was recorded, its events in as many bins as the free phase of training has steps.
+
+    steps: of the phase, in which they are shown, which may end sooner.
     """
     return x * x.dtype.type(1.0 - config.descent.input_dropout)
 
 
 @shown.register
-def _(x: Recordings, config: Config) -> Events:
-    return x.binned(config.learning.free_steps)
+def _(x: Recordings, config: Config, steps: int) -> Events:
+    return x.binned(config.learning.free_steps).until(steps)
 
 
 def inference_settings(
@@ -67,10 +69,11 @@ def inference_settings(
     >>> settings["x"][0, 0].item(), settings["precision"], settings["phases"]
     (0.75, 'float64', [Free(steps=50, from_free=False)])
     """
+    phases = changes.get("phases", [Free(config.learning.free_steps)])
     return {
-        "x": shown(x, config),
+        "x": shown(x, config, phases[0].steps),
         "coding": config.coding,
-        "phases": [Free(config.learning.free_steps)],
+        "phases": phases,
         "input": config.input,
         "precision": config.precision,
         "seed": stream_seed(config.seed, "classify"),

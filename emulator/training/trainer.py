@@ -287,7 +287,7 @@ class Trainer:
     def _as_given(self, x: Any) -> Any:
         """Samples of the data set as a run is given them."""
         if self.dataset.recorded:
-            return shown(x, self.config)
+            return shown(x, self.config, self.config.learning.free_steps)
         return x.astype(self.config.precision, copy=False)
 
     def _inputs(self, indices: np.ndarray) -> Any:

@@ -128,7 +128,7 @@ def train_on(
     labels = dataset.train_y[indices]
     x = dataset.train_x[indices]
     if dataset.recorded:
-        x = shown(x, config)
+        x = shown(x, config, config.learning.free_steps)
     share = config.descent.input_dropout
     if share:  # silenced inputs, as in training
         rng = np.random.default_rng([stream_seed(config.seed, "report dropout")])

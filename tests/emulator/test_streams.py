@@ -17,6 +17,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.state import BLOCK
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.stream import Stream
+from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.trainer import Trainer
 
 CASES = 40
@@ -224,3 +225,12 @@ def test_from_files_to_a_report(tmp_path):
     event_files.write_set(tmp_path / "others", 2)
     with pytest.raises(InputError, match="fingerprint"):
         eq.evaluate(run, data=tmp_path / "others")
+
+
+def test_an_answer_that_is_sure_ends_the_recording():
+    """What was not played yet cannot have been heard: the steps are those of the whole."""
+    trainer = trained(1)
+    data, config = few_recordings(), trainer.config
+    quick = Classifier(config, trainer.network, 1, sure=0.0).classify(data.test_x, data.test_y)
+    whole = Classifier(config, trainer.network, 1).classify(data.test_x, data.test_y)
+    assert 0 < quick.activity.spikes[0, 0] < whole.activity.spikes[0, 0]

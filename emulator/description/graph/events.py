@@ -79,6 +79,23 @@ class Events:
         if self.values is not None:
             object.__setattr__(self, "values", self._numbers())
 
+    def until(self, steps: int) -> Events:
+        """Those of the first so many steps.
+
+        Examples
+        --------
+        >>> Events(steps=[0, 2, 5], units=[1, 0, 1]).until(3)
+        Events(2 in 1 sample)
+        """
+        sooner = self.steps < steps
+        return Events(
+            self.steps[sooner],
+            self.units[sooner],
+            self.samples[sooner],
+            None if self.values is None else self.values[sooner],
+            self.batch,
+        )
+
     def _numbers(self) -> np.ndarray:
         check_unmasked("Events: values", self.values)
         values = np.array(self.values)
