@@ -310,7 +310,7 @@ def test_a_shell_completes_commands_options_chips_runs_and_data_sets(tmp_path, m
             (Path(path) / "config.toml").touch()
     assert completed("tr") == ["train"] and completed("bench", "pe") == ["peers"]
     assert completed("train", "--epo") == ["--epochs"]
-    assert completed("train", "--dataset", "m") == ["mnist", "mnist-20x20"]
+    assert completed("train", "--dataset", "mn") == ["mnist", "mnist-20x20"]
     assert completed("map", "--chip", "loihi1-") == completed("chips", "loihi1-")
     assert "loihi1-davies" in completed("train", "--on-chip", "lo")
     assert completed("report", "here", "--chip", "loihi2,loihi1-d") == ["loihi2,loihi1-davies"]
