@@ -187,16 +187,14 @@ def test_both_nudged_phases_see_the_same_events():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"on_chip": {}}, "on_chip is 'given' with data set moving-digits"),
+        ({"on_chip": eq.OnChip()}, "on_chip is 'given' with data set moving-digits"),
         ({"timing": eq.Asynchronous()}, "timing is 'given'"),
         ({"input": "current"}, "input is 'current'"),
         ({"coding": eq.Coding.real_valued()}, "quantizer is 'none'"),
     ],
 )
 def test_settings_that_hear_no_stream_are_refused_in_a_line(settings, said):
-    descent = {"minibatch": 1, "optimizer": "sgd", "weight_decay": 0.0}
-    given = {"learning": {"readout": "squared-error"}, "descent": descent, **settings}
-    config = eq.preset("moving-digits", validation=20, **given)
+    config = short().model_copy(update=settings)
     with pytest.raises(InputError) as caught:
         Trainer(config, few_recordings())
     assert said in str(caught.value) and "\n" not in str(caught.value)
