@@ -24,8 +24,8 @@ from cost_tables import TABLES as COST
 from dynamics_series_table import TABLES as DYNAMICS_SERIES
 from dynamics_table import TABLES as DYNAMICS
 from engine_tables import TABLES as ENGINE
-from exits_table import TABLES as EXITS
 from events_table import TABLES as EVENTS
+from exits_table import TABLES as EXITS
 from feedback_tables import TABLES as FEEDBACK
 from following_tables import TABLES as FOLLOWING
 from graph_tables import TABLES as GRAPHS
