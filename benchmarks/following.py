@@ -96,11 +96,11 @@ def draw(results: dict[str, Any]) -> None:
             labels.setdefault(coding["label"], line)
         axes.set_title(name, fontsize=9, loc="left")
         axes.set_yscale("log")
-        axes.set_ylim(0.8, 400)
+        axes.set_ylim(0.2, 400)
         axes.set_xlim(1, t[-1])
         axes.grid(axis="y", color="#e6e6e6", lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
+        axes.tick_params(labelsize=8, labelbottom=True)
     for axes in grid[len(studies) :]:
         axes.set_visible(False)
     drawn.supxlabel("periods since the input switched", fontsize=9)
