@@ -283,8 +283,8 @@ def _learnt_on(chip: Chip, onchip: OnChip, timing: Asynchronous | None) -> Chip:
         )
     if timing is not None:
         raise InputError(
-            "report: timing is given, but the run learned on the chip, in time steps; "
-            "expected no timing"
+            "report: the run learned on the chip, and what its cores write and tell without a "
+            "clock, or through faults, is not priced; expected time steps: --timing sync"
         )
     return found
 

@@ -16,6 +16,8 @@ from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.onchip_arrays import APPLIED
 from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.hw_reports.counting.replay import _learnt_on
+from eqchip.mapping.chip_file.chip import load_chip
 
 CLOCKS = Clocks(spread=0.2, offset=1.0, jitter=0.1)
 SYNAPSES = Faults(synapses_at_0=0.1, synapses_at_limit=0.1, synapses_frozen=0.2)
@@ -179,3 +181,9 @@ def test_stuck_synapses_are_refused_where_none_are_stored():
     )
     with pytest.raises(InputError, match="connection 1 is no matrix"):
         OnChipTrainer(conv, made_up(16, 3, 2), 1)
+
+
+def test_a_report_of_learning_without_a_clock_is_refused_in_one_line():
+    config = small(timing=Asynchronous(CLOCKS))
+    with pytest.raises(InputError, match="is not priced; expected time steps: --timing sync"):
+        _learnt_on(load_chip("loihi2"), config.on_chip, config.timing)
