@@ -38,6 +38,11 @@ POOLED = (
     "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
     "--shift", "1",
 )  # fmt: skip
+# Half the events of the preset for FashionMNIST, and half as many epochs again.
+TWELVE_STEPS = (
+    "--feedback-shifts", "0,8,3,0", "--free-steps", "12", "--nudged-steps", "5",
+    "--skip-right", "0.02", "--epochs", "36",
+)  # fmt: skip
 ON_LOIHI_2 = ("--on-chip", "loihi2")
 ACCUMULATORS = ("--accumulator-bits", "8")
 POOLED_STEPS = ("--free-steps", "24", "--nudged-steps", "10")
@@ -73,6 +78,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         *REAL_VALUED,
     ),
     "fashion-mnist-conv": ("--dataset", "fashion-mnist", "--network", "conv"),
+    "fashion-mnist-conv-12-steps": (
+        "--dataset",
+        "fashion-mnist",
+        "--network",
+        "conv",
+        *TWELVE_STEPS,
+    ),
     "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
     "fashion-mnist-conv-real-valued": (
         "--dataset",
