@@ -3,7 +3,7 @@
     python benchmarks/links.py [--dataset digits] [--network 64-64-64-64-64-10] [--seeds 0,1,2]
 
 Trains a deep network without and with each set of links, with full and weaker feedback, once for
-every seed, by the preset of the data set, and keeps of each training the validation error and, per
+every seed, by Adam, and keeps of each training the validation error and, per
 layer, how far a nudge moves its potentials (root mean squares over samples and units, of some
 training samples after every epoch). The test set is not read.
 
@@ -26,6 +26,14 @@ from eqchip.emulator.training.runs import provenance
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
+# By the preset of the data set no network of so many layers learns; these, seed 0 chose.
+SETTINGS: dict[str, Any] = {
+    "optimizer": "adam",
+    "lr": 0.002,
+    "initial_gain": 0.5,
+    "free_steps": 100,
+    "nudged_steps": 40,
+}
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -51,12 +59,13 @@ def cases(layers: int) -> list[Case]:
     return [
         *found,
         Case("chain", "", 2, "cross-entropy"),
+        Case("residual", residual, 2, "cross-entropy"),
         Case("hidden layers nudged", outputs, 2, "cross-entropy"),
     ]
 
 
 def configured(case: Case, dataset: str, network: str, seed: int, epochs: int | None) -> Config:
-    settings: dict[str, Any] = {"seed": seed, "readout": case.readout}
+    settings: dict[str, Any] = {**SETTINGS, "seed": seed, "readout": case.readout}
     if case.links:
         settings["links"] = case.links
     if case.shift:
@@ -79,6 +88,7 @@ def train(config: Config, dataset: Dataset) -> dict[str, Any]:
         "validation_error": trainer.validate().error,
         "train_error": tally.error,
         "epochs": config.descent.epochs,
+        "settings": SETTINGS,
         "nudged_change_by_layer": [one.nudged_change_by_layer for one in signals],
         "potential_by_layer": [one.potential_by_layer for one in signals],
         "contrast_by_connection": [one.contrast_by_connection for one in signals],
