@@ -31,8 +31,6 @@ SETTINGS: dict[str, Any] = {
     "optimizer": "adam",
     "lr": 0.002,
     "initial_gain": 0.5,
-    "free_steps": 100,
-    "nudged_steps": 40,
 }
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -53,11 +51,12 @@ def cases(layers: int) -> list[Case]:
     skips = ",".join(f"{k}:{k + 2}" for k in range(1, last - 2))
     outputs = ",".join(f"{k}:{last}" for k in range(1, last - 1))
     lateral = ",".join(f"{k}:{k}" for k in range(1, last))
-    kinds = {"residual": residual, "skips": skips, "to the output": outputs, "lateral": lateral}
-    found = [Case("chain", "", 0), Case("chain", "", 2)]
-    found += [Case(name, links, shift) for name, links in kinds.items() for shift in (0, 2)]
     return [
-        *found,
+        *(Case("chain", "", shift) for shift in (0, 2)),
+        *(Case("residual", residual, shift) for shift in (0, 2)),
+        *(Case("skips", skips, shift) for shift in (0, 2)),
+        Case("to the output", outputs, 2),
+        Case("lateral", lateral, 0),
         Case("chain", "", 2, "cross-entropy"),
         Case("residual", residual, 2, "cross-entropy"),
         Case("hidden layers nudged", outputs, 2, "cross-entropy"),

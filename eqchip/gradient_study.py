@@ -15,7 +15,7 @@ from eqchip.emulator.description.task import Classification
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.locks import alone
-from eqchip.emulator.problem.needs import check_needs, of_learning
+from eqchip.emulator.problem.needs import check_needs, of_learning, of_links
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
@@ -166,7 +166,8 @@ def _directory(run: RunDirectory | str | Path | None, **fresh: Any) -> RunDirect
                 f"--{name} is given with {run}, a run that has its own; expected one of the two"
             )
     directory = RunDirectory.of(run)
-    check_needs("gradients", of_learning(directory.config.learning), ())
+    config = directory.config
+    check_needs("gradients", [*of_learning(config.learning), *of_links(config.network())], ())
     return directory
 
 

@@ -170,6 +170,12 @@ def test_a_linked_network_is_trained_resumed_and_judged(tmp_path, readout):
     assert len(whole.run.records()[0]) > 10
     signals = whole.run.metrics()[0]
     assert len(signals["contrast_by_connection"]) == 7
+    told = r"has no skip and lateral connections \(link \(12 -> 12\) joins layers 1 and 3\)"
+    with pytest.raises(eq.InputError, match=f"map {told}"):
+        eq.report(whole.run.path, chip="loihi1-davies", threads=1)
+    if readout == "squared-error":
+        with pytest.raises(eq.InputError, match=f"gradients {told}"):
+            eq.gradients(whole.run.path, out=tmp_path / "gradients")
 
 
 def test_settings_and_weights_of_a_linked_network_are_read_again(tmp_path):
