@@ -67,6 +67,11 @@ class Topology:
         """Units per layer."""
         return tuple(math.prod(shape) for shape in self.layers)
 
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The connections beside the chain: of a topology, none."""
+        return ()
+
     def __repr__(self) -> str:
         return f"Network({'-'.join('x'.join(map(str, shape)) for shape in self.layers)})"
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision, Readout
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.network import Network, Topology
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 
@@ -69,7 +69,7 @@ def of_network(network: Network) -> Iterator[Need]:
         )
 
 
-def of_links(network: Network) -> Iterator[Need]:
+def of_links(network: Topology) -> Iterator[Need]:
     """The feature that a network with connections beside its chain needs."""
     for below, above, connection in network.links[:1]:
         joins = f"joins layers {below} and {above}" if below < above else f"is within layer {below}"

@@ -290,13 +290,13 @@ def _check_timing(problem: Problem) -> None:
         return
     if not isinstance(timing, Asynchronous):
         raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
+    check_needs("run: the asynchronous engine", of_links(problem.network), ())
     for k, connection in enumerate(problem.network.connections):
         if not connection.all_to_all:
             raise InputError(
                 f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
                 "has dense connections only; expected Dense, or timing=None"
             )
-    check_needs("run: the asynchronous engine", of_links(problem.network), ())
     parts = problem.parts or whole_layers(problem.network.sizes)
     check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)
     if problem.uniforms is not None and timing.drawn_clocks:

@@ -18,7 +18,6 @@ from eqchip.emulator.description.fixedpoint import QuantizedWeights, quantize
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.description.weight_losses import Lost, check_kept, losses
-from eqchip.emulator.problem.needs import check_needs, of_links
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.placement.bundles import bundles_of, checked_rates, sent
 from eqchip.mapping.placement.clocks import busiest_core
@@ -403,7 +402,6 @@ def map_network(
     [(0, 784), (1, 125), (1, 125), (1, 125), (1, 125), (2, 10)]
     """
     chip = load_chip(chip)
-    check_needs("map", of_links(network), ())
     cores = checked_cores(network, chip, chips, spread)
     check_placement(placement)
     weighed = checked_rates(rates, len(network.layers))

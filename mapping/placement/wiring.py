@@ -27,6 +27,7 @@ from eqchip.emulator.description.connections import (
 from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.needs import check_needs, of_links
 
 FORWARD, FEEDBACK = True, False
 C = TypeVar("C")
@@ -337,8 +338,9 @@ def check_kinds(network: Topology) -> None:
     ------
     InputError
         For a maximum pooling: which synapse carries a spike is decided over a window of sums,
-        of which no core has all; and for a kind without wiring.
+        of which no core has all; for a kind without wiring; and for links beside the chain.
     """
+    check_needs("map", of_links(network), ())
     for k, connection in enumerate(network.connections):
         row_of(KINDS, connection, f"map: connection {k + 1}")
         size = connection.max_window
