@@ -21,19 +21,21 @@ def events(results: Results) -> str:
     for data, shown in SHOWN.items():
         for kind in ("dense", "conv"):
             of = [one for one in found["rows"] if (one["data"], one["kind"]) == (data, kind)]
+            if not of:
+                continue
             mean = {
                 name: float(np.mean([one[name] for one in of]))
                 for name in ("input_spikes", "synaptic_events", "train_synaptic_events")
             }
             rows.append(
                 [
-                    shown, f"`{of[0]['network']}`",
+                    shown, f"`{of[0]['network']}`", str(len(of)),
                     *(_over([one[f"{part}_error"] for one in of]) for part in PARTS),
                     *(f"{mean[name]:,.0f}" for name in mean),
                 ]
             )  # fmt: skip
     columns = [
-        "input", "network", "validation error, % >", "test error, % >", "input spikes >",
+        "input", "network", "seeds >", "validation error, % >", "test error, % >", "input spikes >",
         "synaptic events, classified >", "synaptic events, trained >",
     ]  # fmt: skip
     return table(columns, rows)
