@@ -29,7 +29,7 @@ from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
-EPOCHS = {"digits": 8, "mnist": 2}
+EPOCHS = {"digits": 8, "mnist": 1}
 RATES = (0.01, 0.03, 0.1, 0.3)
 KINDS = (
     "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
