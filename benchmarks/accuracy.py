@@ -85,6 +85,15 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "conv",
         *TWELVE_STEPS,
     ),
+    "cifar-10-conv": ("--dataset", "cifar-10", "--network", "conv"),
+    "cifar-10-conv-small": (
+        "--dataset",
+        "cifar-10",
+        "--network",
+        "32x32x6-16c6s2z2-64c4s2z1-128c4s2z1-10",
+        "--epochs",
+        "12",
+    ),
     "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
     "fashion-mnist-conv-real-valued": (
         "--dataset",
@@ -185,7 +194,7 @@ def main() -> int:
     """Run the studies that are asked for."""
     parser = argparse.ArgumentParser(description="Train the studies that docs/results.md quotes.")
     parser.add_argument("study", nargs="*", help=f"of {', '.join([*STUDIES, *FRONTIERS])}")
-    parser.add_argument("--data", required=True, help="directory of the IDX files")
+    parser.add_argument("--data", required=True, help="directory of the data sets' files")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--runs", default="runs", type=Path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from equal_runs import assert_equal_runs
+from small_runs import few_digits
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.coding import Coding
@@ -20,6 +21,8 @@ from eqchip.emulator.learning.contrast import contrast
 from eqchip.emulator.learning.descent import Descent
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
+from eqchip.emulator.training.presets import preset
+from eqchip.emulator.training.trainer import Trainer
 
 POOLS = {"none": None, "average": AvgPool2d(2), "maximum": MaxPool2d(2)}
 
@@ -40,7 +43,8 @@ def run_of(network: Network, precision: str = "float64", **more) -> Run:
 
 def posed(network: Network, x: np.ndarray, y: np.ndarray, precision: str, **more):
     phases = [Free(8), Nudged(5, y, 0.5, from_free=True), Nudged(5, y, -0.5, from_free=True)]
-    return pose(network, x, coding=Coding(), phases=phases, precision=precision, **more)
+    more = {"coding": Coding(), **more}
+    return pose(network, x, phases=phases, precision=precision, **more)
 
 
 @pytest.mark.nojit
@@ -58,6 +62,37 @@ def test_engine_equals_reference_with_the_compiler_and_without(pool, precision, 
         record=("bits", "potentials"),
     )  # fmt: skip
     assert_equal_runs(engine.solve(problem, threads=1), reference.solve(problem))
+
+
+@pytest.mark.nojit
+@pytest.mark.parametrize(
+    ("precision", "readout"),
+    [("float64", "cross-entropy"), ("float64", "squared-error"), ("chip", "squared-error")],
+)
+def test_drawn_bits_travel_over_convolutions_as_the_reference_says(precision, readout):
+    x = np.random.default_rng(3).random((2, 36))
+    problem = posed(
+        small(None), x, np.eye(3)[:2], precision, input="current", readout=readout,
+        coding=Coding("bernoulli"), record=("bits", "potentials"), seed=5,
+    )  # fmt: skip
+    found = engine.solve(problem, threads=1)
+    assert_equal_runs(found, reference.solve(problem))
+    assert found.bits[1].any() and not found.bits[1].all()
+
+
+def test_convolutions_learn_in_drawn_bits():
+    """As `--quantizer bernoulli --network conv` does, on a part of the digits."""
+    config = preset(
+        "digits", ("8x8", "8c4s2z1", 10), coding={"quantizer": "bernoulli"}, validation=0,
+        descent={"epochs": 4},
+    )  # fmt: skip
+    trainer = Trainer(config, few_digits(300), threads=1)
+    errors = []
+    while not trainer.done:
+        for _ in trainer.train_epoch():
+            pass
+        errors.append(trainer.end_epoch().error)
+    assert errors[-1] < 35 < errors[0]
 
 
 def by_loops(connection: Conv2d, s_pre: np.ndarray, s_post: np.ndarray) -> np.ndarray:
