@@ -67,19 +67,19 @@ class Stream:
         bits = np.sort((events.samples * rows + events.steps) * inputs + events.units)
         twice = np.flatnonzero(np.diff(bits) == 0)
         if len(twice):
-            row, unit = divmod(int(bits[twice[0]]), inputs)
+            place, who = divmod(int(bits[twice[0]]), inputs)
             raise InputError(
-                f"run: x has two events of unit {unit} at step {row % rows} of sample "
-                f"{row // rows}; expected one"
+                f"run: x has two events of unit {who} at step {place % rows} of sample "
+                f"{place // rows}; expected one"
             )
         row, unit = np.divmod(bits, inputs)
-        senders, place = np.unique(row // rows * inputs + unit, return_inverse=True)
+        senders, places = np.unique(row // rows * inputs + unit, return_inverse=True)
         begin = np.searchsorted(senders, np.arange(events.batch + 1) * inputs)
         ends = np.cumsum(np.bincount(row, minlength=events.batch * rows)).reshape(-1, rows)
         return cls(
             rows,
             np.hstack([np.append(0, ends[:-1, -1])[:, None], ends]).astype(np.int64),
-            (place.reshape(-1) - begin[row // rows]).astype(np.int32),
+            (places.reshape(-1) - begin[row // rows]).astype(np.int32),
             begin.astype(np.int64),
             (senders % inputs).astype(np.int32),
         )
