@@ -266,7 +266,7 @@ def _piece_by_lists(gradient, pieces, piece, terms, room, below, above):
 @inlined
 def _are_few(values, first, n):
     """Whether less than two thirds of these numbers are not 0."""
-    zero, count = values.dtype.type(0), 0
+    zero, count = values.dtype.type(0), np.int64(0)
     for j in span(first, n):
         count += np.int64(values[j] != zero)
     return 3 * count < 2 * n

@@ -122,7 +122,11 @@ def _seen_conv(connection: Conv2d, below: np.ndarray) -> np.ndarray:
     pad, kernel = connection.padding, connection.synapse_kernel
     stride = connection.synapse_stride
     padded = np.pad(below, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    places = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
+    places = np.lib.stride_tricks.sliding_window_view(  # numpy's stubs know one axis only
+        padded,
+        (kernel, kernel),
+        axis=(1, 2),  # type: ignore[call-overload]
+    )
     places = places[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
     rows = places.reshape(-1, kernel * kernel * below.shape[-1])
     return rows[:: -(-len(rows) // MOST_ROWS)]
