@@ -99,6 +99,39 @@ def conv_frontier(results: Results) -> str:
     return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
 
 
+def bernoulli(results: Results) -> str:
+    """Bernoulli bits beside sigma-delta bits in convolutions: ``bernoulli-convolutions.json``."""
+    found = results.get("bernoulli-convolutions.json")
+    if found is None:
+        return NOTHING
+    rows = table(
+        ["bits", "prediction", "steps", "beta >", "validation error, % >",
+         "training error, last epoch, % >", "spikes per sample >", "events per sample >"],
+        [
+            [
+                point["quantizer"],
+                "none" if point["prediction"] is None else _law(point["prediction"]),
+                f"{point['steps'][0]} + 2 x {point['steps'][1]}",
+                f"{point['beta']:g}",
+                f"{point['validation_curve'][-1]:.1f}",
+                f"{point['train_error']:.1f}",
+                thousands(point["spikes_per_sample"]),
+                thousands(point["events_per_sample"]),
+            ]
+            for point in found["points"]
+        ],
+    )  # fmt: skip
+    return (
+        f"{rows}\n\n{found['network']} on {found['trained']:,} samples of {found['dataset']}, "
+        f"{found['epochs']} epochs, {found['validation']:,} validation samples, one seed; the test "
+        "set was not read."
+    )
+
+
+def _law(law: Result) -> str:
+    return f"{law['value']:g} / t^{law['exponent']:g}"
+
+
 def integers(results: Results, file: str = "integers.json") -> str:
     """Error and distance to the fixed point over bits: ``integers.json``."""
     found = results.get(file)
@@ -147,6 +180,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training": training,
     "frontier": frontier,
     "conv-frontier": conv_frontier,
+    "bernoulli": bernoulli,
     "integers": integers,
     "conv-integers": partial(integers, file="conv-integers.json"),
     "fashion-integers": partial(integers, file="fashion-integers.json"),
