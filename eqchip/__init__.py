@@ -4,6 +4,7 @@ Learn from data
     train            train a network from settings, or go on with an interrupted run
     EPClassifier, EPRegressor    the same after scikit-learn's conventions
     Dataset, load    data of one's own; named data sets
+    Recordings, EventDataset    what event cameras saw
     one_hot          labels as targets
     Config, Descent, Learning, OnChip, preset    settings, and those chosen for a data set
     Trainer          a training in memory, an epoch at a time

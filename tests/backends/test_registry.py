@@ -28,6 +28,7 @@ from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory
 
 NETWORK = eq.Network.dense([3, 2, 2], seed=0)
+LINKED = eq.Network.chain(NETWORK.connections, links=[(0, 2, eq.Dense(3, 2))], seed=0)
 POOLED = eq.Network.chain([eq.Conv2d((4, 4, 1), 2, 3, padding=1, pool=eq.MaxPool2d(2))], seed=0)
 X = np.array([[0.5, 0.0, 1.0]])
 REFUSAL = r"run: backend '\w+' has no .+; expected .+"
@@ -43,6 +44,9 @@ ASKS = {
     "weaker feedback": (
         {"network": replace(NETWORK, feedback_shifts=(0, 1))}, "feedback_shifts are (0, 1)",
     ),
+    "skip and lateral connections": (
+        {"network": LINKED}, "link (3 -> 2) joins layers 0 and 2",
+    ),
     "real-valued messages": ({"coding": eq.Coding.real_valued()}, "quantizer is 'none'"),
     "adapted prediction": (
         {"coding": eq.Coding(prediction=eq.AdaptivePrediction())}, "prediction is Adaptive",
@@ -53,6 +57,7 @@ ASKS = {
     "read-out outside the dynamics": (
         {"readout": "cross-entropy"}, "readout is 'cross-entropy'",
     ),
+    "streams of events": ({"x": eq.Events(steps=[0, 2], units=[1, 0])}, "x is Events"),
     "spikes per core": (
         {"network": eq.map_network(NETWORK, eq.load_chip("loihi1-davies"))}, "parts are counted",
     ),
@@ -64,6 +69,8 @@ OF_A_TRAINER = {"skipping of right samples"}
 REFUSED_WITH_ANY_TIMING = {
     ("discrete", "maximum pooling"),
     ("discrete", "read-out outside the dynamics"),
+    ("discrete", "skip and lateral connections"),
+    ("discrete", "streams of events"),
 }
 
 
