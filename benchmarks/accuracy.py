@@ -40,8 +40,7 @@ POOLED = (
 )  # fmt: skip
 # Half the events of the preset for FashionMNIST, and half as many epochs again.
 TWELVE_STEPS = (
-    "--feedback-shifts", "0,8,3,0", "--free-steps", "12", "--nudged-steps", "5",
-    "--skip-right", "0.02", "--epochs", "36",
+    "--free-steps", "12", "--nudged-steps", "5", "--skip-right", "0.02",
 )  # fmt: skip
 ON_LOIHI_2 = ("--on-chip", "loihi2")
 ACCUMULATORS = ("--accumulator-bits", "8")
@@ -61,6 +60,15 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "20",
     ),
     "mnist-conv": ("--dataset", "mnist", "--network", "conv"),
+    "mnist-conv-12-steps": (
+        "--dataset",
+        "mnist",
+        "--network",
+        "conv",
+        *TWELVE_STEPS,
+        "--epochs",
+        "20",
+    ),
     "mnist-conv-pooled": (
         "--dataset",
         "mnist",
@@ -83,7 +91,11 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "fashion-mnist",
         "--network",
         "conv",
+        "--feedback-shifts",
+        "0,8,3,0",
         *TWELVE_STEPS,
+        "--epochs",
+        "36",
     ),
     "cifar-10-conv": ("--dataset", "cifar-10", "--network", "conv"),
     "cifar-10-conv-small": (
