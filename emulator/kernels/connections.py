@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.kernels.gather import run_below
+from eqchip.emulator.kernels.gather import run_within
 from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.rows import add_rows, add_rows_at_bits, add_scaled_rows, clear_rows
 from eqchip.emulator.kernels.rows_dots import add_code_rows_by_dots, are_dots_faster
@@ -33,7 +33,7 @@ def _same_place(rows, first, last, channels, single):
     """One past the last of the messages from `first` on that come from the place of the first."""
     if single:
         return last
-    return run_below(rows, first, last, rows[first] // channels * channels + channels)
+    return run_within(rows, first, last, rows[first] // channels * channels, channels)
 
 
 @inlined

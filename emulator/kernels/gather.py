@@ -93,17 +93,18 @@ def _compress_at_bit(
 
 
 @intrinsic
-def _leading_below(typingctx: Any, rows: Any, k: Any, bound: Any) -> Any:
-    """How many of rows[k : k + 16], from the first on, are below the bound."""
-    signature = types.int64(rows, k, bound)
+def _leading_within(typingctx: Any, rows: Any, k: Any, begin: Any, count: Any) -> Any:
+    """How many of rows[k : k + 16], from the first on, are one of the `count` from `begin` on."""
+    signature = types.int64(rows, k, begin, count)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        rows_v, k_v, bound_v = args
+        rows_v, k_v, begin_v, count_v = args
         kind = ir.VectorType(INT32, LANES)
         held = load(builder, pointer(context, builder, sig.args[0], rows_v, k_v), kind)
-        limit = splat(builder, builder.trunc(bound_v, INT32), kind)
-        reached = builder.icmp_signed(">=", held, limit)
-        flags = builder.zext(builder.bitcast(reached, ir.IntType(LANES)), INT32)
+        from_begin = builder.sub(held, splat(builder, builder.trunc(begin_v, INT32), kind))
+        limit = splat(builder, builder.trunc(count_v, INT32), kind)
+        outside = builder.icmp_unsigned(">=", from_begin, limit)  # what is before begin wraps
+        flags = builder.zext(builder.bitcast(outside, ir.IntType(LANES)), INT32)
         ended = builder.or_(flags, ir.Constant(INT32, 1 << LANES))
         return builder.zext(builder.cttz(ended, ir.Constant(ir.IntType(1), 1)), INDEX)
 
@@ -111,31 +112,32 @@ def _leading_below(typingctx: Any, rows: Any, k: Any, bound: Any) -> Any:
 
 
 @inlined
-def run_below(rows, first, last, bound):
-    """One past the last of the ascending rows first ... last - 1 that are below `bound`.
+def run_within(rows, first, last, begin, count):
+    """One past the last of the rows from `first` on, to last - 1, that are begin ... + count - 1.
 
-    rows: int32, of which the first is below. As a rule few are one place's, and how many cannot be
-    foretold: they are compared together, without a branch for each.
+    rows: int32, in any order: behind maxima they do not ascend. As a rule few are one place's, and
+    how many cannot be foretold: they are compared together, without a branch for each.
     """
     end = first
     while end < last:
         if end + LANES > len(rows):  # behind them is other memory
-            while end < last and rows[end] < bound:
+            while end < last and begin <= rows[end] and rows[end] < begin + count:
                 end += 1
             return end
-        below = _leading_below(rows, end, bound)
-        end += below
-        if below < LANES:
+        within = _leading_within(rows, end, begin, count)
+        end += within
+        if within < LANES:
             break
     return min(end, last)
 
 
-def _run_below_plain(rows, first, last, bound):
-    return first + int(np.searchsorted(rows[first:last], bound))
+def _run_within_plain(rows, first, last, begin, count):
+    outside = (rows[first:last] < begin) | (rows[first:last] >= begin + count)
+    return first + int(outside.argmax()) if outside.any() else last
 
 
 if JIT_DISABLED:  # LLVM vectors have no plain Python form
-    run_below = _run_below_plain
+    run_within = _run_within_plain
 
 
 @inlined

@@ -81,16 +81,16 @@ def test_real_values_are_compared_as_potentials_alone():
 
 def in_turn(state, fixed, target, beta, row):
     """A wrong order: each layer reads what the layer below has just sent."""
-    before = reference.receive
     problem, layers = fixed.problem, state.layers
     state.t += 1
-    lam, gains = fixed.unit.lam[state.t - 1], problem.network.feedback_gains
+    lam = fixed.unit.lam[state.t - 1]
     for index, layer in enumerate(layers):
         s_previous = layer.s
         if index == 0:
             layer.s = problem.x
         else:
-            layer.r = ep.decode(layer.r, before(layers, fixed.matrices, gains, index), lam)
+            heard = reference.receive(layers, fixed.matrices, problem.network, index)
+            layer.r = ep.decode(layer.r, heard, lam)
             p = ep.drive(
                 layer.s,
                 layer.r + fixed.offsets[index - 1],
@@ -98,7 +98,7 @@ def in_turn(state, fixed, target, beta, row):
                 beta,
             )
             layer.s = ep.step(layer.s, p, fixed.unit.eps[state.t - 1])
-        ep.encode(layer, s_previous, lam, "sigma-delta", None)
+        ep.encode(layer, (layer.s - (1 - lam) * s_previous) / lam, "sigma-delta", None)
 
 
 def test_layers_that_update_in_turn_are_caught_at_the_first_step(monkeypatch):

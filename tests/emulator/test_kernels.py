@@ -339,16 +339,20 @@ def test_gathered_spikes_are_the_units_whose_bit_is_1_in_order(gatherer, dtype, 
         assert (messages[:at] == -1).all() and (messages[at + n :] == -1).all()
 
 
-def test_the_rows_below_a_bound_are_found_and_none_behind_the_last():
-    run_below = from_python(gather.run_below)
+def test_rows_of_one_place_are_found_in_any_order_and_none_behind_the_last():
+    run_within = from_python(gather.run_within)
     for size in range(1, 70):
         rows = np.random.default_rng(size).integers(0, 40, size).astype(np.int32)
         for first in range(size):
             for last in range(first + 1, size + 1):
-                rows[first:last].sort()
-                bound = int(rows[first]) + 1 + size % 7
-                below = first + int((rows[first:last] < bound).sum())
-                assert run_below(rows, first, last, bound) == below
+                if size % 2:
+                    rows[first:last].sort()
+                count = 1 + size % 23
+                begin = int(rows[first]) // count * count
+                end = first
+                while end < last and begin <= rows[end] < begin + count:
+                    end += 1
+                assert run_within(rows, first, last, begin, count) == end
 
 
 @both_types

@@ -175,5 +175,5 @@ def test_what_it_cannot_do_is_refused(settings_, message):
 
 def test_a_read_out_needs_a_dense_connection():
     net = Network.chain([Conv2d((4, 4, 1), 2, 3)], seed=0)
-    with pytest.raises(InputError, match=r"connection 1 .* reads a whole layer; expected Dense"):
+    with pytest.raises(InputError, match=r"connection 1 .* reads whole layers; expected Dense"):
         run(net, np.zeros((1, 16)), coding=Coding(), phases=[Free(2)], readout="cross-entropy")

@@ -64,28 +64,25 @@ class Expected:
     asked: dict[str, Any]
 
 
-def expect(config: Config, trainer: Watched, monkeypatch: pytest.MonkeyPatch) -> Expected:
+def expect(config: Config, trainer: Watched) -> Expected:
     """Train an epoch; the reference learns from the same samples."""
     train(trainer)
     memory = reference.new_memory(config, trainer.start)
     shown: list[reference.Shown] = []
-    show = reference.show
 
     def watched(*given: Any) -> reference.Shown:
-        shown.append(show(*given))
+        shown.append(reference.show(*given))
         return shown[-1]
 
     writes = np.zeros_like(trainer.written)
     _, rates, seed = trainer.calls[0]
-    with monkeypatch.context() as patched:
-        patched.setattr(reference, "show", watched)
-        for indices, *same in trainer.calls:
-            assert same == [rates, seed]
-            x, y = trainer.dataset.train_x[indices], trainer.targets[indices]
-            learned = reference.learn_samples(
-                config, trainer.start, memory, x, y, rates=rates, seed=seed, samples=indices
-            )
-            writes += learned.writes
+    for indices, *same in trainer.calls:
+        assert same == [rates, seed]
+        x, y = trainer.dataset.train_x[indices], trainer.targets[indices]
+        writes += reference.learn_samples(
+            config, trainer.start, memory, x, y,
+            rates=rates, seed=seed, samples=indices, shown=watched,
+        ).writes  # fmt: skip
     order = np.concatenate([indices for indices, _, _ in trainer.calls])
     asked = {
         "x": trainer.dataset.train_x[order],
@@ -167,13 +164,13 @@ IN_SHORT = ("errors", "independent")  # a run of Lava takes seconds: the others 
     [c if c in IN_SHORT else pytest.param(c, marks=pytest.mark.long) for c in COPIES],
 )
 @pytest.mark.parametrize("sees", ["traces", "potentials"])
-def test_lava_learns_what_the_reference_and_the_emulator_learn(sees, copies, monkeypatch):
+def test_lava_learns_what_the_reference_and_the_emulator_learn(sees, copies):
     turn = COPIES.index(copies) + (sees == "potentials")
     written = np.zeros((2, 2, 3), np.int64)
     for settings in (WITHOUT_ACCUMULATORS[turn % 3], WITH_ACCUMULATORS[turn % 3]):
         config = config_of(settings, sees=sees, copies=copies)
         trainer = Watched(config)
-        expected = expect(config, trainer, monkeypatch)
+        expected = expect(config, trainer)
         got = backend.train_on_chip(config, trainer.start, limit=LIMIT, **expected.asked)
         assert_same(got, expected, trainer)
         assert any(biases.any() for biases in got.biases)
@@ -218,10 +215,10 @@ def exported_run(folder: Path, python: str = sys.executable) -> dict[str, np.nda
     return found
 
 
-def export(config: Config, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
+def export(config: Config, folder: Path) -> dict[str, np.ndarray]:
     """Export a training; what its processes are to hold at the end."""
     trainer = Watched(config)
-    expected = expect(config, trainer, monkeypatch)
+    expected = expect(config, trainer)
     export_graph(*backend.on_chip_graph(config, trainer.start, **expected.asked), folder)
     found = {}
     for k, copies in enumerate(expected.memory.stored):
@@ -238,9 +235,9 @@ def same(got: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> bool:
 
 
 @on_lava
-def test_an_exported_network_learns_without_eqchip(tmp_path, python_without_eqchip, monkeypatch):
+def test_an_exported_network_learns_without_eqchip(tmp_path, python_without_eqchip):
     config = config_of(BROKEN, copies="independent")
-    expected = export(config, tmp_path, monkeypatch)
+    expected = export(config, tmp_path)
     assert same(exported_run(tmp_path, python_without_eqchip), expected)
     text = (tmp_path / "README.md").read_text()
     assert "each copy of a weight from what its own core knows" in text
@@ -255,9 +252,9 @@ def test_an_exported_network_learns_without_eqchip(tmp_path, python_without_eqch
         for turn, n in enumerate(BREAKS)
     ],
 )
-def test_learning_that_is_broken_on_purpose_is_caught(name, tmp_path, monkeypatch):
+def test_learning_that_is_broken_on_purpose_is_caught(name, tmp_path):
     module, old, new = BREAKS[name]
-    expected = export(config_of(BROKEN, copies="independent"), tmp_path, monkeypatch)
+    expected = export(config_of(BROKEN, copies="independent"), tmp_path)
     path = tmp_path / "ep_network" / "processes" / module
     source = path.read_text()
     assert source.count(old) == 1

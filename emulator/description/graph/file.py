@@ -21,6 +21,7 @@ from eqchip.emulator.description.connections import (
     Connection,
     Conv2d,
     Dense,
+    Lateral,
     OneToOne,
     Sparse,
     SumPool2d,
@@ -65,6 +66,7 @@ CONNECTIONS: dict[str, Filed] = {
     "Dense": Filed(Dense),
     "Sparse": Filed(Sparse),
     "OneToOne": Filed(OneToOne),
+    "Lateral": Filed(Lateral),
     "SumPool2d": Filed(SumPool2d, {"pre_shape": tuple}),
     "Conv2d": Filed(
         Conv2d,
