@@ -99,6 +99,37 @@ def conv_frontier(results: Results) -> str:
     return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
 
 
+def backpropagation(results: Results) -> str:
+    """Equilibrium Propagation beside backpropagation through the same layers."""
+    rows = []
+    for result in results.values():
+        if not isinstance(result, dict) or result.get("kind") != "backpropagation":
+            continue
+        network, epochs = result["network"], result["epochs"]
+        ours = next(
+            (r for r in results.values()
+             if isinstance(r, dict) and r.get("kind") == "training" and r["network"] == network
+             and r["settings"]["dataset"] == result["dataset"] and r["epochs"] == epochs
+             and r["coding"].startswith("sigma-delta") and not r["settings"]["on_chip"]), None,
+        )  # fmt: skip
+        theirs = [curve[-1] for curve in result["validation_curves"]]
+        learned = [curve[-1] for curve in result["train_curves"]]
+        shown = [("backpropagation", result["test_error"], theirs, learned, len(result["seeds"]))]
+        if ours is not None:
+            errors = (ours[f"{part}_error"] for part in ("test", "validation", "train"))
+            shown.append(("spiking EP", *errors, len(ours["seeds"])))
+        for way, test, validation, train, seeds in reversed(shown):
+            figures = [spread(one) for one in (test, validation, train)]
+            rows.append([result["dataset"], network, way, epochs, *figures, seeds])
+    if not rows:
+        return NOTHING
+    return table(
+        ["data", "network", "trained by", "epochs >", "test error, % >", "validation error, % >",
+         "training error, last epoch, % >", "seeds >"],
+        rows,
+    )  # fmt: skip
+
+
 def bernoulli(results: Results) -> str:
     """Bernoulli bits beside sigma-delta bits in convolutions: ``bernoulli-convolutions.json``."""
     found = results.get("bernoulli-convolutions.json")
@@ -180,6 +211,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "training": training,
     "frontier": frontier,
     "conv-frontier": conv_frontier,
+    "backpropagation": backpropagation,
     "bernoulli": bernoulli,
     "integers": integers,
     "conv-integers": partial(integers, file="conv-integers.json"),

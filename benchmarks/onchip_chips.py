@@ -68,10 +68,9 @@ def of_faults(kinds: list[str]) -> list[Point]:
     for rate in RATES:
         for kind in kinds:
             timing = Asynchronous(faults=Faults(**{kind: rate}))
-            found += [
-                Point(f"{kind} {rate:g}", timing),
-                Point(f"{kind} {rate:g}, deployed", timing, deployed=True),
-            ]
+            found.append(Point(f"{kind} {rate:g}", timing))
+            if kind != "synapses_frozen":  # at what they held when a chip began to learn
+                found.append(Point(f"{kind} {rate:g}, deployed", timing, deployed=True))
     return found
 
 

@@ -53,13 +53,14 @@ def faults(results: Results) -> str:
             [label, how, *(spread(errors(points.get(f"{kind} {rate}{suffix}"))) for rate in rates)]
             for kind, label in KINDS.items()
             for how, suffix in (("learned there", ""), ("brought there", ", deployed"))
-            if any(f"{kind} {rate}" in points for rate in rates)
+            if any(f"{kind} {rate}{suffix}" in points for rate in rates)
         ]
         seeds = max(len(point["seeds"]) for point in points.values())
         found.append(
             f"{table(heads, rows)}\n\nTest error in %, {NETWORKS[dataset]}, {document['epochs']} "
-            f"epochs, {seeds} seed{'s' * (seeds > 1)}, each with a chip of its own; on a sound "
-            f"chip {spread(errors(points.get('sound')))}. Brought there: learned on a sound chip."
+            f"epoch{'s' * (document['epochs'] > 1)}, {seeds} seed{'s' * (seeds > 1)}, each with a "
+            f"chip of its own; on a sound chip {spread(errors(points.get('sound')))}. Brought "
+            "there: learned on a sound chip."
         )
     return "\n\n".join(found) or NOTHING
 
