@@ -33,7 +33,7 @@ from eqchip.emulator.studies.fixed_points import (
     FixedPoints,
     fixed_points,
 )
-from eqchip.emulator.studies.intervals import Interval, interval
+from eqchip.emulator.studies.intervals import Interval, interval, steps_to
 
 EARLY_STEP = 20
 RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
@@ -182,9 +182,7 @@ class Measured:
 
     def steps_to(self, error: float) -> int | None:
         """The first free step from which the mean error stays at most this; None if none."""
-        above = np.flatnonzero(self.errors.mean(0)[: self.free_steps] > error)
-        first = int(above[-1]) + 2 if len(above) else 1
-        return first if first <= self.free_steps else None
+        return steps_to(self.errors.mean(0)[: self.free_steps], error)
 
 
 @dataclass(frozen=True, eq=False)

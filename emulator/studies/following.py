@@ -31,7 +31,7 @@ from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.fixed_points import REFERENCE_STEPS_LEAST, fixed_points
-from eqchip.emulator.studies.intervals import Interval, interval
+from eqchip.emulator.studies.intervals import Interval, interval, steps_to
 
 SHORTEST = 0.75  # of the mean steps between two switches; the longest is as much longer
 RECORD_BYTES = 64_000_000  # of potentials recorded at a time; the result does not depend on it
@@ -214,9 +214,7 @@ class Followed:
 
     def steps_to(self, distance: float) -> int | None:
         """Steps since a switch from which the mean distance stays at most this; None: never."""
-        above = np.flatnonzero(self.later.mean(0) > distance)
-        first = int(above[-1]) + 2 if len(above) else 1
-        return first if first <= self.later.shape[1] else None
+        return steps_to(self.later.mean(0), distance)
 
 
 @dataclass(frozen=True, eq=False)

@@ -49,3 +49,16 @@ def _half_width(values: np.ndarray) -> np.ndarray:
     n = len(values)
     quantile = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2))
     return np.asarray(quantile * values.std(0, ddof=1) / math.sqrt(n))
+
+
+def steps_to(curve: np.ndarray, level: float) -> int | None:
+    """The first step, from 1, from which a curve stays at most at a level; None if none.
+
+    Examples
+    --------
+    >>> steps_to(np.array([3.0, 1.0, 2.0, 0.5]), 1.0), steps_to(np.array([3.0]), 1.0)
+    (4, None)
+    """
+    above = np.flatnonzero(curve > level)
+    first = int(above[-1]) + 2 if len(above) else 1
+    return first if first <= len(curve) else None
