@@ -22,7 +22,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import solve
-from eqchip.emulator.errors import InputError, check_whole
+from eqchip.emulator.errors import check_whole
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
@@ -34,6 +34,7 @@ from eqchip.emulator.studies.fixed_points import (
     fixed_points,
 )
 from eqchip.emulator.studies.intervals import Interval, interval, steps_to
+from eqchip.emulator.studies.random_networks import check_layers, draw_network
 
 EARLY_STEP = 20
 RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
@@ -72,11 +73,7 @@ class Experiment:
     precision: Precision = "float32"
 
     def __post_init__(self) -> None:
-        if len(self.layers) < 2 or min(self.layers) < 1:
-            raise InputError(
-                f"converge: layers are {'-'.join(map(str, self.layers))}; "
-                "expected at least two, of at least one unit each, e.g. 500-500-10"
-            )
+        check_layers("converge", self.layers)
         check_whole("converge: steps", self.steps, 2)
         check_whole("converge: inputs", self.inputs, 1, 2**32)
         check_whole("converge: seed", self.seed, 0, 2**64)
@@ -210,10 +207,7 @@ def make_case(
         Which of that purpose.
     threads : int, optional
     """
-    words = np.random.SeedSequence([experiment.seed, index, *purpose.encode()])
-    network_seed, coding_seed = (int(word) for word in words.generate_state(2, np.uint64))
-    rng = np.random.default_rng(words)
-    network = Network.dense(experiment.layers, seed=network_seed)
+    network, coding_seed, rng = draw_network(experiment.layers, experiment.seed, purpose, index)
     x = rng.random((experiment.inputs, experiment.layers[0]))
     target = np.eye(experiment.layers[-1])[rng.integers(experiment.layers[-1], size=len(x))]
     found = fixed_points(

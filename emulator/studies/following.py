@@ -32,6 +32,7 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.fixed_points import REFERENCE_STEPS_LEAST, fixed_points
 from eqchip.emulator.studies.intervals import Interval, interval, steps_to
+from eqchip.emulator.studies.random_networks import check_layers, draw_network
 
 SHORTEST = 0.75  # of the mean steps between two switches; the longest is as much longer
 RECORD_BYTES = 64_000_000  # of potentials recorded at a time; the result does not depend on it
@@ -130,11 +131,7 @@ class Stream:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if len(self.layers) < 2 or min(self.layers) < 1:
-            raise InputError(
-                f"follow: layers are {'-'.join(map(str, self.layers))}; "
-                "expected at least two, of at least one unit each, e.g. 500-500-10"
-            )
+        check_layers("follow", self.layers)
         check_whole("follow: pictures", self.pictures, 2)
         check_whole("follow: steps", self.steps, 8)
         check_whole("follow: streams", self.streams, 1, 2**32)
@@ -231,10 +228,7 @@ def make_case(
     stream: Stream, index: int, *, purpose: str = "measure", threads: int | None = None
 ) -> Case:
     """Draw a network, its pictures and the moments of the switches; find the fixed points."""
-    words = np.random.SeedSequence([stream.seed, index, *purpose.encode()])
-    network_seed, coding_seed = (int(word) for word in words.generate_state(2, np.uint64))
-    rng = np.random.default_rng(words)
-    network = Network.dense(stream.layers, seed=network_seed)
+    network, coding_seed, rng = draw_network(stream.layers, stream.seed, purpose, index)
     x = rng.random((stream.pictures, stream.streams, stream.layers[0]))
     longest = 2 * stream.steps - stream.horizon
     lengths = rng.integers(stream.horizon, longest, stream.pictures, endpoint=True)
