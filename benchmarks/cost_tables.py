@@ -55,6 +55,56 @@ def cost(results: Results, file: str = "cost.json") -> str:
     )
 
 
+PHASES = (("free", "free phase"), ("nudged", "two nudged phases"), ("update", "weight update"))
+
+
+def by_calibrated(priced: list[Result], anchors: Result, phases: bool = False) -> str:
+    """What trainings cost by chip files that were held against what was measured.
+
+    With `phases`, those of a sample that was replayed after the training as well. Below the table,
+    how near the calibrated model came to runs that it was not fitted to.
+    """
+    points = [(found, point) for found in priced for point in found["points"]]
+    rows = [
+        [f"{label}, {what}", *(figure(point["rows"][phase][what]) for _, point in points)]
+        for phase, label in (PHASES if phases else ())
+        for what in ("energy", "time")
+    ]
+    for label, read in (
+        ("training sample, mean", lambda point: point["mean"]),
+        ("whole training", lambda point: point["rows"]["whole"]),
+        ("inference", lambda point: point["inference"]),
+    ):
+        for what in ("energy", "time"):
+            rows.append([f"{label}, {what}", *(figure(read(point)[what]) for _, point in points)])
+    heads = [
+        f"{found['dataset']} ({found['test_error']:.2f} %), {point['chip']}, "
+        f"{point['cores']} cores >"
+        for found, point in points
+    ]
+    held = anchors["chips"]["loihi1-calibrated"]["held_out"]
+    samples = " and ".join(dict.fromkeys(str(found["samples"]) for found in priced))
+    return (
+        f"{table(['modelled, not measured', *heads], rows)}\n\n{priced[0]['network']}, seed 0, "
+        f"{samples} samples replayed; every synapse in its place. (low to high); ≥: terms are "
+        "unknown, such as the energy of barriers. Of figures that loihi1-calibrated was not fitted "
+        f"to, {held['near']} of {held['tested']} are within a factor of {held['factor']:g} of what "
+        "was measured ([one by one](anchors.md))"
+    )
+
+
+def colour(results: Results) -> str:
+    """What a training on CIFAR-10 costs: ``cifar-10-cost.json``."""
+    found, anchors = results.get("cifar-10-cost.json"), results.get("anchors.json")
+    if found is None or anchors is None:
+        return NOTHING
+    steps = f"{found['steps']['free']} + 2 x {found['steps']['nudged']}"
+    return (
+        f"{by_calibrated([found], anchors, phases=True)}. {steps} steps; trained in floating "
+        "point, every weight written after every sample, both copies of symmetric ones."
+    )
+
+
 def figure(total: Result) -> str:
     """An energy or time with its band: ``≥ 145 (119 to 295) µJ``."""
     figure = total["figure"]
@@ -78,6 +128,7 @@ def _three(number: float) -> str:
 
 TABLES: dict[str, Callable[[Results], str]] = {
     "cost": cost,
+    "cifar-cost": colour,
     "conv-cost": partial(cost, file="conv-cost.json"),
     "fashion-cost": partial(cost, file="fashion-cost.json"),
 }

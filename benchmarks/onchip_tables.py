@@ -8,7 +8,7 @@ from statistics import mean
 from typing import Any
 
 from cells import NOTHING, spread, table, thousands
-from cost_tables import figure
+from cost_tables import by_calibrated, figure
 from one_model_table import by_one_model
 
 Results = dict[str, Any]
@@ -166,34 +166,7 @@ def convolved_cost(results: Results) -> str:
     priced = [results[name] for name in CONVOLVED_COSTS if name in results]
     if not priced or anchors is None:
         return NOTHING
-    rows, heads = [], []
-    for label in ("training sample, mean", "whole training", "inference"):
-        for what in ("energy", "time"):
-            cells = []
-            for found in priced:
-                for point in found["points"]:
-                    of = {
-                        "training sample, mean": point["mean"],
-                        "whole training": point["rows"]["whole"],
-                        "inference": point["inference"],
-                    }[label]
-                    cells.append(figure(of[what]))
-            rows.append([f"{label}, {what}", *cells])
-    heads = [
-        f"{found['dataset']} ({found['test_error']:.2f} %), {point['chip']}, "
-        f"{point['cores']} cores >"
-        for found in priced
-        for point in found["points"]
-    ]
-    held = anchors["chips"]["loihi1-calibrated"]["held_out"]
-    samples = " and ".join(dict.fromkeys(str(found["samples"]) for found in priced))
-    return (
-        f"{table(['modelled, not measured', *heads], rows)}\n\n{priced[0]['network']}, seed 0, "
-        f"{samples} samples replayed; every synapse in its place. (low to high); ≥: terms are "
-        "unknown, such as the energy of barriers. Of figures that loihi1-calibrated was not fitted "
-        f"to, {held['near']} of {held['tested']} are within a factor of {held['factor']:g} of what "
-        "was measured ([one by one](anchors.md)); Loihi 1 could not run this rule."
-    )
+    return f"{by_calibrated(priced, anchors)}; Loihi 1 could not run this rule."
 
 
 def windows(results: Results) -> str:

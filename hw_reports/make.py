@@ -33,6 +33,7 @@ from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip
 from eqchip.mapping.placement.place import Placement
 
 if TYPE_CHECKING:
+    from eqchip.emulator.data.dataset import Dataset
     from eqchip.hw_reports.counting.replay import Replay
     from eqchip.hw_reports.pricing.account_types import Accounts
 
@@ -213,10 +214,11 @@ def make_report(run: RunDirectory, request: Request, progress: Progress | None =
     InputError
         If the run has no trained network yet, does not fit the chip, or an argument is wrong.
     """
-    replayed = replay_of(run, request, progress)
+    dataset = _data_for(run, request, progress)
+    replayed = replay_of(run, request, progress, dataset)
     accounts, rows = account(replayed), epochs_of(run).rows
     moved = moved_with(replayed, rows)
-    forms = [*_forms(run, request, replayed, rows)]
+    forms = [*_forms(run, request, dataset, replayed, rows)]
     made = report_document(
         replayed, accounts, run, str(request.chip), provenance(command_line()), moved, forms
     )
@@ -247,15 +249,24 @@ DOCUMENTS: dict[type, Documented] = {
 
 
 def _forms(
-    run: RunDirectory, request: Request, replayed: Replay, rows: Sequence[Mapping[str, Any]]
+    run: RunDirectory,
+    request: Request,
+    dataset: Dataset,
+    replayed: Replay,
+    rows: Sequence[Mapping[str, Any]],
 ) -> Iterator[tuple[int, int, Form]]:
-    """What a page may reckon with: of the mapping asked for, and of ones over more cores."""
+    """What a page may reckon with: of the mapping asked for, and of ones over more cores.
+
+    Of as many chips as were asked for, or where any number was, as are used.
+    """
+    most = request.chips if replayed.mapped is None else request.chips or replayed.mapped.chips
     for times in SPREADS:
         if times > 1:
             if replayed.mapped is None or request.timing is not None:
                 return
+            other = replace(request, spread=times * request.spread, chips=most)
             try:
-                found = replay_of(run, replace(request, spread=times * request.spread))
+                found = replay_of(run, other, dataset=dataset)
             except InputError:  # more cores than there are, or than a layer can be cut into
                 return
             if found.mapped is None or found.mapped.cores <= replayed.mapped.cores:
@@ -285,15 +296,20 @@ def pricing_of(replayed: Replay, rows: Sequence[Mapping[str, Any]]) -> Price:
     return priced
 
 
-def replay_of(run: RunDirectory, request: Request, progress: Progress | None = None) -> Replay:
-    """Replay samples of a run on a chip; errors as of :func:`make_report`."""
-    chip = load_chip(request.chip)
-    _check_cores(chip, request)
-    check_ready(run)
+def replay_of(
+    run: RunDirectory,
+    request: Request,
+    progress: Progress | None = None,
+    dataset: Dataset | None = None,
+) -> Replay:
+    """Replay samples of a run on a chip; errors as of :func:`make_report`.
+
+    `dataset`: that of the run, where it is loaded already.
+    """
     return replay(
         run,
-        chip,
-        data_of(run, request.data, progress=progress is not None),
+        load_chip(request.chip),
+        _data_for(run, request, progress) if dataset is None else dataset,
         samples=request.samples,
         chips=request.chips,
         spread=request.spread,
@@ -302,6 +318,13 @@ def replay_of(run: RunDirectory, request: Request, progress: Progress | None = N
         threads=request.threads,
         progress=progress,
     )
+
+
+def _data_for(run: RunDirectory, request: Request, progress: Progress | None) -> Dataset:
+    """The data of a run that can be replayed on the chip asked for."""
+    _check_cores(load_chip(request.chip), request)
+    check_ready(run)
+    return data_of(run, request.data, progress=progress is not None)
 
 
 def _check_cores(chip: Chip, request: Request) -> None:

@@ -50,12 +50,13 @@ class Injected(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """Of a run, per sample: as a message's counts are named."""
+    """Of a run, per sample: as a message's counts are named; and all of it as one ``step``."""
 
     messages_sent: np.ndarray
     messages_received: np.ndarray
     core_hops: np.ndarray
     chip_crossings: np.ndarray
+    step: StepCounts
 
 
 def on_cores(replay: Replay, mapped: MappedNetwork) -> dict[str, Injected]:
@@ -63,7 +64,8 @@ def on_cores(replay: Replay, mapped: MappedNetwork) -> dict[str, Injected]:
     if replay.config.input != "current" or not _carries(replay, mapped):
         return {}
     runs = {FREE: replay.training.run, INFERENCE: replay.inference.run}
-    return {phase: _injected(replay, mapped, run) for phase, run in runs.items()}
+    counted = replay.once("injected", lambda: {p: _sent(mapped, run) for p, run in runs.items()})
+    return {phase: _injected(mapped, sent) for phase, sent in counted.items()}
 
 
 def _carries(replay: Replay, mapped: MappedNetwork) -> bool:
@@ -75,31 +77,35 @@ def _carries(replay: Replay, mapped: MappedNetwork) -> bool:
     return int(found.value) >= fixed.fraction_bits
 
 
-def _injected(replay: Replay, mapped: MappedNetwork, run: Run) -> Injected:
+def _sent(mapped: MappedNetwork, run: Run) -> _Sent:
     x = run.ends[0][0]  # the clamped input does not change
     sends = (x.reshape(len(x), -1) != 0).astype(np.int64)
     bundles = [b for b, bundle in enumerate(mapped.bundles) if bundle.layer == 0]
     sent = np.zeros((len(x), len(mapped.bundles)), np.int64)
     firsts = [mapped.bundles[b].first for b in bundles]
     sent[:, bundles] = np.add.reduceat(sends, firsts, axis=1)
-    routes, chip = mapped.routes, mapped.chip
+    routes = mapped.routes
     events, received = sent @ mapped.synapses, sent @ (mapped.synapses > 0)
     from_cores = mapped.by_core(sent * mapped.destinations)
     links = sent @ routes.crossed
     hops = mapped.by_core(sent[:, :, None] * mapped.hops_per_spike, axis=1)
-    counted = _Sent(from_cores, received, hops, links @ routes.crossing)
-    each = counts_of(counted, MESSAGES, per=lambda n: n.sum(axis=0) / len(x))
     nothing = np.zeros_like(events[None])
     step = StepCounts(
         np.zeros(1, np.int64), nothing, nothing, events[None], from_cores[None], received[None],
         links[None],
     )  # fmt: skip
-    crossed = float(events.sum()) / len(x)
-    time = timing.relaxation(step, routes, chip, mapped.tiles, np.ones(1, bool)).total
+    return _Sent(from_cores, received, hops, links @ routes.crossing, step)
+
+
+def _injected(mapped: MappedNetwork, sent: _Sent) -> Injected:
+    chip, samples = mapped.chip, len(sent.messages_sent)
+    each = counts_of(sent, MESSAGES, per=lambda n: n.sum(axis=0) / samples)
+    crossed = float(sent.step.synaptic_events.sum()) / samples
+    time = timing.relaxation(sent.step, mapped.routes, chip, mapped.tiles, np.ones(1, bool))
     return Injected(
-        float(from_cores.sum()) / len(x),
+        float(sent.messages_sent.sum()) / samples,
         crossed,
         priced({kind: float(np.sum(count)) for kind, count in each.items()}, chip),
         priced({"synaptic_event": crossed}, chip),
-        time,
+        time.total,
     )

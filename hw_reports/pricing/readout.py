@@ -75,22 +75,34 @@ def on_cores(replay: Replay, mapped: MappedNetwork) -> dict[str, Told]:
     """What is told in each phase, counted and priced; nothing of a read-out in the dynamics."""
     if replay.config.learning.readout != "cross-entropy":
         return {}
+    read, told = replay.once("read out", lambda: _exchanges(replay, mapped))
+    found = {FREE: _told(mapped, read)}
+    if told:
+        found[NUDGED] = _together([_told(mapped, *one) for one in told])
+    return found
+
+
+def _exchanges(
+    replay: Replay, mapped: MappedNetwork
+) -> tuple[Exchange, list[tuple[Exchange, float]]]:
+    """What the processor reads, and what it tells in each nudged phase, with the mean of errors."""
     run, last = replay.training.run, len(replay.config.sizes) - 1
     samples = len(replay.training.indices)
-    read = np.where(mapped.layer_of == last, mapped.units, 0)
-    found = {FREE: _told(mapped, to_corner(mapped, np.tile(read, (samples, 1))), 0.0)}
+    read = to_corner(
+        mapped, np.tile(np.where(mapped.layer_of == last, mapped.units, 0), (samples, 1))
+    )
     if last == 1:  # below is the clamped input: nobody is told
-        return found
+        return read, []
     bundles = [b for b, bundle in enumerate(mapped.bundles) if bundle.layer == last]
     firsts = [mapped.bundles[b].first for b in bundles]
-    nudges = []
+    told = []
     for errors in _errors(run):
         sent = np.add.reduceat((errors != 0).astype(np.int64), firsts, axis=1)
         exchange = from_corner(mapped, sent @ (mapped.synapses[bundles] > 0))
         events = np.append(sent @ mapped.synapses[bundles], np.zeros((samples, 1)), axis=1)
         crossing = exchange._replace(steps=exchange.steps._replace(synaptic_events=events[None]))
-        nudges.append(_told(mapped, crossing, float(sent.sum()) / samples))
-    return {**found, NUDGED: _together(nudges)}
+        told.append((crossing, float(sent.sum()) / samples))
+    return read, told
 
 
 def by_events(replay: Replay) -> dict[str, Told]:
@@ -120,7 +132,7 @@ def _errors(run: Run) -> list[np.ndarray]:
     ]  # fmt: skip
 
 
-def _told(mapped: MappedNetwork, sent: Exchange, errors: float) -> Told:
+def _told(mapped: MappedNetwork, sent: Exchange, errors: float = 0.0) -> Told:
     """One exchange, in a time step of its own."""
     samples, chip = len(sent.hops), mapped.chip
     events = float(sent.steps.synaptic_events.sum()) / samples

@@ -83,7 +83,8 @@ def link_seconds(routes: Routes, chip: Chip, level: int) -> np.ndarray:
 
     Its hop, and on top the way to another chip, where the link leads there.
     """
-    hops = [seconds_of(chip, HOP_KINDS[link.direction])[level] for link in routes.links]
+    hop = {way: seconds_of(chip, kind)[level] for way, kind in HOP_KINDS.items()}
+    hops = [hop[link.direction] for link in routes.links]
     return np.array(hops) + routes.crossing * seconds_of(chip, "chip_crossing")[level]
 
 

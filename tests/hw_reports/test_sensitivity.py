@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report_documents import report as page_document
+from small_runs import small_config
 from toy_chip import ENERGY, TIME, toy_chip
 from trained_runs import PROVENANCE, make_run
 
@@ -20,12 +21,15 @@ from eqchip.hw_reports.make import moved_with
 from eqchip.hw_reports.page import tables
 from eqchip.hw_reports.plots.sensitivity import moves_of_energy, moves_of_time
 from eqchip.hw_reports.plots.style import figure_style
+from eqchip.hw_reports.pricing import injection
 from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.costs import costs
 from eqchip.hw_reports.pricing.epochs import mean_row
 from eqchip.hw_reports.pricing.sensitivity import QUANTILES, _triangular, sensitivity
 from eqchip.hw_reports.show import terminal
 from eqchip.hw_reports.show.csv import csv_text
+from eqchip.mapping.activity import exchange
+from eqchip.mapping.chip_file.capabilities import Capability
 from eqchip.mapping.chip_file.chip import chip_names, load_chip
 from eqchip.mapping.chip_file.figures import Coefficient
 
@@ -85,6 +89,31 @@ def test_counts_are_kept_and_no_price_is(run, replayed, tmp_path):
     assert moved == anew
     assert moved["training_energy"] > 3.0 * priced(replayed)["training_energy"]
     assert moved["training_time"] == pytest.approx(3.0 * priced(replayed)["training_time"])
+
+
+def test_what_is_routed_beside_spikes_is_routed_once_whatever_it_costs(tmp_path, monkeypatch):
+    """An injected input and what a read-out is told: the same ways at any price."""
+    learning = {"readout": "cross-entropy", "free_steps": 4, "nudged_steps": 2}
+    run = make_run(tmp_path / "run", small_config(input="current", learning=learning))
+    payload = Capability(value=12, source="a test", status="assumed", confidence="D")
+    chip = toy_chip(tmp_path).model_copy(update={"capabilities": {"graded_payload": payload}})
+    dearer = chip.changed(lambda address, one: one.at(3.0 * one.value))
+    once = replay(run, chip, load("digits"), samples=2, threads=1)
+    anew = account(replay(run, dearer, load("digits"), samples=2, threads=1))
+    account(once)
+    for module, name in ((exchange, "between_cores"), (injection, "_sent")):
+        monkeypatch.setattr(module, name, None)  # whoever routes once more fails
+    moved = account(once.priced_by(dearer))
+
+    def told(found):
+        return {
+            (one.kind, one.phase): (one.count, one.energy)
+            for one in found.entries
+            if one.kind.startswith(("input_", "readout_"))
+        }
+
+    assert len(told(anew)) == 7  # messages and events, but for the read-out's in the free phase
+    assert told(moved) == told(anew) and moved.seconds == anew.seconds
 
 
 # --- one by one ---------------------------------------------------------------------------

@@ -11,8 +11,11 @@ from browser import browser
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.image import imread
 from small_runs import small_config
+from toy_chip import toy_chip
 from trained_runs import make_run
 
+from eqchip.emulator.training.run_data import data_of
+from eqchip.hw_reports import make
 from eqchip.hw_reports.document.readable import amount
 from eqchip.hw_reports.document.run import epochs_of
 from eqchip.hw_reports.make import Request, make_report, pricing_of, replay_of
@@ -90,6 +93,18 @@ def told(totals, samples):
 
 def changed(chip, name, value):
     return chip.changed(lambda address, one: one.at(value) if address == name else one)
+
+
+def test_a_page_reckons_with_the_chips_that_were_asked_for_and_reads_the_data_once(
+    made, tmp_path, monkeypatch
+):
+    """Of 4 cores each: a layer a core is one chip, six are two, and any number are no more."""
+    run, chip, loads = made[0], toy_chip(tmp_path), []
+    monkeypatch.setattr(make, "data_of", lambda *a, **k: loads.append(a) or data_of(*a, **k))
+    for chips, expected in ((1, [3]), (2, [3, 6]), (3, [3, 6, 12]), (None, [3])):
+        document = make_report(run, Request(chip, chips, samples=2, threads=1)).document
+        assert [one["cores"] for one in document["what_if"]["mappings"]] == expected
+    assert len(loads) == 4
 
 
 @pytest.mark.parametrize("width", WIDTHS)
