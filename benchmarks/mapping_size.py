@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.description.connections import Dense
-from eqchip.emulator.description.network import Network, Topology
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.topology import Topology
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.placement.mapped import map_network
 from eqchip.mapping.placement.partition import DoesNotFit, check_fits

@@ -427,7 +427,7 @@ def test_tables_are_written_between_their_markers(tables, tmp_path, capsys):
         "mnist-on-chip", "onchip-cost", "onchip-one-model", "anchors",
         "onchip-bits", "onchip-few-bits", "onchip-copies", "onchip-levels", "onchip-threshold",
         "onchip-minibatches", "cifar-10-conv", "cifar-10-conv-small", "bernoulli-convolutions",
-        "cifar-10-backpropagation",
+        "cifar-10-backpropagation", "cifar-10-cost",
         "mnist-on-chip-periodic", "mnist-on-chip-change-7", "mnist-on-chip-signed-spikes",
         "mnist-on-chip-conv", "fashion-mnist-on-chip-conv", "mnist-on-chip-conv-accumulators",
         "mnist-on-chip-conv-cost", "fashion-exits", "events", "following", "following-sketch",
