@@ -18,7 +18,8 @@ from eqchip.emulator.description.graph.graph import Graph, Population
 from eqchip.emulator.description.graph.integers import check_integers
 from eqchip.emulator.description.graph.quantize import quantize
 from eqchip.emulator.errors import InputError, check_number, check_whole
-from eqchip.emulator.problem.graph import RECORDABLE, GraphProblem, pose_graph
+from eqchip.emulator.problem.graph import RECORDABLE, GraphProblem
+from eqchip.emulator.problem.pose_graph import pose_graph
 from eqchip.emulator.progress import Progress, Silent
 
 FORMAT = "eqchip-crosscheck-graph 1"

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from eqchip.backends.crosscheck_graph import in_integers, what_is_given
 from eqchip.emulator.description.graph.graph import Graph
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.graph import GraphProblem, pose_graph
+from eqchip.emulator.problem.graph import GraphProblem
+from eqchip.emulator.problem.pose_graph import pose_graph
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.training.runs import RunDirectory
 

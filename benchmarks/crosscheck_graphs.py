@@ -33,7 +33,8 @@ from eqchip.backends.crosscheck import Checkup
 from eqchip.backends.crosscheck_graph import check_graph
 from eqchip.backends.registry import BACKENDS, EMULATOR, Backend
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.graph import RECORDABLE, GraphProblem, pose_graph
+from eqchip.emulator.problem.graph import RECORDABLE, GraphProblem
+from eqchip.emulator.problem.pose_graph import pose_graph
 
 HERE = Path(__file__).resolve().parent
 SHOWN_DIFFERENCES = 20

@@ -35,7 +35,7 @@ import numpy as np
 import eqchip as eq
 from eqchip.bench.machine import made_here
 from eqchip.emulator.engine.graph import lower_graph, run_lowered
-from eqchip.emulator.problem.graph import pose_graph
+from eqchip.emulator.problem.pose_graph import pose_graph
 from eqchip.mapping.placement.graph import map_graph
 
 RESULTS = Path(__file__).resolve().parent / "results"

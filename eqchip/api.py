@@ -15,8 +15,9 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.description.units import Unit
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.graph import GraphRun, pose_graph
+from eqchip.emulator.problem.graph import GraphRun
 from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.pose_graph import pose_graph
 from eqchip.emulator.problem.run import Run
 from eqchip.mapping.activity.cores import core_activity
 from eqchip.mapping.placement.mapped import MappedNetwork

@@ -11,7 +11,8 @@ from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.engine.graph import LoweredGraph, Memory, advance_graph, lower_graph
 from eqchip.emulator.engine.graph_lowering import check_sums
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.problem.graph import GraphProblem, GraphRun, pose_graph
+from eqchip.emulator.problem.graph import GraphProblem, GraphRun
+from eqchip.emulator.problem.pose_graph import pose_graph
 
 
 class Simulation:

@@ -15,7 +15,7 @@ from eqchip.__main__ import main
 from eqchip.backends.crosscheck_graph import check_graph, drawn_input
 from eqchip.backends.reference import neurons
 from eqchip.backends.registry import BACKENDS
-from eqchip.emulator.problem.graph import pose_graph
+from eqchip.emulator.problem.pose_graph import pose_graph
 
 REFERENCE = BACKENDS["reference"]
 

@@ -9,7 +9,7 @@ from sanafe_cases import with_units
 
 import eqchip as eq
 from eqchip.backends.sanafe.graph import fired, forced, own_units, problem_of_graph
-from eqchip.emulator.problem.graph import pose_graph
+from eqchip.emulator.problem.pose_graph import pose_graph
 from eqchip.mapping.placement.graph import map_graph
 
 pytestmark = pytest.mark.peer
