@@ -19,7 +19,8 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends
 from eqchip.emulator.learning.descent import Descent
-from eqchip.emulator.problem.pose import given, pose
+from eqchip.emulator.problem.arguments import given
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.classifier import Classifier, Tally
