@@ -13,7 +13,6 @@ from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, Descent, setting_names
 from eqchip.emulator.description.learning import Learning
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
@@ -268,8 +267,7 @@ def _check_fits(config: Config, chip: Chip) -> None:
     assert config.on_chip is not None
     if config.input == "current":
         check_payload(chip, config.on_chip.fixed.fraction_bits, "--input current sends the input")
-    network = Topology.of(notation.connections(config.layers))
-    found = check_fits(network, learning_chip(chip, config.on_chip))
+    found = check_fits(config.topology, learning_chip(chip, config.on_chip))
     if found.gatherers:
         layers = ", ".join(str(layer) for layer in found.first_slices)
         raise InputError(

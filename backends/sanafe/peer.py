@@ -22,6 +22,7 @@ import numpy as np
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.needs import check_needs, of_links
 from eqchip.mapping.chip_file.figures import Coefficient
 from eqchip.mapping.kinds import event
 from eqchip.mapping.placement.checks import check_unicast, check_whole_fan_in
@@ -202,6 +203,7 @@ def problem_of(
     weights : bool
         Hand over the weights of the network; else all are 0 there (the traffic is the same).
     """
+    check_needs("sanafe", of_links(mapped.network), ())
     check_whole_fan_in(mapped, "sanafe")
     check_unicast(mapped, "sanafe")
     groups = [

@@ -38,6 +38,7 @@ from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
 from eqchip.emulator.description.sight import SIGHTS
 from eqchip.emulator.description.spiking.rule import SpikingRule
 from eqchip.emulator.description.spiking.rules import spiking_rule
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.description.upkeep import UPKEEPS
 from eqchip.emulator.documents import read_toml
 from eqchip.emulator.errors import InputError
@@ -256,6 +257,12 @@ class Config(_Settings):
     def learner(self) -> Learning | OnChip | SpikingRule:
         """The description of what trains: its type finds the row of a table."""
         return self.spiking or self.on_chip or self.learning
+
+    @property
+    def topology(self) -> Topology:
+        """The network's layers and what joins them, without weights."""
+        links = notation.links(self.wired, self.links) if self.links else ()
+        return Topology.of(notation.connections(self.wired), [one.link for one in links])
 
     def network(self) -> Network:
         """The network before training."""

@@ -1,8 +1,5 @@
 """The network: layers of units, joined by symmetric connections.
 
-Connection k joins layer k to layer k + 1: the chain. *Links* are connections beside it, each from a
-layer to one above, or *lateral*, between the units of one layer.
-
 A connection is a linear operator A with stored weights: what arrives above is ``A q_pre``, what
 arrives below, over the same weights, its exact transpose ``A^T q_post``, if wanted weaker by a
 power of two. Its *synapse weights* are what the synapses hold: the stored weights, or of a
@@ -14,73 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from eqchip.emulator.description.connections import Connection, Dense, kind_of
+from eqchip.emulator.description.topology import (
+    Topology,
+    chain_of,
+    check_entry,
+    check_joined,
+    check_link,
+    layers_of,
+)
 from eqchip.emulator.errors import InputError, as_floats, check_whole
 from eqchip.emulator.text import html_table
-
-
-class Link(NamedTuple):
-    """A connection beside the chain.
-
-    Attributes
-    ----------
-    below, above : int
-        The layers that it joins, the input being layer 0; of a lateral one, the same.
-    connection : Connection
-    """
-
-    below: int
-    above: int
-    connection: Connection
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Topology:
-    """Layers and what joins them, without weights: all that says what a network needs of a chip.
-
-    Parameters
-    ----------
-    layers, connections
-        As of a :class:`Network`.
-
-    Examples
-    --------
-    >>> Topology.of([Dense(784, 500), Dense(500, 10)])
-    Network(784-500-10)
-    """
-
-    layers: tuple[tuple[int, ...], ...]
-    connections: tuple[Connection, ...]
-
-    @staticmethod
-    def of(connections: Sequence[Connection]) -> Topology:
-        """Connections that fit to one another, from the input to the output."""
-        return Topology(_layers(connections), tuple(connections))
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """Units per layer."""
-        return tuple(math.prod(shape) for shape in self.layers)
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """The connections beside the chain: of a topology, none."""
-        return ()
-
-    def __repr__(self) -> str:
-        return f"Network({'-'.join('x'.join(map(str, shape)) for shape in self.layers)})"
-
-
-def _layers(connections: Sequence[Connection]) -> tuple[tuple[int, ...], ...]:
-    """The shapes of the layers that connections join."""
-    if not len(connections):
-        return ()
-    return (connections[0].pre_shape, *(c.post_shape for c in connections))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,7 +62,6 @@ class Network(Topology):
     weights: tuple[np.ndarray, ...]
     biases: tuple[np.ndarray, ...]
     feedback_shifts: tuple[int, ...] = ()
-    joined: tuple[tuple[int, int], ...] = ()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """A copy, or one from another process: its weights are no more to be written than these."""
@@ -127,14 +71,13 @@ class Network(Topology):
 
     def __post_init__(self) -> None:
         self._check_lengths()
-        chain = tuple((k, k + 1) for k in range(len(self.layers) - 1))
-        if not self.joined:
-            object.__setattr__(self, "joined", chain)
+        super().__post_init__()
+        chain = self.chain_length
         check_joined(self.joined, len(self.layers), len(self.connections))
         for k, connection in enumerate(self.connections):
             kind = f"{kind_of(connection)} {k + 1} ({connection})"
             pre, post = (self.layers[layer] for layer in self.joined[k])
-            is_link = k >= len(chain)
+            is_link = k >= chain
             check_link(kind, *self.joined[k], connection, is_link)
             row = (math.prod(post),) if is_link else post  # the chain's connection shapes a layer
             if not (connection.joins(pre, post) or connection.joins(pre, row)):
@@ -145,10 +88,10 @@ class Network(Topology):
             _check_array(f"{kind}: weights", self.weights[k], connection.weight_shape)
         for k, shape in enumerate(self.layers[1:]):
             _check_array(f"Layer {k + 1}: biases", self.biases[k], shape)
-        shifts = self.feedback_shifts or (0,) * len(chain)
-        check_feedback_shifts(shifts, len(chain))
+        shifts = self.feedback_shifts or (0,) * chain
+        check_feedback_shifts(shifts, chain)
         object.__setattr__(self, "feedback_shifts", shifts)
-        for k in range(len(chain), len(self.connections)):
+        for k in range(chain, len(self.connections)):
             check_whole(f"Network: feedback shift of link {k + 1}", self.back_shifts[k], 0, SHIFTS)
 
     def _check_lengths(self) -> None:
@@ -175,22 +118,6 @@ class Network(Topology):
                     f"expected {wanted}"
                 )
 
-    def __repr__(self) -> str:
-        links = [f"{below}:{above}" for below, above in self.joined[len(self.layers) - 1 :]]
-        return super().__repr__()[:-1] + "".join(f" {link}" for link in links) + ")"
-
-    @property
-    def chain_length(self) -> int:
-        """How many connections are the chain's; links are those from there on."""
-        return len(self.layers) - 1
-
-    @property
-    def links(self) -> tuple[Link, ...]:
-        """The connections beside the chain."""
-        first = self.chain_length
-        pairs = zip(self.joined[first:], self.connections[first:], strict=True)
-        return tuple(Link(*layers, connection) for layers, connection in pairs)
-
     @property
     def back_shifts(self) -> tuple[int, ...]:
         """By how many bits what connection k sends back is shifted, of links, too."""
@@ -202,14 +129,6 @@ class Network(Topology):
     def feedback_gains(self) -> tuple[float, ...]:
         """What the messages that connection k sends back are multiplied by, per connection."""
         return tuple(2.0**-shift for shift in self.back_shifts)
-
-    def sends_back(self, k: int) -> bool:
-        """Whether anything comes back over connection k: a second copy of its weights is read.
-
-        Nothing to the clamped input; and within a layer what is sent both ways is sent once.
-        """
-        below, above = self.joined[k]
-        return 0 < below < above
 
     def apply(self, changes: Any) -> Network:
         """The network after it learned: this one with changes added to its weights and biases.
@@ -249,7 +168,7 @@ class Network(Topology):
             _sums("weights", self.weights, of_weights),
             _sums("biases", self.biases, of_biases),
             self.feedback_shifts,
-            self.joined,
+            joined=self.joined,
         )
 
     def _repr_html_(self) -> str:
@@ -363,8 +282,8 @@ class Network(Topology):
                     f"Network: connection {k + 1} is {connection!r}; "
                     "expected a connection, such as Dense or Conv2d"
                 )
-        layers = _layers(connections)
-        joined = [(k, k + 1) for k in range(len(connections))]
+        layers = layers_of(connections)
+        joined = [*chain_of(len(layers))]
         for link in links:
             check_entry(link)
             joined.append((link[0], link[1]))
@@ -385,65 +304,7 @@ class Network(Topology):
             else tuple(weights),
             tuple(_as_float(f"Layer {k + 1}: biases", b) for k, b in enumerate(biases)),
             tuple(feedback_shifts),
-            tuple(joined),
-        )
-
-
-def check_entry(link: Any) -> None:
-    """Refuse what is no link at all.
-
-    Raises
-    ------
-    InputError
-    """
-    fits = isinstance(link, tuple) and len(link) == 3 and isinstance(link[2], Connection)
-    if not fits:
-        raise InputError(
-            f"Network: link {link!r} is none; expected (layer below, layer above, connection), "
-            "such as (1, 3, Dense(100, 100))"
-        )
-
-
-def check_joined(joined: Sequence[tuple[int, int]], layers: int, connections: int) -> None:
-    """Refuse what does not begin with the chain, and links beyond the layers.
-
-    Raises
-    ------
-    InputError
-    """
-    if len(joined) != connections:
-        raise InputError(
-            f"Network: {len(joined)} pairs of layers joined by {connections} connections; "
-            "expected one each"
-        )
-    chain = tuple((k, k + 1) for k in range(layers - 1))
-    if tuple(joined[: len(chain)]) != chain:
-        raise InputError(
-            f"Network: the first connections join layers {joined[: len(chain)]}; expected the "
-            f"chain, {chain}, and then the links"
-        )
-    for below, above in joined[len(chain) :]:
-        check_whole("Network: layer below a link", below, 0, layers)
-        check_whole(f"Network: layer above link {below}:{above}", above, max(below, 1), layers)
-
-
-def check_link(where: str, below: int, above: int, connection: Connection, is_link: bool) -> None:
-    """Refuse a connection that does not suit its ends, and a link that is not linear.
-
-    Raises
-    ------
-    InputError
-    """
-    if connection.lateral and below != above:
-        raise InputError(f"{where}: joins layers {below} and {above}; expected one layer")
-    if not connection.lateral and below == above:
-        raise InputError(
-            f"{where}: joins layer {below} to itself; expected Lateral({connection.pre_shape[0]}), "
-            "whose weights are those of pairs of units"
-        )
-    if connection.max_window and is_link:
-        raise InputError(
-            f"{where}: has MaxPool2d, but is no connection of the chain; expected AvgPool2d"
+            joined=tuple(joined),
         )
 
 

@@ -33,7 +33,8 @@ from eqchip.emulator.description.connections import (
     OneToOne,
     row_of,
 )
-from eqchip.emulator.description.network import Link, Network
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.topology import Link
 from eqchip.emulator.errors import InputError
 
 Entry = int | str

@@ -135,7 +135,7 @@ class Descent:
                 for biases, shape in zip(self.biases, self.network.layers[1:], strict=True)
             ),
             self.network.feedback_shifts,
-            self.network.joined,
+            joined=self.network.joined,
         )
 
     def write(self, k: int) -> None:

@@ -15,7 +15,8 @@ from typing import Literal, NamedTuple
 
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision, Readout
-from eqchip.emulator.description.network import Network, Topology
+from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.problem import Problem
 

@@ -15,8 +15,9 @@ from eqchip.cli.output import Output, output_options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from eqchip.emulator.description.network import Network, Topology
+    from eqchip.emulator.description.network import Network
     from eqchip.emulator.description.notation import Entry
+    from eqchip.emulator.description.topology import Topology
     from eqchip.mapping.placement.mapped import MappedNetwork
     from eqchip.mapping.placement.slices import Partition
 
@@ -120,8 +121,9 @@ def _network(
 
     `fits` refuses one that does not fit before its weights are drawn, and finds its partition.
     """
-    from eqchip.emulator.description.network import Network, Topology
+    from eqchip.emulator.description.network import Network
     from eqchip.emulator.description.notation import connections
+    from eqchip.emulator.description.topology import Topology
     from eqchip.emulator.training.runs import RunDirectory
 
     if run is None:
@@ -197,7 +199,7 @@ def _show_copies(output: Output, mapped: MappedNetwork) -> None:
         [
             (
                 k + 1,
-                str(connection),
+                f"{'' if k < mapped.network.chain_length else _beside(mapped, k)}{connection}",
                 f"{copies.synapses:,}",
                 *([f"{copies.weights:,}"] if kernels else []),
                 _ranges(copies.forward.tolist()),
@@ -212,6 +214,12 @@ def _show_copies(output: Output, mapped: MappedNetwork) -> None:
             for copies in [mapped.copies(k)]
         ],
     )  # fmt: skip
+
+
+def _beside(mapped: MappedNetwork, k: int) -> str:
+    """The layers that a link joins."""
+    below, above = mapped.network.joined[k]
+    return f"{below}:{above}, "
 
 
 def _core_rows(

@@ -23,7 +23,7 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any] | None:
         "copies": onchip.copies,
         "every": onchip.every,
         "attempted": learned.attempted,
-        "all_copies": copies_written(replay.network, replay.chip),
+        "all_copies": copies_written(replay.config, replay.chip),
         "applied": replay.written.applied,
         "saturated": replay.written.saturated,
         "messages": learned.messages,

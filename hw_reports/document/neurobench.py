@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.fixedpoint import quantize
+from eqchip.emulator.description.topology import Topology
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.document.readable import NEUROBENCH
 from eqchip.hw_reports.pricing.learning_memory import states_of_unit
@@ -103,7 +103,7 @@ def activation_sparsity(bits: Sequence[np.ndarray], read_out: bool = False) -> f
 
 def synaptic_operations(
     bits: Sequence[np.ndarray],
-    connections: Sequence[Connection],
+    network: Topology,
     weights: Sequence[np.ndarray],
     current: np.ndarray | None = None,
     read_out: bool = False,
@@ -116,27 +116,30 @@ def synaptic_operations(
         Per layer, shape (steps, batch, units), the input first. What a layer sends at a step is
         the input of a connection at the next, so the last row meets no synapse, and at the
         first step the inputs are all zero.
-    connections : sequence of Connection
+    network : Topology
     weights : sequence of ndarray
         Per connection, what its synapses hold.
     current : ndarray, shape (batch, n_in), optional
-        The input, if it is injected as a current: it meets the first connection once, with
+        The input, if it is injected as a current: it meets its connections once, with
         multiplications.
     read_out : bool
-        The last layer sends nothing, so its connection has no feedback.
+        The last layer sends nothing, so what leads to it has no feedback.
     """
     steps, batch = bits[0].shape[:2]
     macs, acs, dense = 0, 0, 0
-    for k, (connection, w) in enumerate(zip(connections, weights, strict=True)):
+    last = len(network.layers) - 1
+    for k, (connection, w) in enumerate(zip(network.connections, weights, strict=True)):
         present, synapses = w != 0, synapse_count(connection)
-        ways = [(bits[k], FORWARD)] if current is None or k else []
-        if k and not (read_out and k == len(weights) - 1):  # the clamped input takes no feedback
-            ways.append((bits[k + 1], FEEDBACK))
+        below, above = network.joined[k]
+        injected = current is not None and below == 0
+        ways = [] if injected else [(bits[below], FORWARD)]
+        if network.sends_back(k) and not (read_out and above == last):
+            ways.append((bits[above], FEEDBACK))
         for sent, forward in ways:
             fan_out = fans(connection, forward, present)
             acs += int(sent[:-1].sum(axis=(0, 1), dtype=np.int64) @ fan_out)
             dense += steps * batch * synapses
-        if current is not None and k == 0:
+        if current is not None and injected:
             fan_out = fans(connection, FORWARD, present)
             macs += int(np.count_nonzero(current, axis=0) @ fan_out)
             dense += batch * synapses
@@ -146,7 +149,7 @@ def synaptic_operations(
 def metrics(
     *,
     bits: Sequence[np.ndarray],
-    connections: Sequence[Connection],
+    network: Topology,
     weights: Sequence[np.ndarray],
     weight_bits: int,
     state_bits: int,
@@ -160,7 +163,7 @@ def metrics(
 
     Parameters
     ----------
-    bits, connections, weights, current, read_out
+    bits, network, weights, current, read_out
         As for :func:`synaptic_operations`.
     weight_bits, state_bits, states : int
         As for :func:`footprint`.
@@ -170,13 +173,17 @@ def metrics(
         What NeuroBench calls that.
     """
     units = sum(q.shape[2] for q in bits[1:])
+    once = [  # of the two synapses of a pair within a layer, one
+        w[np.triu_indices(len(w), 1)] if one.lateral else w
+        for one, w in zip(network.connections, weights, strict=True)
+    ]
     return {
-        "footprint": footprint(weights, weight_bits, units, state_bits, states),
-        "parameter_count": sum(math.prod(c.weight_shape) for c in connections) + units,
-        "connection_sparsity": connection_sparsity(weights),
+        "footprint": footprint(once, weight_bits, units, state_bits, states),
+        "parameter_count": sum(math.prod(c.weight_shape) for c in network.connections) + units,
+        "connection_sparsity": connection_sparsity(once),
         "activation_sparsity": activation_sparsity(bits, read_out),
         "synaptic_operations": synaptic_operations(
-            bits, connections, weights, current, read_out
+            bits, network, weights, current, read_out
         ).to_dict(),
         judged: accuracy,
         "definitions": {
@@ -193,10 +200,10 @@ def section(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, Any]
     problem, run = replay.inference.problem, replay.inference.run
     assert run.bits is not None
     bits = [q.reshape(*q.shape[:2], -1) for q in run.bits]
-    connections = replay.network.connections
+    network = replay.network
     weights = [
         one.synapse_weights(np.asarray(w, np.float64))
-        for one, w in zip(connections, replay.network.weights, strict=True)
+        for one, w in zip(network.connections, replay.network.weights, strict=True)
     ]
     if replay.precision == "chip":
         stored = replay.mapped.weights if replay.mapped is not None else None
@@ -206,7 +213,7 @@ def section(replay: Replay, weight_bits: int, state_bits: int) -> dict[str, Any]
         ]
     return metrics(
         bits=bits,
-        connections=connections,
+        network=network,
         weights=weights,
         weight_bits=weight_bits,
         state_bits=state_bits,

@@ -76,7 +76,9 @@ def section(replay: Replay, run: RunDirectory, epochs: Epochs) -> dict[str, Any]
         "optimizer": config.descent.optimizer,
         "momentum": config.descent.momentum,
         "timing": None if config.timing is None else describe_timing(config.timing),
-        "shares_weights": any(one.shares_weights for one in replay.network.connections),
+        "shares_weights": any(
+            one.shares_weights and not one.lateral for one in replay.network.connections
+        ),
     }
 
 

@@ -13,20 +13,19 @@ derivatives; Chen et al., arXiv 1604.06174 (2016), for checkpoints.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.description import notation
 from eqchip.emulator.description.coding import Coding, OptimalStepSize
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import Part, whole_layers
-from eqchip.emulator.description.upkeep import COPIES, FORWARD
+from eqchip.emulator.description.topology import Topology
+from eqchip.emulator.description.upkeep import COPIES, FORWARD, MIRROR
 from eqchip.emulator.learning.onchip_lowering import sum_bits, synapses_of_a_weight, terms_of
-from eqchip.mapping.placement.wiring import incoming
+from eqchip.mapping.placement.ways import arriving, incoming
 
 ADAPTIVE_STATISTICS = 5  # nu, theta, b, d, L of OptimalStepSize
 ADAPTED_PREDICTION = 3  # B and D of AdaptivePrediction; k and n together are one number
@@ -47,7 +46,7 @@ class Term(NamedTuple):
     units: int
     per_step: bool
     why: str
-    layers: range | None = None  # whose units these are; None: on no layer's account
+    layers: Collection[int] | None = None  # whose units these are; None: on no layer's account
 
     @property
     def total_bits(self) -> int:
@@ -96,7 +95,8 @@ def terms(config: Config, state_bits: int, parts: Sequence[Part] | None = None) 
     layers where nothing is mapped.
 
     A read-out by cross-entropy takes no part in the dynamics: it has nothing to go back to, nor
-    has BPTT anything to run back through in it; the layer below holds the current of its error.
+    has BPTT anything to run back through in it; the layers that it hears hold the current of its
+    error.
     Where it is the only layer, it counts as any other.
     """
     coding, learning, layers = config.coding, config.learning, len(config.sizes)
@@ -109,9 +109,15 @@ def terms(config: Config, state_bits: int, parts: Sequence[Part] | None = None) 
              "the rule contrasts the potentials at the end of two phases", all_units)
     ]  # fmt: skip
     if outside:
+        network = config.topology
+        told = {
+            below for k, (below, above) in enumerate(network.joined)
+            if above == layers - 1 and network.sends_back(k)
+        }  # fmt: skip
         found.append(
-            Term("ep", "current of the read-out's error", state_bits, config.sizes[-2], False,
-                 "it lasts through a nudged phase", range(layers - 2, layers - 1))
+            Term("ep", "current of the read-out's error", state_bits,
+                 sum(config.sizes[layer] for layer in told), False,
+                 "it lasts through a nudged phase", told)
         )  # fmt: skip
     target = np.zeros((1, config.sizes[-1]))
     if any(phase.from_free for phase in learning.phases(target)):
@@ -155,7 +161,7 @@ def on_chip_terms(config: Config, parts: Sequence[Part]) -> list[Term]:
     if onchip is None:
         return []
     below, above, hidden, upper_units, synapses, injected, driven = 0, 0, 0, 0, 0, 0, 0
-    last, network = len(config.sizes) - 1, Topology.of(notation.connections(config.layers))
+    last, network = len(config.sizes) - 1, config.topology
     for part in (part for part in parts if part.layer > 0):
         fed_back = part.layer < last
         lower, upper = axons_of(network, part)
@@ -194,13 +200,16 @@ def axons_of(network: Topology, part: Part) -> tuple[int, int]:
 
 
 def synapses_of(network: Topology, part: Part, shared: bool) -> tuple[int, int]:
-    """Synapses that a part stores of the copies from below and from above.
+    """Synapses that a part stores of forward and of mirrored copies.
 
     shared: whether the chip has each weight of a kernel once.
     """
-    wires = incoming(network, part.layer)
-    held = {layer: sum(m * n for m, n in one.rows(part, shared)) for layer, one in wires.items()}
-    return held.get(part.layer - 1, 0), held.get(part.layer + 1, 0)
+    held = {FORWARD: 0, MIRROR: 0}
+    for _, _, wires in arriving(network, part.layer):
+        held[FORWARD if wires.forward else MIRROR] += sum(
+            m * n for m, n in wires.rows(part, shared)
+        )
+    return held[FORWARD], held[MIRROR]
 
 
 def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list[Term]:

@@ -137,11 +137,14 @@ def _accumulators(config: Config, mapped: MappedNetwork) -> tuple[np.ndarray, np
 
 def _plain_copies(network: Network, chip: Chip, weight_bits: int) -> tuple[np.ndarray, np.ndarray]:
     """Bits of the codes of both copies, at the layers that receive."""
-    sizes = [synapse_count(connection) * weight_bits for connection in network.connections]
-    forward = np.array([0, *sizes], np.int64)
-    # The clamped input takes no feedback, so connection 0 is not mirrored.
-    mirrored = np.array([0, *sizes[1:], 0], np.int64)
-    return forward, mirrored if chip.copies == 2 else np.zeros_like(mirrored)
+    forward, mirrored = np.zeros((2, len(network.layers)), np.int64)
+    for k, (connection, (below, above)) in enumerate(
+        zip(network.connections, network.joined, strict=True)
+    ):
+        bits = synapse_count(connection) * weight_bits
+        forward[above] += bits
+        mirrored[below] += bits * (network.sends_back(k) and chip.copies == 2)
+    return forward, mirrored
 
 
 def _routing_bits(mapped: MappedNetwork) -> np.ndarray | None:

@@ -31,7 +31,7 @@ from eqchip.emulator.learning.onchip_lowering import ROW_OF, Term, terms_of
 from eqchip.emulator.learning.onchip_sums import weight_sums
 from eqchip.emulator.learning.onchip_traffic import sends_copies
 from eqchip.mapping.placement.mapped import MappedNetwork
-from eqchip.mapping.placement.wiring import wiring
+from eqchip.mapping.placement.ways import wiring
 
 
 class KernelWrites(NamedTuple):

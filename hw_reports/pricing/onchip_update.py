@@ -31,6 +31,7 @@ from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.hw_reports.pricing.epochs import Learned
 from eqchip.hw_reports.pricing.figure import Figure
 from eqchip.hw_reports.pricing.onchip_kernels import Kernels, KernelWrites, means
+from eqchip.hw_reports.pricing.phases import learning_connections
 from eqchip.hw_reports.pricing.timing import PhaseTime
 from eqchip.hw_reports.pricing.totals import plus, priced, total
 from eqchip.mapping.activity.exchange import Exchange, exchange
@@ -38,7 +39,7 @@ from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.activity.writes import WeightUpdates, synapse_writes, weight_updates
 from eqchip.mapping.kinds import MESSAGES, counts_of
 from eqchip.mapping.placement.mapped import MappedNetwork
-from eqchip.mapping.placement.wiring import wiring
+from eqchip.mapping.placement.ways import wiring
 
 STEPS_OF_PRESENTATION = 3  # in a mirror mode: two of spikes, one of what the units above tell
 
@@ -67,7 +68,8 @@ def update_on_chip(replay: Replay, mapped: MappedNetwork) -> _Update:
 
 def _written(replay: Replay, mapped: MappedNetwork) -> WeightUpdates:
     """What the updates of all training samples write, together."""
-    written = [weight_updates(mapped, changes) for changes in replay.changes]
+    learns = learning_connections(replay.config)
+    written = [weight_updates(mapped, changes, learns) for changes in replay.changes]
     return reduce(lambda a, b: WeightUpdates(*(x + y for x, y in zip(a, b, strict=True))), written)
 
 

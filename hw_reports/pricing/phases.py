@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.config import Config
 from eqchip.hw_reports.counting.replay import Replay
 from eqchip.hw_reports.pricing.entries import Counts
 from eqchip.mapping.activity.cores import step_counts
@@ -33,18 +33,26 @@ def rows_of(replay: Replay) -> dict[str, np.ndarray]:
 
 
 def inject(replay: Replay, counts: dict[str, Counts]) -> None:
-    """Count the products of an input current, x W_0, which somebody has to compute."""
+    """Count the products of an input current, x W_0 and over links, which somebody computes."""
     runs = {FREE: replay.training.run, INFERENCE: replay.inference.run}
+    of_input = [below == 0 for below, _ in replay.network.joined]
     for phase, run in runs.items():
-        macs = float(run.activity.macs[:, 0].sum()) / run.activity.samples
+        macs = float(run.activity.macs[:, of_input].sum()) / run.activity.samples
         if macs:
             counts[phase]["mac"] = np.array([macs])
 
 
-def copies_written(network: Network, chip: Chip) -> int:
+def copies_written(config: Config, chip: Chip) -> int:
     """Weights that one update writes: every copy of every synapse, as if none were shared."""
+    network, learns = config.topology, learning_connections(config)
+    copies = [1 + (network.sends_back(k) and chip.copies == 2) for k in range(len(learns))]
     sizes = [synapse_count(connection) for connection in network.connections]
-    return sum(sizes) + (sum(sizes[1:]) if chip.copies == 2 else 0)
+    return sum(n * m for n, m, one in zip(copies, sizes, learns, strict=True) if one)
+
+
+def learning_connections(config: Config) -> list[bool]:
+    """Of each connection, whether an update writes it: one whose rate is 0 stays as it is."""
+    return [rate != 0.0 for rate in config.descent.lr]
 
 
 def steps_of(replay: Replay) -> dict[str, int]:

@@ -2,12 +2,12 @@
 
 Its units are neurons that integrate the spikes which reach them and send none. A processor at the
 corner of the mesh reads their potentials once the free phase is over, computes the softmax, and at
-the start of each nudged phase sends every error other than 0 to each core that hosts part of the
-layer below, where it crosses the synapses of the mirrored copy once::
+the start of each nudged phase sends every error other than 0 to each core that hosts part of a
+layer that the read-out hears, where it crosses the synapses of the mirrored copy once::
 
     free    a message from each unit of the read-out to the processor
-    nudged  of each error other than 0, a message to each core of the layer below, and as many
-            synaptic events there as one spike of that unit would cause
+    nudged  of each error other than 0, a message to each of these cores, and as many synaptic
+            events there as one spike of that unit would cause
 
 A message is priced as a spike's, received by the processor or sent by it as by a core, and a
 synapse crossed as a synaptic event: as graded messages are that learning on the chip takes. Each
@@ -91,9 +91,9 @@ def _exchanges(
     read = to_corner(
         mapped, np.tile(np.where(mapped.layer_of == last, mapped.units, 0), (samples, 1))
     )
-    if last == 1:  # below is the clamped input: nobody is told
-        return read, []
     bundles = [b for b, bundle in enumerate(mapped.bundles) if bundle.layer == last]
+    if not mapped.synapses[bundles].any():  # below is the clamped input: nobody is told
+        return read, []
     firsts = [mapped.bundles[b].first for b in bundles]
     told = []
     for errors in _errors(run):
@@ -111,10 +111,15 @@ def by_events(replay: Replay) -> dict[str, Told]:
         return {}
     unknown = Sum(None)
     found = {FREE: Told(1, 0.0, None, None, 0.0, unknown, unknown, unknown)}
-    connection = replay.network.connections[-1]
-    if len(replay.network.connections) == 1:
+    network, last = replay.network, len(replay.network.layers) - 1
+    told = [
+        fans(network.connections[k], FEEDBACK, np.ones(network.connections[k].weight_shape, bool))
+        for k, (_, above) in enumerate(network.joined)
+        if above == last and network.sends_back(k)
+    ]
+    if not told:  # below is the clamped input
         return found
-    fan_out = fans(connection, FEEDBACK, np.ones(connection.weight_shape, bool))
+    fan_out = sum(told)
     nudges = []
     for errors in _errors(replay.training.run):
         sent = (errors != 0).mean(axis=0)

@@ -30,7 +30,7 @@ def by_events(replay: Replay, in_steps: Accounts | None = None) -> Accounts:
     ``in_steps``: with a timing, that of the same samples in time steps.
     """
     training, inference = replay.training.run.activity, replay.inference.run.activity
-    written = float(copies_written(replay.network, replay.chip))
+    written = float(copies_written(replay.config, replay.chip))
     counts: dict[str, Counts] = {
         FREE: layer_counts(training, FREE),
         NUDGED: layer_counts(training, NUDGED),

@@ -13,7 +13,7 @@ from eqchip.mapping.activity.steps import StepCounts
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.mesh import Mesh
 from eqchip.mapping.placement.route import Routes, hops, routes
-from eqchip.mapping.placement.wiring import wiring
+from eqchip.mapping.placement.ways import wiring
 
 
 class Exchange(NamedTuple):

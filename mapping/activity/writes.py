@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,8 @@ from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.mapping.placement.mapped import MappedNetwork
-from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD, wiring
+from eqchip.mapping.placement.ways import wiring
+from eqchip.mapping.placement.wiring import FEEDBACK, FORWARD
 
 
 class WeightUpdates(NamedTuple):
@@ -26,7 +28,9 @@ class WeightUpdates(NamedTuple):
     saturated: np.ndarray
 
 
-def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
+def weight_updates(
+    mapped: MappedNetwork, changes: Changes, learns: Sequence[bool] | None = None
+) -> WeightUpdates:
     """What one update writes, in both copies of every weight.
 
     A weight of a kernel is written in each of its synapses, wherever its places stand; on a chip
@@ -40,6 +44,8 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
         From :func:`eqchip.emulator.learning.contrast.contrast`. A change is added to the real
         weight and the sum rounded to a code, at the exponent that the stored codes have; weights
         and changes that are stored as merged kernels are merged first.
+    learns : sequence of bool, optional
+        Of each connection, whether it is written at all. Default: all are.
 
     Raises
     ------
@@ -61,6 +67,8 @@ def weight_updates(mapped: MappedNetwork, changes: Changes) -> WeightUpdates:
                 f"weight_updates: change of connection {k} has shape {np.shape(change)}; "
                 f"expected {weights.shape}"
             )
+        if learns is not None and not learns[k]:
+            continue
         merged = mapped.network.connections[k].synapse_weights
         wanted = merged(weights.astype(np.float64)) + merged(np.asarray(change, np.float64))
         codes = quantize_at(wanted, stored.exponent, fixed).codes
@@ -95,7 +103,8 @@ def _stored(mapped: MappedNetwork, k: int, forward: bool, flags: np.ndarray) -> 
     wires = wiring(mapped.network, k, forward)
     if wires is None or not (forward or mapped.chip.copies == 2):
         return found
-    layer = mapped.cores_of(k + 1 if forward else k)  # its parts, all of them, in order
+    below, above = mapped.network.joined[k]
+    layer = mapped.cores_of(above if forward else below)  # its parts, all of them, in order
     parts = [mapped.parts[core] for core in layer]
     by_slice: dict[Part | None, list[int]] = {}
     for core in mapped.holders(k, forward).tolist():

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.errors import InputError, as_floats
 from eqchip.mapping.placement.slices import Partition
-from eqchip.mapping.placement.wiring import outgoing
+from eqchip.mapping.placement.ways import outgoing
 
 
 def bundles_of(network: Topology, found: Partition) -> tuple[tuple[Part, ...], np.ndarray]:

@@ -42,8 +42,8 @@ class Copies(NamedTuple):
     """The copies of a connection's weights.
 
     ``forward``: the cores of the layer above, where forward spikes arrive. ``mirrored``: those
-    of the layer below, where feedback arrives; none for connection 0, whose layer below is
-    clamped, nor on a chip that stores one copy. ``synapses``: of one direction. ``weights``: how
+    of the layer below, where feedback arrives; none where the layer below is clamped, nor within a
+    layer, nor on a chip that stores one copy. ``synapses``: of one direction. ``weights``: how
     many different ones they hold; fewer than synapses where places have a kernel in common.
     """
 
@@ -275,11 +275,16 @@ class MappedNetwork:
 
     @cached_property
     def traffic(self) -> np.ndarray:
-        """Messages per time step between cores at the rates given, float64, (cores, cores)."""
+        """Messages per time step between cores at the rates given, float64, (cores, cores).
+
+        Those within a core, of units that are joined to one another there, travel nowhere: 0.
+        """
         sources, targets = np.nonzero(self.synapses)
         found = np.zeros(self.synapses.shape)
         found[sources, targets] = self.spikes[sources]
-        return self.by_core(found, axis=0)
+        between = self.by_core(found, axis=0).copy()
+        np.fill_diagonal(between, 0.0)
+        return between
 
     @cached_property
     def link_traffic(self) -> np.ndarray:
@@ -333,18 +338,19 @@ class MappedNetwork:
 
     def holders(self, k: int, forward: bool) -> np.ndarray:
         """The cores where spikes arrive over connection k, forward or as feedback, int64."""
-        below, above = (k, k + 1) if forward else (k + 1, k)
-        hears = [one is None or one.layer == below for one in self.partition.senders]
-        return np.flatnonzero((self.layer_of == above) & np.array(hears))
+        below, above = self.network.joined[k]
+        sender, receiver = (below, above) if forward else (above, below)
+        hears = [one is None or one.layer == sender for one in self.partition.senders]
+        return np.flatnonzero((self.layer_of == receiver) & np.array(hears))
 
     def copies(self, k: int) -> Copies:
         """Where the copies of connection k are stored."""
-        mirrored = k > 0 and self.chip.copies == 2
+        mirrored = self.network.sends_back(k) and self.chip.copies == 2
         return Copies(
             self.holders(k, FORWARD),
             self.holders(k, FEEDBACK) if mirrored else np.zeros(0, np.int64),
             synapse_count(self.network.connections[k]),
-            int(self.weights[k].codes.size),
+            self.network.connections[k].different_weights,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -392,8 +398,7 @@ def map_network(
     DoesNotFit
         An InputError that names every limit that is broken, and what would make it fit.
     InputError
-        If the chip has no cores, the network a maximum pooling or links, an argument is wrong, or
-        `strict`.
+        If the chip has no cores, the network a maximum pooling, an argument is wrong, or `strict`.
 
     Examples
     --------
@@ -455,7 +460,8 @@ def _placed(unplaced: MappedNetwork, placement: Placement) -> MappedNetwork:
 
 def _tree_hops(placed: MappedNetwork, naive: MappedNetwork) -> Hops:
     """Links that messages to many cores cross; at least one to each further tile that they need."""
-    cores = 1 + np.count_nonzero(placed.synapses, axis=1)
+    elsewhere = placed.core_of[:, None] != np.arange(placed.cores)
+    cores = 1 + np.count_nonzero((placed.synapses > 0) & elsewhere, axis=1)
     further = -(-cores // placed.mesh.cores_per_tile) - 1
     crossed = [float(one.link_traffic.sum()) for one in (placed, naive)]
     return Hops(crossed[0], crossed[1], float(placed.spikes @ further))

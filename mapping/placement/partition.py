@@ -17,8 +17,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.errors import InputError, check_whole
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.chip_file.cores import Cores
@@ -31,7 +31,8 @@ from eqchip.mapping.placement.slices import (
     slices_of,
 )
 from eqchip.mapping.placement.use import RESOURCES, fan_in, fan_out, limits, used, uses_of
-from eqchip.mapping.placement.wiring import check_kinds, incoming, outgoing
+from eqchip.mapping.placement.ways import incoming, outgoing
+from eqchip.mapping.placement.wiring import check_kinds
 
 WORDS = {
     "units": "units",

@@ -22,10 +22,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.topology import Topology
 from eqchip.mapping.chip_file.chip import Chip
-from eqchip.mapping.placement.wiring import incoming
+from eqchip.mapping.placement.ways import incoming
 
 WIDEST = 62  # bits beyond a code that are told apart
 # What more slices make smaller.

@@ -39,6 +39,7 @@ def told(mapped: MappedNetwork) -> dict[str, Any]:
         "hops": mapped.hops._asdict(),
         "connections": [
             {
+                "layers": list(mapped.network.joined[k]),
                 "forward_cores": found.forward.tolist(),
                 "mirrored_cores": found.mirrored.tolist(),
                 "synapses": found.synapses,
@@ -49,7 +50,9 @@ def told(mapped: MappedNetwork) -> dict[str, Any]:
                 "vanished": lost.vanished,
                 "nonzero": lost.weights,
             }
-            for found, weights, lost in zip(copies, mapped.weights, mapped.lost, strict=True)
+            for k, (found, weights, lost) in enumerate(
+                zip(copies, mapped.weights, mapped.lost, strict=True)
+            )
         ],
         "cores": cores,
     }

@@ -4,7 +4,7 @@
 ``units``            its units
 ``synapse_memory``   bits: for every input axon, its synapses in blocks; of kernels
                      that the chip shares, each weight once
-``input_axons``      one for every unit of a neighbouring layer that reaches it
+``input_axons``      one for every unit that reaches it, over however many connections
 ``output_axons``     one for every unit of its own and core that this unit reaches
 ``fan_in``           the most synapses onto one of its units
 ``fan_out``          the most synapses that one spike of its units meets
@@ -19,11 +19,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.topology import Topology
 from eqchip.mapping.chip_file.chip import Chip
 from eqchip.mapping.placement.slices import Partition, slices_of
-from eqchip.mapping.placement.wiring import incoming, outgoing
+from eqchip.mapping.placement.ways import arriving, incoming, outgoing
 
 RESOURCES = ("units", "synapse_memory", "input_axons", "output_axons", "fan_in", "fan_out")
 FORWARD_COPY, MIRRORED_COPY = 0, 1
@@ -92,15 +92,15 @@ def slice_bits(network: Topology, chip: Chip, part: Part, senders: Part) -> tupl
     """As :func:`synapse_bits`, of the synapses of some units that send."""
     cores, arithmetic = chip.cores, chip.arithmetic
     assert cores is not None and arithmetic is not None
-    forward = senders.layer < part.layer
-    if not forward and chip.copies == 1:
-        return 0, 0
-    wires = incoming(network, part.layer)[senders.layer]
-    bits = sum(
-        axons * cores.packing.axon_bits(synapses, arithmetic.weight_bits, wires.neighbours)
-        for synapses, axons in wires.axons_from(senders, part)
-    )
-    return (bits, 0) if forward else (0, bits)
+    bits = [0, 0]
+    for _, sender, wires in arriving(network, part.layer):
+        if sender != senders.layer or not (wires.forward or chip.copies == 2):
+            continue
+        bits[FORWARD_COPY if wires.forward else MIRRORED_COPY] += sum(
+            axons * cores.packing.axon_bits(synapses, arithmetic.weight_bits, wires.neighbours)
+            for synapses, axons in wires.axons_from(senders, part)
+        )
+    return bits[FORWARD_COPY], bits[MIRRORED_COPY]
 
 
 def fan_in(network: Topology, part: Part) -> np.ndarray:
@@ -124,14 +124,15 @@ def synapse_bits(network: Topology, chip: Chip, part: Part) -> tuple[int, int]:
     cores, arithmetic = chip.cores, chip.arithmetic
     assert cores is not None and arithmetic is not None
     bits = [0, 0]
-    for sender, wires in incoming(network, part.layer).items():
+    for way in arriving(network, part.layer):
+        wires = way.wires
         if not wires.forward and chip.copies == 1:
             continue  # feedback reads the forward copy
         stored = sum(
             rows * cores.packing.axon_bits(synapses, arithmetic.weight_bits, wires.neighbours)
             for synapses, rows in wires.rows(part, chip.shares_kernels)
         )
-        bits[FORWARD_COPY if sender < part.layer else MIRRORED_COPY] += stored
+        bits[FORWARD_COPY if wires.forward else MIRRORED_COPY] += stored
     return bits[FORWARD_COPY], bits[MIRRORED_COPY]
 
 

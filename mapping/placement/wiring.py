@@ -1,18 +1,14 @@
-"""What a connection asks of cores: the questions of the mapping, answered per kind.
+"""How each kind of connection is wired: the questions of the mapping, answered.
 
-A connection joins a layer below (presynaptic) to a layer above (postsynaptic). Its spikes go
-forward, from below, and, as feedback over the same weights, from above. The mapping asks only
-what stands here, so a new kind of connection is one more :class:`Wiring`. Longer than others: the
-kinds answer the same questions, and are read side by side.
+A new kind is one more :class:`~eqchip.mapping.placement.wires.Wiring`, and a row of `KINDS`.
 """
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,101 +16,18 @@ from eqchip.emulator.description.connections import (
     Connection,
     Conv2d,
     Dense,
+    Lateral,
+    OneToOne,
     Sparse,
     kind_of,
     row_of,
 )
-from eqchip.emulator.description.network import Topology
 from eqchip.emulator.description.parts import Part
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.problem.needs import check_needs, of_links
+from eqchip.mapping.placement.wires import Wiring
 
 FORWARD, FEEDBACK = True, False
-C = TypeVar("C")
-
-
-class Wiring(ABC, Generic[C]):
-    """One connection, in one direction: from a layer that sends to one that receives.
-
-    Units of a *place* reach the same units: all units of a dense layer, the channels of a place
-    of a map. `channels` says how many they are.
-
-    Parameters
-    ----------
-    connection : Connection
-    forward : bool
-        From the layer below to that above, or back.
-    """
-
-    channels: int
-    receivers: int  # units that it leads to
-    neighbours: bool  # whether the synapses of an axon are with units that follow one another
-    fewer: str = ""  # what would need fewer synapses, where it does not follow the layers' units
-    sliceable: bool = False  # whether `only` tells the synapses of some senders from the others
-
-    def __init__(self, connection: C, forward: bool) -> None:
-        self.connection, self.forward = connection, forward
-
-    @abstractmethod
-    def reach(self, targets: Sequence[Part]) -> np.ndarray:
-        """Synapses from a unit of each place to each part, int64, shape (targets, places)."""
-
-    @abstractmethod
-    def fan_in(self, target: Part) -> np.ndarray:
-        """Synapses onto each unit of a part, int64, shape (units,)."""
-
-    @abstractmethod
-    def rows(self, target: Part, shared: bool) -> list[tuple[int, int]]:
-        """What a part stores: pairs (synapses of a row in memory, how many such rows).
-
-        Every synapse by itself, the synapses of an axon in a row; or, if kernels are `shared`, each
-        weight of a kernel once, in a row for each channel that sends.
-        """
-
-    @abstractmethod
-    def stored(self, flags: np.ndarray, targets: Sequence[Part], shared: bool) -> np.ndarray:
-        """Stored synapses whose weight is flagged, int64, shape (n, targets).
-
-        flags: bool, shape (n, *synapse weights), n sets of flags. `shared` as for :meth:`rows`.
-        """
-
-    def only(self, flags: np.ndarray, senders: Part) -> np.ndarray:
-        """The flags of synapses from some of the units that send; of a `sliceable` kind."""
-        raise NotImplementedError("not sliceable")
-
-    @abstractmethod
-    def fans(self, flags: np.ndarray) -> np.ndarray:
-        """Synapses from each unit that sends whose weight is flagged, int64, shape (units,).
-
-        flags: bool, in the shape of the synapse weights.
-        """
-
-    def axons(self, target: Part) -> list[tuple[int, int]]:
-        """The units that reach a part: pairs (synapses of each on the part, how many such)."""
-        met, places = np.unique(self.reach([target])[0], return_counts=True)
-        return [(int(m), int(n) * self.channels) for m, n in zip(met, places, strict=True) if m > 0]
-
-    def axons_from(self, senders: Part, target: Part) -> list[tuple[int, int]]:
-        """As :meth:`axons`, of some of the units that send."""
-        met = self.of_units(self.reach([target])[0], senders)
-        found, axons = np.unique(met[met > 0], return_counts=True)
-        return list(zip(found.tolist(), axons.tolist(), strict=True))
-
-    def messages(self, source: Part, targets: Sequence[Part]) -> int:
-        """Pairs of a unit of `source` and a part that it reaches: messages if all spike."""
-        destinations = np.count_nonzero(self.reach(targets), axis=0)
-        return int(self.of_units(destinations, source).sum())
-
-    def fan_out(self, source: Part) -> np.ndarray:
-        """Synapses from each unit of `source`, int64, shape (units,)."""
-        everywhere = Part(source.layer + (1 if self.forward else -1), 0, self.receivers)
-        return self.of_units(self.reach([everywhere])[0], source)
-
-    def of_units(self, of_places: np.ndarray, source: Part) -> np.ndarray:
-        """From values of places, (..., places), those of the units of a part that sends."""
-        first, last = source.first // self.channels, (source.end - 1) // self.channels + 1
-        cut = slice(source.first - first * self.channels, source.end - first * self.channels)
-        return np.repeat(of_places[..., first:last], self.channels, axis=-1)[..., cut]
 
 
 class DenseWiring(Wiring[Dense]):
@@ -324,10 +237,82 @@ class SparseWiring(Wiring[Sparse]):
         return slice(int(start[target.first]), int(start[target.end]))
 
 
+class LateralWiring(Wiring[Lateral]):
+    """A unit reaches all units of its own layer but itself: both synapses of a pair are stored."""
+
+    channels = 1
+    neighbours = True
+
+    def __init__(self, connection: Lateral, forward: bool) -> None:
+        super().__init__(connection, forward)
+        self.receivers = connection.units
+
+    def reach(self, targets: Sequence[Part]) -> np.ndarray:
+        """All units of each target; a unit of it, one fewer."""
+        unit = np.arange(self.receivers)
+        return np.stack([
+            target.units - ((unit >= target.first) & (unit < target.end)) for target in targets
+        ]).astype(np.int64)  # fmt: skip
+
+    def fan_in(self, target: Part) -> np.ndarray:
+        """All other units."""
+        return np.full(target.units, self.receivers - 1)
+
+    def rows(self, target: Part, shared: bool) -> list[tuple[int, int]]:
+        """The two synapses of a pair stand where their spikes arrive: axons with their synapses."""
+        return self.axons(target)
+
+    def stored(self, flags: np.ndarray, targets: Sequence[Part], shared: bool) -> np.ndarray:
+        """Each of the two on the one part that holds its target; the targets are a whole layer."""
+        of_units = np.count_nonzero(flags & ~np.eye(self.receivers, dtype=bool), axis=1)
+        return np.add.reduceat(of_units, [target.first for target in targets], axis=1)
+
+    def fans(self, flags: np.ndarray) -> np.ndarray:
+        """A sum over all other units."""
+        return np.count_nonzero(flags & ~np.eye(self.receivers, dtype=bool), axis=1)
+
+
+class OneToOneWiring(Wiring[OneToOne]):
+    """A unit reaches the one of its number."""
+
+    channels = 1
+    neighbours = True  # an axon has a single synapse
+
+    def __init__(self, connection: OneToOne, forward: bool) -> None:
+        super().__init__(connection, forward)
+        self.receivers = connection.units
+
+    def reach(self, targets: Sequence[Part]) -> np.ndarray:
+        """One synapse from each unit whose number is in the target."""
+        unit = np.arange(self.receivers)
+        return np.stack([
+            (unit >= target.first) & (unit < target.end) for target in targets
+        ]).astype(np.int64)  # fmt: skip
+
+    def fan_in(self, target: Part) -> np.ndarray:
+        """One."""
+        return np.ones(target.units, np.int64)
+
+    def rows(self, target: Part, shared: bool) -> list[tuple[int, int]]:
+        """An axon for each unit of the part, with its synapse."""
+        return self.axons(target)
+
+    def stored(self, flags: np.ndarray, targets: Sequence[Part], shared: bool) -> np.ndarray:
+        """Each weight on the part that holds its number; the targets are a whole layer."""
+        counted = flags.astype(np.int64)
+        return np.add.reduceat(counted, [target.first for target in targets], axis=1)
+
+    def fans(self, flags: np.ndarray) -> np.ndarray:
+        """One where it is flagged."""
+        return flags.astype(np.int64)
+
+
 KINDS: dict[type, type[Wiring[Any]]] = {
     Dense: DenseWiring,
     Conv2d: ConvWiring,
     Sparse: SparseWiring,
+    Lateral: LateralWiring,
+    OneToOne: OneToOneWiring,
 }
 
 
@@ -338,9 +323,8 @@ def check_kinds(network: Topology) -> None:
     ------
     InputError
         For a maximum pooling: which synapse carries a spike is decided over a window of sums,
-        of which no core has all; for a kind without wiring; and for links beside the chain.
+        of which no core has all; and for a kind without wiring.
     """
-    check_needs("map", of_links(network), ())
     for k, connection in enumerate(network.connections):
         row_of(KINDS, connection, f"map: connection {k + 1}")
         size = connection.max_window
@@ -350,13 +334,6 @@ def check_kinds(network: Topology) -> None:
                 f"has maximum pooling over {size} x {size}: a decision over a window, which no "
                 f"chip file here describes; expected average pooling, AvgPool2d({size})"
             )
-
-
-def wiring(network: Topology, k: int, forward: bool) -> Wiring[Any] | None:
-    """Connection k in one direction; None for feedback into the clamped input, which hears none."""
-    if not forward and k == 0:
-        return None
-    return wiring_of(network.connections[k], forward)
 
 
 def wiring_of(connection: Connection, forward: bool) -> Wiring[Any]:
@@ -396,23 +373,3 @@ def synapse_count(connection: Connection) -> int:
     """
     wires = wiring_of(connection, FORWARD)
     return int(wires.reach([Part(1, 0, wires.receivers)]).sum()) * wires.channels
-
-
-def incoming(network: Topology, layer: int) -> dict[int, Wiring[Any]]:
-    """What reaches a layer, by the layer that sends: forward from below, feedback from above."""
-    found = {}
-    if layer > 0:
-        found[layer - 1] = wiring(network, layer - 1, FORWARD)
-    if layer < len(network.layers) - 1:
-        found[layer + 1] = wiring(network, layer, FEEDBACK)
-    return {sender: wires for sender, wires in found.items() if wires is not None}
-
-
-def outgoing(network: Topology, layer: int) -> dict[int, Wiring[Any]]:
-    """What a layer reaches, by the layer that receives: forward above, feedback below."""
-    found = {}
-    if layer > 0:
-        found[layer - 1] = wiring(network, layer - 1, FEEDBACK)
-    if layer < len(network.layers) - 1:
-        found[layer + 1] = wiring(network, layer, FORWARD)
-    return {receiver: wires for receiver, wires in found.items() if wires is not None}

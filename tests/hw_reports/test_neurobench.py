@@ -7,12 +7,13 @@ import pytest
 
 from eqchip.backends.reference import floating as reference
 from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense
+from eqchip.emulator.description.topology import Topology
 from eqchip.hw_reports.document import neurobench
 
 # 2-2-1: weights with zeros.
 W1 = np.array([[3, 0], [-2, 5]], np.int8)
 W2 = np.array([[7], [0]], np.int8)
-JOINS = [Dense(2, 2), Dense(2, 1)]
+JOINS = Topology.of([Dense(2, 2), Dense(2, 1)])
 # Three steps of one sample: bits of the layers, (steps, batch, units).
 X = np.array([[[1, 0]], [[1, 1]], [[1, 1]]], np.uint8)
 H = np.array([[[0, 1]], [[1, 1]], [[0, 0]]], np.uint8)
@@ -60,7 +61,7 @@ def test_footprint_counts_each_weight_once_the_biases_and_the_states():
 
 def test_the_names_are_those_of_neurobench():
     found = neurobench.metrics(
-        bits=BITS, connections=JOINS, weights=[W1, W2], weight_bits=8, state_bits=24, states=3,
+        bits=BITS, network=JOINS, weights=[W1, W2], weight_bits=8, state_bits=24, states=3,
         accuracy=0.75,
     )  # fmt: skip
     assert set(found["synaptic_operations"]) == {"Effective_MACs", "Effective_ACs", "Dense"}
@@ -76,10 +77,10 @@ def test_a_convolution_does_what_its_matrix_does(injected):
     codes = [rng.integers(-1, 2, (4, 4, 1, 3)), rng.integers(-1, 2, (27, 4))]
     bits = [rng.integers(0, 2, (5, 2, n)) for n in (36, 27, 4)]
     current = rng.integers(0, 2, (2, 36)) / 2.0 if injected else None
-    found = neurobench.synaptic_operations(bits, joins, codes, current)
+    found = neurobench.synaptic_operations(bits, Topology.of(joins), codes, current)
     matrices = [reference.rows(join, code) for join, code in zip(joins, codes, strict=True)]
     plain = [Dense(36, 27), Dense(27, 4)]
-    written_out = neurobench.synaptic_operations(bits, plain, matrices, current)
+    written_out = neurobench.synaptic_operations(bits, Topology.of(plain), matrices, current)
     assert found.effective_acs == written_out.effective_acs > 0
     assert found.effective_macs == written_out.effective_macs
     assert (found.effective_macs > 0) == injected
@@ -91,7 +92,7 @@ def test_a_convolution_does_what_its_matrix_does(injected):
 def test_parameters_are_those_that_are_trained():
     joins = [Conv2d((6, 6, 1), 3, 3, pool=AvgPool2d(2))]
     found = neurobench.metrics(
-        bits=[np.zeros((2, 1, 36)), np.zeros((2, 1, 12))], connections=joins,
+        bits=[np.zeros((2, 1, 36)), np.zeros((2, 1, 12))], network=Topology.of(joins),
         weights=[np.ones((4, 4, 1, 3))], weight_bits=8, state_bits=24, states=1, accuracy=1.0,
     )  # fmt: skip
     assert found["parameter_count"] == 3 * 3 * 3 + 12

@@ -506,7 +506,7 @@ def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, tmp_pa
         )
         across = max(TIME["hop_east_west"] * bool(hops[0]), TIME["hop_north_south"] * bool(hops[1]))
         seconds += one.each.sum() * max(TIME["message"], TIME["message_in"], across) / 4
-    assert 0 < written < copies_written(found.network, found.chip)
+    assert 0 < written < copies_written(found.config, found.chip)
     assert sent > 0
     update = {e.kind: e for e in accounts.entries if e.phase == "update"}
     assert update["weight_update"].count == pytest.approx(written)
@@ -682,7 +682,7 @@ def test_epochs_pay_for_the_writes_that_they_counted(run, tmp_path):
 def test_every_way_to_learn_is_reported(sees, copies, tmp_path):
     path = trained(tmp_path / "run", sees=sees, copies=copies, accumulator_bits=2)
     found, accounts, document = reported(path, load_chip("loihi1-davies"), 2)
-    dense = copies_written(found.network, found.chip)
+    dense = copies_written(found.config, found.chip)
     assert 0 < document["activity"]["weight_updates"]["attempted"] < 2 * dense
     spikes = SIGHTS[sees].spikes
     sends = spikes or sees == "potentials" or copies in ("errors", "periodic", *MIRRORED)

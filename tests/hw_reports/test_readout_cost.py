@@ -402,8 +402,7 @@ def test_neurobench_leaves_out_what_a_read_out_never_sends():
     network = Network.dense(DENSE, seed=0)
     weights = [np.ones((4, 3)), np.ones((3, 2))]
     found = [
-        synaptic_operations(bits, network.connections, weights, read_out=outside)
-        for outside in (False, True)
+        synaptic_operations(bits, network, weights, read_out=outside) for outside in (False, True)
     ]
     assert [one.dense for one in found] == [2 * (12 + 6 + 6), 2 * (12 + 6)]
     assert found[0].effective_acs == found[1].effective_acs == 12 + 6

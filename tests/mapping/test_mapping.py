@@ -15,8 +15,9 @@ from small_runs import few_digits, small_config
 
 from eqchip.__main__ import main
 from eqchip.emulator.description.fixedpoint import quantize
-from eqchip.emulator.description.network import Network, Topology
+from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part, check_parts
+from eqchip.emulator.description.topology import Topology
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.runs import RunDirectory

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from strategies import convolutions, sparse
 
 from eqchip.backends.reference import floating as reference
-from eqchip.emulator.description.connections import AvgPool2d, Conv2d, Dense, MaxPool2d
+from eqchip.emulator.description.connections import (
+    AvgPool2d,
+    Conv2d,
+    Dense,
+    Lateral,
+    MaxPool2d,
+    OneToOne,
+)
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.parts import Part
 from eqchip.emulator.errors import InputError
@@ -23,13 +30,16 @@ from eqchip.mapping.placement.wiring import (
 )
 
 DENSE = st.builds(Dense, st.integers(1, 9), st.integers(1, 9))
-CONNECTIONS = DENSE | convolutions(max_pooling=False) | sparse()
+LATERAL = st.builds(Lateral, st.integers(2, 9))
+ONE_TO_ONE = st.builds(OneToOne, st.integers(1, 9))
+CONNECTIONS = DENSE | convolutions(max_pooling=False) | sparse() | LATERAL | ONE_TO_ONE
 
 
 def written_out(connection, forward: bool) -> np.ndarray:
     """Number of the weight of every synapse, (units that send, units that receive); -1: none."""
     numbers = np.arange(math.prod(connection.synapse_weight_shape)) + 1.0
     found = reference.rows(connection, numbers.reshape(connection.synapse_weight_shape))
+    found = found * reference.synapses(connection)  # none joins a unit to itself
     found = found.astype(int) - 1
     return found if forward else found.T
 
@@ -44,6 +54,7 @@ CUTS = st.lists(st.integers(1, 60), max_size=3)
 
 @given(CONNECTIONS, st.booleans(), CUTS, CUTS)
 def test_synapses_of_parts_are_those_written_out(connection, forward, cuts, other_cuts):
+    forward |= connection.lateral  # which is forward alone
     weights = written_out(connection, forward)
     exists = weights >= 0
     wires = KINDS[type(connection)](connection, forward)
@@ -69,6 +80,7 @@ def test_synapses_of_parts_are_those_written_out(connection, forward, cuts, othe
 
 @given(CONNECTIONS, st.booleans(), CUTS, st.integers(0, 2**32 - 1))
 def test_stored_copies_are_the_synapses_or_the_weights_among_them(connection, forward, cuts, seed):
+    forward |= connection.lateral  # which is forward alone
     weights = written_out(connection, forward)
     wires = KINDS[type(connection)](connection, forward)
     targets = split_at(weights.shape[1], cuts)

@@ -99,6 +99,11 @@ class Connection(ABC):
         return self.weight_shape
 
     @property
+    def different_weights(self) -> int:
+        """How many numbers all synapses together hold, one that several hold in common once."""
+        return math.prod(self.synapse_weight_shape)
+
+    @property
     def bias_groups(self) -> int:
         """Different biases of the layer above: those of units j and j + bias_groups are one."""
         return math.prod(self.post_shape)

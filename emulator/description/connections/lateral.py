@@ -58,6 +58,11 @@ class Lateral(Connection):
         """That of W."""
         return (self.units, self.units)
 
+    @property
+    def different_weights(self) -> int:
+        """Those of the pairs."""
+        return math.prod(self.weight_shape)
+
     def initial_limit(self) -> float:
         """As of Dense, sqrt(6 / (fan in + fan out)) (Glorot 2010)."""
         return math.sqrt(3.0 / (self.units - 1))
