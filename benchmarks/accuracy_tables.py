@@ -13,7 +13,8 @@ Result = dict[str, Any]
 Results = dict[str, Any]  # file name -> document
 
 CONVOLUTIONS = (  # studies on MNIST
-    "mnist-conv", "mnist-conv-real-valued", "mnist-conv-pooled", "mnist-conv-pooled-real-valued"
+    "mnist-conv", "mnist-conv-12-steps", "mnist-conv-real-valued", "mnist-conv-pooled",
+    "mnist-conv-pooled-real-valued",
 )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ def exits(results: Results, file: str) -> str:
         held, test = point["validation"], point["test"]
         steps = mean(one["steps"] for one in held)
         costs = [
-            "" if "weight_bits" in point else figure(_between(found["prices"], chip, steps, what))
+            "" if "weight_bits" in point else figure(between(found["prices"], chip, steps, what))
             for chip in chips
             for what in ("energy", "time")
         ]
@@ -68,7 +68,7 @@ def _ends(point: Result, whole: int) -> str:
     return f"after {point.get('free_steps', whole)} steps{integers}"
 
 
-def _between(prices: list[Result], chip: str, steps: float, what: str) -> Result:
+def between(prices: list[Result], chip: str, steps: float, what: str) -> Result:
     """What so many steps cost, on the line between the whole numbers next to it."""
     of = {price["steps"]: price[what] for price in prices if price["chip"] == chip}
     low, high = of[floor(steps)], of[ceil(steps)]

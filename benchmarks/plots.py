@@ -9,8 +9,11 @@ import json
 import math
 from pathlib import Path
 from statistics import fmean
+from typing import Any, NamedTuple
 
 from accuracy_tables import CONVOLUTIONS
+from exits_table import between
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
@@ -18,6 +21,7 @@ from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 
 VALIDATION, TEST = 5000, 10000  # samples; the first as in the preset
 RESULTS = Path(__file__).resolve().parent / "results"
+PRICED_BY = "loihi1-davies"  # which has priced all of them
 SERIES = {"spikes": (BLUE, "o", "input as spikes"), "current": (ORANGE, "s", "input as a current")}
 
 
@@ -29,38 +33,101 @@ def main() -> None:
 
 
 def conv_frontier() -> None:
-    """Test error against events of a classification, a point per network."""
-    points = json.loads((RESULTS / "conv-frontier.json").read_text())
-    for name in CONVOLUTIONS:
-        if (RESULTS / f"{name}.json").exists():
-            points.append(json.loads((RESULTS / f"{name}.json").read_text()))
-    figure = Figure(figsize=(9, 4.5), layout="constrained")
-    axes = figure.subplots()
+    """Test error of convolutions against events of a classification, and against its energy."""
+    results = {path.name: json.loads(path.read_text()) for path in RESULTS.glob("*.json")}
+    figure = Figure(figsize=(14, 5), layout="constrained")
+    mnist, fashion, energy = figure.subplots(1, 3, width_ratios=(1.9, 1, 1))
+    studies = [results[f"{name}.json"] for name in CONVOLUTIONS if f"{name}.json" in results]
+    points = [*studies, *results["conv-frontier.json"]]
     points.sort(key=lambda point: fmean(point["test_events_per_sample"]))
-    for k, point in enumerate(points):
-        error, events = fmean(point["test_error"]), fmean(point["test_events_per_sample"])
-        spread = 100 * math.sqrt(error / 100 * (1 - error / 100) / TEST)
+    named = []
+    for k, point in enumerate(points, start=1):
         real, pooled = point["coding"].startswith("none"), "p" in point["network"]
         colour, marker = (ORANGE, "s") if real else (BLUE, "o") if pooled else (GREEN, "^")
-        axes.errorbar(events, error, spread, color=colour, marker=marker, capsize=3)
-        text = f"{point['network'].removeprefix('28x28-')}\n{point['steps']['free']} steps"
-        above = k % 2 == 1  # neighbours are named on opposite sides
-        axes.annotate(text, (events, error), (0, 12 if above else -12), fontsize=8, ha="center",
-                      textcoords="offset points", va="bottom" if above else "top")  # fmt: skip
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    axes.margins(x=0.15, y=0.3)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(ScalarFormatter())
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("synaptic events and multiply-accumulates per classification")
-    axes.set_ylabel("test error (%) and its standard error")
-    title = "Convolutions on MNIST. Green: strided, weak feedback; blue: pooled, full feedback;"
-    axes.set_title(f"{title}\norange: the same with real values in place of bits", loc="left",
-                   fontsize=10)  # fmt: skip
-    axes.grid(alpha=0.25, which="both")
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(RESULTS / "conv-frontier.png", dpi=150)
+        events = fmean(point["test_events_per_sample"])
+        named.append(f"{k}  {point['network'].removeprefix('28x28-')}: {_told(point)}")
+        error = fmean(point["test_error"])
+        _point(mnist, events, error, colour, marker)
+        mnist.annotate(str(k), (events, error), (5, 0), fontsize=8, textcoords="offset points")
+    mnist.text(0.2, 0.98, "\n".join(named), fontsize=8, va="top", transform=mnist.transAxes)
+    for one in _of_fashion(results):
+        for axes, x in ((fashion, one.events / 1e6), (energy, one.energy)):
+            end = _point(axes, x, one.error, GREEN, one.marker)
+            axes.annotate(one.label, (x, end), (0, 5), fontsize=7, ha="center",
+                          textcoords="offset points")  # fmt: skip
+    mnist.set_xlabel("synaptic events and multiply-accumulates per classification")
+    fashion.set_xlabel("the same, in millions")
+    energy.set_xlabel(f"energy by {PRICED_BY} (µJ)")
+    mnist.set(xscale="log", yscale="log")
+    mnist.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    mnist.yaxis.set_major_formatter(ScalarFormatter())
+    mnist.yaxis.set_minor_formatter(NullFormatter())
+    for axes, title, margins in (
+        (mnist, "MNIST. Green: strided, weak feedback; blue: pooled, full feedback;\n"
+         "orange: the same with real values in place of bits", (0.12, 0.25)),
+        (fashion, "FashionMNIST, 24c6s2z2-80c4s2z1-128-10;\n"
+         "diamond: a sample ends when an output leads", (0.3, 0.2)),
+        (energy, "The same: energy of a classification, modelled,\nnot measured; lower bounds",
+         (0.3, 0.2)),
+    ):  # fmt: skip
+        axes.margins(*margins)
+        axes.set_ylabel("test error (%) and its standard error")
+        axes.set_title(title, loc="left", fontsize=9)
+        axes.grid(alpha=0.25, which="both")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(RESULTS / "conv-frontier.png", dpi=130)
+
+
+class _Ends(NamedTuple):
+    """A point of FashionMNIST: how a sample ends, its events, its energy in microjoules."""
+
+    label: str
+    events: float
+    error: float
+    energy: float
+    marker: str
+
+
+def _of_fashion(results: dict[str, Any]) -> list[_Ends]:
+    preset, exits = results["fashion-mnist-conv.json"], results["fashion-exits.json"]
+    found = [
+        _Ends(
+            _told(preset).replace(", ", "\n"), fmean(preset["test_events_per_sample"]),
+            fmean(preset["test_error"]), 1e6 * _by(PRICED_BY, results["fashion-cost.json"]), "^",
+        )
+    ]  # fmt: skip
+    for point in exits["points"]:
+        if not point["test"] or "precision" in point:  # not read, or in a chip's integers
+            continue
+        steps = fmean(one["steps"] for one in point["test"])
+        priced = between(exits["prices"], PRICED_BY, steps, "energy")["figure"]["value"]
+        ends = f"--sure {point['sure']:g}\n{steps:.1f} steps" if "sure" in point else "12 steps"
+        label = f"{ends}\n{exits['epochs']} epochs"
+        found.append(
+            _Ends(
+                label, fmean(one["events"] for one in point["test"]),
+                fmean(one["error"] for one in point["test"]), 1e6 * priced,
+                "D" if "sure" in point else "^",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _told(point: dict[str, Any]) -> str:
+    return f"{point['steps']['free']} steps, {point['epochs']} epochs"
+
+
+def _by(chip: str, cost: dict[str, Any]) -> float:
+    """The energy of a classification on the fewest cores of a chip, in J."""
+    first = next(point for point in cost["points"] if point["chip"] == chip)
+    return float(first["inference"]["energy"]["figure"]["value"])
+
+
+def _point(axes: Axes, x: float, error: float, colour: str, marker: str) -> float:
+    """A point with the standard error of its test set; the upper end of that."""
+    spread = 100 * math.sqrt(error / 100 * (1 - error / 100) / TEST)
+    axes.errorbar(x, error, spread, color=colour, marker=marker, capsize=3)
+    return error + spread
 
 
 def frontier() -> None:
