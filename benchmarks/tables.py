@@ -36,6 +36,7 @@ from onchip_tables import TABLES as ON_CHIP
 from own_data_table import TABLES as OWN_DATA
 from rules_table import TABLES as RULES
 from skip_tables import TABLES as SKIP
+from streams_table import TABLES as STREAMS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = (
@@ -86,6 +87,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **EXITS,
     **FEEDBACK,
     **FOLLOWING,
+    **STREAMS,
 }
 
 

@@ -28,15 +28,16 @@ class Activity:
     updates_active, updates_inactive : ndarray of int64, shape (phases, layers)
         Neuron updates: one unit computing one time step, with and without a spike
         (a message other than 0 when the network is real-valued). An input
-        injected as a constant current has none.
+        injected as a constant current has none, and one of a stream of events, where no phase
+        is nudged, one for each event.
     synaptic_events : ndarray of int64, shape (phases, connections, 2)
         Spikes arriving over existing synapses, forward and feedback, counted in
         the phase in which they arrive: a spike of step t arrives at step t + 1.
         The clamped input receives no feedback.
     macs : ndarray of int64, shape (phases, connections, 2)
         Multiply-accumulates: real-valued messages other than 0 over existing
-        synapses, and the injection of an input current (once per sample, in the
-        first phase).
+        synapses, and the injection of an input current (once, in the phase that the
+        input begins with).
     """
 
     phases: tuple[str, ...]

@@ -105,4 +105,4 @@ def solve(problem: Problem, integers: Constants | None = None) -> Run:
 
 def count_injection(activity: Activity, problem: Problem, units: Any) -> None:
     """Count the injection of the input as a current, as the reference does."""
-    reference.count_injection(activity, units.clamped(), reference.constants(problem))
+    reference.count_injection(activity, units.clamped(), reference.constants(problem), 0)

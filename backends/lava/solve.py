@@ -21,6 +21,7 @@ from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.rules import Rule
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.needs import check_needs, of_learning
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
@@ -187,6 +188,7 @@ def on_chip_graph(
             f"backend 'lava': minibatch is {config.descent.minibatch}; expected 1: in its "
             "processes spikes read what is stored at once"
         )
+    check_needs("backend 'lava'", of_learning(learning), ())
     problem = pose(
         network,
         x,

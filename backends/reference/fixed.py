@@ -67,9 +67,10 @@ class Constants:
     turned: list[np.ndarray] | None = None
 
 
-def constants(problem: Problem, matrix_of: Any) -> Constants:
+def constants(problem: Problem, matrix_of: Any, phase: int = 0) -> Constants:
     """Codes, biases with the injected current, gains; matrix_of(connection, codes) is dense.
 
+    phase: the one with which the input begins, in which states that its current clips are counted.
     Codes are those of what the synapses hold: of merged kernels.
     """
     network, fixed = problem.network, problem.fixed
@@ -84,7 +85,7 @@ def constants(problem: Problem, matrix_of: Any) -> Constants:
     ]
     exponents = [found.exponent for found in quantized]
     biases = [fixed.states(b).reshape(-1) for b in network.biases]
-    return stored_constants(problem, codes, codes, exponents, biases)
+    return stored_constants(problem, codes, codes, exponents, biases, phase)
 
 
 def stored_constants(
@@ -93,6 +94,7 @@ def stored_constants(
     back: list[np.ndarray],
     exponents: list[int],
     biases: list[np.ndarray],
+    phase: int = 0,
 ) -> Constants:
     """As `constants`, of what is stored, whatever the network's weights: both copies and biases."""
     fixed = problem.fixed
@@ -102,12 +104,12 @@ def stored_constants(
     offsets = list(biases)
     if problem.input == "current":
         current = rescale(x @ codes[0], fixed.fraction_bits - exponents[0])
-        offsets[0] = states.clip(offsets[0] + current, 0, 1)
+        offsets[0] = states.clip(offsets[0] + current, phase, 1)
         network = problem.network
         for k, (below, above, _) in enumerate(network.links, start=network.chain_length):
             if below == 0:
                 current = rescale(x @ codes[k], fixed.fraction_bits - exponents[k])
-                offsets[above - 1] = states.clip(offsets[above - 1] + current, 0, above)
+                offsets[above - 1] = states.clip(offsets[above - 1] + current, phase, above)
     return Constants(
         problem,
         fixed,

@@ -25,8 +25,9 @@ amounts to, whatever its kind; under maximum pooling, for each step and sample a
 of the columns of the places where the maxima of ``q_{l-1} W_l`` are. The step number t runs
 on through the phases; a phase with ``from_free`` starts again from the state and
 the t at the end of the last plain free phase. A sample of which all outputs end the first phase
-nearer to their targets than ``skip_right`` runs no further: it stays where it is. In precision
-``"chip"`` the same steps are taken in integers, by :mod:`eqchip.backends.reference.fixed`.
+nearer to their targets than ``skip_right`` runs no further: it stays where it is. Samples whose
+states are carried on begin where others ended, whose messages arrive over the weights of now. The
+same steps are taken in integers by :mod:`eqchip.backends.reference.fixed`, in precision ``"chip"``.
 
 The module is long on purpose: all that a run is, whatever its units, to be read from top to bottom.
 """
@@ -36,7 +37,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import reduce
 from typing import Any
 
@@ -176,6 +177,27 @@ class State:
     layers: list[Any]
     t: int = 0
 
+    def of_sample(self, b: int) -> State:
+        """That of sample b alone."""
+        return State([of_samples([layer], slice(b, b + 1)) for layer in self.layers], self.t)
+
+    @classmethod
+    def of_all(cls, states: Sequence[State]) -> State:
+        """Those of samples one after the other, which have taken as many steps."""
+        (t,) = {state.t for state in states}
+        layers = zip(*(state.layers for state in states), strict=True)
+        return cls([of_samples(each) for each in layers], t)
+
+
+def of_samples(parts: Sequence[Any], kept: slice = slice(None)) -> Any:
+    """What is kept of samples, one part after the other: arrays, and descriptions of arrays."""
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)[kept]
+    names = [field.name for field in fields(parts[0])]
+    return type(parts[0])(
+        **{name: of_samples([getattr(part, name) for part in parts], kept) for name in names}
+    )
+
 
 def twin_of(problem: Problem) -> Twin:
     """The problem's kind of unit in plain numpy, in its precision."""
@@ -185,7 +207,9 @@ def twin_of(problem: Problem) -> Twin:
 
 
 def initial_state(problem: Problem) -> State:
-    """Before step 1."""
+    """Before step 1, or as other samples left it."""
+    if problem.carried is not None:
+        return State.of_all(problem.carried[: len(problem.x)])
     begin, batch = twin_of(problem).begin, len(problem.x)
     return State([begin(problem, (batch, units)) for units in problem.network.sizes])
 
@@ -399,12 +423,12 @@ def count_arrivals(activity: Activity, phase: int, state: State, run: Constants)
             counts[phase, c, FEEDBACK] += int(((above != 0) * reach).sum())
 
 
-def count_injection(activity: Activity, x: np.ndarray, run: Constants) -> None:
-    """Count the injection of the input x as a current: once, in the first phase."""
+def count_injection(activity: Activity, x: np.ndarray, run: Constants, phase: int) -> None:
+    """Count the injection of the input x as a current: once, in the phase that it begins with."""
     injected = np.count_nonzero(x, axis=0)
     for k, (below, _) in enumerate(run.problem.network.joined):
         if below == 0:
-            activity.macs[0, k, FORWARD] += int(injected @ run.synapses[k].sum(axis=1))
+            activity.macs[phase, k, FORWARD] += int(injected @ run.synapses[k].sum(axis=1))
 
 
 def count_error(activity: Activity, phase: int, error: np.ndarray, run: Constants) -> None:
@@ -424,11 +448,10 @@ def count_part_spikes(problem: Problem, state: State) -> np.ndarray:
 def count_updates(activity: Activity, phase: int, state: State, run: Constants) -> None:
     """Count the neuron updates and spikes of the step just taken."""
     for index, layer in enumerate(state.layers):
-        if index == 0 and run.problem.input == "current":
-            continue
         sent = int(np.count_nonzero(layer.q))
         activity.updates_active[phase, index] += sent
-        activity.updates_inactive[phase, index] += layer.q.size - sent
+        if index > 0 or run.problem.updates_input:
+            activity.updates_inactive[phase, index] += layer.q.size - sent
         if run.problem.coding.sends_bits:
             activity.spikes[phase, index] += sent
 
@@ -461,7 +484,11 @@ def solve(problem: Problem) -> Run:
     [0.0, 0.25, 0.375]
     """
     if problem.skip_right and len(problem.x) > 1:
-        return side_by_side([solve(one_sample(problem, b)) for b in range(len(problem.x))])
+        alone = [one_sample(problem, b) for b in range(len(problem.x))]
+        together = side_by_side([solve(one) for one in alone])
+        if problem.carried is not None:
+            problem.carried[: len(alone)] = [one.carried[0] for one in alone]
+        return together
     run = constants(problem)
     chip = reference_fixed.constants(problem, rows) if problem.fixed else None
     state = initial_state(problem)
@@ -470,7 +497,7 @@ def solve(problem: Problem) -> Run:
     activity = Activity.zeros(problem.phase_names, len(network.layers), len(network.links))
     found = Found(problem, activity)
     if problem.input == "current":
-        count_injection(activity, problem.x if chip is None else chip.x, run)
+        count_injection(activity, problem.x if chip is None else chip.x, run, 0)
     row = 0
     for k, phase in enumerate(problem.phases):
         if phase.from_free:
@@ -490,6 +517,8 @@ def solve(problem: Problem) -> Run:
             found.add_step(state)
             row += 1
         found.end_phase()
+        if problem.carried is not None and not phase.from_free:
+            leave(problem, state)
         if k == 0 and problem.skip_right and are_right(problem, found.potentials[-1][-1]).all():
             found.stay()
             break
@@ -500,6 +529,13 @@ def solve(problem: Problem) -> Run:
         saturations = chip.range.saturations
         check_saturations(problem, saturations)
     return found.run(saturations)
+
+
+def leave(problem: Problem, state: State) -> None:
+    """What other samples begin with: a list of states, one a sample."""
+    for b in range(len(problem.x)):
+        problem.carried[b] = copy.deepcopy(state.of_sample(b))
+        problem.carried[b].t = min(state.t, problem.latest_step)
 
 
 def clamp_another(
@@ -513,11 +549,11 @@ def clamp_another(
     problem = replace(problem, x=problem.later_x[problem.input_of_phase[k] - 1])
     run = constants(problem)
     if chip is not None:
-        states, chip = chip.range, reference_fixed.constants(problem, rows)
+        states, chip = chip.range, reference_fixed.constants(problem, rows, k)
         states.saturations += chip.range.saturations
         chip = replace(chip, range=states)
     if problem.input == "current":
-        count_injection(activity, problem.x if chip is None else chip.x, run)
+        count_injection(activity, problem.x if chip is None else chip.x, run, k)
     return run, chip
 
 
@@ -549,6 +585,7 @@ def one_sample(problem: Problem, b: int) -> Problem:
         targets=tuple(None if y is None else y[one] for y in problem.targets),
         uniforms=None if problem.uniforms is None else tuple(u[:, one] for u in problem.uniforms),
         samples=problem.samples[one],
+        carried=None if problem.carried is None else problem.carried[one],
     )
 
 

@@ -64,7 +64,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -131,7 +131,8 @@ class Memory:
     ``biases[k]``: states, those of layer k + 1. ``weight_of[k]``: of a connection that is no
     matrix, which weight the synapse of two units has, -1 where there is none, shape (n_pre,
     n_post); of a matrix None. ``stuck[k][copy]``: which synapses cannot be written, bool, as
-    ``stored``. ``learned_from``: samples so far.
+    ``stored``. ``learned_from``: samples so far. ``states``: where these are carried on, those in
+    which the next sample begins, a list of one.
     """
 
     stored: list[list[np.ndarray]]
@@ -140,6 +141,7 @@ class Memory:
     weight_of: list[np.ndarray | None]
     stuck: list[list[np.ndarray]]
     learned_from: int = 0
+    states: list[reference.State] = field(default_factory=list)
 
     def codes(self, k: int, which: int, onchip: OnChip) -> np.ndarray:
         """The codes that a spike reads: of the first connection, one copy serves as both."""
@@ -280,6 +282,8 @@ def show(
             rows_q.append([layer.q[0] for layer in state.layers])
         potentials.append([np.stack(layer) for layer in zip(*rows_s, strict=True)])
         bits.append([np.stack(layer) for layer in zip(*rows_q, strict=True)])
+        if problem.carried is not None and not phase.from_free:
+            reference.leave(problem, state)
         if k == 0 and is_right(potentials[0][-1][-average_steps:], problem, integers):
             break
         if isinstance(phase, Free) and not phase.from_free:
@@ -800,6 +804,9 @@ def learn_samples(
             skip_right=learning.skip_right,
             timing=config.timing,
         )
+        if learning.carries:
+            memory.states = memory.states or [reference.initial_state(problem)]
+            problem = replace(problem, carried=memory.states, latest_step=learning.latest_step)
         integers = reference_fixed.stored_constants(
             problem,
             matrices(network, codes),

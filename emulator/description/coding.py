@@ -309,6 +309,12 @@ class Coding(Unit):
         return self.prediction if isinstance(self.prediction, AdaptivePrediction) else None
 
     @property
+    def anneals(self) -> bool:
+        """Whether a schedule falls with the step number t, so that units have to know it."""
+        given = (self.step_size, self.prediction)
+        return any(isinstance(one, Polynomial) and one.exponent > 0 for one in given)
+
+    @property
     def adapts_prediction(self) -> bool:
         """Whether each unit adapts its prediction coefficient to its own input."""
         return self.follower is not None

@@ -31,7 +31,7 @@ from eqchip.emulator.description.learning import (
     check_decay,
     learning_rates,
 )
-from eqchip.emulator.description.modes import InputMode, Precision
+from eqchip.emulator.description.modes import InputMode, Precision, States
 from eqchip.emulator.description.network import Network, check_feedback_shifts
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.rules import RULES, fits_chip, rule_of
@@ -54,6 +54,7 @@ MOST_SUM = 2**30  # of what arrives in a step, beside a potential of 24 bits, in
 # fingerprint, so that a run of an earlier version is gone on with.
 LATER: dict[tuple[str, ...], Any] = {
     ("learning", "skip_right"): 0.0,
+    ("learning", "states"): "reset",
     ("on_chip", "change_bits"): 0,
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
@@ -246,6 +247,16 @@ class Config(_Settings):
         return self
 
     @model_validator(mode="after")
+    def _check_states(self) -> Config:
+        if self.learning.carries and self.timing is not None:
+            raise InputError(
+                f"learning: states is {self.learning.states!r} with timing, whose messages are on "
+                "their way when weights change; expected 'reset', or one clock for all"
+            )
+        check_states(self.learning.states, self.coding)
+        return self
+
+    @model_validator(mode="after")
     def _check_on_chip(self) -> Config:
         if self.spiking is not None:
             check_spiking(self)
@@ -324,6 +335,25 @@ class Config(_Settings):
                 del table[name]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def check_states(states: States, coding: Coding) -> None:
+    """Refuse states that are carried on of a coding that is told too little, or nothing.
+
+    Raises
+    ------
+    InputError
+    """
+    announced = states == "announced"
+    for wrong, found, expected in (
+        (not announced and coding.anneals, "a schedule that falls with t, which nobody starts "
+         "again", "'announced', or a prediction that adapts or stays"),
+        (announced and not coding.anneals, "no schedule that falls with t, so that nothing is to "
+         "be announced", "'kept'"),
+        (announced and coding.adaptive is not None, "OptimalStepSize, which adapts", "'kept'"),
+    ):  # fmt: skip
+        if states != "reset" and wrong:
+            raise InputError(f"learning: states is {states!r} with {found}; expected {expected}")
 
 
 def check_on_chip(config: Config) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from eqchip.emulator.description.coding import FORBID_EXTRA
-from eqchip.emulator.description.modes import Readout
+from eqchip.emulator.description.modes import Readout, States
 from eqchip.emulator.description.phases import Phase
 from eqchip.emulator.description.rules import Rule, check_read_out, rule_of
 from eqchip.emulator.errors import InputError, as_floats, check_number, check_whole
@@ -23,7 +23,7 @@ class Learning:
 
     Parameters
     ----------
-    rule : {"symmetric", "full", "bidirectional", "one_sided"} or Rule
+    rule : {"symmetric", "alternating", "full", "bidirectional", "one_sided"} or Rule
         What is contrasted; see :mod:`eqchip.emulator.description.rules`. Since the phases are
         chosen here, the default is the rule with the smallest error: :func:`eqchip.contrast`,
         which is given a run, takes by default what a free and a nudged phase allow.
@@ -47,6 +47,12 @@ class Learning:
         A sample of which every output ends the free phase nearer to its target than this is right
         already: it is not nudged and writes nothing. A minibatch is still divided by all of its
         samples. 0: every sample is nudged.
+    states : {"reset", "kept", "announced"}
+        Where the free phase of a sample begins: at rest; or where the one before it in its place
+        of the minibatch ended, at the end of the last phase that does not start from the free one.
+        The places of a minibatch are so many streams of samples, and none of their units is told
+        when a stream goes on to its next one. ``"announced"``: they are told, the step number t
+        begins again at 1, and schedules with it.
     """
 
     __pydantic_config__ = FORBID_EXTRA
@@ -60,6 +66,7 @@ class Learning:
     average_steps: int = 1
     readout: Readout = "squared-error"
     skip_right: float = 0.0
+    states: States = "reset"
 
     def __post_init__(self) -> None:
         rule = rule_of(self.rule)
@@ -78,6 +85,11 @@ class Learning:
             )
         if self.readout == "cross-entropy":
             check_read_out(rule)
+        if self.states not in get_args(States):
+            raise InputError(
+                f"Learning: unknown states {self.states!r}; expected one of "
+                f"{', '.join(get_args(States))}"
+            )
         check_number("Learning: skip_right", self.skip_right)
         if not 0 <= self.skip_right < 1:
             raise InputError(
@@ -93,6 +105,19 @@ class Learning:
                 f"Learning: average_steps is {self.average_steps}; "
                 f"expected at most the {shortest} steps of the shortest phase"
             )
+
+    @property
+    def carries(self) -> bool:
+        """Whether samples begin in states that others left."""
+        return self.states != "reset"
+
+    @property
+    def latest_step(self) -> int:
+        """What is left of t when a sample begins in states of another.
+
+        1 of unannounced ones: no coding that goes with them looks at t but for whether it is 1.
+        """
+        return 1 if self.states == "kept" else 0
 
     def phases(self, target: np.ndarray, sign: int = 1) -> list[Phase]:
         """The phases of a training sample, for a nudge of this sign."""

@@ -16,3 +16,4 @@ Readout = Literal["squared-error", "cross-entropy"]
 
 
 Recordable = Literal["bits", "potentials", "events"]
+States = Literal["reset", "kept", "announced"]

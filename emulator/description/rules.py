@@ -80,6 +80,9 @@ class Rule:
         What the bias of a unit changes by.
     plasticity : Plasticity or None
         What is written while the phases run; such a rule may have no products.
+    in_turn : bool
+        Whether several nudged phases follow one another, each from where the one before ended, so
+        that no state is ever kept and restored; if not, all start from the end of the free one.
 
     Examples
     --------
@@ -92,6 +95,7 @@ class Rule:
     products: ClassVar[tuple[Product, ...]]
     bias: ClassVar[Quantity] = CHANGE
     plasticity: ClassVar[Plasticity | None] = None
+    in_turn: ClassVar[bool] = False
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -122,13 +126,15 @@ class Rule:
     ) -> list[Phase]:
         """The phases of a training sample: a free one, and a nudged one for each sign.
 
-        Several nudged ones all start from the end of the free phase. split_stream: continue the
-        free phase beside a single nudged one.
+        Several nudged ones all start from the end of the free phase, or each from that of the one
+        before (`in_turn`). split_stream: continue the free phase beside a single nudged one.
         """
+        together = not self.in_turn
         signs = sorted({sign for sign in self.contrasts if sign}, reverse=True)
         found: list[Phase] = [Free(free_steps)]
         for sign in signs:
-            found.append(Nudged(nudged_steps, target, sign * beta, from_free=len(signs) > 1))
+            from_free = together and len(signs) > 1
+            found.append(Nudged(nudged_steps, target, sign * beta, from_free=from_free))
         if split_stream:
             found.append(Free(nudged_steps, from_free=True))
         return found
@@ -201,9 +207,20 @@ class Symmetric(Full):
     contrasts = (-1, 1)
 
 
+class Alternating(Symmetric):
+    """As symmetric, but the phases with +beta and -beta follow one another: nothing is restored.
+
+    With `random_sign` either comes first as often as the other, and what is left of the motion from
+    one phase to the next cancels in the mean.
+    """
+
+    name = "alternating"
+    in_turn = True
+
+
 # Every rule that has a name. A new one: a class and a row here.
 RULES: dict[str, Rule] = {
-    rule.name: rule for rule in (Symmetric(), Full(), Bidirectional(), OneSided())
+    rule.name: rule for rule in (Symmetric(), Alternating(), Full(), Bidirectional(), OneSided())
 }
 
 
@@ -227,7 +244,8 @@ def rule_of(rule: str | Rule) -> Rule:
 
 def fits_chip(rule: Rule) -> bool:
     """Whether a chip can learn by it: each core from what it sees of two nudged phases."""
-    return rule.is_full and not rule.contrasts_free and rule.plasticity is None
+    apart = not rule.contrasts_free and not rule.in_turn
+    return rule.is_full and apart and rule.plasticity is None
 
 
 def check_read_out(rule: Rule) -> None:
@@ -237,9 +255,10 @@ def check_read_out(rule: Rule) -> None:
     ------
     InputError
     """
-    if rule.contrasts_free:
-        able = [name for name, one in RULES.items() if not one.contrasts_free]
+    if rule.contrasts_free or rule.in_turn:
+        able = [n for n, one in RULES.items() if not (one.contrasts_free or one.in_turn)]
         raise InputError(
             f"rule {rule.name!r} with readout 'cross-entropy', whose error is known in nudged "
-            f"phases only; expected rule {' or '.join(map(repr, able))}"
+            "phases only, each from the end of the free one; expected rule "
+            f"{' or '.join(map(repr, able))}"
         )

@@ -109,6 +109,7 @@ class Solver:
                 "run: x is Events with weights that are written while phases run; expected an "
                 "input that is clamped to numbers"
             )
+        _check_carried(problem, plasticity)
         self.lowered = lower_problem(problem) if lowered is None else lowered
         self.average_steps = average_steps
         self.threads = resolve_threads(threads) if plasticity is None else 1
@@ -168,6 +169,19 @@ class Solver:
         return self._memory[thread]
 
 
+def _check_carried(problem: Problem, plasticity: Plasticity | None) -> None:
+    """Refuse what does not end in a state that another sample could begin in."""
+    if problem.carried is None:
+        return
+    for wrong, what in (
+        (problem.timing is not None, "a timing, whose messages are on their way between steps"),
+        (problem.stream is not None, "a stream of events, which is played from its start"),
+        (plasticity is not None, "weights that are written while phases run"),
+    ):
+        if wrong:
+            raise InputError(f"run: states are carried on with {what}; expected no such thing")
+
+
 def _check_average(problem: Problem, average_steps: int) -> None:
     """Refuse a mean that no phase can give."""
     check_whole("run: average_steps", average_steps, 1)
@@ -216,7 +230,7 @@ def _new_record(problem: Problem, lowered: Lowered) -> arrays.Record:
         ends=np.zeros((phases, batch, units), dtype),
         active=np.zeros((batch, phases, layers), np.int64),
         arrivals=np.zeros((batch, phases, connections, 2), np.int64),
-        injected=np.zeros((batch, connections), np.int64),
+        injected=np.zeros((batch, phases, connections), np.int64),
         saturations=np.zeros((batch, phases, layers), np.int64),
         returned=np.zeros((batch, phases, connections), np.int64),
         skipped=np.zeros(batch, np.bool_),
@@ -337,19 +351,18 @@ def activity_of(
     problem: Problem, record: arrays.Record, updates: np.ndarray | None = None
 ) -> Activity:
     """The counts of a run; updates: neuron updates, (phases, layers), if counted."""
-    batch = len(problem.x)
+    batch, active = len(problem.x), record.active.sum(0)
     if updates is None:  # every unit, at every step that its sample ran
         steps = np.array([phase.steps for phase in problem.phases], np.int64)
         ran = np.full(len(steps), batch - np.count_nonzero(record.skipped))
         ran[0] = batch
         updates = (steps * ran)[:, None] * np.array(problem.network.sizes, np.int64)
-        if problem.input == "current":
-            updates[:, 0] = 0
-    active = record.active.sum(0)
+        if not problem.updates_input:
+            updates[:, 0] = active[:, 0]
     arrivals = record.arrivals.sum(0)
     spikes, events, macs = active, arrivals, np.zeros_like(arrivals)
     if not problem.coding.sends_bits:  # messages, but no spikes
         spikes, events, macs = np.zeros_like(active), np.zeros_like(arrivals), arrivals
-    macs[0, :, 0] += record.injected.sum(0)
+    macs[:, :, 0] += record.injected.sum(0)
     macs[:, :, 1] += record.returned.sum(0)
     return Activity(problem.phase_names, batch, spikes, active, updates - active, events, macs)

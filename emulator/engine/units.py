@@ -12,12 +12,15 @@ from eqchip.emulator.description.coding import COARSEST, Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Nudged
 from eqchip.emulator.description.units import unit_row
+from eqchip.emulator.kernels.carried import Carried, new_carried
 from eqchip.emulator.kernels.ep import EPRules, EPState
 from eqchip.emulator.kernels.ep_fixed import EPFixedRules
+from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.kernels.state import (
     Kept,
     Links,
     Rules,
+    Uncarried,
     Unlinked,
     Unplastic,
     Unstreamed,
@@ -77,7 +80,13 @@ def rules_of(
         plasticity=Unplastic() if plasticity is None else plasticity,
         links=links_of(problem.network),
         stream=stream_of(problem),
+        carried=Uncarried() if problem.carried is None else problem.carried,
     )
+
+
+def at_rest(problem: Problem, lowered: Lowered, samples: int) -> Carried:
+    """The states of so many samples before their step 1, to be carried on: `Problem.carried`."""
+    return new_carried(lowered, lower_unit(problem).kept, samples, problem.latest_step)
 
 
 def links_of(network: Network) -> Links | Unlinked:

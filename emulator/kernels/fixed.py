@@ -148,15 +148,15 @@ def send_error_states(net, rules, state, scratch, record, two_beta, b, phase):
 
 
 @inlined
-def inject_states(net, rules, state, scratch, record, n_active, b):
+def inject_states(net, rules, state, scratch, record, n_active, b, phase):
     """The input as a current: added to the biases of layer 1."""
     first, n = net.offsets[1], net.sizes[1]
     for j in range(n):
         scratch.wide[j] = 0
-    record.injected[b, 0] += inject_codes(
+    record.injected[b, phase, 0] += inject_codes(
         scratch.wide, net, scratch.active, scratch.clamped, n_active
     )
-    record.saturations[b, 0, 1] += load_current(
+    record.saturations[b, phase, 1] += load_current(
         scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[0], rules.low,
         rules.high,
     )  # fmt: skip

@@ -87,7 +87,7 @@ def send_error(net, rules, state, scratch, record, two_beta, b, phase):
 
 
 @inlined
-def inject(net, rules, state, scratch, record, n_active, b):
+def inject(net, rules, state, scratch, record, n_active, b, phase):
     """The input as a current, or its real-valued messages: layer 1 of scratch.clamped."""
     first, n = net.offsets[1], net.sizes[1]
     clear(scratch.clamped, first, n)
@@ -102,7 +102,7 @@ def inject(net, rules, state, scratch, record, n_active, b):
             scratch.clamped, first, net, 0, scratch.active, scratch.clamped, 0, n_active, True
         )
     if rules.current:
-        record.injected[b, 0] += crossed
+        record.injected[b, phase, 0] += crossed
         for j in span(first, n):
             scratch.b[j] += scratch.clamped[j]
     else:

@@ -143,6 +143,7 @@ HOMES = {
     "plasticity": "eqchip.emulator.kernels.plastic",
     "links": "eqchip.emulator.kernels.links",
     "stream": "eqchip.emulator.kernels.streams",
+    "carried": "eqchip.emulator.kernels.carried",
 }
 
 

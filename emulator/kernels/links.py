@@ -104,21 +104,21 @@ def _receive(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def _inject(net, rules, state, scratch, record, n_active, b, k):
+def _inject(net, rules, state, scratch, record, n_active, b, phase, k):
     """The clamped input as a current, over link k: added to the biases above."""
     above = rules.links.above[k]
     first, n = net.offsets[above], net.sizes[above]
     values, s = scratch.clamped, state.unit.s
     count = gather_values(scratch.active, values, 0, s, 0, net.sizes[0])
     clear(scratch.u, first, n)
-    record.injected[b, k] += _arrive(
+    record.injected[b, phase, k] += _arrive(
         scratch.u, first, net, rules.links, k, True, scratch.active, values, 0, count, True
     )
     drive(scratch.b, scratch.u, scratch.b, first, n)
 
 
 @inlined
-def _inject_codes(net, rules, state, scratch, record, n_active, b, k):
+def _inject_codes(net, rules, state, scratch, record, n_active, b, phase, k):
     """As `_inject`: sums of input times code, in 64 bits, are rounded and clipped."""
     above = rules.links.above[k]
     first, n, fan = net.offsets[above], net.sizes[above], net.forward
@@ -137,8 +137,8 @@ def _inject_codes(net, rules, state, scratch, record, n_active, b, k):
             for j in range(min(fan.length[s], n - to)):
                 scratch.wide[to + j] += value * np.int64(net.weights[source + j])
         crossed += fan.reach[places + place]
-    record.injected[b, k] += crossed
-    record.saturations[b, 0, above] += load_current(
+    record.injected[b, phase, k] += crossed
+    record.saturations[b, phase, above] += load_current(
         scratch.b, scratch.wide, first, n, rules.fraction_bits - net.exponents[k], rules.low,
         rules.high,
     )  # fmt: skip
@@ -148,11 +148,11 @@ inject = by_number(_inject, _inject_codes)
 
 
 @inlined
-def _begin(net, rules, state, scratch, record, n_active, b):
+def _begin(net, rules, state, scratch, record, n_active, b, phase):
     if rules.current and rules.links.of_input:
         for k in range(rules.links.first, len(rules.links.below)):
             if rules.links.below[k] == 0:
-                inject(net, rules, state, scratch, record, n_active, b, k)
+                inject(net, rules, state, scratch, record, n_active, b, phase, k)
 
 
 @inlined
@@ -240,7 +240,7 @@ def _nothing_received(net, rules, state, scratch, record, now, layer, b, phase):
 
 
 @inlined
-def _nothing_injected(net, rules, state, scratch, record, n_active, b):
+def _nothing_injected(net, rules, state, scratch, record, n_active, b, phase):
     """Of a chain."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels import fixed, floating
+from eqchip.emulator.kernels.carried import is_carried, leave, take_up
 from eqchip.emulator.kernels.encoder import encode, encode_input, part_active
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
 from eqchip.emulator.kernels.jit import by_number, inlined, kernel, merged
@@ -25,7 +26,7 @@ from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arriva
 from eqchip.emulator.kernels.right import is_right, stay
 from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
 from eqchip.emulator.kernels.streams import follow, give_bits, is_streamed, list_active
-from eqchip.emulator.kernels.units import add_states, copy
+from eqchip.emulator.kernels.units import add_states, clear, copy
 
 receive = by_number(floating.receive, fixed.receive_codes)
 inject = by_number(floating.inject, fixed.inject_states)
@@ -53,12 +54,13 @@ def _list_active(net, rules, state, scratch, x, b):
 
 
 @merged
-def _clamp(net, rules, state, scratch, record, x, begin, n_active, b):
+def _clamp(net, rules, state, scratch, record, x, n_active, b, phase):
     """The input from here on, and what it sends or injects together; returns its active units.
 
     scratch.previous: what was clamped there before, for the encoder.
     """
     s, n, units = state.unit.s, net.sizes[0], len(state.incoming)
+    begin = rules.phase_input[phase]
     copy(scratch.b, net.biases, 0, units)
     sends = not (rules.current or rules.real_valued)
     if sends:
@@ -69,8 +71,8 @@ def _clamp(net, rules, state, scratch, record, x, begin, n_active, b):
         s[j] = x[b, begin + j]
     if not sends:
         n_active = gather_values(scratch.active, scratch.clamped, 0, s, 0, n)
-        inject(net, rules, state, scratch, record, n_active, b)
-    inject_links(net, rules, state, scratch, record, n_active, b)
+        inject(net, rules, state, scratch, record, n_active, b, phase)
+    inject_links(net, rules, state, scratch, record, n_active, b, phase)
     if rules.cross_entropy:
         copy(scratch.offset, scratch.b, 0, units)
     return n_active
@@ -106,6 +108,30 @@ def _send_input(
 
 
 @merged
+def _send_again(net, rules, state, scratch, record, b):
+    """What the input sent before the state that was taken up: over the weights of now.
+
+    scratch.masks, scratch.sent: as `take_up` leaves them; returns the units of the input.
+    """
+    n_active, now = net.sizes[0], 0
+    part_active(net, scratch, n_active)
+    if rules.current:
+        state.crossed[0] = 0
+        clear(state.incoming, net.offsets[1], net.sizes[1])
+    elif rules.real_valued:
+        count = gather_values(scratch.active, scratch.clamped, 0, state.unit.s, 0, n_active)
+        inject(net, rules, state, scratch, record, count, b, 0)
+        copy(state.incoming, scratch.clamped, net.offsets[1], net.sizes[1])
+        state.crossed[0] = scratch.sums_crossed[0]
+    else:
+        arrive_block(net, state, scratch, n_active, 1)
+        take_block(net, state, scratch, 0)
+        state.crossed[0] = scratch.sums_crossed[0]
+    list_input(net, rules, state, scratch, now, n_active, 0)
+    return n_active
+
+
+@merged
 def _record_step(net, rules, state, scratch, record, row, b, following, n_active, k):
     layers, units = len(net.sizes), len(state.incoming)
     if record.bits.shape[0] > 0 and not rules.real_valued:
@@ -135,8 +161,10 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     last = layers - 1
     first_out, n_out = net.offsets[last], net.sizes[last]
     clear_state(state, x, b, net.sizes[0])
-    n_active = 0
-    if is_streamed(rules):
+    n_active, t = 0, take_up(net, rules, state, scratch, b)
+    if is_carried(rules):
+        n_active = _send_again(net, rules, state, scratch, record, b)
+    elif is_streamed(rules):
         n_active = list_active(rules, scratch, b)
         part_active(net, scratch, n_active)
     elif not (rules.current or rules.real_valued):
@@ -146,15 +174,14 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
     plastic = is_plastic(net, rules, state, 0, 0, 0)
     listed = plastic or lists_input(net, rules)
     unnudged = rules.two_beta.dtype.type(0)
-    now, t, free_now, free_t, row = 0, 0, 0, 0, 0
+    now, free_now, free_t, row = 0, 0, t, 0
     for phase in range(len(rules.phase_steps)):
         if rules.phase_from_free[phase]:
             copy_state(state, free)
             copy_messages(state, free, net, free_now, valued, listed)
             now, t = free_now, free_t
-        begin = rules.phase_input[phase]
-        if phase == 0 or begin != rules.phase_input[phase - 1]:
-            n_active = _clamp(net, rules, state, scratch, record, x, begin, n_active, b)
+        if phase == 0 or rules.phase_input[phase] != rules.phase_input[phase - 1]:
+            n_active = _clamp(net, rules, state, scratch, record, x, n_active, b, phase)
         for j in range(n_out):
             scratch.y[first_out + j] = targets[phase, b, j]
         two_beta = rules.two_beta[phase]
@@ -214,6 +241,8 @@ def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free,
             copy_state(free, state)
             copy_messages(free, state, net, now, valued, listed)
             free_now, free_t = now, t
+        if not rules.phase_from_free[phase]:
+            leave(net, rules, state, scratch, now, t, (steps - 1) % length, b)
         if phase == 0 and rules.tolerance > 0 and is_right(net, rules, record, targets, b):
             stay(record, b)
             break

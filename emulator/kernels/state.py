@@ -38,6 +38,12 @@ class Unstreamed(NamedTuple):
     nothing: int = 0
 
 
+class Uncarried(NamedTuple):
+    """Of samples that all begin at rest; nothing: 0, as of `Unplastic`."""
+
+    nothing: int = 0
+
+
 class Links(NamedTuple):
     """Connections beside the chain, which the kernels of `links` are for.
 
@@ -68,6 +74,7 @@ class Rules(NamedTuple):
     plasticity: the numbers of what writes weights while phases run (see `plastic`).
     links: what joins layers beside the chain (see `links`).
     stream: the bits of an input that sends given ones (see `streams`).
+    carried: the states in which samples begin, and leave theirs (see `carried`).
     turn, turn_mirror: of a chip's integers, how far behind the weights and the mirror each copy
     lies as the other direction reads it: nudged phases cross that (`fixed.turn_over`); 0: nothing.
     """
@@ -92,6 +99,7 @@ class Rules(NamedTuple):
     plasticity: Any = Unplastic()
     links: Any = Unlinked()
     stream: Any = Unstreamed()
+    carried: Any = Uncarried()
     turn: int = 0
     turn_mirror: int = 0
 
@@ -100,7 +108,7 @@ class Record(NamedTuple):
     """Where results go.
 
     ends: (k, b, j) numbers, 0 before; active: (b, k, l) int64, messages other than 0; arrivals:
-    (b, k, connection, 2) int64; injected: (b, connection) int64; saturations: (b, k, l) int64,
+    (b, k, connection, 2) int64; injected: (b, k, connection) int64; saturations: (b, k, l) int64,
     states clipped; returned: (b, k, connection) int64, synapses that a read-out's error crossed;
     skipped: (b,) bool, samples that were right and ran no further; bits: (steps, b, j) uint8;
     potentials: (steps, b, j) numbers; part_spikes: (steps, b, parts) int32; the last three of

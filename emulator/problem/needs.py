@@ -33,6 +33,7 @@ Feature = Literal[
     "spikes per core",
     "skipping of right samples",
     "streams of events",
+    "states that are carried on",
     "threads",
 ]
 
@@ -80,6 +81,9 @@ def of_links(network: Topology) -> Iterator[Need]:
 def of_learning(learning: Learning) -> Iterator[Need]:
     """The features that a network which learned so needs."""
     yield from _of_read_out(learning.readout, "the run was trained with readout")
+    if learning.carries:
+        shown = f"the run was trained with states {learning.states!r}"
+        yield Need("states that are carried on", shown, "'reset'")
 
 
 def of_problem(problem: Problem) -> Iterator[Need]:
@@ -102,6 +106,8 @@ def of_problem(problem: Problem) -> Iterator[Need]:
         yield Need("spikes per core", f"{len(problem.parts)} parts are counted", "no parts")
     if problem.stream is not None:
         yield Need("streams of events", "x is Events", "an array")
+    if problem.carried is not None:
+        yield Need("states that are carried on", "samples begin in states of others", "rest")
     if problem.skip_right:
         yield Need("skipping of right samples", f"skip_right is {problem.skip_right}", "0")
 

@@ -57,6 +57,11 @@ class Problem:
     stream : Stream or None
         The bits that the input sends; `x`, its potentials before step 1, is then 0. None: the input
         is clamped to x.
+    carried : object or None
+        The states in which samples begin, as a backend keeps them, and in which it leaves those
+        that they reach: at the end of the last phase that is not `from_free`. None: rest.
+    latest_step : int
+        What is left of the step number t there is at most this: 0 starts all schedules again.
     """
 
     network: Network
@@ -79,6 +84,8 @@ class Problem:
     skip_right: float = 0.0
     later_x: tuple[np.ndarray, ...] = ()
     stream: Stream | None = None
+    carried: Any = None
+    latest_step: int = 0
 
     @property
     def dtype(self) -> np.dtype:
@@ -97,9 +104,19 @@ class Problem:
         return tuple(accumulate(int(one) for one in own))
 
     @property
+    def updates_input(self) -> bool:
+        """Whether input units step.
+
+        Injected, they do not; given a stream of events, they keep an average that learning reads.
+        """
+        learned = any(isinstance(phase, Nudged) for phase in self.phases)
+        return self.input != "current" and (self.stream is None or learned)
+
+    @property
     def first_steps(self) -> tuple[int, ...]:
-        """The step number t at which each phase starts."""
-        starts, t, free_end = [], 1, 1
+        """The step number t at which each phase starts, at the latest."""
+        first = 1 if self.carried is None else 1 + self.latest_step
+        starts, t, free_end = [], first, first
         for phase in self.phases:
             t = free_end if phase.from_free else t
             starts.append(t)

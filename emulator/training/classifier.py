@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,14 @@ from eqchip.emulator.description.phases import Free
 from eqchip.emulator.description.task import TASKS, Score, Task
 from eqchip.emulator.engine.lowering import lower, lower_fixed
 from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.engine.units import at_rest
 from eqchip.emulator.errors import InputError, check_number
 from eqchip.emulator.kernels.lowered import Lowered
 from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.inference import averaged_by_engine, inference_settings
+from eqchip.emulator.training.inference import averaged_by_engine, inference_settings, shown
 
 EVALUATION_BATCH = 500  # bounds memory; the result does not depend on it
 SURE_BATCH = 50  # the same, where the potentials of every step are kept
@@ -83,6 +85,9 @@ class Tally:
 class Classifier:
     """A network that classifies: the free phase, and the output whose potential ends largest.
 
+    Where the configuration carries states on (`Learning.states`), samples are shown in as many
+    streams as training had, the first of each at rest, and nobody tells units where one ends.
+
     As in training, an end is the mean over the last ``learning.average_steps`` steps: a chip adds
     ten numbers up for as many steps. Without a clock it is the potential of the last moment.
 
@@ -105,7 +110,8 @@ class Classifier:
     Raises
     ------
     InputError
-        With `sure` below 0, of a single output, or without a clock, where no step is the last.
+        With `sure` below 0, of a single output, or without a clock, where no step is the last, and
+        of samples in streams.
     """
 
     def __init__(
@@ -158,6 +164,9 @@ class Classifier:
 
     def _runs(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, Run]]:
         """Samples, some at a time, and what came of them."""
+        if self.config.learning.carries:
+            yield from self._runs_of_streams(x)
+            return
         batch = EVALUATION_BATCH if self.sure is None else SURE_BATCH
         for start in range(0, len(x), batch):
             samples = np.arange(start, min(start + batch, len(x)))
@@ -165,6 +174,39 @@ class Classifier:
                 yield samples, self._solve(x, samples)
             else:
                 yield from self._runs_until_sure(x, samples, self.sure)
+
+    def _runs_of_streams(self, x: np.ndarray) -> Iterator[tuple[np.ndarray, Run]]:
+        """As many samples at a time as there are streams, each in the states of the one before."""
+        streams, carried = self.config.descent.minibatch, None
+        if self.config.timing is not None:
+            yield from self._runs_without_a_clock(x, streams)
+            return
+        for start in range(0, len(x), streams):
+            samples = np.arange(start, min(start + streams, len(x)))
+            problem = replace(self._pose(x, samples), latest_step=self.config.learning.latest_step)
+            if carried is None:
+                carried = at_rest(problem, self.lowered, streams)
+            yield samples, self._answer(replace(problem, carried=carried))
+
+    def _runs_without_a_clock(
+        self, x: np.ndarray, streams: int
+    ) -> Iterator[tuple[np.ndarray, Run]]:
+        """Whole streams, in which the input switches: nothing is left between two runs.
+
+        First those that are one sample longer.
+        """
+        longer = len(x) % streams
+        for first, end in ((0, longer), (longer, streams)):
+            pictures = [
+                samples for start in range(0, len(x), streams)
+                if len(samples := np.arange(start + first, min(start + end, len(x))))
+            ]  # fmt: skip
+            if not pictures:
+                continue
+            steps = self.config.learning.free_steps
+            later = [Free(steps, x=shown(x[these], self.config, steps)) for these in pictures[1:]]
+            run = self._solve(x, pictures[0], phases=[Free(steps), *later])
+            yield np.concatenate(pictures), one_phase(run)
 
     def _runs_until_sure(
         self, x: np.ndarray, samples: np.ndarray, sure: float
@@ -183,6 +225,9 @@ class Classifier:
             yield together, self._solve(x, together, phases=[Free(int(last))])
 
     def _solve(self, x: np.ndarray, samples: np.ndarray, **changes: Any) -> Run:
+        return self._answer(self._pose(x, samples, **changes))
+
+    def _pose(self, x: np.ndarray, samples: np.ndarray, **changes: Any) -> Problem:
         settings = inference_settings(
             self.config,
             x[samples],
@@ -192,12 +237,28 @@ class Classifier:
             strict=self.strict,
             **changes,
         )
+        return pose(self.network, **settings)
+
+    def _answer(self, problem: Problem) -> Run:
         return solve(
-            pose(self.network, **settings),
+            problem,
             threads=self.threads,
             lowered=self.lowered,
             average_steps=averaged_by_engine(self.config),
         )
+
+
+def one_phase(run: Run) -> Run:
+    """Free phases of as many pictures as one of them all, shown one after the other."""
+    activity, saturations = run.activity, run.saturations
+    summed = {name: n.sum(axis=0, keepdims=True) for name, n in activity.to_arrays().items()}
+    return replace(
+        run,
+        phases=run.phases[:1],
+        ends=[[np.concatenate(layer) for layer in zip(*run.ends, strict=True)]],
+        activity=Activity(("free",), activity.samples * len(run.phases), **summed),
+        saturations=None if saturations is None else saturations.sum(axis=0, keepdims=True),
+    )
 
 
 def steps_until_sure(outputs: np.ndarray, average_steps: int, sure: float) -> np.ndarray:
@@ -238,6 +299,11 @@ def _check_sure(sure: float, config: Config) -> None:
         raise InputError(
             f"sure is {sure!r} without a clock, where outputs are not told after every step; "
             "expected timing='sync'"
+        )
+    if config.learning.carries:
+        raise InputError(
+            f"sure is {sure!r} with states {config.learning.states!r}, where the input goes on "
+            "when it will; expected sure=None"
         )
     if config.sizes[-1] < 2:
         raise InputError(f"sure is {sure!r} with one output, which leads no other; expected None")

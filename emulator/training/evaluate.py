@@ -13,10 +13,10 @@ import numpy as np
 from eqchip.emulator.data.dataset import Dataset, split_validation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.config import Config, check_states, make_config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
-from eqchip.emulator.description.modes import Precision
+from eqchip.emulator.description.modes import Precision, States
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.spiking.rule import SpikingRule
@@ -88,6 +88,7 @@ class Evaluation:
             "format": FORMAT,
             "run": str(self.run),
             "split": self.split,
+            "states": config.learning.states,
             "timing": asdict(config.timing) if config.timing else None,
             **({} if config.spiking is None else {"rule": config.spiking.name}),
             "quantizer": config.coding.quantizer,
@@ -122,6 +123,7 @@ def evaluate(
     rounding: Rounding = "nearest",
     strict: bool = False,
     sure: float | None = None,
+    states: States | None = None,
     timing: Timing = None,
     threads: int | None = None,
     progress: Progress | None = None,
@@ -157,6 +159,10 @@ def evaluate(
     sure : float, optional
         A sample ends as soon as its largest output leads all others by more than this, in the mean
         of the last steps that training averages over. Default: all steps.
+    states : {"reset", "kept", "announced"}, optional
+        Where a sample begins: at rest, or where the one before it ended, in as many streams as
+        minibatches of training have places; see
+        :class:`~eqchip.emulator.description.learning.Learning`. Default: as in training.
     timing : Asynchronous or "sync", optional
         Default: as in training.
     threads : int, optional
@@ -188,7 +194,7 @@ def evaluate(
         free_steps, real_valued, precision,
         {"weight_bits": weight_bits, "state_bits": state_bits, "fraction_bits": fraction_bits,
          "outliers": outliers},
-        trained_on if rounding == "activity" else None, strict, sure, timing, threads,
+        trained_on if rounding == "activity" else None, strict, sure, states, timing, threads,
     )  # fmt: skip
 
     def samples() -> tuple[np.ndarray, np.ndarray, Task]:
@@ -208,6 +214,7 @@ class _Asked(NamedTuple):
     rounded_by: Callable[[], np.ndarray] | None
     strict: bool
     sure: float | None
+    states: States | None
     timing: Timing
     threads: int | None
 
@@ -226,8 +233,9 @@ def _of_ep(
         precision = "chip"  # as in training
     fixed = _arithmetic(config, precision, asked.widths, asked.strict)
     config = _asked(
-        config, asked.free_steps, asked.real_valued, None if fixed else precision, asked.timing
-    )
+        config, asked.free_steps, asked.real_valued, None if fixed else precision, asked.timing,
+        asked.states,
+    )  # fmt: skip
     network = run.network()
     if asked.rounded_by is not None:
         network = _rounded(run, network, fixed, asked.rounded_by, asked.threads)
@@ -282,7 +290,7 @@ def _of_spikes(
         "free_steps": asked.free_steps, "real_valued": asked.real_valued or None, **asked.widths,
         "precision": None if asked.precision == "chip" else asked.precision,
         "rounding": None if asked.rounded_by is None else "activity",
-        "strict": asked.strict or None, "sure": asked.sure,
+        "strict": asked.strict or None, "sure": asked.sure, "states": asked.states,
         "timing": None if asked.timing == "sync" else asked.timing,
     }  # fmt: skip
     for name, value in given.items():
@@ -326,6 +334,7 @@ def _asked(
     real_valued: bool,
     precision: Precision | None,
     timing: Timing,
+    states: States | None,
 ) -> Config:
     """The settings of a run with those that are given in their place."""
     if free_steps is not None or precision is not None:
@@ -337,7 +346,17 @@ def _asked(
         config = make_config(**settings)
     if real_valued:
         config = config.model_copy(update={"coding": Coding.real_valued()})
-    return config.model_copy(update={"timing": timing_of(config.timing, timing)})
+    if states is not None:
+        learning = replace(config.learning, states=states)
+        config = config.model_copy(update={"learning": learning})
+    config = config.model_copy(update={"timing": timing_of(config.timing, timing)})
+    check_states(config.learning.states, config.coding)
+    if config.learning.states == "announced" and config.timing is not None:
+        raise InputError(
+            "states is 'announced' without a clock, where units count no time that they have in "
+            "common; expected 'kept' or 'reset'"
+        )
+    return config
 
 
 def _samples(

@@ -118,6 +118,7 @@ class OnChipTrainer(Trainer):
             precision="chip", fixed=onchip.fixed,
             record=["potentials"] if self._averages_records else [],
         )  # fmt: skip
+        self._template = self._in_streams(self._template, 1)  # one sample after another
         if onchip.records_spikes:
             steps, units = self._template.steps, int(self.lowered.offsets[-1])
             check_memory(
@@ -245,6 +246,7 @@ class OnChipTrainer(Trainer):
             "told": self.told,
             **({"spikes_told": self.spikes_told} if self.onchip.sight.spikes else {}),
             "learned_from": self.learned_from,
+            **self._carried(),
         }
 
     def _take_up(self, updates: int) -> None:
@@ -379,7 +381,7 @@ def _new_record(
         ends=np.zeros((phases, 1, units), np.int32),
         active=np.zeros((batch, phases, layers), np.int64),
         arrivals=np.zeros((batch, phases, layers - 1, 2), np.int64),
-        injected=np.zeros((batch, layers - 1), np.int64),
+        injected=np.zeros((batch, phases, layers - 1), np.int64),
         saturations=np.zeros((batch, phases, layers), np.int64),
         returned=np.zeros((batch, phases, layers - 1), np.int64),
         skipped=np.zeros(batch, np.bool_),

@@ -15,6 +15,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.rules import rule_of
 from eqchip.emulator.engine.lowering import lower
 from eqchip.emulator.engine.synchronous import Solver, solve
+from eqchip.emulator.engine.units import at_rest
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.interrupts import uninterrupted
 from eqchip.emulator.learning.contrast import average_ends
@@ -73,6 +74,11 @@ class Trainer:
                 f"{config.precision}; expected both nearer to 1"
             )
         dataset.check_settings(config)
+        if config.learning.carries and dataset.recorded:
+            raise InputError(
+                f"learning: states is {config.learning.states!r} with data set {dataset.name}, "
+                "whose recordings are played from their start; expected 'reset'"
+            )
         self.config, self.dataset = config, dataset
         self.threads = resolve_threads(threads)
         self.train_indices, self.validation_indices = split_validation(dataset, config.validation)
@@ -114,6 +120,7 @@ class Trainer:
         )
         # Checked and lowered once; a minibatch only exchanges the samples.
         self._template = self._pose(record=["potentials"] if self._averages_records else [])
+        self._template = self._in_streams(self._template, config.descent.minibatch)
         self._solver = Solver(
             self._template,
             threads=self.threads,
@@ -136,6 +143,22 @@ class Trainer:
             skip_right=config.learning.skip_right,
             **{"precision": config.precision, **settings},
         )
+
+    def _in_streams(self, problem: Problem, streams: int) -> Problem:
+        """The problem in states that are carried on, where they are, from rest."""
+        if not self.config.learning.carries:
+            return problem
+        problem = replace(problem, latest_step=self.config.learning.latest_step)
+        return replace(problem, carried=at_rest(problem, self.lowered, streams))
+
+    def _carried(self) -> dict[str, np.ndarray]:
+        """The states that are carried on, by name: views."""
+        carried = {} if self._template.carried is None else self._template.carried._asdict()
+        return {
+            f"carried_{name}": array
+            for name, array in carried.items()
+            if isinstance(array, np.ndarray)
+        }
 
     @property
     def _averages_records(self) -> bool:
@@ -239,7 +262,7 @@ class Trainer:
         self.tally = Tally(samples, self.tally.score.restored(whole, kept), activity)
 
     def _learned(self) -> dict[str, np.ndarray]:
-        """What training changes, by name: views."""
+        """What training changes, by name: views; where states are carried on, these as well."""
         arrays: dict[str, np.ndarray] = {}
         for k, weights in enumerate(self.descent.weights):
             arrays[f"weights_{k}"] = weights
@@ -247,7 +270,7 @@ class Trainer:
                 arrays[f"biases_{k}"] = self.descent.biases[k]
             for n, moment in enumerate(self.descent.moments[k]):
                 arrays[f"moment_{k}_{n}"] = moment
-        return arrays
+        return {**arrays, **self._carried()}
 
     def _take_up(self, updates: int) -> None:
         """Bring all else up to date with what `_learned` shows, after so many minibatches."""
@@ -268,8 +291,9 @@ class Trainer:
         few = self.train_indices[:PROBED]
         x = self._as_given(self.dataset.train_x[few])
         seed = stream_seed(self.config.seed, "signals", self.epoch)
+        alone = replace(self._problem(few, x, seed), carried=None)  # at rest, and nothing is left
         run = solve(
-            self._problem(few, x, seed), threads=self.threads, lowered=self.lowered,
+            alone, threads=self.threads, lowered=self.lowered,
             average_steps=averaged_by_engine(self.config),
         )  # fmt: skip
         if self._averages_records:

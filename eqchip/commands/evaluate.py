@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -10,6 +10,7 @@ from eqchip.cli.command import Command
 from eqchip.cli.options import run_argument, shared
 from eqchip.cli.output import Output, output_options
 from eqchip.cli.timing_options import timing_from, timing_options
+from eqchip.emulator.description.modes import States
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,6 +62,11 @@ if TYPE_CHECKING:
     "--sure", type=float, metavar="LEAD",
     help="End a sample as soon as its largest output leads all others by more than this, in the "
     "mean of the last steps that training averages over. Default: all steps.",
+)  # fmt: skip
+@click.option(
+    "--states", type=click.Choice(get_args(States)),
+    help="Where a sample begins: at rest, or where the one before it in its stream ended; "
+    "announced: units are told, and schedules begin again. Default: as in training.",
 )  # fmt: skip
 @timing_options(default=None)
 @shared("threads")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -14,6 +14,7 @@ from eqchip.cli.output import Output, output_options
 from eqchip.cli.parameters import Rates, Schedule, WholeNumbers, typed
 from eqchip.cli.spiking_options import spiking_options
 from eqchip.cli.timing_options import timing_from, timing_options
+from eqchip.emulator.description.modes import States
 from eqchip.emulator.description.rules import RULES
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.description.task import TASKS
@@ -122,6 +123,11 @@ def _usual() -> dict[str, str]:
 @click.option(
     "--split-stream", is_flag=True, default=None,
     help="Contrast against the free phase continued beside the nudged one.",
+)  # fmt: skip
+@click.option(
+    "--states", type=click.Choice(get_args(States)),
+    help="Where a sample begins: at rest, or where the one before it in its place of the minibatch "
+    "ended, each place being a stream; announced: units are told, and schedules begin again.",
 )  # fmt: skip
 @heading("Coding")
 @click.option(

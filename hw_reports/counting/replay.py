@@ -210,6 +210,11 @@ def replay(
             check_whole_fan_in(mapped, "report: a run that learned on the chip or reads out "
                                "by cross-entropy")  # fmt: skip
     precision, notes = _numbers(config)
+    if config.learning.carries:
+        notes += (
+            f"States are carried on (states {config.learning.states!r}): every sample ran in those "
+            "that another of them left.",
+        )
     if mapped is not None and precision == "chip":
         notes += tuple(f"{line}." for line in said(mapped.lost))
     if mapped is not None and mapped.gatherers:
@@ -298,6 +303,12 @@ def _check_timing(timing: Asynchronous | None, chip: Chip, config: Config) -> No
         raise InputError(
             f"report: chip {chip.name} counts arithmetic and has no clocks that timing could be "
             "of; expected a chip of cores or events, such as loihi1-davies"
+        )
+    if config.learning.carries:
+        raise InputError(
+            f"report: timing is given, but the run was trained with states "
+            f"{config.learning.states!r}, which are carried on with one clock only; expected no "
+            "timing"
         )
     if timing.stop is not None:
         raise InputError(

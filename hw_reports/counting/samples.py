@@ -15,6 +15,7 @@ from eqchip.emulator.description.modes import Precision
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.timed import Timed
 from eqchip.emulator.engine.synchronous import lower_problem, solve
+from eqchip.emulator.engine.units import at_rest
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.contrast import Changes, contrast
 from eqchip.emulator.problem.pose import pose
@@ -167,9 +168,17 @@ def infer(
 
 
 def _solve(config: Config, problem: Problem, mirror: Mirror, threads: int | None) -> Run:
-    """Run a problem as training and classifying do."""
+    """Run a problem as training and classifying do.
+
+    Where states are carried on, every sample begins in those of another one of them.
+    """
     lowered = lower_problem(problem, mirror)
     average = averaged_by_engine(config)
+    if config.learning.carries:
+        problem = replace(problem, latest_step=config.learning.latest_step)
+        problem = replace(problem, carried=at_rest(problem, lowered, len(problem.x)))
+        former = replace(problem, x=np.roll(problem.x, 1, axis=0))
+        solve(former, threads=threads, lowered=lowered, average_steps=average)
     return solve(problem, threads=threads, lowered=lowered, average_steps=average)
 
 

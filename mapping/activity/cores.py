@@ -39,11 +39,11 @@ from eqchip.mapping.activity.steps import (
     arriving_at,
     bundle_spikes,
     delivered_to,
+    neuron_updates,
     partial_sums,
     phase_of_steps,
     product_of,
     synapses_met,
-    updates_per_step,
 )
 from eqchip.mapping.activity.writes import WeightUpdates
 from eqchip.mapping.placement.checks import check_whole_fan_in
@@ -212,7 +212,8 @@ def core_activity(
         sums = by_phase(partial_sums(mapped, arriving))
         sent = np.append(by_phase(arriving), sums, axis=1)
         received, events = sent @ (mapped.synapses > 0), sent @ mapped.synapses
-        updates = updates_per_step(mapped, input_mode) * np.bincount(phase)[:, None] * samples
+        steps = np.bincount(phase)[:, None] * samples
+        updates = neuron_updates(mapped, run, spikes, steps, input_mode)
     else:
         check_whole_fan_in(mapped, "core_activity")
         sums, sent, received = nothing, emitting, by_phase(delivered_to(emitted, timed))
@@ -250,7 +251,7 @@ def step_counts(mapped: MappedNetwork, run: Run, input_mode: InputMode = "spikes
         arriving = arriving_at(emitted, run.phases)
         sent = np.append(arriving, none, axis=2)
         received, events = product_of(sent, mapped.synapses > 0), product_of(sent, mapped.synapses)
-        updates = np.broadcast_to(updates_per_step(mapped, input_mode), spikes.shape)
+        updates = neuron_updates(mapped, run, spikes, 1, input_mode)
     else:
         check_whole_fan_in(mapped, "step_counts")
         sent, received = emitted, delivered_to(emitted, timed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,10 +100,18 @@ def synapses_met(mapped: MappedNetwork) -> np.ndarray:
     return met
 
 
-def updates_per_step(mapped: MappedNetwork, input_mode: InputMode) -> np.ndarray:
-    """Neuron updates of each core in one step of one sample, int64, shape (cores,)."""
-    silent = (mapped.layer_of == 0) & (input_mode == "current")
-    return np.where(silent, 0, mapped.units)
+def neuron_updates(
+    mapped: MappedNetwork, run: Run, spikes: np.ndarray, steps: Any, input_mode: InputMode
+) -> np.ndarray:
+    """Neuron updates of each core, int64, shape as of its spikes: (..., cores).
+
+    steps: of samples, that the spikes are of. Where the run counts no step of the input without a
+    spike, its updates are its spikes: of a stream of events that nothing learns from.
+    """
+    counted = run.activity
+    idle = counted.samples > 0 and not counted.updates_inactive[:, 0].any()
+    by_spikes = (mapped.layer_of == 0) & (idle or input_mode == "current")
+    return np.where(by_spikes, spikes, mapped.units * steps)
 
 
 def bundle_spikes(mapped: MappedNetwork, run: Run, who: str) -> np.ndarray:

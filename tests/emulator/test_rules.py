@@ -13,6 +13,7 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import make_config, read_config, to_toml
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.network import Network
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.description.rules import (
     CHANGE,
@@ -233,7 +234,20 @@ def test_a_clamped_end_has_no_change():
 
 
 def test_only_rules_that_are_differences_of_phases_are_full():
-    assert {name for name, rule in RULES.items() if rule.is_full} == {"full", "symmetric"}
+    full = {"full", "symmetric", "alternating"}
+    assert {name for name, rule in RULES.items() if rule.is_full} == full
+
+
+def test_nudges_in_turn_restore_no_state_and_begin_with_either_sign():
+    learning = Learning(rule="alternating", beta=0.5)
+    for sign, betas in ((1, [0.5, -0.5]), (-1, [-0.5, 0.5])):
+        free, *nudged = learning.phases(np.zeros((1, 3)), sign)
+        assert [phase.beta for phase in nudged] == betas
+        assert not any(phase.from_free for phase in (free, *nudged))
+    with pytest.raises(InputError, match="rule 'alternating' with readout 'cross-entropy'"):
+        Learning(rule="alternating", readout="cross-entropy")
+    with pytest.raises(InputError, match="on_chip: rule is 'alternating'; expected 'symmetric'"):
+        make_config(learning={"rule": "alternating"}, on_chip=OnChip(), descent={"minibatch": 1})
 
 
 def test_a_rule_is_equal_to_another_of_its_class():

@@ -15,10 +15,14 @@ from eqchip.backends.reference import floating as reference
 from eqchip.emulator.engine import synchronous as engine
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.state import BLOCK
+from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.problem.stream import Stream
 from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.mapping.activity.cores import core_activity, step_counts
+from eqchip.mapping.chip_file.chip import load_chip
+from eqchip.mapping.placement.mapped import map_network
 
 CASES = 40
 
@@ -98,6 +102,31 @@ def test_a_stream_is_the_only_input_and_begins_anew_with_every_sample():
         alone = eq.Events(steps=sent.steps[mine], units=sent.units[mine])
         one = eq.run(net, alone, **asked)
         assert np.array_equal(one.potentials[2][:, 0], run.potentials[2][:, b])
+
+
+def test_input_units_step_where_something_is_learned_from_their_average_and_nowhere_else():
+    chip = load_chip("loihi1-davies")
+    mapped = map_network(NET, chip)
+    for precision, backend in (("float64", "reference"), ("float64", "emulator"), ("chip", None)):
+        found = {}
+        for name, more in (("heard", []), ("learned", [eq.Nudged(2, [[0.5]], 0.5)])):
+            problem = pose(
+                NET, SENT, coding=CODING, phases=[eq.Free(3), *more], precision=precision,
+                parts=mapped.bundles,
+            )  # fmt: skip
+            run = reference.solve(problem) if backend == "reference" else engine.solve(problem)
+            found[name] = run, core_activity(mapped, run), step_counts(mapped, run)
+        run, of_cores, of_steps = found["heard"]
+        assert run.activity.updates_active.tolist() == [[3, 0]]
+        assert run.activity.updates_inactive.tolist() == [[0, 3]]
+        assert of_cores.updates_active.tolist() == [[3, 0]]
+        assert of_cores.updates_inactive.tolist() == [[0, 3]]
+        assert of_steps.updates_inactive[:, 0].tolist() == [[0, 1]] * 3
+        run, of_cores, of_steps = found["learned"]
+        assert run.activity.updates_active[:, 0].tolist() == [3, 1]
+        assert run.activity.updates_inactive[:, 0].tolist() == [3, 3]
+        assert of_cores.updates_inactive[:, 0].tolist() == [3, 3]
+        assert of_steps.updates_inactive[:, 0, 0].tolist() == [1, 2, 0, 1, 2]
 
 
 def test_silence_is_a_stream():

@@ -61,6 +61,11 @@ KINDS: dict[str, dict[str, Any]] = {
         "descent": {"optimizer": "adam", "lr": (0.01, 0.01), "shift": 1, "flip": True},
     },
     "maximum pooling": {"layers": ("8x8", "3c3m2", 10), "descent": {"momentum": 0.5}},
+    "states kept": {
+        "learning": {"states": "kept", "rule": "full", "random_sign": True},
+        "coding": Coding(prediction=Polynomial(0.3)),
+    },
+    "states announced": {"learning": {"states": "announced", "average_steps": 2}},
     "averaged": {"learning": {"average_steps": 2}},
     "asynchronous": {
         "timing": Asynchronous(

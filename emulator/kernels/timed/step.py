@@ -68,7 +68,7 @@ def clamp(net, rules, state, scratch, record, x, b, phase):
     if rules.current:
         copy(state.unit.s, scratch.b, 0, net.sizes[0])
         n_active = gather_values(scratch.active, scratch.clamped, 0, state.unit.s, 0, net.sizes[0])
-        inject(net, rules, state, scratch, record, n_active, b)
+        inject(net, rules, state, scratch, record, n_active, b, phase)
 
 
 @inlined
