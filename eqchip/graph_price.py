@@ -22,7 +22,7 @@ from eqchip.emulator.training.spiking_training import rule_and_chip
 from eqchip.graph_import import import_graph
 from eqchip.hw_reports.document.graph import Asked, price_document
 from eqchip.hw_reports.page.graph import write_price
-from eqchip.hw_reports.pricing.circuit import circuit_of, notes_of, priced_circuit
+from eqchip.hw_reports.pricing.circuit_cost import circuit_of, notes_of, priced_circuit
 from eqchip.hw_reports.pricing.graph import cost_of
 from eqchip.hw_reports.pricing.graph_spikes import OfEvents, OfRates, Recorded, Sent
 from eqchip.mapping.chip_file.chip import USUAL, Chip, load_chip

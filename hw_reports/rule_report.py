@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.document.rule import Priced, rule_report, totals
-from eqchip.hw_reports.pricing.circuit import (
+from eqchip.hw_reports.pricing.circuit_cost import (
     circuit_from,
     cost_on,
     counted_epochs,

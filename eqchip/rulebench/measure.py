@@ -14,7 +14,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.learners import row_of
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.trainer import NUDGED_SHARE
-from eqchip.hw_reports.pricing.circuit import mean_epoch
+from eqchip.hw_reports.pricing.circuit_cost import mean_epoch
 from eqchip.hw_reports.pricing.epochs import mean_row
 from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
 from eqchip.hw_reports.pricing.timing import TIME

@@ -22,7 +22,7 @@ from eqchip.hw_reports.document.labels import RULE_PARTS, labels
 from eqchip.hw_reports.document.read import RULE_REPORT
 from eqchip.hw_reports.document.readable import amount, digits, short_total
 from eqchip.hw_reports.document.run import epochs_of
-from eqchip.hw_reports.pricing.circuit import notes_of
+from eqchip.hw_reports.pricing.circuit_cost import notes_of
 from eqchip.hw_reports.pricing.costs import Cost
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.graph import GraphCost

@@ -18,7 +18,7 @@ from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.counting.samples import SAMPLES
 from eqchip.hw_reports.pricing.accounts import account
-from eqchip.hw_reports.pricing.circuit import circuit_of, priced_circuit
+from eqchip.hw_reports.pricing.circuit_cost import circuit_of, priced_circuit
 from eqchip.hw_reports.pricing.costs import Cost, costs
 from eqchip.hw_reports.pricing.entries import energy_of
 from eqchip.hw_reports.pricing.totals import total

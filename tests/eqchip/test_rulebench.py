@@ -15,8 +15,9 @@ from eqchip.__main__ import main
 from eqchip.emulator.description.spiking.rules import SPIKING_RULES
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.training.runs import RunDirectory
-from eqchip.hw_reports.pricing.circuit import CIRCUITS, circuit_of
+from eqchip.hw_reports.pricing.circuit_cost import circuit_of
 from eqchip.hw_reports.pricing.learning_bytes import learning_bytes
+from eqchip.hw_reports.pricing.rule_circuits import CIRCUITS
 from eqchip.mapping.chip_file.chip import load_chip
 from eqchip.mapping.chip_file.executable import NEEDS, executable
 from eqchip.rule_study import configure
