@@ -13,7 +13,8 @@ import numpy as np
 from eqchip.emulator.data.dataset import Dataset, split_validation
 from eqchip.emulator.description.asynchronous import Timing, timing_of
 from eqchip.emulator.description.coding import Coding
-from eqchip.emulator.description.config import Config, check_states, make_config
+from eqchip.emulator.description.config import Config, make_config
+from eqchip.emulator.description.config_checks import check_states
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.modes import Precision, States
