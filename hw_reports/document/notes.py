@@ -180,10 +180,10 @@ def _exchange(told: Document, counted: bool) -> str:
         )
     if nudged is None:
         return f"{read}; with one connection, errors go nowhere but to it."
-    where = "to the layer below"
+    where = "to what the read-out hears"
     if counted:
         where = (
-            f"to the cores of the layer below ({nudged['messages']:,.4g} messages, "
+            f"to the cores of what the read-out hears ({nudged['messages']:,.4g} messages, "
             f"{nudged['hops']:,.4g} hops)"
         )
     return (

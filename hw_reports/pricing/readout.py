@@ -15,8 +15,8 @@ exchange has a time step of its own, with its barrier, since nothing can go on b
 On a chip without a model of its cores, messages are not counted, here as elsewhere.
 
 Left out: the softmax and the time that it takes; telling the read-out's own cores their errors, of
-which only the weight update makes use; and, in inference, reading the class. The current that the
-layer below holds through a nudged phase is memory of learning
+which only the weight update makes use; and, in inference, reading the class. The current that
+its errors leave in these layers through a nudged phase is memory of learning
 (:mod:`eqchip.hw_reports.pricing.learning_memory`).
 """
 

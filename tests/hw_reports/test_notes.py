@@ -115,7 +115,7 @@ def test_a_read_out_says_what_its_exchange_takes_and_where_messages_are_not_coun
     assert "its messages" not in third
     uncounted = {phase: {**told, "messages": None, "hops": None} for phase, told in both.items()}
     _, second, third = notes.read_out(document(run=run, read_out=uncounted))
-    assert "hops" not in second and "to the layer below, where they cross" in second
+    assert "hops" not in second and "to what the read-out hears, where they cross" in second
     assert "its messages, " in third
     _, second, _ = notes.read_out(document(run=run, read_out={"free": TOLD}))
     assert second.endswith("with one connection, errors go nowhere but to it.")
