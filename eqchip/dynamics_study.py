@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,8 +12,6 @@ from eqchip.dynamics_series import of_series
 from eqchip.emulator.description.dynamics.graph import graph_of_layer, rates_of_layer
 from eqchip.emulator.description.dynamics.signals import Current
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.files import replacing, write_text
-from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.studies.dynamics.comparisons import COMPARISONS, Row, compare
 from eqchip.emulator.studies.dynamics.gradients import GRADIENT_TASKS
@@ -26,6 +23,7 @@ from eqchip.graph_price import price
 from eqchip.hw_reports.studies import dynamics as words
 from eqchip.hw_reports.studies import gradient_tasks as gradient_words
 from eqchip.hw_reports.studies import series_tasks as series_words
+from eqchip.hw_reports.studies.written import made_folder, write_study
 from eqchip.mapping.chip_file.chip import USUAL
 
 SEEDS = 5
@@ -90,16 +88,13 @@ def dynamics(
     """
     check_whole("--seeds", seeds, 1, 2**10)
     check_whole("--seed", seed, 0, 2**31)
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
+    folder = made_folder(out)
     if task not in NAMES:
         raise InputError(f"task is {task!r}; expected one of {', '.join(NAMES)}")
     if data is not None and not (task in SERIES_TASKS and SERIES_TASKS[task].reads):
         raise InputError(f"--data is given; expected none, for {task} reads no data")
     made = _maker(task, data)(task, range(seed, seed + seeds), chip, progress)
-    if folder is not None:
-        _write(made, folder)
+    _write(made, folder)
     return made
 
 
@@ -184,7 +179,7 @@ def _mean(counts: list[dict[str, float]], name: str) -> float:
     return sum(row[name] for row in counts) / len(counts)
 
 
-def _write(made: Mapping[str, Any], folder: Path) -> None:
+def _write(made: Mapping[str, Any], folder: Path | None) -> None:
     from eqchip.hw_reports.studies.dynamics_plot import save
     from eqchip.hw_reports.studies.gradient_tasks_plot import save as save_gradient
     from eqchip.hw_reports.studies.series_tasks_plot import save as save_series
@@ -193,8 +188,4 @@ def _write(made: Mapping[str, Any], folder: Path) -> None:
         words.FORMAT: save, words.TURNS_FORMAT: save, gradient_words.FORMAT: save_gradient,
         series_words.FORMAT: save_series,
     }[made["format"]]  # fmt: skip
-    with alone(folder):
-        text = json.dumps(made, ensure_ascii=False, allow_nan=False)
-        write_text(folder / "dynamics.json", text + "\n")
-        with replacing(folder / "dynamics.png") as file:
-            draw(made, file)
+    write_study(folder, "dynamics", made, draw)

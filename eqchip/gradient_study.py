@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +11,13 @@ from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.task import Classification
 from eqchip.emulator.errors import InputError, check_whole
-from eqchip.emulator.files import replacing, write_text
-from eqchip.emulator.locks import alone
 from eqchip.emulator.problem.needs import check_needs, of_learning, of_links
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.training.run_data import data_of
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.hw_reports.studies import gradients as words
+from eqchip.hw_reports.studies.gradients_plot import save
+from eqchip.hw_reports.studies.written import made_folder, write_study
 
 DATASET, NETWORK, EPOCHS = "digits", "8x8-16c3-16c3p2-10", 6
 SAMPLES, FREE_STEPS, NUDGED_STEPS, BETA = 100, 100, 50, 0.05
@@ -101,8 +99,7 @@ def gradients(
             f"--samples is {samples}; expected at most the {len(found.train_x)} training samples "
             f"of {found.name}"
         )
-    if out is not None:
-        Path(out).mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
+    folder = made_folder(out)
     listener = progress or Silent()
     learning = Learning(
         free_steps=free_steps, nudged_steps=nudged_steps, beta=beta,
@@ -134,8 +131,7 @@ def gradients(
         networks=measure(networks, found, learning, samples, seed, threads, listener),
         provenance=provenance(command_line()),
     )
-    if out is not None:
-        _write(made, Path(out))
+    write_study(folder, "gradients", made, save)
     return made
 
 
@@ -169,14 +165,3 @@ def _directory(run: RunDirectory | str | Path | None, **fresh: Any) -> RunDirect
     config = directory.config
     check_needs("gradients", [*of_learning(config.learning), *of_links(config.network())], ())
     return directory
-
-
-def _write(made: Mapping[str, Any], out: Path) -> None:
-    """The document and its figure."""
-    from eqchip.hw_reports.studies.gradients_plot import save
-
-    text = json.dumps(made, ensure_ascii=False, allow_nan=False)
-    with alone(out):
-        write_text(out / "gradients.json", text + "\n")
-        with replacing(out / "gradients.png") as file:
-            save(made, file)

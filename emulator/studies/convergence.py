@@ -34,10 +34,9 @@ from eqchip.emulator.studies.fixed_points import (
     fixed_points,
 )
 from eqchip.emulator.studies.intervals import Interval, interval, steps_to
-from eqchip.emulator.studies.random_networks import check_layers, draw_network
+from eqchip.emulator.studies.random_networks import check_layers, draw_network, in_chunks
 
 EARLY_STEP = 20
-RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
 
 
 @dataclass(frozen=True)
@@ -229,10 +228,8 @@ def error_curve(
     sizes = np.array(experiment.layers)
     record: tuple[Recordable, ...] = ("potentials",)
     row_bytes = experiment.steps * int(sizes.sum()) * np.dtype(experiment.precision).itemsize
-    chunk = max(1, RECORD_BYTES // row_bytes)
     errors, spikes = [], np.zeros(len(sizes), np.int64)
-    for first in range(0, experiment.inputs, chunk):
-        samples = np.arange(first, min(first + chunk, experiment.inputs))
+    for samples in in_chunks(experiment.inputs, row_bytes):
         problem = pose(
             case.network,
             case.x[samples],

@@ -32,10 +32,9 @@ from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.fixed_points import REFERENCE_STEPS_LEAST, fixed_points
 from eqchip.emulator.studies.intervals import Interval, interval, steps_to
-from eqchip.emulator.studies.random_networks import check_layers, draw_network
+from eqchip.emulator.studies.random_networks import check_layers, draw_network, in_chunks
 
 SHORTEST = 0.75  # of the mean steps between two switches; the longest is as much longer
-RECORD_BYTES = 64_000_000  # of potentials recorded at a time; the result does not depend on it
 
 
 @dataclass(frozen=True)
@@ -262,12 +261,10 @@ def follow(
     sizes, starts = np.array(stream.layers), np.cumsum([0, *case.lengths])
     steps = int(starts[-1])
     coding = follower.coding_of(tuple(int(start) for start in starts[1:-1]))
-    chunk = max(1, RECORD_BYTES // (8 * steps * int(sizes.sum())))
     distance = np.zeros((stream.pictures, stream.horizon))
     spikes = np.zeros((stream.pictures, len(sizes)))
     record: tuple[Recordable, ...] = ("potentials",)
-    for first in range(0, stream.streams, chunk):
-        samples = np.arange(first, min(first + chunk, stream.streams))
+    for samples in in_chunks(stream.streams, 8 * steps * int(sizes.sum())):
         problem = pose(
             case.network,
             case.x[0, samples],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
+
+RECORD_BYTES = 32_000_000  # of potentials recorded at a time; the result does not depend on it
 
 
 def check_layers(where: str, layers: Sequence[int]) -> None:
@@ -22,6 +24,19 @@ def check_layers(where: str, layers: Sequence[int]) -> None:
             f"{where}: layers are {'-'.join(map(str, layers))}; "
             "expected at least two, of at least one unit each, e.g. 500-500-10"
         )
+
+
+def in_chunks(samples: int, bytes_each: int) -> Iterator[np.ndarray]:
+    """The numbers of so many samples, as many at a time as `RECORD_BYTES` hold the records of.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in in_chunks(3, RECORD_BYTES // 2)]
+    [[0, 1], [2]]
+    """
+    size = max(1, RECORD_BYTES // bytes_each)
+    for first in range(0, samples, size):
+        yield np.arange(first, min(first + size, samples))
 
 
 def draw_network(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,6 +67,17 @@ def figure_style() -> Iterator[None]:
         # Letters that the font lacks become boxes; that is no reason to warn.
         warnings.filterwarnings("ignore", message="Glyph .* missing")
         yield
+
+
+def saver(draw: Callable[..., Figure], dpi: int) -> Callable[..., None]:
+    """What draws into an open PNG file: takes what `draw` is given, and then the file."""
+
+    def save(*given: Any) -> None:
+        *shown, file = given
+        with figure_style():
+            draw(*shown).savefig(file, format="png", dpi=dpi)
+
+    return save
 
 
 def new_figure(height: float, width: float = WIDTH) -> Figure:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.files import replacing, write_text
-from eqchip.emulator.locks import alone
+from eqchip.emulator.files import write_text
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.studies.convergence import Experiment, Study, check_repeats, measure
 from eqchip.emulator.studies.convergence_search import (
@@ -27,6 +24,8 @@ from eqchip.emulator.studies.convergence_search import (
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import provenance
 from eqchip.hw_reports.studies import convergence as words
+from eqchip.hw_reports.studies.convergence_plot import save
+from eqchip.hw_reports.studies.written import invocation, made_folder, write_study
 
 STORED_NAME = "stored"
 TRIALS = 40
@@ -112,16 +111,14 @@ def converge(
     experiment = Experiment(layers=network, steps=steps, inputs=inputs, seed=seed)
     check_repeats(repeats)
     tried = TRIALS if search and trials is None else trials
-    invocation = _invocation(
-        network="-".join(map(str, network)), steps=steps, repeats=repeats, inputs=inputs,
+    asked = invocation(
+        "converge", network=tuple(network), steps=steps, repeats=repeats, inputs=inputs,
         objective=objective, search=search, trials=tried, settings=settings, seed=seed,
     )  # fmt: skip
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
+    folder = made_folder(out)
     listener = progress or Silent()
     if tried is not None:
-        parameters = _searched(experiment, tried, objective, threads, folder, invocation, listener)
+        parameters = _searched(experiment, tried, objective, threads, folder, asked, listener)
         source = f"searched, {tried} trials"
     else:
         parameters = _kept(experiment, settings, objective, listener)
@@ -134,10 +131,9 @@ def converge(
         parameters,
         objective=objective,
         settings=source,
-        provenance=provenance(invocation),
+        provenance=provenance(asked),
     )
-    if folder is not None:
-        _write(document, folder)
+    write_study(folder, "converge", document, save, words.to_csv(document))
     return Convergence(study, parameters, document)
 
 
@@ -147,7 +143,7 @@ def _searched(
     objective: Objective,
     threads: int,
     out: Path | None,
-    invocation: str,
+    asked: str,
     progress: Progress,
 ) -> dict[str, Parameters]:
     """Settings that are found anew, and kept in a file."""
@@ -156,7 +152,7 @@ def _searched(
     )
     if out is not None:
         path = out / "settings.toml"
-        write_text(path, settings_to_toml(found, experiment, objective, invocation))
+        write_text(path, settings_to_toml(found, experiment, objective, asked))
         progress.message(f"Settings found: {path}")
     return {name: best.parameters for name, best in found.items()}
 
@@ -172,26 +168,3 @@ def _kept(
             f"{settings.steps} steps; --search finds those for this experiment"
         )
     return settings.parameters
-
-
-def _write(document: dict[str, Any], out: Path) -> None:
-    """The document, its table and its figure."""
-    from eqchip.hw_reports.studies.convergence_plot import figure
-
-    with alone(out):
-        write_text(out / "converge.json", json.dumps(document, ensure_ascii=False) + "\n")
-        write_text(out / "converge.csv", words.to_csv(document))
-        with replacing(out / "converge.png") as file:
-            figure(document).savefig(file, format="png")
-
-
-def _invocation(**settings: Any) -> str:
-    """The command that repeats this one, with the defaults of today written out."""
-    words = ["eqchip", "converge"]
-    for name, value in settings.items():
-        if value is None or value is False:  # by identity: a seed of 0 equals False
-            continue
-        words.append(f"--{name}")
-        if value is not True:
-            words.append(str(value))
-    return shlex.join(words)

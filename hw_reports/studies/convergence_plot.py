@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eqchip.hw_reports.plots.style import apart
+from eqchip.hw_reports.studies.distance_plot import (
+    GREY,
+    TEXT,
+    distance_axes,
+    draw_band,
+    label_ends,
+    say_below_title,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,13 +32,9 @@ STYLES = {
     "osa": "#009E73",
     "osa-prediction": "#CC79A7",
 }
-REFERENCE_COLOUR = "#8c8c8c"
-WIDTH, HEIGHT, DPI = 8.0, 4.8, 200
-TEXT = 9
-LABEL_GAP = 0.045  # least distance of two labels, in shares of the axis
 
 
-def figure(document: dict[str, Any]) -> Figure:
+def figure(document: Mapping[str, Any]) -> Figure:
     """Error against step, a line per coding with its 95 % band over networks.
 
     Parameters
@@ -38,30 +42,17 @@ def figure(document: dict[str, Any]) -> Figure:
     document : dict
         From :func:`eqchip.hw_reports.studies.convergence.document`, or read from its file.
     """
-    from matplotlib.figure import Figure  # no pyplot: it would want a display, and keep state
-
     experiment, codings = document["experiment"], document["codings"]
     free, steps = experiment["free_steps"], experiment["steps"]
-    drawn = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, layout="constrained")
-    axes = drawn.add_subplot()
-    t = np.arange(1, steps + 1)
     means = np.array([coding["error"]["mean"] for coding in codings])
-    low = means[means > 0].min() if (means > 0).any() else 1e-3
-    bottom, top = low / 1.5, max(means.max(), low) * 1.3
-    floor = bottom / 10  # a log axis has no 0
-    axes.set_yscale("log")
-    axes.set_ylim(bottom, top)
-    axes.set_xlim(1, steps)
+    drawn, axes = distance_axes(steps, means, "time step")
+    t = np.arange(1, steps + 1)
     # The error jumps where the fixed point does: a line across would show nothing measured.
     halves = [half for half in (slice(0, free), slice(free, steps)) if half.start < half.stop]
-    for coding, mean in zip(codings, means, strict=True):
-        colour = STYLES.get(coding["name"], REFERENCE_COLOUR)
-        below, above = (np.maximum(coding["error"][side], floor) for side in ("low", "high"))
+    for coding in codings:
         for half in halves:
-            axes.fill_between(
-                t[half], below[half], above[half], color=colour, alpha=0.2, linewidth=0
-            )
-            axes.plot(t[half], np.maximum(mean, floor)[half], color=colour, linewidth=1.3)
+            part = {name: values[half] for name, values in coding["error"].items()}
+            draw_band(axes, t[half], part, STYLES.get(coding["name"], GREY))
     _references(axes, means, free)
     axes.axvline(free + 0.5, color="#444444", linewidth=0.8)
     axes.annotate(
@@ -74,38 +65,17 @@ def figure(document: dict[str, Any]) -> Figure:
         fontsize=TEXT,
         color="#444444",
     )
-    _labels(axes, codings, means[:, -1], steps)
-    axes.set_xlabel("time step", fontsize=TEXT + 1)
-    axes.set_ylabel("mean |s − s*| over units", fontsize=TEXT + 1)
-    axes.tick_params(labelsize=TEXT)
-    axes.grid(axis="y", which="major", color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    _title(axes, experiment)
-    return drawn
-
-
-def _title(axes: Axes, experiment: dict[str, Any]) -> None:
+    label_ends(axes, codings, means[:, -1].tolist(), STYLES)
     layers = "-".join(map(str, experiment["layers"]))
-    axes.set_title(
+    say_below_title(
+        axes,
         "Distance to the fixed point of the real-valued network",
-        fontsize=TEXT + 2,
-        loc="left",
-        pad=32,
-    )
-    axes.annotate(
         f"{layers}, mean of {experiment['networks']} random networks × {experiment['inputs']} "
         "inputs; bands: 95 % intervals over networks.\n"
         "ε: step size, annealed where nothing else is said; λ: prediction coefficient; "
         "OSA: sigma-delta, adaptive ε.",
-        (0.0, 1.0),
-        xycoords="axes fraction",
-        xytext=(0, 5),
-        textcoords="offset points",
-        fontsize=TEXT - 1,
-        color="#555555",
-        linespacing=1.35,
     )
+    return drawn
 
 
 def _references(axes: Axes, means: np.ndarray, free: int) -> None:
@@ -119,7 +89,7 @@ def _references(axes: Axes, means: np.ndarray, free: int) -> None:
         return
     for exponent, name in ((0.5, "$1/\\sqrt{t}$"), (1.0, "$1/t$")):
         curve = level * (t / start) ** -exponent
-        axes.plot(t, curve, color=REFERENCE_COLOUR, linewidth=0.9, linestyle=(0, (4, 3)))
+        axes.plot(t, curve, color=GREY, linewidth=0.9, linestyle=(0, (4, 3)))
         place = int(0.95 * (len(t) - 1))
         axes.annotate(
             name,
@@ -133,27 +103,6 @@ def _references(axes: Axes, means: np.ndarray, free: int) -> None:
         )
 
 
-def _labels(axes: Axes, codings: list[dict[str, Any]], ends: np.ndarray, steps: int) -> None:
-    """The name of each coding at the end of its line, moved apart where lines meet."""
-    bottom, top = axes.get_ylim()
-    heights = np.log(np.maximum(ends, bottom) / bottom) / np.log(top / bottom)
-    order = np.argsort(heights, kind="stable")
-    for k, place in zip(order, apart(heights[order], LABEL_GAP), strict=True):
-        colour = STYLES.get(codings[k]["name"], REFERENCE_COLOUR)
-        axes.plot(
-            [1.005, 1.03],
-            [heights[k], place],
-            color=colour,
-            linewidth=0.7,
-            transform=axes.transAxes,
-            clip_on=False,
-        )
-        axes.text(
-            1.037,
-            place,
-            codings[k]["label"],
-            color=colour,
-            fontsize=TEXT,
-            va="center",
-            transform=axes.transAxes,
-        )
+def save(document: Mapping[str, Any], file: Any) -> None:
+    """Draw the figure into an open PNG file; its names may be formulas."""
+    figure(document).savefig(file, format="png")

@@ -15,8 +15,8 @@ from eqchip.hw_reports.plots.style import (
     QUIET,
     SMALL,
     VERMILION,
-    figure_style,
     new_figure,
+    saver,
     say,
     title_and_foot,
 )
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, DPI = 9.6, 6.4, 150
 CHANNELS = (BLUE, VERMILION, GREEN)
 MOST_WEIGHTS = 2000  # dots of a scatter
-
-
-def save(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure of a task, or of a comparison, into an open PNG file."""
-    from eqchip.hw_reports.studies.dynamics_compared import FIGURES
-
-    draw = figure if "rows" not in document else FIGURES[document.get("task", "turns")]
-    with figure_style():
-        draw(document).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Mapping[str, Any]) -> Figure:
@@ -166,3 +157,14 @@ def _weights(ax: Axes, shown: Mapping[str, Any]) -> None:
 
 def _best_fast(shown: Mapping[str, Any]) -> np.ndarray:
     return best_fast(np.array(shown["feedforward"]), shown["cost"])
+
+
+def _of_any(document: Mapping[str, Any]) -> Figure:
+    """The figure of a task, or of a comparison."""
+    from eqchip.hw_reports.studies.dynamics_compared import FIGURES
+
+    draw = figure if "rows" not in document else FIGURES[document.get("task", "turns")]
+    return draw(document)
+
+
+save = saver(_of_any, DPI)

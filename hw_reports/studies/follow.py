@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.modes import InputMode, Precision
-from eqchip.emulator.files import replacing, write_text
-from eqchip.emulator.locks import alone
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.studies.following import Stream, measure
 from eqchip.emulator.threads import resolve_threads
 from eqchip.emulator.training.runs import provenance
 from eqchip.hw_reports.studies import following as words
+from eqchip.hw_reports.studies.follow_plot import save
+from eqchip.hw_reports.studies.written import invocation, made_folder, write_study
 
 
 def follow(
@@ -75,50 +73,25 @@ def follow(
     """
     threads = resolve_threads(threads)
     stream = Stream(network, pictures, steps, streams, input, precision, timing, seed)
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)  # before the work: a bad place is told at once
+    folder = made_folder(out)
     study = measure(stream, networks=repeats, threads=threads, progress=progress)
     document = words.document(study, provenance(_invocation(stream, repeats)))
-    if folder is not None:
-        _write(document, folder)
+    write_study(folder, "follow", document, save)
     return document
 
 
 def _invocation(stream: Stream, repeats: int) -> str:
-    """The command that repeats this one, with the defaults of today written out."""
-    said: dict[str, Any] = {
-        "network": "-".join(map(str, stream.layers)),
-        "pictures": stream.pictures,
-        "steps": stream.steps,
-        "repeats": repeats,
-        "streams": stream.streams,
-        "input": stream.input,
-        "precision": stream.precision,
-        "seed": stream.seed,
-    }
+    """The command that repeats this one."""
+    timing: dict[str, Any] = {}
     if stream.timing is not None:
         clocks, delays, faults = stream.timing.clocks, stream.timing.delays, stream.timing.faults
-        said |= {
-            "timing": "async",
-            "clocks": clocks.per,
-            "clock-spread": clocks.spread,
-            "clock-offset": clocks.offset,
-            "clock-jitter": clocks.jitter,
-            "delay": delays.fixed,
-            "delay-jitter": delays.jitter,
-            "loss": faults.loss,
-            "timing-seed": stream.timing.seed,
-        }
-    flags = (word for name, value in said.items() for word in (f"--{name}", str(value)))
-    return shlex.join(["eqchip", "follow", *flags])
-
-
-def _write(document: dict[str, Any], out: Path) -> None:
-    """The document and its figure."""
-    from eqchip.hw_reports.studies.follow_plot import figure
-
-    with alone(out):
-        write_text(out / "follow.json", json.dumps(document, ensure_ascii=False) + "\n")
-        with replacing(out / "follow.png") as file:
-            figure(document).savefig(file, format="png")
+        timing = {
+            "timing": "async", "clocks": clocks.per, "clock_spread": clocks.spread,
+            "clock_offset": clocks.offset, "clock_jitter": clocks.jitter, "delay": delays.fixed,
+            "delay_jitter": delays.jitter, "loss": faults.loss, "timing_seed": stream.timing.seed,
+        }  # fmt: skip
+    return invocation(
+        "follow", network=stream.layers, pictures=stream.pictures, steps=stream.steps,
+        repeats=repeats, streams=stream.streams, input=stream.input, precision=stream.precision,
+        seed=stream.seed, **timing,
+    )  # fmt: skip

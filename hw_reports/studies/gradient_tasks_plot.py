@@ -14,8 +14,8 @@ from eqchip.hw_reports.plots.style import (
     QUIET,
     SMALL,
     VERMILION,
-    figure_style,
     new_figure,
+    saver,
     say,
     title_and_foot,
 )
@@ -32,12 +32,6 @@ MEASURES = {
     "error_spikes": ("error", "log"),
     "accuracy_spikes": ("share right", "linear"),
 }
-
-
-def save(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure of a task into an open PNG file."""
-    with figure_style():
-        figure(document).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Mapping[str, Any]) -> Figure:
@@ -144,3 +138,6 @@ def _after(ax: Axes, document: Mapping[str, Any]) -> None:
     ax.set_xlim(-0.5, 2.5)
     ax.set_ylim(0.0 if stem == "error" else 0.4, None if stem == "error" else 1.03)
     ax.set_ylabel("error" if stem == "error" else "share right")
+
+
+save = saver(figure, DPI)

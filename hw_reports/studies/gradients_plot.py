@@ -13,8 +13,8 @@ from eqchip.hw_reports.plots.style import (
     SKY,
     SMALL,
     VERMILION,
-    figure_style,
     new_figure,
+    saver,
     title_and_foot,
 )
 
@@ -32,12 +32,6 @@ COLOURS = {
 MARKERS = {"real-valued": "o", "spiking": "s"}
 RIGHT_ANGLE = 90.0
 WIDTH, HEIGHT, DPI = 10.0, 3.9, 160
-
-
-def save(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure into an open PNG file."""
-    with figure_style():
-        figure(document).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Mapping[str, Any]) -> Figure:
@@ -124,12 +118,6 @@ MEGABYTE = 1e6
 MEMORY_COLOURS = {"ep-spiking": BLUE, "ep-real-valued": SKY, "bptt": VERMILION}
 
 
-def save_memory(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the memory of learning from a minibatch over the number of steps into a PNG file."""
-    with figure_style():
-        memory_figure(document).savefig(file, format="png", dpi=DPI)
-
-
 def memory_figure(document: Mapping[str, Any]) -> Figure:
     """Peak bytes of arrays over free steps, a line per way to learn, both axes logarithmic.
 
@@ -170,3 +158,6 @@ def memory_figure(document: Mapping[str, Any]) -> Figure:
         f"· eqchip {document['provenance']['eqchip']}",
     )
     return drawn
+
+
+save, save_memory = saver(figure, DPI), saver(memory_figure, DPI)

@@ -15,8 +15,8 @@ from eqchip.hw_reports.plots.style import (
     ORANGE,
     QUIET,
     VERMILION,
-    figure_style,
     new_figure,
+    saver,
     title_and_foot,
 )
 from eqchip.hw_reports.studies.dynamics_plot import DPI, WIDTH, short_ticks
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 HEIGHT = 4.2
 COLOURS = {"channels": QUIET, "echo state": GREEN, "balanced": BLUE, "balanced, spikes in": ORANGE}
 MARKERS = {"channels": "s", "echo state": "^", "balanced": "o", "balanced, spikes in": "D"}
-
-
-def save(document: Mapping[str, Any], file: Any) -> None:
-    """Draw the figure of a task into an open PNG file."""
-    with figure_style():
-        figure(document).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Mapping[str, Any]) -> Figure:
@@ -113,3 +107,6 @@ def _work(ax: Axes, document: Mapping[str, Any]) -> None:
 
 def _events(counts: Mapping[str, float]) -> float:
     return sum(counts.get(name, 0.0) for name in ("synaptic_events", *WORK))
+
+
+save = saver(figure, DPI)

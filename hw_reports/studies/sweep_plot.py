@@ -19,10 +19,10 @@ from eqchip.hw_reports.plots.style import (
     SKY,
     SMALL,
     VERMILION,
-    figure_style,
     linear_si_axis,
     log_si_axis,
     new_figure,
+    saver,
     say,
     shortened,
     title_and_foot,
@@ -92,12 +92,6 @@ def pareto(costs: Sequence[float], errors: Sequence[float]) -> list[int]:
         if errors[n] < best or equal:
             front.append(n)
     return front
-
-
-def save(document: Document, cost: str, file: Any) -> None:
-    """Draw one of :data:`COSTS` into an open PNG file."""
-    with figure_style():
-        figure(document, COSTS[cost]).savefig(file, format="png", dpi=DPI)
 
 
 def figure(document: Document, cost: Cost) -> Figure:
@@ -244,3 +238,6 @@ def _plain(name: str) -> str:
 def _setting(name: str, value: Any) -> str:
     """A setting and its value, for the legend."""
     return f"{SHORT.get(name, _plain(name))} {shown_value(value)}"
+
+
+save = saver(lambda document, cost: figure(document, COSTS[cost]), DPI)  # of COSTS

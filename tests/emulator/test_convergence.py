@@ -19,7 +19,7 @@ from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.problem.pose import pose
-from eqchip.emulator.studies import convergence, convergence_search
+from eqchip.emulator.studies import convergence, convergence_search, random_networks
 from eqchip.emulator.studies.convergence import Experiment, error_curve, make_case, measure
 from eqchip.emulator.studies.convergence_search import (
     KINDS,
@@ -149,7 +149,7 @@ def test_curves_do_not_depend_on_how_inputs_are_cut(monkeypatch):
     coding = make_codings(PARAMETERS["end"])["bernoulli"]
     case = make_case(TINY, "measure", 0)
     whole = error_curve(TINY, case, coding)
-    monkeypatch.setattr(convergence, "RECORD_BYTES", 1)
+    monkeypatch.setattr(random_networks, "RECORD_BYTES", 1)
     cut = error_curve(TINY, case, coding)
     np.testing.assert_array_equal(whole.error, cut.error)
     np.testing.assert_array_equal(whole.spikes, cut.spikes)
