@@ -2,10 +2,10 @@
 
     python benchmarks/links.py [--dataset digits] [--network 64-64-64-64-64-10] [--seeds 0,1,2]
 
-Trains a deep network without and with each set of links, with full and weaker feedback, once for
-every seed, by Adam, and keeps of each training the validation error and, per
-layer, how far a nudge moves its potentials (root mean squares over samples and units, of some
-training samples after every epoch). The test set is not read.
+Trains a deep network without and with each set of links, with full and weaker feedback, some with
+smaller steps as well, once for every seed, by Adam, and keeps of each training the validation error
+and, per layer, how far a nudge moves its potentials (root mean squares over samples and units, of
+some training samples after every epoch). The test set is not read.
 
 A training that is finished is kept in ``--runs``; called again, the program goes on with the rest.
 Results: ``benchmarks/results/links-DATASET.json``.
@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.training.runs import provenance
 from eqchip.emulator.training.trainer import Trainer
@@ -32,6 +33,7 @@ SETTINGS: dict[str, Any] = {
     "lr": 0.002,
     "initial_gain": 0.5,
 }
+SMALLER = 0.5  # steps, under which outputs that are nudged do not swing
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
@@ -42,6 +44,8 @@ class Case(NamedTuple):
     links: str
     shift: int
     readout: str = "squared-error"
+    step_size: float = 0.8  # the usual one
+    beta: float = 1.0  # the usual one of deep networks
 
 
 def cases(layers: int) -> list[Case]:
@@ -60,11 +64,26 @@ def cases(layers: int) -> list[Case]:
         Case("chain", "", 2, "cross-entropy"),
         Case("residual", residual, 2, "cross-entropy"),
         Case("hidden layers nudged", outputs, 2, "cross-entropy"),
+        Case("chain", "", 0, beta=0.5),
+        Case("chain", "", 0, step_size=0.6),
+        *(
+            Case(*linked, step_size=SMALLER)
+            for linked in (
+                ("chain", "", 0),
+                ("residual", residual, 0),
+                ("skips", skips, 0),
+                ("lateral", lateral, 0),
+                ("chain", "", 2),
+                ("to the output", outputs, 2),
+                ("hidden layers nudged", outputs, 2, "cross-entropy"),
+            )
+        ),
     ]
 
 
 def configured(case: Case, dataset: str, network: str, seed: int, epochs: int | None) -> Config:
     settings: dict[str, Any] = {**SETTINGS, "seed": seed, "readout": case.readout}
+    settings["step_size"], settings["beta"] = Polynomial(case.step_size), case.beta
     if case.links:
         settings["links"] = case.links
     if case.shift:

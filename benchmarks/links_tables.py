@@ -20,14 +20,19 @@ def links(results: Results) -> str:
 def _of_one(document: dict[str, Any]) -> str:
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for point in document["points"]:
-        key = (point["readout"], str(point["shift"]), point["name"], point["links"])
+        key = (
+            point["readout"], str(point["shift"]), f"{point['beta']:g}", f"{point['step_size']:g}",
+            point["name"], point["links"],
+        )  # fmt: skip
         groups.setdefault(key, []).append(point)
     rows = []
-    for (readout, shift, name, written), group in groups.items():
+    for (readout, shift, beta, step, name, written), group in groups.items():
         moved = np.mean([np.mean(p["nudged_change_by_layer"], axis=0) for p in group], axis=0)
         rows.append([
             readout,
             "1" if shift == "0" else f"1/{2 ** int(shift)}",
+            beta,
+            step,
             name,
             f"`{written}`" if written else "",
             spread([point["validation_error"] for point in group]),
@@ -38,8 +43,9 @@ def _of_one(document: dict[str, Any]) -> str:
     seeds = len({point["seed"] for point in document["points"]})
     return (
         table(
-            ["read-out", "feedback >", "links", "`--links`", "validation error, % >",
-             "moved by the nudge, layer by layer, 1e-3 >", "synaptic events a sample >"],
+            ["read-out", "feedback >", "beta >", "step size >", "links", "`--links`",
+             "validation error, % >", "moved by the nudge, layer by layer, 1e-3 >",
+             "synaptic events a sample >"],
             rows,
         )
         + f"\n\n{document['network']}, {first['epochs']} epochs, {seeds} "

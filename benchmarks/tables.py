@@ -34,6 +34,7 @@ from links_tables import TABLES as LINKS
 from onchip_chips_table import TABLES as ON_CHIPS
 from onchip_tables import TABLES as ON_CHIP
 from own_data_table import TABLES as OWN_DATA
+from phases_tables import TABLES as PHASES
 from rules_table import TABLES as RULES
 from skip_tables import TABLES as SKIP
 from streams_table import TABLES as STREAMS
@@ -45,7 +46,7 @@ PAGES = (
     "docs/training.md", "docs/networks.md", "docs/data.md", "docs/asynchronous-results.md",
     "docs/on-chip-results.md", "docs/dynamics.md", "docs/learning-rules.md", "docs/model.md",
     "docs/adapting.md",
-    "docs/events.md",
+    "docs/events.md", "docs/settings.md", "docs/settling.md",
 )  # fmt: skip
 MARKED = re.compile(r"(<!-- results:([a-z-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 
@@ -82,6 +83,7 @@ TABLES: dict[str, Callable[[Results], str]] = {
     **ON_CHIP,
     **ON_CHIPS,
     **OWN_DATA,
+    **PHASES,
     **RULES,
     **SKIP,
     **EXITS,
