@@ -103,6 +103,9 @@ def test_a_wide_skip_is_cut_in_slices_and_a_layer_heard_twice_is_not():
     assert skipped.gatherers and {one.senders.layer for one in skipped.gatherers} <= {0, 1, 3}
     used = [use["input_axons"] for use in skipped.use]
     assert max(used) <= 24
+    fans = [8 + 8, 8, 8 + 2, 8]  # of a unit of each layer, wherever its synapses are kept
+    met = skipped.synapses[: len(skipped.bundles)].sum(axis=1).tolist()
+    assert met == [fans[bundle.layer] for bundle in skipped.bundles]
     whole = map_network(skipped.network, small_chip(units=8))
     changes = Changes([np.full(w.shape, 0.5) for w in skipped.network.weights], [])
     found, expected = (weight_updates(one, changes) for one in (skipped, whole))
