@@ -1,10 +1,11 @@
 """Learning on chips that are not perfect: without a clock, and with faults.
 
     python benchmarks/onchip_chips.py clocks|faults digits|mnist [--data DIR] [--seeds 0,1,2]
-        [--epochs E] [--kinds clocks,...] [--runs DIR]
+        [--epochs E] [--kinds loss,...] [--runs DIR]
 
-clocks: over clock spread and delay, with clocks that restart and averages or without. faults: for
-each kind and rate, trained on the faulty chip, and trained on a sound one and then brought to it. A
+clocks: over clock spread and delay, plain, and helped by clocks that restart and by averages.
+faults: for each kind and rate, trained on the faulty chip, and trained on a sound one and then
+brought to it. --kinds: of clocks plain or helped, of faults which. A
 seed is that of the training and of the chip. The test set is read at the end of each training, and
 nothing is chosen by it. What is in the results is not trained again; --runs keeps a checkpoint
 after every epoch, from which an interrupted training goes on. Results, written after every
@@ -31,7 +32,8 @@ from eqchip.emulator.training.runs import provenance
 RESULTS = Path(__file__).resolve().parent / "results"
 EPOCHS = {"digits": 8, "mnist": 1}
 RATES = (0.01, 0.03, 0.1, 0.3)
-KINDS = (
+HELP = ("plain", "helped")
+FAULTS = (
     "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
 )  # fmt: skip
 AVERAGED = 4
@@ -52,14 +54,18 @@ class Point(NamedTuple):
 
 def of_clocks(kinds: list[str]) -> list[Point]:
     """Spread and delay, the most telling first."""
-    found = [Point("one clock"), Point("one clock, averaged", None, AVERAGED)]
+    points = [
+        ("plain", Point("one clock")),
+        ("helped", Point("one clock, averaged", None, AVERAGED)),
+    ]
     for spread, delay in ((0.1, 1.0), (0.3, 1.0), (0.1, 4.0), (0.1, 8.0), (0.3, 4.0)):
-        for restarted in (False, True):
+        for kind in HELP:
+            restarted = kind == "helped"
             clocks = Clocks(spread=spread, offset=1.0, jitter=0.1, restarted=restarted)
             name = f"spread {spread:g}, delay {delay:g}" + ", restarted, averaged" * restarted
             timing = Asynchronous(clocks, Delays(delay))
-            found.append(Point(name, timing, AVERAGED if restarted else 1))
-    return found
+            points.append((kind, Point(name, timing, AVERAGED if restarted else 1)))
+    return [point for kind, point in points if kind in kinds]
 
 
 def of_faults(kinds: list[str]) -> list[Point]:
@@ -74,7 +80,7 @@ def of_faults(kinds: list[str]) -> list[Point]:
     return found
 
 
-STUDIES = {"clocks": of_clocks, "faults": of_faults}
+STUDIES = {"clocks": (of_clocks, HELP), "faults": (of_faults, FAULTS)}
 
 
 class Study:
@@ -151,17 +157,20 @@ def main() -> int:
     parser.add_argument("--data", help="directory of the IDX files")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--kinds", default=",".join(KINDS), help="of faults")
+    parser.add_argument("--kinds", help="by default all")
     parser.add_argument("--runs", help="directory of checkpoints")
     options = parser.parse_args()
-    study = Study(options)
+    study, (points_of, kinds) = Study(options), STUDIES[options.study]
+    chosen = options.kinds.split(",") if options.kinds else list(kinds)
+    if not set(chosen) <= set(kinds):
+        raise SystemExit(f"--kinds is {options.kinds!r}; expected some of {', '.join(kinds)}")
     path = RESULTS / f"onchip-{options.study}-{options.dataset}.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     points: dict[str, Any] = found.get("points", {})
     if found.get("epochs", study.epochs) != study.epochs:
         raise SystemExit(f"{path} is of {found['epochs']} epochs; expected --epochs alike")
     for seed in map(int, options.seeds.split(",")):
-        for point in STUDIES[options.study](options.kinds.split(",")):
+        for point in points_of(chosen):
             row = points.setdefault(
                 point.name,
                 {
