@@ -93,9 +93,13 @@ class Chip:
         return [self.clocks[unit.clock].period for unit in self.units]
 
     def destinations(self, unit: Unit) -> list[int]:
-        """The cores that a unit sends to, in order: of the layers beside its own, but the input."""
+        """The cores that a unit sends to, in order: where it has synapses, but for the input."""
         beside = {unit.layer - 1, unit.layer + 1} - {0}
-        return [core for core, part in enumerate(self.parts) if part.layer in beside]
+        return [
+            core
+            for core, part in enumerate(self.parts)
+            if part.layer in beside and self.fan_out(unit, core) > 0
+        ]
 
     def fan_out(self, unit: Unit, core: int) -> int:
         """Synapses that a spike of a unit meets on a core."""

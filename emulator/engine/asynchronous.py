@@ -90,7 +90,7 @@ class Chip:
             problem.timing,
             problem.parts,
             problem.fixed,
-            problem.network.layers,
+            problem.network.connections,
             tuple(phase.steps for phase in problem.phases),
             asked.lowered.biases.dtype,
             asked.lowered.offsets.tobytes(),

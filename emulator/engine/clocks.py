@@ -103,7 +103,7 @@ def lower_timing(
         part_units=part_units,
         part_sums=np.concatenate([[0], np.cumsum(padded)[:-1]]),
         part_stop=part_stop,
-        **_routes(parts, paths, linked),
+        **_routes(parts, paths, linked, lowered),
         links=paths.link_count if paths is not None and linked else 0,
         fixed_delay=quanta(delays.fixed),
         delay_jitter=quanta(delays.jitter),
@@ -177,9 +177,12 @@ def _stuck(timing: Asynchronous, units: Units, place: np.ndarray, row: int) -> n
     return stuck
 
 
-def _routes(parts: Sequence[Part], paths: Paths | None, links: bool) -> dict[str, np.ndarray]:
+def _routes(
+    parts: Sequence[Part], paths: Paths | None, links: bool, lowered: Lowered
+) -> dict[str, np.ndarray]:
     """Where the messages of each part go, by the names of `Clockwork`."""
     starts, to, hops = [0], [], []
+    met: list[np.ndarray] = []
     path_starts, path_links = [0], [np.zeros(0, np.int32)]
     by_layer: dict[int, list[int]] = {}
     for number, part in enumerate(parts):
@@ -188,16 +191,40 @@ def _routes(parts: Sequence[Part], paths: Paths | None, links: bool) -> dict[str
         below = by_layer[part.layer - 1] if part.layer > 1 else []  # the input hears nothing
         for target in below + by_layer.get(part.layer + 1, []):
             to.append(target)
+            met.append(synapses_met(lowered, part, parts[target]))
             hops.append(0 if paths is None else int(paths.hops[source, target]))
             if paths is not None and links:
                 way = source * len(parts) + target
                 path_links.append(paths.links[paths.starts[way] : paths.starts[way + 1]])
             path_starts.append(path_starts[-1] + (len(path_links[-1]) if links else 0))
         starts.append(len(to))
+    sent_from = np.repeat([lowered.offsets[part.layer] + part.first for part in parts],
+                          np.diff(starts))  # fmt: skip
+    begun = np.cumsum([0, *(len(of_route) for of_route in met)])[:-1]
+    if all((of_route == parts[t].units).all() for of_route, t in zip(met, to, strict=True)):
+        sent_from, begun, met = sent_from[:0], begun[:0], []
     return {
+        "route_met": (begun - sent_from).astype(np.int64),
+        "met": np.concatenate([np.zeros(0, np.int32), *met]).astype(np.int32),
         "route_starts": np.array(starts, np.int64),
         "route_part": np.array(to, np.int64),
         "route_hops": np.array(hops, np.int64),
         "path_starts": np.array(path_starts, np.int64),
         "path_links": np.concatenate(path_links).astype(np.int32),
     }
+
+
+def synapses_met(lowered: Lowered, source: Part, target: Part) -> np.ndarray:
+    """The synapses that a message of each unit of a part meets at a part of a layer beside.
+
+    Returns
+    -------
+    ndarray of int64, shape (units of `source`,)
+    """
+    up = target.layer > source.layer
+    k, fan = (source.layer, lowered.forward) if up else (target.layer, lowered.back)
+    ends = fan.to + fan.length
+    held = np.minimum(ends, target.end) - np.maximum(fan.to, target.first)
+    before = np.concatenate([[0], np.cumsum(np.maximum(held, 0))])
+    place = fan.places[k] + np.arange(source.first, source.end) // fan.channels[k]
+    return np.asarray(before[fan.first[place + 1]] - before[fan.first[place]])

@@ -24,6 +24,7 @@ from eqchip.emulator.kernels.rows_fixed import (
 )
 from eqchip.emulator.kernels.rows_listed import add_rows_listed
 from eqchip.emulator.kernels.scatter import scatter_rows, scatter_rows_at_bits
+from eqchip.emulator.kernels.segments import add_segments, adds_whole_rows
 from eqchip.emulator.kernels.units import sum_of
 from eqchip.emulator.kernels.vectors import CACHE_LINE
 
@@ -274,25 +275,33 @@ def arrive_at_part(sums, at, net, part_layer, begin, n, rows, values, below, cou
 
     The part: units begin ... begin + n - 1 of its layer. rows: the first `below` of layer
     part_layer - 1, the rest, up to `count`, of layer part_layer + 1; values: their factors.
-    Whole cache lines are added: what stands behind the part's sums is not read.
+    Of rows that are added whole, whole cache lines are: what stands behind the part's sums is not
+    read.
     """
-    n = whole(n, CACHE_LINE // sums.itemsize)
+    lines = whole(n, CACHE_LINE // sums.itemsize)
     if below:
         k = part_layer - 1
-        start = net.starts[k] + begin
-        if valued:
-            add_scaled_rows(sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below)
+        w, start, stride = net.weights, net.starts[k], net.strides[k]
+        if not adds_whole_rows(net.forward, k, net.sizes[k], net.sizes[part_layer]):
+            add_segments(
+                sums, at, w, start, stride, net.forward, k, begin, n, rows, values, 0, below, valued
+            )
+        elif valued:
+            add_scaled_rows(sums, at, w, start + begin, stride, lines, rows, values, 0, below)
         else:
-            add_rows(sums, at, net.weights, start, net.strides[k], n, rows, 0, below)
+            add_rows(sums, at, w, start + begin, stride, lines, rows, 0, below)
     if count > below:
         k = part_layer
-        start = net.mirror_starts[k] + begin
-        if valued:
-            add_scaled_rows(
-                sums, at, net.mirror, start, net.mirror_strides[k], n, rows, values, below, count
-            )
+        w, start, stride = net.mirror, net.mirror_starts[k], net.mirror_strides[k]
+        if not adds_whole_rows(net.back, k, net.sizes[k + 1], net.sizes[k]):
+            add_segments(
+                sums, at, w, start, stride, net.back, k, begin, n, rows, values, below, count,
+                valued,
+            )  # fmt: skip
+        elif valued:
+            add_scaled_rows(sums, at, w, start + begin, stride, lines, rows, values, below, count)
         else:
-            add_rows(sums, at, net.mirror, start, net.mirror_strides[k], n, rows, below, count)
+            add_rows(sums, at, w, start + begin, stride, lines, rows, below, count)
 
 
 @inlined
@@ -300,22 +309,29 @@ def arrive_codes_at_part(
     sums, back, at, net, part_layer, begin, n, rows, values, below, count, valued
 ):
     """As `arrive_at_part`, for weight codes; sums of feedback stand apart, in `back`."""
-    n = whole(n, LANES)
+    lines = whole(n, LANES)
     if below:
         k = part_layer - 1
-        start = net.starts[k] + begin
-        if valued:
-            add_weighed_code_rows(
-                sums, at, net.weights, start, net.strides[k], n, rows, values, 0, below
+        w, start, stride = net.weights, net.starts[k], net.strides[k]
+        if not adds_whole_rows(net.forward, k, net.sizes[k], net.sizes[part_layer]):
+            add_segments(
+                sums, at, w, start, stride, net.forward, k, begin, n, rows, values, 0, below, valued
             )
+        elif valued:
+            add_weighed_code_rows(sums, at, w, start + begin, stride, lines, rows, values, 0, below)
         else:
-            add_code_rows(sums, at, net.weights, start, net.strides[k], n, rows, 0, below)
+            add_code_rows(sums, at, w, start + begin, stride, lines, rows, 0, below)
     if count > below:
         k = part_layer
-        start = net.mirror_starts[k] + begin
-        if valued:
+        w, start, stride = net.mirror, net.mirror_starts[k], net.mirror_strides[k]
+        if not adds_whole_rows(net.back, k, net.sizes[k + 1], net.sizes[k]):
+            add_segments(
+                back, at, w, start, stride, net.back, k, begin, n, rows, values, below, count,
+                valued,
+            )  # fmt: skip
+        elif valued:
             add_weighed_code_rows(
-                back, at, net.mirror, start, net.mirror_strides[k], n, rows, values, below, count
+                back, at, w, start + begin, stride, lines, rows, values, below, count
             )
         else:
-            add_code_rows(back, at, net.mirror, start, net.mirror_strides[k], n, rows, below, count)
+            add_code_rows(back, at, w, start + begin, stride, lines, rows, below, count)

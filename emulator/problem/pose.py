@@ -215,10 +215,10 @@ def _check_timing(problem: Problem) -> None:
         raise InputError(f"run: timing is {timing!r}; expected Asynchronous or None")
     check_needs("run: the asynchronous engine", of_links(problem.network), ())
     for k, connection in enumerate(problem.network.connections):
-        if not connection.all_to_all:
+        if connection.max_window:
             raise InputError(
-                f"run: connection {k + 1} ({connection}) with a timing: the asynchronous engine "
-                "has dense connections only; expected Dense, or timing=None"
+                f"run: connection {k + 1} ({connection}) with a timing: a maximum is of what all "
+                "units of a window send at one step; expected average pooling, or timing=None"
             )
     parts = problem.parts or whole_layers(problem.network.sizes)
     check_timing(timing, problem.paths, parts, problem.phases, problem.fixed)

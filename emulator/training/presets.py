@@ -100,6 +100,8 @@ def preset(
         base = {**conv, **(online_conv if settings.get("on_chip") is not None else {})}
     elif settings.get("on_chip") is not None:
         base = {**base, **online, **by_sight.get(sees, {})}
+    if settings.get("timing") is not None:  # units are at no moment all at the end of a phase
+        base = {name: value for name, value in base.items() if name != "skip_right"}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and not convolves:
         base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}

@@ -92,8 +92,8 @@ def delivered_to(emitted: np.ndarray, timed: Timed) -> np.ndarray:
 def synapses_met(mapped: MappedNetwork) -> np.ndarray:
     """Synapses that a message meets on each core, int64, (cores,).
 
-    What a core received is not told apart by sender, nor need it be: without a clock all
-    connections are dense, and a message meets every unit of the core.
+    What a core received is not told apart by sender, nor need it be: without a clock networks on
+    cores are dense (`placement.checks.check_alike`), and a message meets every unit of the core.
     """
     met = mapped.synapses.max(axis=0)
     assert ((mapped.synapses == 0) | (mapped.synapses == met)).all()

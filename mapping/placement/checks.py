@@ -38,3 +38,20 @@ def check_unicast(mapped: MappedNetwork, who: str) -> None:
             f"{who}: {mapped.chip.name} copies messages on their way, which this does not know; "
             "expected a chip without multicast"
         )
+
+
+def check_alike(mapped: MappedNetwork, who: str) -> None:
+    """Refuse cores whose units reach differently, for whoever counts the messages of a core alike.
+
+    Raises
+    ------
+    InputError
+        Naming the layer.
+    """
+    if len(mapped.bundles) > len(mapped.parts):
+        whole = set(mapped.parts)
+        layer = next(bundle.layer for bundle in mapped.bundles if bundle not in whole)
+        raise InputError(
+            f"{who}: units of layer {layer} on one core meet different synapses, which is not "
+            "counted without a clock; expected dense connections, or time steps"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.description.asynchronous import Paths
-from eqchip.mapping.placement.checks import check_unicast, check_whole_fan_in
+from eqchip.mapping.placement.checks import check_alike, check_unicast, check_whole_fan_in
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.route import route
 
@@ -37,6 +37,7 @@ def paths(mapped: MappedNetwork) -> Paths:
     """
     check_whole_fan_in(mapped, "paths")
     check_unicast(mapped, "paths")
+    check_alike(mapped, "paths")
     number = {link: k for k, link in enumerate(mapped.routes.links)}
     tiles = list(zip(mapped.x.tolist(), mapped.y.tolist(), strict=True))
     # Cores of one tile share their ways: far fewer than pairs of cores on a large chip.

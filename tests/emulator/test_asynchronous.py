@@ -53,7 +53,7 @@ def test_clocks_in_step_give_the_synchronous_run_to_the_last_bit(precision, data
 
 
 @settings(deadline=None, max_examples=25)
-@given(problem=strategies.problems(dense=True))
+@given(problem=strategies.problems())
 def test_the_default_timing_is_the_identity(problem):
     assert_equal_runs(engine_solve(timed(problem, eq.Asynchronous())), engine_solve(problem))
 
@@ -231,6 +231,16 @@ def test_recording_changes_no_result(problem):
         assert_equal_arrays(one, other, "ends")
     assert_same_activity(silent.activity, recorded.activity)
     assert_equal_timed(silent.timed, replace(recorded.timed, events=None))
+
+
+def test_a_chip_is_made_anew_for_other_synapses_between_layers_of_the_same_sizes():
+    """Which core a spike goes to is part of it: the network before this one reached others."""
+    rng = np.random.default_rng(0)
+    for seed in range(3):
+        mask = np.random.default_rng(seed).random((6, 4)) < 0.4
+        network = eq.Network.chain([eq.Sparse.from_mask(mask), eq.Dense(4, 2)], seed=0)
+        problem = pose(network, rng.random((1, 6)), coding=PLAIN, phases=[eq.Free(6)])
+        assert_equal_runs(engine_solve(timed(problem, eq.Asynchronous())), engine_solve(problem))
 
 
 # --- windows ------------------------------------------------------------------------------
@@ -608,6 +618,13 @@ BAD = {
     ),
     "link time without a mapped network": (
         lambda: ask(eq.Asynchronous(queues=eq.Queues(link=0.1))), "link",
+    ),
+    "maxima without a clock": (
+        lambda: eq.run(
+            eq.Network.chain([eq.Conv2d((4, 4, 1), 2, 1, pool=eq.MaxPool2d(2))]),
+            np.zeros((1, 16)), coding=PLAIN, phases=[eq.Free(2)], timing=eq.Asynchronous(),
+        ),
+        "maximum",
     ),
     "timing that is none": (lambda: ask("async"), "timing"),
     "events of a run without timing": (lambda: ask(record=("events",)), "events"),

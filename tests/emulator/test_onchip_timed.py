@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,12 @@ from onchip_twin import Twinned
 
 import eqchip as eq
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults, Queues
-from eqchip.emulator.description.config import read_config, to_toml
+from eqchip.emulator.description.config import Config, read_config, to_toml
+from eqchip.emulator.description.sharing import SHARINGS
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.onchip_arrays import APPLIED
 from eqchip.emulator.training.onchip_training import OnChipTrainer
-from eqchip.hw_reports.counting.replay import _learnt_on
-from eqchip.mapping.chip_file.chip import load_chip
 
 CLOCKS = Clocks(spread=0.2, offset=1.0, jitter=0.1)
 SYNAPSES = Faults(synapses_at_0=0.1, synapses_at_limit=0.1, synapses_frozen=0.2)
@@ -62,17 +62,52 @@ def test_queues_and_a_minibatch_equal_the_reference():
     assert twinned.all_written[..., APPLIED].any()
 
 
-@pytest.mark.parametrize("average", [1, 3])
-@pytest.mark.parametrize("copies", ["errors", "independent", "decay"])
-def test_one_clock_is_synchronous_learning(average, copies):
+def convolutions(timing: Asynchronous | None, **onchip: Any) -> Config:
+    """A network with a kernel read at many places in both directions, and one of pairs."""
+    return small(
+        ("5x5", "2c3z1", "3c3s2z1", 2), timing=timing, onchip={"every": 2, **onchip},
+        initial_gain=(1.0,), feedback_shifts=(0, 1, 1), input="current",
+        learning={"free_steps": 10, "nudged_steps": 6, "beta": 1.0},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "onchip"),
+    [
+        ("clocks", {"kernels": "keeper"}),
+        ("lossy", {"kernels": "in-place", "sees": "potentials", "copies": "periodic"}),
+    ],
+)
+def test_kernels_that_learn_without_a_clock_equal_the_reference(name, onchip):
+    twinned = Twinned(convolutions(TIMINGS[name], **onchip), made_up(25, 2, 3))
+    train(twinned)
+    applied = twinned.all_written[..., APPLIED]
+    assert applied[:, FORWARD].all() and applied[1:, MIRROR].all()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(
+            lambda timing, average=average, copies=copies: small(
+                (6, 5, 4, 3), timing=timing, onchip={"copies": copies, "accumulator_bits": 2},
+                learning={"average_steps": average},
+            )
+            for average in (1, 3)
+            for copies in ("errors", "independent", "decay")
+        ),
+        *(
+            lambda timing, kernels=kernels: convolutions(timing, kernels=kernels)
+            for kernels in SHARINGS
+        ),
+    ],
+)  # fmt: skip
+def test_one_clock_is_synchronous_learning(make):
     """Told as a timing, one clock for all writes, and counts, what time steps do."""
     found = []
     for timing in (None, Asynchronous()):
-        config = small(
-            (6, 5, 4, 3), timing=timing, onchip={"copies": copies, "accumulator_bits": 2},
-            learning={"average_steps": average},
-        )  # fmt: skip
-        trainer = OnChipTrainer(config, made_up(6, 3, 9), 1)
+        config = make(timing)
+        trainer = OnChipTrainer(config, made_up(config.sizes[0], config.sizes[-1], 9), 1)
         with wrapping():
             tally = [*trainer.train_epoch()][-1]
         found.append((trainer._learned(), tally, trainer.measures()))
@@ -83,10 +118,17 @@ def test_one_clock_is_synchronous_learning(average, copies):
     assert measured == also
 
 
-@pytest.mark.parametrize("name", ["lossy", "one clock, faults"])
-def test_an_interrupted_training_ends_with_the_same_bits(name):
-    config = small((6, 5, 3), timing=TIMINGS[name], onchip={"every": 2}, descent={"epochs": 2})
-    data = made_up(6, 3, 6)
+@pytest.mark.parametrize(
+    "config",
+    [
+        small((6, 5, 3), timing=TIMINGS["lossy"], onchip={"every": 2}, descent={"epochs": 2}),
+        small((6, 5, 3), timing=TIMINGS["one clock, faults"], onchip={"every": 2}),
+        convolutions(TIMINGS["lossy"]),
+    ],
+    ids=["lossy", "one clock, faults", "kernels"],
+)
+def test_an_interrupted_training_ends_with_the_same_bits(config):
+    data = made_up(config.sizes[0], config.sizes[-1], 6)
     whole = OnChipTrainer(config, data, 1)
     train(whole)
     first = OnChipTrainer(config, data, 1)
@@ -181,9 +223,3 @@ def test_stuck_synapses_are_refused_where_none_are_stored():
     )
     with pytest.raises(InputError, match="connection 1 is no matrix"):
         OnChipTrainer(conv, made_up(16, 3, 2), 1)
-
-
-def test_a_report_of_learning_without_a_clock_is_refused_in_one_line():
-    config = small(timing=Asynchronous(CLOCKS))
-    with pytest.raises(InputError, match="is not priced; expected time steps: --timing sync"):
-        _learnt_on(load_chip("loihi2"), config.on_chip, config.timing)

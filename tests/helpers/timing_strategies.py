@@ -43,7 +43,7 @@ def identical(draw: Any, **sizes: Any) -> tuple[Problem, Problem]:
     were late, and before the first takes step k + 1: with clocks ahead by up to `offset`, after
     at least `offset` and at most ``1 - offset``.
     """
-    problem = draw(strategies.problems(dense=True, adapted=True, **sizes))
+    problem = draw(strategies.problems(adapted=True, **sizes))
     # Of a quarter of a period, so that every sum of times is exact.
     offset = draw(st.sampled_from([0.0, 0.0, TINIEST, 0.25, 0.5]))
     fixed = draw(st.sampled_from([0.25, 0.5, 0.75, 1.0]).filter(lambda d: offset <= d))
@@ -71,7 +71,7 @@ def timed_problems(
     draw: Any, *, batch: int | None = None, from_free: bool = True, **sizes: Any
 ) -> Problem:
     """Problems with any timing: clocks, delays, queues and faults; everything recorded."""
-    problem = draw(strategies.problems(dense=True, adapted=True, **sizes))
+    problem = draw(strategies.problems(adapted=True, **sizes))
     if not from_free:
         phases = [replace(phase, from_free=False) for phase in problem.phases]
         problem = replace(problem, phases=tuple(phases))

@@ -6,8 +6,14 @@ import numpy as np
 
 from eqchip.emulator.kernels.connections import whole
 from eqchip.emulator.kernels.jit import by_number, inlined
+from eqchip.emulator.kernels.segments import add_segments_by_time, adds_whole_rows
 from eqchip.emulator.kernels.timed.masked import add_rows_by_time, is_due_between
-from eqchip.emulator.kernels.timed.messages import count_arrivals, keep_unread, source_layer
+from eqchip.emulator.kernels.timed.messages import (
+    count_arrivals,
+    keep_unread,
+    source_layer,
+    synapses_met,
+)
 from eqchip.emulator.kernels.timed.state import SUMS_LINE
 from eqchip.emulator.kernels.timed.sums import weigh
 from eqchip.emulator.kernels.timed.wheel import NONE, UNIT_SHIFT, append, free_node, window_of
@@ -42,11 +48,14 @@ def deliver(net, clockwork, cores, queue, window, record, counts, start, end, b,
                 layer = source_layer(net, clockwork, part, sender)
                 free_node(queue, node)
                 count_arrivals(
-                    clockwork, queue, record, counts, part, layer, 1, True, b, phase, row
+                    clockwork, queue, record, counts, part, layer, 1, 0, True, b, phase, row
                 )
             else:
                 above = np.int64(sender >= net.offsets[clockwork.part_layer[part]])
                 window.arrived[part, above] += 1
+                window.crossed[part, above] += synapses_met(
+                    clockwork, np.int64(queue.route[at]), sender
+                )
                 keep_unread(cores, queue, node, part)
         node = following
 
@@ -57,9 +66,13 @@ def count_arrived(clockwork, queue, window, record, counts, part, layer, b, phas
     for above in range(2):
         n = np.int64(window.arrived[part, above])
         if n:
+            crossed = window.crossed[part, above]
             window.arrived[part, above] = 0
+            window.crossed[part, above] = 0
             source = layer - 1 + 2 * above
-            count_arrivals(clockwork, queue, record, counts, part, source, n, False, b, phase, row)
+            count_arrivals(
+                clockwork, queue, record, counts, part, source, n, crossed, False, b, phase, row
+            )
 
 
 @inlined
@@ -128,6 +141,44 @@ order_messages = by_number(_order_by_batches, _leave_order)
 
 
 @inlined
+def _sums_of_feedback(state, cores, window):
+    """Where a part adds what comes from above, and what of it comes after a tick."""
+    return cores.sums, window.later
+
+
+@inlined
+def _sums_of_codes_back(state, cores, window):
+    return cores.back, window.later_back
+
+
+sums_of_feedback = by_number(_sums_of_feedback, _sums_of_codes_back)
+
+
+@inlined
+def add_run(net, clockwork, state, cores, buffer, window, part, from_below, first, last):
+    """Add messages first ... last - 1 of the buffer, all of one layer, to the sums of a part."""
+    layer, at = clockwork.part_layer[part], clockwork.part_sums[part]
+    begin, units = clockwork.part_begin[part], clockwork.part_units[part]
+    if from_below:
+        k, senders, sums, later = layer - 1, net.sizes[layer - 1], cores.sums, window.later
+        w, start, stride, fan = net.weights, net.starts[k], net.strides[k], net.forward
+    else:
+        k, senders = layer, net.sizes[layer + 1]
+        sums, later = sums_of_feedback(state, cores, window)
+        w, start, stride, fan = net.mirror, net.mirror_starts[k], net.mirror_strides[k], net.back
+    if adds_whole_rows(fan, k, senders, net.sizes[layer]):
+        add_rows_by_time(
+            sums, at, later, window.due, w, start + begin, stride, whole(units, SUMS_LINE // 4),
+            buffer.rows, buffer.values, window.times, first, last,
+        )  # fmt: skip
+    else:
+        add_segments_by_time(
+            sums, at, later, window.due, w, start, stride, fan, k, begin, units, buffer.rows,
+            buffer.values, window.times, first, last,
+        )  # fmt: skip
+
+
+@inlined
 def read_messages(net, rules, clockwork, state, cores, queue, buffer, window, part, n, start,
                    last):  # fmt: skip
     """Add what has arrived at a part by its last tick to its sums, or to those of later."""
@@ -168,42 +219,3 @@ def read_messages(net, rules, clockwork, state, cores, queue, buffer, window, pa
             end += 1
         add_run(net, clockwork, state, cores, buffer, window, part, from_below, first, end)
         first = end
-
-
-@inlined
-def _add_run(net, clockwork, state, cores, buffer, window, part, from_below, first, last):
-    layer, at = clockwork.part_layer[part], clockwork.part_sums[part]
-    begin, n = clockwork.part_begin[part], whole(clockwork.part_units[part], SUMS_LINE // 4)
-    if from_below:
-        add_rows_by_time(
-            cores.sums, at, window.later, window.due, net.weights,
-            net.starts[layer - 1] + begin, net.strides[layer - 1], n, buffer.rows, buffer.values,
-            window.times, first, last,
-        )  # fmt: skip
-    else:
-        add_rows_by_time(
-            cores.sums, at, window.later, window.due, net.mirror,
-            net.mirror_starts[layer] + begin, net.mirror_strides[layer], n, buffer.rows,
-            buffer.values, window.times, first, last,
-        )  # fmt: skip
-
-
-@inlined
-def _add_code_run(net, clockwork, state, cores, buffer, window, part, from_below, first, last):
-    layer, at = clockwork.part_layer[part], clockwork.part_sums[part]
-    begin, n = clockwork.part_begin[part], whole(clockwork.part_units[part], SUMS_LINE // 4)
-    if from_below:
-        add_rows_by_time(
-            cores.sums, at, window.later, window.due, net.weights,
-            net.starts[layer - 1] + begin, net.strides[layer - 1], n, buffer.rows, buffer.values,
-            window.times, first, last,
-        )  # fmt: skip
-    else:
-        add_rows_by_time(
-            cores.back, at, window.later_back, window.due, net.mirror,
-            net.mirror_starts[layer] + begin, net.mirror_strides[layer], n, buffer.rows,
-            buffer.values, window.times, first, last,
-        )  # fmt: skip
-
-
-add_run = by_number(_add_run, _add_code_run)

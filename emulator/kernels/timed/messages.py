@@ -83,6 +83,17 @@ def source_layer(net, clockwork, part, place):
 
 
 @inlined
+def synapses_met(clockwork, route, place):
+    """The synapses that a message meets at the end of its route, of a unit by its place in the row.
+
+    Where there are none it is not sent.
+    """
+    if len(clockwork.met) == 0:
+        return np.int64(clockwork.part_units[clockwork.route_part[route]])
+    return np.int64(clockwork.met[clockwork.route_met[route] + place])
+
+
+@inlined
 def _number(net, layer, place):
     """The number of a unit over all layers, without gaps."""
     number = place - net.offsets[layer]
@@ -124,9 +135,12 @@ def send_trains(rules, clockwork, state, scratch, queue, counts, now, clock, fir
     for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
         delay = max(np.int64(clockwork.fixed_delay), np.int64(1))
         arrives = now + delay + clockwork.route_hops[route] * clockwork.hop
-        engine, last = np.int64(NONE), np.int64(NONE)
+        engine, last, sent = np.int64(NONE), np.int64(NONE), np.int64(0)
         for i in range(np.uint64(spikes)):
             place = first + scratch.active[i]
+            if synapses_met(clockwork, route, place) == 0:
+                continue
+            sent += 1
             value = _message_value(rules, clockwork, state, place)
             node = _new_message(queue, counts, route, place, arrives, AT_CORE, value)
             if node == NONE:
@@ -136,7 +150,7 @@ def send_trains(rules, clockwork, state, scratch, queue, counts, now, clock, fir
             else:
                 queue.coupled[np.uint64(last)] = node
             last = node
-        counts.messages[b, phase, SENT] += spikes
+        counts.messages[b, phase, SENT] += sent
         if engine != NONE:
             insert(queue, engine)
 
@@ -160,6 +174,8 @@ def send_spike(rules, clockwork, cores, state, queue, counts, now, clock, place,
     part = clockwork.clock_part[clock]
     value = _message_value(rules, clockwork, state, place)
     for route in range(clockwork.route_starts[part], clockwork.route_starts[part + 1]):
+        if synapses_met(clockwork, route, place) == 0:
+            continue
         counts.messages[b, phase, SENT] += 1
         delay = np.int64(clockwork.fixed_delay)
         if clockwork.draws:
@@ -212,8 +228,10 @@ def reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, b
     part = clockwork.route_part[queue.route[node]]
     arrives = queue.stage[node] == AT_CORE
     lost = arrives and now > clockwork.part_stop[part]
+    place = queue.key[node] >> UNIT_SHIFT
     if arrives and not lost and clockwork.event_time:
-        ends = max(now, cores.busy[part]) + clockwork.event_time * clockwork.part_units[part]
+        synapses = synapses_met(clockwork, np.int64(queue.route[node]), place)
+        ends = max(now, cores.busy[part]) + clockwork.event_time * synapses
         cores.busy[part] = ends
         cores.backlog[part] += 1
         cores.most_backlog[part] = max(cores.most_backlog[part], cores.backlog[part])
@@ -221,7 +239,6 @@ def reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, b
         queue.time[node] = ends
         insert(queue, node)
         return
-    place = queue.key[node] >> UNIT_SHIFT
     layer = source_layer(net, clockwork, part, place)
     if len(counts.log_time):
         number = _number(net, layer, place)
@@ -229,32 +246,35 @@ def reach_core(net, rules, clockwork, cores, queue, record, counts, node, now, b
         log_event(queue, counts, now, kind, number, part, as_real(rules, queue.value[node]))
     if not arrives:
         cores.backlog[part] -= 1
-    n = 0
+    n, crossed = 0, np.int64(0)
     while node != NONE:
-        following = np.int64(queue.coupled[np.uint64(node)])
+        at = np.uint64(node)
+        following = np.int64(queue.coupled[at])
         if lost:
             free_node(queue, node)
         else:
+            crossed += synapses_met(
+                clockwork, np.int64(queue.route[at]), queue.key[at] >> UNIT_SHIFT
+            )
             keep_unread(cores, queue, node, part)
         n += 1
         node = following
-    count_arrivals(clockwork, queue, record, counts, part, layer, n, lost, b, phase, row)
+    count_arrivals(clockwork, queue, record, counts, part, layer, n, crossed, lost, b, phase, row)
 
 
 @inlined
-def count_arrivals(clockwork, queue, record, counts, part, layer, n, lost, b, phase, row):
-    """So many messages of units of a layer were delivered to a part, or lost there."""
+def count_arrivals(clockwork, queue, record, counts, part, layer, n, crossed, lost, b, phase, row):
+    """So many messages of a layer crossed so many synapses of a part, or were lost there."""
     queue.counters[IN_FLIGHT] -= n
     if lost:
         counts.messages[b, phase, LOST_MESSAGES] += n
         return
     counts.messages[b, phase, DELIVERED] += n
     counts.received[row, b, part] += n
-    events = n * clockwork.part_units[part]
     if layer < clockwork.part_layer[part]:
-        record.arrivals[b, phase, layer, 0] += events
+        record.arrivals[b, phase, layer, 0] += crossed
     else:
-        record.arrivals[b, phase, layer - 1, 1] += events
+        record.arrivals[b, phase, layer - 1, 1] += crossed
 
 
 @inlined

@@ -33,7 +33,9 @@ class Clockwork(NamedTuple):
     part_layer, part_begin, part_units, part_sums (p,): the units of a part from part_begin on
     in its layer, and where its sums start; part_stop (p,).
     route_starts (p + 1,), route_part (r,), route_hops (r,); path_starts (r + 1,), path_links:
-    int32, empty without queues on links; links: how many there are.
+    int32, empty without queues on links; links: how many there are. met: int32, the synapses that
+    a message of a unit meets at the end of a route, at route_met (r,) plus its place in the row of
+    units; both empty where each message meets all units of its part.
     fixed_delay, delay_jitter, hop; loss: of 2**32; event_time: of one synaptic event at a core;
     link_time; draws: whether a message needs random numbers.
     scaled: whether decoders are calibrated to clocks that differ; gain, rate (j,): a sender's
@@ -63,6 +65,8 @@ class Clockwork(NamedTuple):
     path_starts: np.ndarray
     path_links: np.ndarray
     links: int
+    route_met: np.ndarray
+    met: np.ndarray
     fixed_delay: int
     delay_jitter: int
     hop: int

@@ -21,7 +21,8 @@ class Window(NamedTuple):
     """What is known of a part within a window; times count from its start.
 
     silent (c,) uint8: clocks of input units that never fire; first_clock (p + 1,): of each part;
-    arrived (p, 2) int32: messages from the layer below and from that above.
+    arrived (p, 2) int32: messages from the layer below and from that above; crossed (p, 2) int64:
+    the synapses that they meet.
     Of the units of a part: due int32, when it ticks, or LATE; fires uint8: whether it does at
     that; listed int32: some of them; later, later_back: what arrives after the tick. ticks (j,)
     uint8: whether it ticks; 0 of other parts. Of its messages, m: order int64, the time << 32 +
@@ -31,6 +32,7 @@ class Window(NamedTuple):
     silent: np.ndarray
     first_clock: np.ndarray
     arrived: np.ndarray
+    crossed: np.ndarray
     due: np.ndarray
     ticks: np.ndarray
     fires: np.ndarray
@@ -53,6 +55,7 @@ def new_window(clockwork: Clockwork, row: int, messages: int, dtype: np.dtype) -
         silent=np.zeros(len(clockwork.period), np.uint8),
         first_clock=np.searchsorted(clockwork.clock_part, parts),
         arrived=np.zeros((len(clockwork.part_units), 2), np.int32),
+        crossed=np.zeros((len(clockwork.part_units), 2), np.int64),
         due=aligned_zeros(units, np.dtype(np.int32)),
         ticks=np.zeros(row, np.uint8),
         fires=np.zeros(units, np.uint8),
