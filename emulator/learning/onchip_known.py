@@ -79,7 +79,8 @@ def known_of(
         Of a run that learns on the chip.
     run : Run
         The phases of training in the chip's integers, with its bits where learning counts spikes,
-        and ends that are means over ``config.learning.average_steps``.
+        and ends that are means over ``config.learning.average_steps``; without a clock, with its
+        potentials where these are more than one, which are nominal periods then.
     sample : int
         Which sample of the run.
     number : int, optional
@@ -96,14 +97,9 @@ def known_of(
     Raises
     ------
     InputError
-        If the run lacks bits, had no global clock, or holds potentials of other integers.
+        If the run lacks bits or potentials, or holds potentials of other integers.
     """
     onchip, learning, sizes = onchip_of(config), config.learning, config.sizes
-    if run.timed is not None:
-        raise InputError(
-            "on-chip learning: the samples have a timing, and what cores write and tell without a "
-            "clock is not priced; expected time steps: --timing sync"
-        )
     if onchip.records_spikes and run.bits is None:
         raise InputError(
             f"on-chip learning: the run has no bits, which sees {onchip.sees!r} counts; "
@@ -112,13 +108,12 @@ def known_of(
     # As the codes of a chip are laid out, since random numbers are drawn by these places.
     offsets = unit_offsets(sizes, np.dtype(np.int8).itemsize)
     ends = np.zeros((len(run.phases), 1, offsets[-1]), np.int32)
-    scale = onchip.fixed.one * learning.average_steps
     steps = sum(phase.steps for phase in run.phases) if onchip.records_spikes else 0
     bits = np.zeros((steps, 1, offsets[-1]), np.uint8)
     for layer, units in enumerate(sizes):
         at = slice(offsets[layer], offsets[layer] + units)
-        for phase, of_layers in enumerate(run.ends):
-            ends[phase, 0, at] = _whole(of_layers[layer][sample].reshape(-1), scale)
+        for phase in range(len(run.phases)):
+            ends[phase, 0, at] = _end(run, config, onchip, phase, layer, sample)
         if onchip.records_spikes and run.bits is not None:
             bits[:, 0, at] = run.bits[layer][:, sample].reshape(steps, -1)
     learner = _learner(config, onchip, int(offsets[-1]), rates or config.descent.lr)
@@ -218,6 +213,23 @@ def _learner(config: Config, onchip: OnChip, units: int, rates: Sequence[float])
         no_units,
         no_units,
     )
+
+
+def _end(
+    run: Run, config: Config, onchip: OnChip, phase: int, layer: int, sample: int
+) -> np.ndarray:
+    """The sums of the last potentials of a phase, in whole numbers, shape (units,)."""
+    one, average = onchip.fixed.one, config.learning.average_steps
+    if run.timed is None or average == 1:
+        return _whole(run.ends[phase][layer][sample].reshape(-1), one * average)
+    if run.potentials is None:
+        raise InputError(
+            f"on-chip learning: the run has no potentials, whose last {average} a core adds up; "
+            "expected record=['potentials']"
+        )
+    last = sum(of_phase.steps for of_phase in run.phases[: phase + 1])
+    rows = run.potentials[layer][last - average : last, sample]
+    return _whole(rows.reshape(average, -1), one).sum(axis=0, dtype=np.int32)
 
 
 def _whole(values: np.ndarray, scale: int) -> np.ndarray:

@@ -199,7 +199,7 @@ def replay(
     if config.on_chip is not None:
         mirror = run.mirror()
         check_priced(config)
-        chip, written = _learnt_on(chip, config.on_chip, timing), _written(run)
+        chip, written = _learnt_on(chip, config.on_chip), _written(run)
     rates = run.firing_rates()
     mapped = None
     if chip.model == "cores":
@@ -278,18 +278,13 @@ def _numbers(config: Config) -> tuple[Precision, tuple[str, ...]]:
     return "chip", ()
 
 
-def _learnt_on(chip: Chip, onchip: OnChip, timing: Asynchronous | None) -> Chip:
+def _learnt_on(chip: Chip, onchip: OnChip) -> Chip:
     """The chip with the integers that a run learned in."""
     found = learning_chip(chip, onchip)
     if found.copies != 2:
         raise InputError(
             f"report: chip {found.name} stores one copy of each weight, but the run learned in "
             "two; expected a chip with copies = 2"
-        )
-    if timing is not None:
-        raise InputError(
-            "report: the run learned on the chip, and what its cores write and tell without a "
-            "clock, or through faults, is not priced; expected time steps: --timing sync"
         )
     return found
 

@@ -113,6 +113,8 @@ def settings_of(
     }
     if timing is not None:
         settings |= {"timing": timing, "paths": None if mapped is None else paths(mapped)}
+        if config.on_chip is not None and config.learning.average_steps > 1:
+            settings["record"] = ("bits", "potentials")  # whose means cores learn by
     return settings
 
 

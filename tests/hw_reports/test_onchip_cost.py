@@ -14,6 +14,7 @@ from small_runs import FEW, few_digits, small_config
 from toy_chip import BARRIER, ENERGY, TIME, toy_chip
 
 from eqchip.__main__ import main
+from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.fixedpoint import real_weights
 from eqchip.emulator.description.onchip import OnChip
@@ -37,6 +38,7 @@ from eqchip.emulator.learning.onchip_traffic import (
 )
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
+from eqchip.emulator.training import onchip_training
 from eqchip.emulator.training.fit import fit
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.runs import RunDirectory
@@ -83,6 +85,7 @@ def on_chip(layers: tuple[int, ...] = (64, 7, 10), lr: float = 0.1, **settings: 
     return small_config(
         dataset=dataset,
         input=mode,
+        timing=settings.pop("timing", None),
         layers=layers,
         learning={"beta": 1.0, "average_steps": average, "skip_right": distance},
         descent={"lr": (lr,) * (len(layers) - 1), "minibatch": 1, "epochs": 1},
@@ -125,6 +128,37 @@ def test_the_writes_of_all_samples_are_those_that_the_trainer_attempts(sees, cop
             found[k, copy] += round(share * 60 * config.sizes[k] * config.sizes[k + 1])
     assert found.sum() > 0
     np.testing.assert_array_equal(found, trainer.written[..., 0])
+
+
+CLOCKLESS = Asynchronous(Clocks(spread=0.2, offset=1.0), Delays(1.5))
+
+
+@pytest.mark.parametrize(("sees", "average"), [("traces", 1), ("potentials", 3)])
+def test_without_a_clock_writes_are_those_that_the_trainer_attempts(sees, average, monkeypatch):
+    """With a rate of 0 no weight moves: the same samples again write what they wrote."""
+    config = on_chip((64, 7, 10), 0.0, every=60, sees=sees, average_steps=average, timing=CLOCKLESS)
+    trainer, asked = OnChipTrainer(config, few_digits(), 1), []
+    learn = onchip_training.learn_timed
+    monkeypatch.setattr(
+        onchip_training, "learn_timed",
+        lambda problem, *more: (asked.append(problem), learn(problem, *more))[1],
+    )  # fmt: skip
+    for _ in trainer.train_epoch():
+        pass
+    (problem,) = asked
+    run = solve(
+        replace(problem, record=frozenset(("bits", "potentials"))), threads=1,
+        lowered=trainer.lowered,
+    )  # fmt: skip
+    found = np.zeros_like(trainer.written[..., 0])
+    for sample in range(len(problem.x)):
+        for place, counts in written_in(config, run, sample).items():
+            found[place] += counts.sum()
+    assert found[:, FORWARD].all() and found[1, MIRROR]
+    np.testing.assert_array_equal(found, trainer.written[..., 0])
+    if average > 1:
+        with pytest.raises(InputError, match=r"no potentials, whose last 3 .* record"):
+            known_of(config, replace(run, potentials=None), 0)
 
 
 @pytest.mark.parametrize("copies", ["errors", "independent"])
@@ -481,15 +515,17 @@ def run(tmp_path_factory) -> RunDirectory:
     return trained(tmp_path_factory.mktemp("runs") / "run")
 
 
-def reported(run: RunDirectory, chip: Any, samples: int = 4):
-    found = replay(run, chip, few_digits(), samples=samples, threads=1)
+def reported(run: RunDirectory, chip: Any, samples: int = 4, timing: Any = None):
+    found = replay(run, chip, few_digits(), samples=samples, threads=1, timing=timing)
     accounts = account(found)
     document = report(found, accounts, run, chip.name, {"eqchip": "test"})
     return found, accounts, json.loads(json.dumps(document, allow_nan=False))
 
 
-def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, tmp_path):
-    found, accounts, document = reported(run, toy_chip(tmp_path))
+@pytest.mark.parametrize("timing", [None, CLOCKLESS], ids=["one clock", "no clock"])
+def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, timing, tmp_path):
+    found, accounts, document = reported(run, toy_chip(tmp_path), timing=timing)
+    assert (found.training.run.timed is None) == (timing is None)
     assert [part.layer for part in found.mapped.parts] == [0, 1, 2]
     written, sent, seconds = 0.0, 0.0, 0.0
     for sample in range(4):
@@ -519,6 +555,36 @@ def test_an_update_costs_the_writes_and_messages_of_learning_by_hand(run, tmp_pa
     assert document["activity"]["by_phase"]["update"]["weight_updates"] == pytest.approx(written)
     by_core = document["activity"]["by_core"]["weight_updates"]
     assert sum(by_core) == pytest.approx(written)
+
+
+def test_phases_without_a_clock_cost_what_units_did_in_them_by_hand(tmp_path):
+    """Trained and priced without a clock: events as they came, no barrier but the update's."""
+    run = trained(tmp_path / "run", timing=CLOCKLESS, average_steps=2)
+    found, accounts, document = reported(run, toy_chip(tmp_path), timing=CLOCKLESS)
+    did = found.training.run.activity
+    counted = {
+        "spike": did.spikes.sum(),
+        "synaptic_event": did.synaptic_events.sum(),
+        "update_active": did.updates_active.sum(),
+        "update_inactive": did.updates_inactive.sum(),
+        "message": found.training.run.timed.messages.sent.sum(),
+    }
+    for kind, count in counted.items():
+        entries = [e for e in accounts.entries if e.kind == kind and e.phase in ("free", "nudged")]
+        assert sum(e.count for e in entries) == pytest.approx(count / 4)
+        energy = sum(e.energy.figure.value for e in entries)
+        assert energy == pytest.approx(count / 4 * ENERGY[kind] * PJ)
+    barriers = {e.phase: e.count for e in accounts.entries if e.kind == "barrier"}
+    assert barriers["update"] == 2 and not barriers.get("free") and not barriers.get("nudged")
+    # Two nudged phases of 5 periods each take as long as their periods, whatever is done in them.
+    period = accounts.simulated.period.seconds.figure.value
+    steps = sum(phase.steps for phase in found.training.run.phases[1:])
+    assert accounts.cores.times["nudged"].total.figure.value == pytest.approx(steps * period)
+    (row,) = [row for row in run.metrics() if "train_error" in row]
+    trained_epoch = document["training"]["epochs"][0]
+    assert trained_epoch["spikes_per_sample"] == row["spikes_per_sample"]
+    assert document["asynchronous"]["settings"].startswith("a clock per unit, periods spread")
+    assert tables(document)
 
 
 def test_signals_of_phases_by_hand(tmp_path):
