@@ -42,7 +42,9 @@ connection has one copy, since nothing is fed back to the input.
 
 A kernel is written by the products of all synapses that share a weight: with ``kernels``
 ``in-place`` each by itself, rounded and clipped, those of the first unit below first; with
-``keeper`` by their sum, once.
+``keeper`` by their sum, once; with ``averaged`` each synapse has a weight of its own, written at as
+many times the rate as the weight has places, and after every stretch of samples all that share one
+take ``floor((sum + r) / n)`` of the n, with r a random whole number below n.
 
 After every stretch of samples copies may be tended (:func:`tend_copies`). In a mirror mode a few
 units i of the layer below fire in each of PRESENTATIONS turns, at random, in one of two steps:
@@ -84,6 +86,7 @@ from eqchip.backends.reference.random_rounding import (
     round_at_random,
     stream,
 )
+from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.connections import Connection
 from eqchip.emulator.description.learning import Learning
@@ -122,6 +125,18 @@ ATTEMPTED, APPLIED, SATURATED = 0, 1, 2
 # --- what is stored -----------------------------------------------------------------------
 
 
+class Kernel(NamedTuple):
+    """A kernel whose places keep weights of their own.
+
+    weight: of every synapse, by the units below and then above, which of the kernel's it has;
+    size: how many the kernel has; places: of the layer above.
+    """
+
+    weight: np.ndarray
+    size: int
+    places: int
+
+
 @dataclass
 class Memory:
     """What the cores hold; learning changes it in place.
@@ -131,8 +146,9 @@ class Memory:
     ``biases[k]``: states, those of layer k + 1. ``weight_of[k]``: of a connection that is no
     matrix, which weight the synapse of two units has, -1 where there is none, shape (n_pre,
     n_post); of a matrix None. ``stuck[k][copy]``: which synapses cannot be written, bool, as
-    ``stored``. ``learned_from``: samples so far. ``states``: where these are carried on, those in
-    which the next sample begins, a list of one.
+    ``stored``. ``apart[k]``: where places keep weights of their own, their kernel; else None.
+    ``learned_from``: samples so far. ``states``: where these are carried on, those in which the next
+    sample begins, a list of one.
     """
 
     stored: list[list[np.ndarray]]
@@ -140,6 +156,7 @@ class Memory:
     biases: list[np.ndarray]
     weight_of: list[np.ndarray | None]
     stuck: list[list[np.ndarray]]
+    apart: list[Kernel | None]
     learned_from: int = 0
     states: list[reference.State] = field(default_factory=list)
 
@@ -172,7 +189,21 @@ def new_memory(config: Config, network: Network) -> Memory:
         [stick(copy, config, k, which) for which, copy in enumerate(copies)]
         for k, copies in enumerate(stored)
     ]
-    return Memory(stored, exponents, biases, [weight_of(c) for c in network.connections], stuck)
+    weights = [weight_of(connection) for connection in network.connections]
+    return Memory(stored, exponents, biases, weights, stuck, kernels_apart(config))
+
+
+def kernels_apart(config: Config) -> list[Kernel | None]:
+    """`Memory.apart`, of every connection."""
+    found: list[Kernel | None] = []
+    for connection in notation.connections(config.layers):
+        weights = weight_of(connection)
+        if weights is None or not on_chip(config).sharing.apart:
+            found.append(None)
+            continue
+        size = math.prod(connection.weight_shape)
+        found.append(Kernel(weights[weights >= 0], size, math.prod(connection.post_shape[:-1])))
+    return found
 
 
 def stick(stored: np.ndarray, config: Config, k: int, which: int) -> np.ndarray:
@@ -571,7 +602,9 @@ def learn(
                         above = spikes_of(post, epoch) if product.post == FACTOR else post
                         writes[k, which] += write(stored, below, above, (1, 0), start, onchip)
                     continue
-                rate = weight_rate(product, onchip, learning, memory.exponents[k], rates[k])
+                kernel = memory.apart[k]
+                lr = rates[k] if kernel is None else rates[k] * kernel.places
+                rate = weight_rate(product, onchip, learning, memory.exponents[k], lr)
                 weight = memory.weight_of[k]
                 if weight is None:
                     writes[k, which] += write(stored, pre, post, rate, start, onchip)
@@ -599,6 +632,11 @@ def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarra
     """What is done to the copies now and then; returns counts, shape (connections, 2, 3)."""
     onchip = on_chip(config)
     writes = np.zeros((len(memory.stored), 2, 3), np.int64)
+    for k, kernel in enumerate(memory.apart):
+        if kernel is not None:
+            for which, stored in enumerate(memory.stored[k]):
+                average(stored, kernel, memory, config, (k, which))
+                writes[k, which, ATTEMPTED] += stored.size
     if onchip.upkeep.tending is not None:
         tend = TENDED[type(onchip.upkeep.tending)]
         for k in range(1, len(memory.stored)):
@@ -607,6 +645,20 @@ def tend_copies(memory: Memory, config: Config, rates: list[float]) -> np.ndarra
             for stored, held, stuck in zip(memory.stored[k], before, memory.stuck[k], strict=True):
                 stored[stuck] = held[stuck]
     return writes
+
+
+def average(
+    stored: np.ndarray, kernel: Kernel, memory: Memory, config: Config, place: tuple[int, int]
+) -> None:
+    """All synapses of a kernel take the mean of those that share their weight, in place."""
+    k, which = place
+    noise = FORWARD if on_chip(config).upkeep.one_noise else which
+    counts = np.bincount(kernel.weight, minlength=kernel.size)
+    draws = np.random.default_rng([config.seed, memory.learned_from, k, noise])
+    parts = draws.integers(0, np.maximum(counts, 1))
+    for weight in np.unique(kernel.weight):
+        sharing = kernel.weight == weight
+        stored[sharing] = (stored[sharing].sum() + parts[weight]) // counts[weight]
 
 
 def shrink(memory: Memory, config: Config, k: int, rates: list[float], writes: np.ndarray) -> None:

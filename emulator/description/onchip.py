@@ -61,10 +61,13 @@ class OnChip:
         ``information-alignment``: as independent, and now and then, in a mirror mode, the mirrored
         copy is learned from what random spikes do over the forward one; see below.
         ``asymmetric-ep``: as independent, and nudged phases are those of Asymmetric EP; see below.
-    kernels : {"keeper", "in-place"}
+    kernels : {"keeper", "in-place", "averaged"}
         How a kernel that many synapses share is written. ``keeper``: after a sample the products of
         all its synapses are added up, and a core that keeps the kernel rounds and writes each sum
         once. ``in-place``: each synapse writes its product into the kernel, one after the other.
+        ``averaged``: each writes into a weight of its own, at so many times the rate as there are
+        places, and every `every` samples all that share a weight take their mean, rounded at
+        random.
     weight_range : tuple of float
         The largest weight that must be held, one for all connections or one for each: it sets
         their exponents.

@@ -19,13 +19,18 @@ class Sharing:
     summed : bool
         Whether the products of all places are added up before they are rounded, and a weight is
         written at most once for each; else every place writes its own, one after the other.
+    apart : bool
+        Whether every place writes a weight of its own, and all that share one are averaged when
+        copies are tended (`OnChip.every`).
     """
 
     summed: bool
+    apart: bool = False
 
 
 # `OnChip.kernels` -> what that is.
 SHARINGS: dict[str, Sharing] = {
     "keeper": Sharing(summed=True),
     "in-place": Sharing(summed=False),
+    "averaged": Sharing(summed=False, apart=True),
 }

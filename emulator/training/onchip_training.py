@@ -38,6 +38,7 @@ from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, w
 from eqchip.emulator.kernels.onchip_arrays import ATTEMPTED, SOURCES, Learner, Written
 from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
+from eqchip.emulator.learning.apart import apart_of, averaged, folded, network_apart
 from eqchip.emulator.learning.copies import (
     Copy,
     copy_of,
@@ -100,8 +101,19 @@ class OnChipTrainer(Trainer):
     def _lower(self) -> None:
         config, onchip = self.config, self.onchip
         connections = len(config.layers) - 1
-        rates = self._of_a_sample(config.descent.lr)
         synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
+        self.kernels = self.start  # as files have it
+        self._apart = [
+            apart_of(connection) if onchip.sharing.apart else None
+            for connection in self.start.connections
+        ]
+        self._places = [
+            1 if apart is None else n for apart, n in zip(self._apart, synapses, strict=True)
+        ]
+        if any(self._apart):
+            self.start = network_apart(self.start, self._apart)
+            synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
+        rates = self._of_a_synapse(config.descent.lr)
         check_rates(onchip, config.learning, rates, config.input, synapses)
         check_stuck(config.timing, self.start.connections)
         self.exponents = onchip.exponents(connections)
@@ -134,6 +146,11 @@ class OnChipTrainer(Trainer):
     def _of_a_sample(self, rates: Sequence[float]) -> list[float]:
         """The rates that a sample is learned at."""
         return rates_of_a_sample(self.config, rates)
+
+    def _of_a_synapse(self, rates: Sequence[float]) -> list[float]:
+        """The rates of a product: where places are averaged, of their mean as of their sum."""
+        of_a_sample = self._of_a_sample(rates)
+        return [rate * places for rate, places in zip(of_a_sample, self._places, strict=True)]
 
     def _new_learner(self) -> Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
@@ -185,7 +202,13 @@ class OnChipTrainer(Trainer):
 
     def mirror(self) -> tuple[np.ndarray, ...]:
         """The weights that feedback spikes read: copies of their own."""
-        return mirrored_weights(self.lowered, self.start, self.onchip.fixed)
+        found = mirrored_weights(self.lowered, self.start, self.onchip.fixed)
+        return tuple(self._folded(k, weights) for k, weights in enumerate(found, start=1))
+
+    def _folded(self, k: int, weights: np.ndarray) -> np.ndarray:
+        """Weights of connection k as files have them: those of a kernel once."""
+        apart = self._apart[k]
+        return weights if apart is None else folded(weights, apart, self.kernels.weights[k])
 
     @property
     def network(self) -> Network:
@@ -194,10 +217,10 @@ class OnChipTrainer(Trainer):
         for k, connection in enumerate(self.start.connections):
             codes = held_weights(connection, weight_rows(self.lowered, k), FORWARD)
             found = QuantizedWeights(codes, self.exponents[k], 0)
-            weights.append(real_weights(found, self.onchip.fixed))
+            weights.append(self._folded(k, real_weights(found, self.onchip.fixed)))
             units = layer_units(self.lowered, self.lowered.biases, k + 1)
-            biases.append(self.onchip.fixed.reals(units).reshape(self.start.layers[k + 1]))
-        return replace(self.start, weights=tuple(weights), biases=tuple(biases))
+            biases.append(self.onchip.fixed.reals(units).reshape(self.kernels.layers[k + 1]))
+        return replace(self.kernels, weights=tuple(weights), biases=tuple(biases))
 
     def copy(self, k: int, which: int) -> Copy:
         """A copy of the weights of connection k, `which` FORWARD or MIRROR: of a matrix, views."""
@@ -279,7 +302,9 @@ class OnChipTrainer(Trainer):
         mantissas, shifts = lower_factors(onchip, config.learning, self.exponents, per_sample)
         self._learner.factor_mantissa[...] = mantissas
         self._learner.factor_shift[...] = shifts
-        terms = lower_terms(self.terms, onchip, config.learning, self.exponents, per_sample)
+        terms = lower_terms(
+            self.terms, onchip, config.learning, self.exponents, self._of_a_synapse(rates)
+        )
         samples, connections = len(indices), len(lowered.sizes) - 1
         written = Written(
             np.zeros((samples, int(lowered.sizes[-1])), np.int32),
@@ -329,12 +354,24 @@ class OnChipTrainer(Trainer):
     def _tend_copies(self, rates: Sequence[float]) -> None:
         """What is done to the two copies now and then; every weight is a write."""
         tending = self.onchip.upkeep.tending
-        if tending is None:
+        if tending is None and not any(self._apart):
             return
-        for k in range(1, len(self.start.connections)):
+        for k in (k for k, apart in enumerate(self._apart) if apart is not None):
+            for which in COPIES if k > 0 else (FORWARD,):
+                self._average(k, which)
+        for k in range(1, len(self.start.connections)) if tending is not None else ():
             _TENDED[type(tending)](self, tending, k, rates)
         hold(self._learner.stuck, self._learner.stored, self._learner.stored_mirror)
         self._read_codes()
+
+    def _average(self, k: int, which: int) -> None:
+        """All places of a kernel take their mean; copies that round alike round it alike."""
+        apart, stream = self._apart[k], FORWARD if self.onchip.upkeep.one_noise else which
+        assert apart is not None
+        draws = np.random.default_rng([self.config.seed, int(self.learned_from[0]), k, stream])
+        found = averaged(self.copy(k, which).stored, apart, draws)
+        store_copy(self.start, self.lowered, self._learner, k, which, found.astype(np.int16))
+        self.written[k, which, ATTEMPTED] += found.size
 
     def _shrink(self, tending: Shrink, k: int, rates: Sequence[float]) -> None:
         share, number = int(self.onchip.decay_rate * 2**TRACE_SHIFT), int(self.learned_from[0])

@@ -52,7 +52,7 @@ def onchip_options(command: Any) -> Any:
         click.option(
             "--kernels", type=click.Choice(tuple(SHARINGS)),
             help="How the places of a kernel write it: their products added up by a core that "
-            "keeps it, or each in place.  [keeper]",
+            "keeps it, each in place, or each its own, averaged now and then.  [keeper]",
         ),
         click.option(
             "--weight-range", type=Rates(),

@@ -14,11 +14,13 @@ from onchip_twin import Twinned
 from eqchip.backends.lava.solve import on_chip_graph
 from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.connections import Conv2d
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.sharing import SHARINGS
 from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip as kernels
+from eqchip.emulator.learning.apart import apart_of, averaged
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 
@@ -159,6 +161,57 @@ def test_a_training_that_was_cut_off_goes_on_to_the_same_kernels():
     for name, value in whole.state().items():
         np.testing.assert_array_equal(resumed.state()[name], value, name)
     assert (whole.state()["stored"] != cut.state()["stored"]).any()
+
+
+def apart(**more: Any) -> Config:
+    """A network whose places keep kernels of their own for two samples."""
+    return small(
+        NETWORKS[1],
+        initial_gain=(1.0,),
+        input="current",
+        onchip={"kernels": "averaged", "every": 2, **more},
+        learning={"free_steps": 16, "nudged_steps": 10, "beta": 1.0},
+        descent={"lr": (0.03,) * 4},
+    )
+
+
+def test_places_that_are_averaged_are_one_kernel_again_and_copies_stay_alike(tmp_path):
+    """And so are files, and what is read from them spikes as what learned."""
+    twinned = Twinned(apart(accumulator_bits=4), made_up(70, 2, 7))
+    train(twinned)
+    assert twinned.all_written[:2, kernels.FORWARD, kernels.APPLIED].all()
+    assert twinned.drift() == [0.0] * 3
+    kernel = twinned.network.weights[0]
+    assert kernel.shape == (3, 3, 2, 3)
+    places = twinned._apart[0]
+    held = twinned.copy(0, kernels.FORWARD).codes
+    for weight in range(kernel.size):
+        assert len(set(held[places.weight == weight])) == 1
+    save_network(tmp_path / "network.npz", twinned.network, twinned.mirror())
+    network = load_network(tmp_path / "network.npz")
+    assert [w.shape for w in network.weights] == [w.shape for w in twinned.kernels.weights]
+    read = lower_fixed(
+        network, twinned.onchip.fixed, exponents=twinned.exponents,
+        mirror=load_mirror(tmp_path / "network.npz", network),
+    )  # fmt: skip
+    again = np.sort(np.unique(held))
+    assert set(again.tolist()) <= set(read.weights.tolist())
+
+
+@pytest.mark.parametrize("copies", ["periodic", "independent"])
+def test_places_that_are_averaged_equal_the_reference_whatever_keeps_copies(copies):
+    twinned = Twinned(apart(copies=copies, sees="potentials"), made_up(70, 2, 4))
+    train(twinned)
+    assert (twinned.drift() == [0.0] * 3) == (copies == "periodic")
+
+
+def test_the_mean_of_places_is_rounded_without_a_bias():
+    places = apart_of(Conv2d((1, 4, 1), 1, 1))
+    stored = np.array([0, 0, 0, 1])
+    draws = np.random.default_rng(0)
+    means = [averaged(stored, places, draws) for _ in range(400)]
+    assert all(len(set(mean.tolist())) == 1 for mean in means)
+    assert np.mean(means) == pytest.approx(0.25, abs=0.06)
 
 
 def test_lava_refuses_kernels_in_one_line():
