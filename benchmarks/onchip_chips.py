@@ -1,11 +1,15 @@
-"""Learning on chips that are not perfect: without a clock, and with faults.
+"""Learning on chips that are not perfect: without a clock, with faults, with kernels apart.
 
-    python benchmarks/onchip_chips.py clocks|faults digits|mnist [--data DIR] [--seeds 0,1,2]
-        [--epochs E] [--kinds loss,...] [--runs DIR]
+    python benchmarks/onchip_chips.py clocks|faults|clockless-faults|kernels
+        digits|digits-conv|mnist|mnist-conv
+        [--data DIR] [--seeds 0,1,2] [--epochs E] [--samples N] [--kinds loss,...]
+        [--rates 0.1,...] [--runs DIR]
 
 clocks: over clock spread and delay, plain, and helped by clocks that restart and by averages.
 faults: for each kind and rate, trained on the faulty chip, and trained on a sound one and then
-brought to it. --kinds: of clocks plain or helped, of faults which. A
+brought to it; clockless-faults: the same where clocks differ by 10 %. kernels: of convolutions,
+kept by a keeper, in place, and averaged after so many samples. --kinds: of clocks plain or
+helped, of faults which. A
 seed is that of the training and of the chip. The test set is read at the end of each training, and
 nothing is chosen by it. What is in the results is not trained again; --runs keeps a checkpoint
 after every epoch, from which an interrupted training goes on. Results, written after every
@@ -25,34 +29,39 @@ import numpy as np
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.asynchronous import Asynchronous, Clocks, Delays, Faults
+from eqchip.emulator.description.sharing import SHARINGS
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
-EPOCHS = {"digits": 8, "mnist": 1}
+EPOCHS = {"digits": 8, "digits-conv": 8, "mnist": 1, "mnist-conv": 1}
 RATES = (0.01, 0.03, 0.1, 0.3)
 HELP = ("plain", "helped")
 FAULTS = (
     "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
 )  # fmt: skip
 AVERAGED = 4
+EVERY = 500  # samples between two averages, as usual
 
 
 class Point(NamedTuple):
     """A chip, and how a network comes to it.
 
     name: by which a result is found; timing: None of one clock without faults; average_steps: of
-    the ends of phases; deployed: whether the network was trained on a sound chip.
+    the ends of phases; deployed: whether the network was trained on a sound chip; kernels and
+    every: as of `OnChip`.
     """
 
     name: str
     timing: Asynchronous | None = None
     average_steps: int = 1
     deployed: bool = False
+    kernels: str = "keeper"
+    every: int = EVERY
 
 
-def of_clocks(kinds: list[str]) -> list[Point]:
+def of_clocks(kinds: list[str], rates: list[float]) -> list[Point]:
     """Spread and delay, the most telling first."""
     points = [
         ("plain", Point("one clock")),
@@ -68,19 +77,47 @@ def of_clocks(kinds: list[str]) -> list[Point]:
     return [point for kind, point in points if kind in kinds]
 
 
-def of_faults(kinds: list[str]) -> list[Point]:
-    """Every kind at every rate, trained there and brought there."""
-    found = [Point("sound")]
-    for rate in RATES:
+def of_faults(
+    kinds: list[str], rates: list[float], sound: Asynchronous | None = None
+) -> list[Point]:
+    """Every kind at every rate, trained there and brought there; sound: a chip without faults."""
+    found = [Point("sound", sound)]
+    for rate in rates:
         for kind in kinds:
-            timing = Asynchronous(faults=Faults(**{kind: rate}))
+            timing = replace(sound or Asynchronous(), faults=Faults(**{kind: rate}))
             found.append(Point(f"{kind} {rate:g}", timing))
             if kind != "synapses_frozen":  # at what they held when a chip began to learn
                 found.append(Point(f"{kind} {rate:g}, deployed", timing, deployed=True))
     return found
 
 
-STUDIES = {"clocks": (of_clocks, HELP), "faults": (of_faults, FAULTS)}
+def first_of(dataset: Dataset, options: argparse.Namespace) -> Dataset:
+    """The data set with so many samples to train on, beside those for validation."""
+    if options.samples is None:
+        return dataset
+    kept = options.samples + preset(dataset.name, on_chip={}).validation
+    return replace(dataset, train_x=dataset.train_x[:kept], train_y=dataset.train_y[:kept])
+
+
+def of_clockless_faults(kinds: list[str], rates: list[float]) -> list[Point]:
+    """The same where every unit has a clock of its own."""
+    clocks = Clocks(spread=0.1, offset=1.0, jitter=0.1)
+    return of_faults(kinds, rates, Asynchronous(clocks, Delays(1.0)))
+
+
+def of_kernels(kinds: list[str], rates: list[float]) -> list[Point]:
+    """What is done about the places of a kernel."""
+    found = [Point(kind, kernels=kind) for kind in kinds]
+    often = Point("averaged after 50 samples", kernels="averaged", every=50)
+    return [*found, often] if "averaged" in kinds else found
+
+
+STUDIES = {
+    "kernels": (of_kernels, tuple(SHARINGS)),
+    "clocks": (of_clocks, HELP),
+    "faults": (of_faults, FAULTS),
+    "clockless-faults": (of_clockless_faults, FAULTS),
+}
 
 
 class Study:
@@ -88,7 +125,8 @@ class Study:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
-        self.dataset: Dataset = load(options.dataset, options.data)
+        self.name, _, self.network = options.dataset.partition("-")
+        self.dataset = first_of(load(self.name, options.data), options)
         self.epochs = options.epochs or EPOCHS[options.dataset]
         self.sound: dict[int, dict[str, Any]] = {}  # by seed, what a sound chip has learned
 
@@ -96,8 +134,10 @@ class Study:
         """A trainer on the chip of a point."""
         timing = None if point.timing is None else replace(point.timing, seed=seed)
         config = preset(
-            self.options.dataset, on_chip={}, timing=timing, seed=seed,
-            learning={"average_steps": point.average_steps}, descent={"epochs": self.epochs},
+            self.name, self.network or None, timing=timing, seed=seed,
+            on_chip={"kernels": point.kernels, "every": point.every},
+            learning={"average_steps": point.average_steps, "skip_right": 0.0},
+            descent={"epochs": self.epochs},
         )  # fmt: skip
         return OnChipTrainer(config, self.dataset, 1)
 
@@ -118,8 +158,9 @@ class Study:
     def trained_sound(self, seed: int) -> dict[str, Any]:
         """The state of a training on a chip without faults."""
         if seed not in self.sound:
-            trainer = self.trainer(Point("sound"), seed)
-            self.train(trainer, Point("sound"), seed)
+            point = STUDIES[self.options.study][0]([], [])[0]
+            trainer = self.trainer(point, seed)
+            self.train(trainer, point, seed)
             self.sound[seed] = {n: np.array(a) for n, a in trainer.state().items()}
         return self.sound[seed]
 
@@ -146,6 +187,7 @@ class Study:
         if self.options.runs is None:
             return None
         name = f"{self.options.study}-{self.options.dataset}-{point.name}-s{seed}-{self.epochs}"
+        name += f"-{self.options.samples}" * (self.options.samples is not None)
         return Path(self.options.runs) / (name.replace(", ", "-").replace(" ", "-") + ".npz")
 
 
@@ -157,7 +199,9 @@ def main() -> int:
     parser.add_argument("--data", help="directory of the IDX files")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--samples", type=int, help="to train on, by default all")
     parser.add_argument("--kinds", help="by default all")
+    parser.add_argument("--rates", default=",".join(map(str, RATES)), help="of faults")
     parser.add_argument("--runs", help="directory of checkpoints")
     options = parser.parse_args()
     study, (points_of, kinds) = Study(options), STUDIES[options.study]
@@ -167,10 +211,12 @@ def main() -> int:
     path = RESULTS / f"onchip-{options.study}-{options.dataset}.json"
     found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     points: dict[str, Any] = found.get("points", {})
-    if found.get("epochs", study.epochs) != study.epochs:
-        raise SystemExit(f"{path} is of {found['epochs']} epochs; expected --epochs alike")
+    size = {"epochs": study.epochs, "samples": options.samples}
+    before = {"epochs": found.get("epochs", study.epochs), "samples": found.get("samples")}
+    if found and before != size:
+        raise SystemExit(f"{path} is of {before}; expected --epochs and --samples alike")
     for seed in map(int, options.seeds.split(",")):
-        for point in points_of(chosen):
+        for point in points_of(chosen, list(map(float, options.rates.split(",")))):
             row = points.setdefault(
                 point.name,
                 {
@@ -184,13 +230,14 @@ def main() -> int:
                 continue
             row["seeds"][str(seed)] = study.run(point, seed)
             print(point.name, seed, row["seeds"][str(seed)], flush=True)
-            data = " --data DIR" if options.data else ""
+            flags = " --data DIR" * bool(options.data)
+            flags += f" --samples {options.samples}" * (options.samples is not None)
             document = {
                 "format": "eqchip-onchip-chips 1",
-                "epochs": study.epochs,
+                **size,
                 "points": points,
                 "provenance": provenance(
-                    f"python benchmarks/onchip_chips.py {options.study} {options.dataset}{data}"
+                    f"python benchmarks/onchip_chips.py {options.study} {options.dataset}{flags}"
                 ),
             }
             path.write_text(json.dumps(document, indent=1) + "\n")

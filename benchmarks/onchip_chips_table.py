@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from cells import NOTHING, spread, table
 
 RESULTS = Path(__file__).resolve().parent / "results"
-DATASETS = ("digits", "mnist")
+DATASETS = ("digits", "digits-conv", "mnist", "mnist-conv")
 KINDS = {
     "synapses_at_0": "synapses at 0",
     "synapses_frozen": "synapses frozen",
@@ -23,7 +24,13 @@ KINDS = {
     "stuck_at_1": "units stuck at 1",
     "loss": "messages lost",
 }
-NETWORKS = {"digits": "64-100-10 on digits", "mnist": "784-500-10 on MNIST"}
+NETWORKS = {
+    "digits": "64-100-10 on digits",
+    "digits-conv": "8x8-16c4s2z1-10 on digits",
+    "mnist": "784-500-10 on MNIST",
+    "mnist-conv": "28x28-16c6s2z2-48c4s2z1-10 on MNIST",
+}
+STUDIES = {"faults": "", "clockless-faults": ", clocks that differ by 10 %, a delay of 1"}
 
 Results = dict[str, Any]  # file name -> document
 
@@ -31,6 +38,15 @@ Results = dict[str, Any]  # file name -> document
 def errors(point: dict[str, Any] | None) -> list[float]:
     """The test errors of a point, seed by seed."""
     return [] if point is None else [row["test_error"] for row in point["seeds"].values()]
+
+
+def seeds_of(points: dict[str, Any]) -> str:
+    """How many seeds the points have."""
+    counts = [len(point["seeds"]) for point in points.values()]
+    most = max(counts)
+    if min(counts) == most:
+        return f"{most} seed{'s' * (most > 1)}"
+    return f"{most} seeds (one where no spread is told)"
 
 
 def rates_of(points: dict[str, Any]) -> list[str]:
@@ -42,8 +58,8 @@ def rates_of(points: dict[str, Any]) -> list[str]:
 def faults(results: Results) -> str:
     """Test errors over the rate of each fault, of both ways to come to the chip."""
     found = []
-    for dataset in DATASETS:
-        document = results.get(f"onchip-faults-{dataset}.json")
+    for dataset, study in product(DATASETS, STUDIES):
+        document = results.get(f"onchip-{study}-{dataset}.json")
         if document is None:
             continue
         points = document["points"]
@@ -55,14 +71,20 @@ def faults(results: Results) -> str:
             for how, suffix in (("learned there", ""), ("brought there", ", deployed"))
             if any(f"{kind} {rate}{suffix}" in points for rate in rates)
         ]
-        seeds = max(len(point["seeds"]) for point in points.values())
         found.append(
-            f"{table(heads, rows)}\n\nTest error in %, {NETWORKS[dataset]}, {document['epochs']} "
-            f"epoch{'s' * (document['epochs'] > 1)}, {seeds} seed{'s' * (seeds > 1)}, each with a "
-            f"chip of its own; on a sound chip {spread(errors(points.get('sound')))}. Brought "
-            "there: learned on a sound chip."
+            f"{table(heads, rows)}\n\nTest error in %, {NETWORKS[dataset]}{STUDIES[study]}, "
+            f"{document['epochs']} epoch{'s' * (document['epochs'] > 1)}, {seeds_of(points)}, each "
+            f"with a chip of its own; on a sound chip {spread(errors(points.get('sound')))}. "
+            "Brought there: learned on a sound chip."
         )
     return "\n\n".join(found) or NOTHING
+
+
+def trained(document: dict[str, Any]) -> str:
+    """Epochs, and samples of each where these are not all."""
+    epochs = str(document["epochs"])
+    few = document.get("samples")
+    return epochs if few is None else f"{epochs}, of {few:,} samples"
 
 
 def clocks(results: Results) -> str:
@@ -76,7 +98,7 @@ def clocks(results: Results) -> str:
             rows.append(
                 [
                     NETWORKS[dataset],
-                    document["epochs"],
+                    trained(document),
                     "one clock" if timing is None else f"{100 * timing['clocks']['spread']:g} %",
                     "1" if timing is None else f"{timing['delays']['fixed']:g}",
                     name.partition("restarted, ")[1] * (timing is not None)
@@ -93,7 +115,31 @@ def clocks(results: Results) -> str:
     return table(heads, rows)
 
 
+def kernels(results: Results) -> str:
+    """Test and validation errors by what is done about the places of a kernel."""
+    rows = []
+    for dataset in DATASETS:
+        document = results.get(f"onchip-kernels-{dataset}.json")
+        for name, point in document["points"].items() if document else ():
+            tried = list(point["seeds"].values())
+            rows.append(
+                [
+                    NETWORKS[dataset],
+                    trained(document),
+                    name,
+                    spread(errors(point)),
+                    spread([row["validation_error"] for row in tried]),
+                    len(tried),
+                ]
+            )
+    if not rows:
+        return NOTHING
+    heads = ["", "epochs >", "kernels", "test error, % >", "validation error, % >", "seeds >"]
+    return table(heads, rows)
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
+    "onchip-kernels": kernels,
     "onchip-clocks": clocks,
     "onchip-faults": faults,
 }
