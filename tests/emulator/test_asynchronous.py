@@ -157,8 +157,10 @@ def test_every_message_is_delivered_lost_withdrawn_or_left(problem):
         spikes = run.timed.spikes[:, sample]
         if problem.coding.quantizer != "none":
             np.testing.assert_array_equal(counted(kinds(events, SPIKE), spikes), spikes)
-            bits = [layer[:, sample].sum(axis=1, dtype=int) for layer in run.bits]
-            np.testing.assert_array_equal(np.sum(bits, axis=0), spikes.sum(axis=1))
+            bits = [layer[:, sample].reshape(len(spikes), -1) for layer in run.bits]
+            np.testing.assert_array_equal(
+                np.sum([layer.sum(axis=1, dtype=int) for layer in bits], axis=0), spikes.sum(axis=1)
+            )
     updates = run.activity.updates_active + run.activity.updates_inactive
     assert updates.sum() == run.timed.updates.sum()
 
