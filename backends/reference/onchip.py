@@ -147,8 +147,8 @@ class Memory:
     matrix, which weight the synapse of two units has, -1 where there is none, shape (n_pre,
     n_post); of a matrix None. ``stuck[k][copy]``: which synapses cannot be written, bool, as
     ``stored``. ``apart[k]``: where places keep weights of their own, their kernel; else None.
-    ``learned_from``: samples so far. ``states``: where these are carried on, those in which the next
-    sample begins, a list of one.
+    ``learned_from``: samples so far. ``states``: where these are carried on, those in which the
+    next sample begins, a list of one.
     """
 
     stored: list[list[np.ndarray]]

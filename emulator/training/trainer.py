@@ -299,7 +299,15 @@ class Trainer:
         if self._averages_records:
             run = average_ends(run, self.config.learning.average_steps)
         rule = rule_of(self.config.learning.rule)
-        return signals_of(self.network, run, self.config.learning.beta, rule)
+        network = self.network  # whose maps may have run as rows of units
+        ends = [
+            [
+                end.reshape(len(end), *shape)
+                for end, shape in zip(phase, network.layers, strict=True)
+            ]
+            for phase in run.ends
+        ]
+        return signals_of(network, replace(run, ends=ends), self.config.learning.beta, rule)
 
     @property
     def nudged_share(self) -> float:

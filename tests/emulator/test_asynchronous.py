@@ -241,7 +241,10 @@ def test_a_chip_is_made_anew_for_other_synapses_between_layers_of_the_same_sizes
     for seed in range(3):
         mask = np.random.default_rng(seed).random((6, 4)) < 0.4
         network = eq.Network.chain([eq.Sparse.from_mask(mask), eq.Dense(4, 2)], seed=0)
-        problem = pose(network, rng.random((1, 6)), coding=PLAIN, phases=[eq.Free(6)])
+        problem = pose(
+            network, rng.random((1, 6)), coding=PLAIN, phases=[eq.Free(6)],
+            record=("bits", "potentials"),
+        )  # fmt: skip
         assert_equal_runs(engine_solve(timed(problem, eq.Asynchronous())), engine_solve(problem))
 
 

@@ -581,8 +581,7 @@ def test_phases_without_a_clock_cost_what_units_did_in_them_by_hand(tmp_path):
     steps = sum(phase.steps for phase in found.training.run.phases[1:])
     assert accounts.cores.times["nudged"].total.figure.value == pytest.approx(steps * period)
     (row,) = [row for row in run.metrics() if "train_error" in row]
-    trained_epoch = document["training"]["epochs"][0]
-    assert trained_epoch["spikes_per_sample"] == row["spikes_per_sample"]
+    assert document["training_cost"]["epochs"][0]["spikes_per_sample"] == row["spikes_per_sample"]
     assert document["asynchronous"]["settings"].startswith("a clock per unit, periods spread")
     assert tables(document)
 
