@@ -1,32 +1,42 @@
 """Digits that move before an event camera, streamed in, beside the same networks on counts.
 
     python benchmarks/events.py [--seeds 0,1,2] [--out FILE]
+    python benchmarks/events.py --price
 
 Four trainings a seed, each with the settings of the preset and the test read once at its end: a
 dense network and a convolutional one, each given the recordings as a stream of events, and given
 how often each input fired, as numbers that stay. Of the first seed of each stream, also how near
 its states and contrasts are to those of the same network at rest.
 
-Results: ``benchmarks/results/events.json``.
+With ``--price`` the dense ones of the first seed are trained into run directories; reports price
+them, on the fewest cores: modelled, not measured on a chip.
+
+Results: ``benchmarks/results/events.json`` and ``events-cost.json``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cost import point
 
 import eqchip as eq
 from eqchip.emulator.learning.contrast import average_ends
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.fit import fit
+from eqchip.emulator.training.runs import RunDirectory, provenance
 from eqchip.emulator.training.trainer import Trainer
 
 RESULT = Path(__file__).resolve().parent / "results" / "events.json"
+PRICES = RESULT.with_name("events-cost.json")
+PRICED_BY = ("loihi1-calibrated", "loihi2")
+REPLAYED = 50
 NETWORKS = ("dense", "conv")
 SAMPLES = 200
 AT_REST = {"free_steps": 300, "nudged_steps": 100}
@@ -112,12 +122,42 @@ def limit(trainer: Trainer, data: eq.EventDataset) -> dict[str, Any]:
     return {"samples": SAMPLES, **found_of}
 
 
+def prices(seed: int) -> list[dict[str, Any]]:
+    """What reports say of a training sample and a classification, stream and counts."""
+    options = argparse.Namespace(chips=1, samples=REPLAYED, data=None)
+    stream = eq.load("moving-digits")
+    rows = []
+    for data in (stream, stream.counted()):
+        with tempfile.TemporaryDirectory() as folder:
+            run = RunDirectory.create(Path(folder) / "run", settings("dense", data.name, seed))
+            fit(run, data, threads=1)
+            last = [row for row in run.metrics() if "train_error" in row][-1]
+            rows.append(
+                {
+                    "data": data.name, "network": run.config.written, "seed": seed,
+                    "train_synaptic_events": last["synaptic_events_per_sample"],
+                    "points": [point(run, chip, 1, options) for chip in PRICED_BY],
+                }
+            )  # fmt: skip
+    return rows
+
+
 def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--out", type=Path, default=RESULT)
+    parser.add_argument("--price", action="store_true", help="what reports say, of the first seed")
     options = parser.parse_args()
+    if options.price:
+        priced = {
+            "format": "eqchip-events-cost 1",
+            "replayed": REPLAYED,
+            "rows": prices(0),
+            "provenance": provenance("python benchmarks/events.py --price"),
+        }
+        PRICES.write_text(json.dumps(priced, indent=1) + "\n", encoding="utf-8")
+        return
     seeds = [int(one) for one in options.seeds.split(",")]
     stream = eq.load("moving-digits")
     rows, kept = [], {}

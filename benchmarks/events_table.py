@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from cells import NOTHING, table
+from cost_tables import figure
 
 Results = dict[str, Any]  # file name -> document
 SHOWN = {"moving-digits": "stream of events", "moving-digits-counted": "counts, as numbers"}
@@ -64,4 +65,35 @@ def _over(errors: list[float]) -> str:
     return f"{np.mean(errors):.1f}{spread}"
 
 
-TABLES: dict[str, Callable[[Results], str]] = {"events": events, "events-limit": limit}
+def cost(results: Results) -> str:
+    """Modelled prices of streams and counts, ``events-cost.json``."""
+    found = results.get("events-cost.json")
+    if found is None:
+        return NOTHING
+    rows = []
+    for one in found["rows"]:
+        for priced in one["points"]:
+            sample, inference = priced["rows"]["sample"], priced["inference"]
+            rows.append(
+                [
+                    SHOWN[one["data"]], f"`{one['network']}`", priced["chip"], priced["cores"],
+                    *(figure(part[what]) for part in (sample, inference) for what in MEASURED),
+                ]
+            )  # fmt: skip
+    columns = [
+        "input", "network", "chip", "cores >", "energy, a training sample >",
+        "time, a training sample >", "energy, a classification >", "time, a classification >",
+    ]  # fmt: skip
+    note = (
+        f"**Modelled, not measured**: {found['replayed']} samples of each replayed in the chip's "
+        "integers after training, one seed, on the fewest cores; every weight written after every "
+        "sample. ≥: terms are unknown."
+    )
+    return f"{table(columns, rows)}\n\n{note}"
+
+
+MEASURED = ("energy", "time")
+
+TABLES: dict[str, Callable[[Results], str]] = {
+    "events": events, "events-limit": limit, "events-cost": cost,
+}  # fmt: skip

@@ -24,6 +24,9 @@ from eqchip.emulator.problem.problem import Problem
 from eqchip.emulator.training.classifier import Classifier
 from eqchip.emulator.training.presets import preset as eq_preset
 from eqchip.emulator.training.trainer import Trainer
+from eqchip.hw_reports.counting.replay import _check_timing
+from eqchip.hw_reports.counting.samples import settings_of, train_on
+from eqchip.mapping.chip_file.chip import load_chip
 
 CASES = 40
 ADAPTED = eq.Coding(prediction=eq.AdaptivePrediction())
@@ -209,3 +212,20 @@ def test_what_does_not_go_with_a_stream_is_refused_in_one_line(case):
     with pytest.raises(InputError) as refused:
         call()
     assert words in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_report_replays_samples_in_the_states_that_others_of_them_left():
+    data = few_digits()
+    config = small_config(learning=KEPT, coding=STAYS)
+    network, indices = config.network(), np.arange(4)
+    settings = settings_of(config, load_chip("loihi1-davies"), None, "float32", None)
+    found = train_on(config, network, None, data, indices, settings, 1)
+    problem = replace(found.problem, latest_step=1)
+    carried = at_rest(problem, engine.lower_problem(problem), 4)
+    for x in (np.roll(problem.x, 1, axis=0), problem.x):
+        expected = engine.solve(replace(problem, x=x, carried=carried), threads=1)
+    assert_equal_runs(*(replace(run, potentials=[]) for run in (found.run, expected)))
+    apart = engine.solve(found.problem, threads=1)
+    assert apart.activity.spikes.sum() != expected.activity.spikes.sum()
+    with pytest.raises(InputError, match="states 'kept', which are carried on with one"):
+        _check_timing(eq.Asynchronous(), load_chip("loihi1-davies"), config)
