@@ -72,7 +72,7 @@ WAYS = {
     "real": Way("kept, real-valued, ε 0.5", eq.Coding.real_valued(0.5), "kept"),
 }
 ON_CHIP = ("schedule", "announced", "kept")
-ON_MNIST = ("schedule", "adapted", "announced", "constant", "kept", "alternating")
+ON_MNIST = ("schedule", "announced", "kept", "constant", "alternating", "adapted")
 
 
 def points(mnist: bool) -> Iterator[dict[str, Any]]:
