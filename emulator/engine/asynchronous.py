@@ -113,7 +113,7 @@ class Chip:
         return min(slots, MOST_SLOTS), QUANTA_BITS - int(math.log2(per_period))
 
     def _windows(self) -> tuple[int, int] | None:
-        """How many windows ahead, and their length, as of a wheel; None: events go one by one.
+        """How many windows ahead, and how many in a period; None: events go one by one.
 
         A window is as long as no message arrives in the one in which it is sent, and no clock
         ticks twice.
@@ -124,11 +124,11 @@ class Chip:
         longest = min(max(work.fixed_delay, 1), int(work.period.min()) - work.jitter, QUANTA)
         if longest < QUANTA // MOST_WINDOWS:
             return None
-        shift = int(math.log2(longest))
+        rate = -(-QUANTA // longest)
         most_hops = int(work.route_hops.max(initial=0)) * work.hop
         horizon = work.fixed_delay + work.delay_jitter + most_hops
-        ahead = 2 ** math.ceil(math.log2((horizon >> shift) + 3))
-        return min(ahead, MOST_SLOTS), shift
+        ahead = 2 ** math.ceil(math.log2(horizon * rate // QUANTA + 3))
+        return min(ahead, MOST_SLOTS), rate
 
     def first_nodes(self) -> int:
         """Room for messages to begin with; it grows when it is too small."""
@@ -158,7 +158,8 @@ class Memory:
         self.messages = messages
         clocks, dtype = len(chip.clockwork.period), chip.dtype
         if self.windowed and chip.windows is not None:
-            queue = new_queue(clocks, messages, *chip.windows, dtype)
+            ahead, rate = chip.windows
+            queue = new_queue(clocks, messages, ahead, QUANTA_BITS, dtype, rate)
             self.queue = queue._replace(  # no slot is opened
                 open_time=queue.open_time[:0].copy(),
                 open_key=queue.open_key[:0].copy(),

@@ -110,7 +110,7 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
         return False
     for k in range(np.uint64(count)):
         i = np.int64(listed[k])
-        j, step_of = np.uint64(first + i), np.uint64(t[np.uint64(clock + i)] - 1)
+        j, step_of = np.uint64(first - lines + i), np.uint64(t[np.uint64(clock + i)] - 1)
         scratch.p[j] = coding.lam_keep[step_of]
         scratch.eps[j] = coding.lam[step_of]
         scratch.error[j] = 0 if layer == 0 else coding.eps_keep[step_of]

@@ -70,7 +70,7 @@ def advance_apart(rules, unit, scratch, record, lines, lined, first, listed, cou
         return False
     for k in range(np.uint64(count)):
         i = np.int64(listed[k])
-        j, step_of = np.uint64(first + i), np.uint64(t[np.uint64(clock + i)] - 1)
+        j, step_of = np.uint64(first - lines + i), np.uint64(t[np.uint64(clock + i)] - 1)
         scratch.p[j] = np.int32(coding.lam[step_of])
         whole = np.int64(1) << rules.coefficient_bits
         scratch.eps[j] = np.int32(whole if layer == 0 else coding.eps[step_of])

@@ -77,21 +77,22 @@ def _step_line(
 @intrinsic
 def _step_line_apart(
     typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any,
-    lam_keep: Any, lam: Any, eps_keep: Any, eps: Any, ticks: Any,
+    lam_keep: Any, lam: Any, eps_keep: Any, eps: Any, ticks: Any, c: Any,
 ) -> Any:  # fmt: skip
-    """As `_step_line`, with coefficients of each unit, for those whose `ticks` is not 0."""
-    signature = types.void(u, r, b, s, phi, q, j, lam_keep, lam, eps_keep, eps, ticks)
+    """As `_step_line`, with coefficients from c on, for the units whose `ticks` is not 0."""
+    signature = types.void(u, r, b, s, phi, q, j, lam_keep, lam, eps_keep, eps, ticks, c)
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         vector = line_of(sig.args[0].dtype)
         bytes_ = ir.VectorType(ir.IntType(8), vector.count)
-        places = [
-            pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(12) if k != 6
+        places = [pointer(context, builder, sig.args[k], args[k], args[6]) for k in range(6)]
+        coefficients = [
+            load(builder, pointer(context, builder, sig.args[k], args[k], args[12]), vector)
+            for k in range(7, 11)
         ]
-        coefficients = [load(builder, place, vector) for place in places[6:10]]
-        flags = load(builder, places[10], bytes_)
+        flags = load(builder, pointer(context, builder, sig.args[11], args[11], args[6]), bytes_)
         steps = builder.icmp_unsigned("!=", flags, ir.Constant(bytes_, [0] * vector.count))
-        _step(builder, vector, places[:6], coefficients, steps)
+        _step(builder, vector, places, coefficients, steps)
         return context.get_dummy_value()
 
     return signature, codegen
@@ -113,10 +114,9 @@ def step_lines(u, r, b, s, phi, q, first, n, lam_keep, lam, eps_keep, eps):
 def step_lines_apart(u, r, b, s, phi, q, first, n, lam_keep, lam, eps_keep, eps, ticks):
     """As `step_lines`, for the units of these lines whose `ticks` is not 0; others have bit 0.
 
-    lam_keep ... eps: of each unit, in the run's numbers; ticks: uint8.
+    lam_keep ... eps: of these units, the first at 0, in the run's numbers; ticks: uint8, of all.
     """
     line = CACHE_LINE // u.itemsize
     for k in range(np.uint64((n + line - 1) // line)):
-        _step_line_apart(
-            u, r, b, s, phi, q, first + np.int64(k) * line, lam_keep, lam, eps_keep, eps, ticks
-        )
+        c = np.int64(k) * line
+        _step_line_apart(u, r, b, s, phi, q, first + c, lam_keep, lam, eps_keep, eps, ticks, c)

@@ -206,18 +206,20 @@ def _step_line(
 @intrinsic
 def _step_line_apart(
     typingctx: Any, u: Any, r: Any, b: Any, s: Any, phi: Any, q: Any, j: Any, ticks: Any,
-    lam: Any, eps: Any, inverse: Any, bits: Any, one: Any, low: Any, high: Any,
+    lam: Any, eps: Any, inverse: Any, bits: Any, one: Any, low: Any, high: Any, c: Any,
 ) -> Any:  # fmt: skip
-    """As `_step_line`, with coefficients of each unit, for those whose `ticks` is not 0."""
-    signature = types.int64(u, r, b, s, phi, q, j, ticks, lam, eps, inverse, bits, one, low, high)
+    """As `_step_line`, with coefficients from c on, for the units whose `ticks` is not 0."""
+    signature = types.int64(
+        u, r, b, s, phi, q, j, ticks, lam, eps, inverse, bits, one, low, high, c
+    )
 
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         bytes_ = ir.VectorType(ir.IntType(8), LANES)
 
-        def place(k: int) -> Any:
-            return pointer(context, builder, sig.args[k], args[k], args[6])
+        def place(k: int, at: int = 6) -> Any:
+            return pointer(context, builder, sig.args[k], args[k], args[at])
 
-        coefficients = [load(builder, place(k), STATES) for k in (8, 9, 10)]
+        coefficients = [load(builder, place(k, 15), STATES) for k in (8, 9, 10)]
         flags = load(builder, place(7), bytes_)
         steps = builder.icmp_unsigned("!=", flags, _all(bytes_, 0))
         places = [place(k) for k in range(6)]
@@ -250,12 +252,13 @@ def step_code_lines_apart(
 ):
     """As `step_code_lines`, for the units of these lines whose `ticks` is not 0; others' bit is 0.
 
-    lam, eps, inverse: of each unit, int32; ticks: uint8.
+    lam, eps, inverse: of these units, the first at 0, int32; ticks: uint8, of all.
     """
     clipped = np.int64(0)
     for k in range(np.uint64((n + LANES - 1) // LANES)):
+        done = np.int64(k) * LANES
         clipped += _step_line_apart(
-            u, r, b, s, phi, q, first + np.int64(k) * LANES, ticks, lam, eps, inverse, bits,
-            np.int64(one), np.int64(low), np.int64(high),
+            u, r, b, s, phi, q, first + done, ticks, lam, eps, inverse, bits,
+            np.int64(one), np.int64(low), np.int64(high), done,
         )  # fmt: skip
     return clipped

@@ -112,6 +112,22 @@ def test_engine_equals_its_witness_on_thousands_of_networks(problem):
     assert_witnessed(problem)
 
 
+@pytest.mark.parametrize("delay", [1.0, 0.0], ids=["in windows", "one by one"])
+def test_clocks_of_silent_inputs_that_restart_are_as_late_as_they_were(delay):
+    timing = eq.Asynchronous(
+        clocks=eq.Clocks(spread=0.1, offset=1.0, jitter=0.4, restarted=True),
+        delays=eq.Delays(delay),
+    )
+    target = np.eye(2)[:1]
+    phases = [eq.Free(3), *(eq.Nudged(3, target, b, from_free=True) for b in (0.5, -0.5))]
+    x = np.zeros((1, 40))
+    x[0, 0] = 0.5
+    network = eq.Network.dense([40, 3, 2], seed=0)
+    assert_witnessed(
+        pose(network, x, coding=PLAIN, phases=phases, timing=timing, record=EVERYTHING)
+    )
+
+
 # --- conservation -------------------------------------------------------------------------
 
 

@@ -27,12 +27,11 @@ from eqchip.emulator.kernels.timed.window import (
 
 
 @inlined
-def deliver(net, clockwork, cores, queue, window, record, counts, start, end, b, phase, row):
-    """The messages that arrive in (start, end], each to its part: to be read, or lost there.
+def deliver(net, clockwork, cores, queue, window, record, counts, slot, end, b, phase, row):
+    """The messages of a window up to its end, each to its part: to be read, or lost there.
 
-    The last window of a run may end before its slot does.
+    The last one of a run may end before its list does.
     """
-    slot = start >> queue.shift
     place = slot & queue.mask
     node = np.int64(queue.head[np.uint64(place)])
     queue.head[np.uint64(place)] = NONE
@@ -76,20 +75,26 @@ def count_arrived(clockwork, queue, window, record, counts, part, layer, b, phas
 
 
 @inlined
+def _bucket(queue, order, shift):
+    """In which part of the window a message arrives."""
+    return ((order >> ORDER_SHIFT) * queue.rate) >> shift
+
+
+@inlined
 def _order_by_time(queue, window, m):
     """Sort the first m of window.order: into BUCKETS of time first, where there are many."""
     if m > FEW:
-        shift = ORDER_SHIFT + max(np.int64(queue.shift) - BUCKET_BITS, np.int64(0))
+        shift = np.int64(queue.shift) - BUCKET_BITS
         for bucket in range(BUCKETS + 2):
             window.buckets[bucket] = 0
         for i in range(np.uint64(m)):
-            window.buckets[(window.order[i] >> shift) + 1] += 1
+            window.buckets[_bucket(queue, window.order[i], shift) + 1] += 1
         for bucket in range(1, BUCKETS + 2):
             window.buckets[bucket] += window.buckets[bucket - 1]
         for i in range(np.uint64(m)):
             window.spare[i] = window.order[i]
         for i in range(np.uint64(m)):
-            bucket = window.spare[i] >> shift
+            bucket = _bucket(queue, window.spare[i], shift)
             window.order[window.buckets[bucket]] = window.spare[i]
             window.buckets[bucket] += 1
     for i in range(1, m):

@@ -193,6 +193,6 @@ def relax_timed(
                 record.ends[phase, b, j] = state.unit.s[j]
             if rules.two_beta[phase] == 0 and not rules.phase_from_free[phase]:
                 copy_state(free, state)
-                save(clockwork, queue, cores, saved, until)
+                save(clockwork, queue, cores, saved, idle, n_idle, until, sample)
         counts.left[b] = queue.counters[IN_FLIGHT]
     return last_sample

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from eqchip.emulator.kernels.jit import inlined
+from eqchip.emulator.kernels.timed.clocks import hold_late
 from eqchip.emulator.kernels.timed.messages import UNREAD, keep_unread
 from eqchip.emulator.kernels.timed.state import (
     NEVER,
@@ -51,9 +52,10 @@ def wait_at_links(clockwork, cores, queue, now):
 
 
 @inlined
-def save(clockwork, queue, cores, saved, now):
+def save(clockwork, queue, cores, saved, idle, n_idle, now, sample):
     """Keep all messages, clocks and cores, with times from now on."""
     copy_cores(saved.cores, cores)
+    hold_late(clockwork, cores, saved, idle, n_idle, sample)
     for clock in range(queue.clocks):  # when the next tick is due, and when it comes
         due = cores.tick[clock] * clockwork.period[clock] - cores.offset[clock]
         saved.cores.offset[clock] = due - now
@@ -108,6 +110,9 @@ def restore(clockwork, queue, cores, saved, counts, idle, n_idle, now, b, phase,
             cores.offset[clock] = cores.tick[clock] * clockwork.period[clock] - due
         if skipped < n_idle and idle[skipped] == clock:
             skipped += 1
+            if clockwork.restarted:
+                cores.held[clock] = cores.tick[clock]
+                cores.late[clock] = saved.cores.late[clock]
         elif not stands:
             if clockwork.restarted:
                 queue.time[clock] = now + saved.cores.tick[clock]

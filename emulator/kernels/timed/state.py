@@ -112,10 +112,12 @@ class Counts(NamedTuple):
 class Cores(NamedTuple):
     """What stands at the cores and links, and where each clock is, of one sample.
 
-    tick (c,): number of the next tick; offset (c,): of this sample; t (c,): time steps done.
+    tick (c,): number of the next tick; offset (c,): of this sample; t (c,) int32: time steps done.
     sums, back: what was added for each unit, from part_sums on; back: of feedback, for a chip's
     codes. pending_head, pending_tail (p,) int32: messages that have arrived and are not added.
-    busy (p,), free_link: until when; backlog, most_backlog (p,) int32. All int64 unless said.
+    busy (p,), free_link: until when; backlog, most_backlog (p,) int32. words, drawn (c,) uint64: of
+    clocks that draw, see `clocks`; late (c,): how late tick held (c,) is of one that was restarted.
+    All int64 unless said.
     """
 
     tick: np.ndarray
@@ -129,6 +131,10 @@ class Cores(NamedTuple):
     free_link: np.ndarray
     backlog: np.ndarray
     most_backlog: np.ndarray
+    words: np.ndarray
+    drawn: np.ndarray
+    held: np.ndarray
+    late: np.ndarray
 
 
 class Saved(NamedTuple):
@@ -164,7 +170,7 @@ def new_cores(clockwork: Clockwork, dtype: np.dtype) -> Cores:
     return Cores(
         tick=np.zeros(clocks, np.int64),
         offset=np.zeros(clocks, np.int64),
-        t=np.zeros(clocks, np.int64),
+        t=np.zeros(clocks, np.int32),
         sums=aligned_zeros(sums, dtype),
         back=aligned_zeros(sums if fixed else 0, dtype),
         pending_head=np.zeros(parts, np.int32),
@@ -173,6 +179,10 @@ def new_cores(clockwork: Clockwork, dtype: np.dtype) -> Cores:
         free_link=np.zeros(clockwork.links, np.int64),
         backlog=np.zeros(parts, np.int32),
         most_backlog=np.zeros(parts, np.int32),
+        words=np.zeros(clocks, np.uint64),
+        drawn=np.zeros(clocks, np.uint64),
+        held=np.zeros(clocks, np.int64),
+        late=np.zeros(clocks, np.int64),
     )
 
 
@@ -200,7 +210,7 @@ def new_buffer(messages: int, dtype: np.dtype) -> Buffer:
 
 @inlined
 def copy_cores(to, cores):
-    """to = cores, but for the clocks (tick, offset)."""
+    """to = cores, but for the clocks (tick, offset, what they draw)."""
     copy(to.t, cores.t, 0, len(cores.t))
     copy(to.sums, cores.sums, 0, len(cores.sums))
     copy(to.back, cores.back, 0, len(cores.back))

@@ -42,7 +42,8 @@ class Queue(NamedTuple):
     time: (n,) int64 quanta; key: (n,) int64, TICK_KEY if a tick + place of the unit << 31 + serial
     number of the message; following: (n,) int32, the next node of a list; route, stage: (n,)
     int32, of a message, see `timed`; value: (n,) numbers, its weight.
-    head, tail: (slots,) int32 of the wheel. shift, mask: of slots. clocks: ticks come first.
+    head, tail: (slots,) int32 of the wheel. shift, mask: of slots; rate: of windows, so many
+    in 2**shift quanta. clocks: ticks come first.
     open_time, open_key: (n,) int64, open_node: (n,) int32: the open slot, sorted from
     counters[POSITION] to counters[OPEN] - 1.
     counters: int64, see above.
@@ -59,6 +60,7 @@ class Queue(NamedTuple):
     tail: np.ndarray
     shift: int
     mask: int
+    rate: int
     clocks: int
     open_time: np.ndarray
     open_key: np.ndarray
@@ -66,7 +68,9 @@ class Queue(NamedTuple):
     counters: np.ndarray
 
 
-def new_queue(clocks: int, messages: int, slots: int, shift: int, dtype: np.dtype) -> Queue:
+def new_queue(
+    clocks: int, messages: int, slots: int, shift: int, dtype: np.dtype, rate: int = 1
+) -> Queue:
     """Memory for a queue; slots: a power of two."""
     n = clocks + messages
     return Queue(
@@ -81,6 +85,7 @@ def new_queue(clocks: int, messages: int, slots: int, shift: int, dtype: np.dtyp
         tail=np.zeros(slots, np.int32),
         shift=shift,
         mask=slots - 1,
+        rate=rate,
         clocks=clocks,
         open_time=np.zeros(n, np.int64),
         open_key=np.zeros(n, np.int64),
@@ -181,14 +186,26 @@ def insert(queue, node):
 
 @inlined
 def insert_in_window(queue, node):
-    """Insert a node into the list of its window: slot k holds what comes in (k, k + 1] slots."""
+    """Insert a node into the list of its window, which holds what comes in (k, k + 1] windows."""
     append(queue, window_of(queue, node) & queue.mask, node)
 
 
 @inlined
 def window_of(queue, node):
     """The window into which a node falls."""
-    return (queue.time[np.uint64(node)] - 1) >> queue.shift
+    return window_at(queue, queue.time[np.uint64(node)] - 1)
+
+
+@inlined
+def window_at(queue, time):
+    """The window that is open right after a time."""
+    return (time * queue.rate) >> queue.shift
+
+
+@inlined
+def window_end(queue, window):
+    """The last time of a window."""
+    return (((window + 1) << queue.shift) + queue.rate - 1) // queue.rate
 
 
 @inlined

@@ -21,7 +21,7 @@ from eqchip.emulator.kernels.kinds import advance_apart
 from eqchip.emulator.kernels.lowered import CACHE_LINE
 from eqchip.emulator.kernels.state import copy_state
 from eqchip.emulator.kernels.timed.arrivals import count_arrived, deliver, read_messages
-from eqchip.emulator.kernels.timed.clocks import idle_clocks, tick_time
+from eqchip.emulator.kernels.timed.clocks import draw_ticks, late_by, time_ticks
 from eqchip.emulator.kernels.timed.masked import SEARCHED
 from eqchip.emulator.kernels.timed.messages import send_spike
 from eqchip.emulator.kernels.timed.relax import QUANTA_SHIFT, begin_sample, record_row
@@ -34,6 +34,8 @@ from eqchip.emulator.kernels.timed.wheel import (
     NODES_FULL,
     OVERFLOW,
     SERIAL,
+    window_at,
+    window_end,
 )
 from eqchip.emulator.kernels.timed.window import LATE
 from eqchip.emulator.kernels.units import clear
@@ -41,23 +43,49 @@ from eqchip.emulator.kernels.units import clear
 
 @inlined
 def _start_silent(clockwork, cores, queue, window, idle, n_idle):
-    """Clocks of input units that never fire tick as well, and are only counted."""
+    """Clocks of input units that never fire tick as well, and are only counted.
+
+    queue.time: when the next tick is at the latest.
+    """
     for i in range(n_idle):
         clock = idle[i]
         window.silent[clock] = 1
-        queue.time[clock] = cores.tick[clock] * clockwork.period[clock] - cores.offset[clock]
+        due = cores.tick[clock] * clockwork.period[clock] - cores.offset[clock]
+        queue.time[clock] = due + clockwork.jitter
 
 
 @inlined
-def _count_silent(clockwork, cores, queue, window, first, n, start, limit):
+def _count_silent(clockwork, cores, queue, window, first, n, start, limit, sample):
     """Count the ticks of these clocks that never fire in (start, start + limit]."""
     found = np.int64(0)
     for c in range(np.uint64(first), np.uint64(first + n)):
         after = queue.time[c] - start
-        ticks = np.int64((after > 0) & (after <= limit) & (window.silent[c] != 0))
-        queue.time[c] += ticks * clockwork.period[c]
-        cores.tick[c] += ticks
-        found += ticks
+        ticks = (after > 0) & (after <= limit) & (window.silent[c] != 0)
+        queue.time[c] += clockwork.period[c] if ticks else np.int64(0)
+        cores.tick[c] += np.int64(ticks)
+        found += np.int64(ticks)
+    if clockwork.jitter:
+        found += _count_doubtful(clockwork, cores, queue, window, first, n, start, limit, sample)
+    return found
+
+
+@inlined
+def _count_doubtful(clockwork, cores, queue, window, first, n, start, limit, sample):
+    """As `_count_silent`, of the clocks of which only what they draw decides."""
+    jitter = np.int64(clockwork.jitter)
+    for i in range(np.uint64(n)):
+        c = np.uint64(first) + np.uint64(i)
+        after = queue.time[c] - start
+        window.fires[i] = (after > limit) & (after <= limit + jitter) & (window.silent[c] != 0)
+    doubtful = gather_spikes(window.listed, 0, window.fires, 0, n)
+    draw_ticks(clockwork, cores, first, window.listed, doubtful, sample)
+    found = np.int64(0)
+    for k in range(np.uint64(doubtful)):
+        c = np.uint64(first) + np.uint64(window.listed[k])
+        if queue.time[c] - jitter + late_by(clockwork, cores, c, cores.words[k]) - start <= limit:
+            queue.time[c] += clockwork.period[c]
+            cores.tick[c] += 1
+            found += 1
     return found
 
 
@@ -174,18 +202,14 @@ def _send_spikes(rules, clockwork, cores, state, scratch, queue, window, record,
 @inlined
 def _wind(clockwork, cores, queue, window, clock, first, n, sample):
     """The next tick of each clock that ticked; the part is done."""
+    for i in range(np.uint64(n)):
+        c = np.uint64(clock) + np.uint64(i)
+        ticks = window.ticks[np.uint64(first) + np.uint64(i)]
+        cores.tick[c] += np.int64(ticks)
+        queue.time[c] += clockwork.period[c] if ticks else np.int64(0)
     if clockwork.jitter:
-        for i in range(np.uint64(n)):
-            if window.ticks[np.uint64(first) + np.uint64(i)]:
-                c = clock + np.int64(i)
-                cores.tick[c] += 1
-                queue.time[c] = tick_time(clockwork, cores, c, sample)
-    else:
-        for i in range(np.uint64(n)):
-            c = np.uint64(clock) + np.uint64(i)
-            ticks = np.int64(window.ticks[np.uint64(first) + np.uint64(i)])
-            cores.tick[c] += ticks
-            queue.time[c] += ticks * clockwork.period[c]
+        ticking = gather_spikes(window.listed, 0, window.ticks, first, n)
+        time_ticks(clockwork, cores, queue, clock, window.listed, ticking, sample)
     for i in range(np.uint64(n)):
         window.ticks[np.uint64(first) + np.uint64(i)] = 0
 
@@ -196,8 +220,8 @@ def _run_part(net, rules, clockwork, state, scratch, cores, queue, buffer, windo
     """The ticks of a part in (start, end], and what they send."""
     clock, n = window.first_clock[part], clockwork.part_units[part]
     layer, limit = clockwork.part_layer[part], min(end, clockwork.part_stop[part]) - start
-    if layer == 0 and not clockwork.jitter:
-        silent = _count_silent(clockwork, cores, queue, window, clock, n, start, limit)
+    if layer == 0:
+        silent = _count_silent(clockwork, cores, queue, window, clock, n, start, limit, sample)
         counts.updates[b, phase, layer] += silent
         counts.part_updates[row, b, part] += silent
     if layer > 0:
@@ -245,7 +269,6 @@ def relax_windows(
     """
     last = len(net.sizes) - 1
     first_out, n_out = net.offsets[last], net.sizes[last]
-    length = np.int64(1) << queue.shift
     for b in range(first_sample, last_sample):
         sample = samples[b]
         n_idle = begin_sample(
@@ -253,8 +276,7 @@ def relax_windows(
         )
         for clock in range(len(window.silent)):
             window.silent[clock] = 0
-        if not clockwork.jitter:
-            _start_silent(clockwork, cores, queue, window, idle, n_idle)
+        _start_silent(clockwork, cores, queue, window, idle, n_idle)
         row, until = 0, np.int64(0)
         for phase in range(len(rules.phase_steps)):
             if rules.phase_from_free[phase]:
@@ -263,8 +285,7 @@ def relax_windows(
                     clockwork, queue, cores, saved, counts, idle, n_idle, until, b, phase,
                     rules.current, True,
                 )  # fmt: skip
-                if not clockwork.jitter:
-                    _start_silent(clockwork, cores, queue, window, idle, n_idle)
+                _start_silent(clockwork, cores, queue, window, idle, n_idle)
             clamp(net, rules, state, scratch, record, x, b, phase)
             for j in range(n_out):
                 scratch.y[first_out + j] = targets[phase, b, j]
@@ -272,10 +293,11 @@ def relax_windows(
                 start = until
                 until = min((np.int64(row) + 1) << QUANTA_SHIFT, clockwork.phase_ends[phase])
                 while start < until:
-                    end = min(start + length, until)
+                    slot = window_at(queue, start)
+                    end = min(window_end(queue, slot), until)
                     held, sent = queue.counters[MESSAGES], queue.counters[SERIAL]
                     deliver(
-                        net, clockwork, cores, queue, window, record, counts, start, end, b, phase,
+                        net, clockwork, cores, queue, window, record, counts, slot, end, b, phase,
                         row,
                     )  # fmt: skip
                     for part in range(len(clockwork.part_units)):
@@ -288,16 +310,12 @@ def relax_windows(
                     if queue.counters[OVERFLOW]:
                         return b
                     start = end
-                if clockwork.jitter:
-                    idle_clocks(
-                        clockwork, cores, counts, idle, n_idle, until, sample, b, phase, row
-                    )
                 record_row(clockwork, state, cores, queue, record, counts, until, b, row)
                 row += 1
             for j in range(len(state.incoming)):
                 record.ends[phase, b, j] = state.unit.s[j]
             if rules.two_beta[phase] == 0 and not rules.phase_from_free[phase]:
                 copy_state(free, state)
-                save(clockwork, queue, cores, saved, until)
+                save(clockwork, queue, cores, saved, idle, n_idle, until, sample)
         counts.left[b] = queue.counters[IN_FLIGHT]
     return last_sample
