@@ -24,9 +24,15 @@ from eqchip.emulator.kernels.links import (
 )
 from eqchip.emulator.kernels.plastic import is_plastic, keep_input, write_arrivals
 from eqchip.emulator.kernels.right import is_right, stay
-from eqchip.emulator.kernels.state import BLOCK, clear_state, copy_messages, copy_state
+from eqchip.emulator.kernels.state import (
+    BLOCK,
+    clamp_input,
+    clear_state,
+    copy_messages,
+    copy_state,
+)
 from eqchip.emulator.kernels.streams import follow, give_bits, is_streamed, list_active
-from eqchip.emulator.kernels.units import add_states, clear, copy
+from eqchip.emulator.kernels.units import add_states, clear, copy, span
 
 receive = by_number(floating.receive, fixed.receive_codes)
 inject = by_number(floating.inject, fixed.inject_states)
@@ -40,11 +46,11 @@ turn_over = by_number(floating.turn_over, fixed.turn_over)
 def _list_active(net, rules, state, scratch, x, b):
     """The units of the input that may fire, under any of its inputs; returns how many."""
     s, n = state.unit.s, net.sizes[0]
-    for j in range(n):
-        scratch.q[j] = 0
-    for begin in range(0, x.shape[1], n):
-        for j in range(n):
-            s[j] = x[b, begin + j]
+    for j in span(0, n):  # the first input is clamped, see `clear_state`
+        scratch.q[j] = may_fire(rules, state.unit, j)
+    for begin in range(n, x.shape[1], n):
+        clamp_input(s, x, b, begin, n)
+        for j in span(0, n):
             scratch.q[j] |= may_fire(rules, state.unit, j)
     n_active = gather_spikes(scratch.active, 0, scratch.q, 0, n)
     part_active(net, scratch, n_active)
@@ -67,8 +73,7 @@ def _clamp(net, rules, state, scratch, record, x, n_active, b, phase):
         for i in range(n_active):
             scratch.previous[i] = s[scratch.active[i]]
             scratch.clamped[i] = x[b, begin + scratch.active[i]]
-    for j in range(n):
-        s[j] = x[b, begin + j]
+    clamp_input(s, x, b, begin, n)
     if not sends:
         n_active = gather_values(scratch.active, scratch.clamped, 0, s, 0, n)
         inject(net, rules, state, scratch, record, n_active, b, phase)

@@ -304,5 +304,12 @@ def clear_state(state, x, b, n_in):
     clear(state.incoming, 0, units)
     clear(state.counts, 0, len(state.counts))
     clear(state.crossed, 0, 1)
-    for j in range(n_in):
-        state.unit.s[j] = x[b, j]
+    clamp_input(state.unit.s, x, b, 0, n_in)
+
+
+@inlined
+def clamp_input(s, x, b, begin, n):
+    """s of the input = the n numbers of x[b] from `begin` on."""
+    first = np.uint64(begin)
+    for j in span(0, n):
+        s[j] = x[b, first + j]
