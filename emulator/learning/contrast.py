@@ -40,6 +40,7 @@ al. (2021) for the symmetric one.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -172,11 +173,24 @@ def share_rows(
     dtype, most = terms.below.dtype, max(terms.total, listed) + 1
 
     def work(first: int, last: int) -> None:
-        sums = aligned_zeros(TOGETHER * terms.stride, dtype)
-        room = Room(sums, np.empty(most, np.int32), np.empty(most, dtype))
-        kernel(terms, room, first, last)
+        kernel(terms, _room(dtype, TOGETHER * terms.stride, most), first, last)
 
     share(work, items, threads)
+
+
+_own = threading.local()
+
+
+def _room(dtype: np.dtype, sums: int, most: int) -> Room:
+    """Room of this thread for at least so many sums and terms, kept for the next call."""
+    room: Room | None = getattr(_own, "room", None)
+    if room is not None and room.values.dtype == dtype:
+        if len(room.sums) >= sums and len(room.values) >= most:
+            return room
+        sums, most = max(sums, len(room.sums)), max(most, len(room.values))
+    room = Room(aligned_zeros(sums, dtype), np.empty(most, np.int32), np.empty(most, dtype))
+    _own.room = room
+    return room
 
 
 class Shared(NamedTuple):

@@ -111,6 +111,11 @@ class Descent:
                 self.weights.append(weight_rows(lowered, k)[:, : connection.weight_shape[1]])
             else:
                 self.weights.append(network.weights[k].astype(dtype))
+        self._matrices = {
+            k: self._matrix(k)
+            for k, connection in enumerate(network.connections)
+            if connection.all_to_all
+        }
         self.biases = [
             layer_units(lowered, lowered.biases, k + 1) for k in range(network.chain_length)
         ]
@@ -228,9 +233,13 @@ class Descent:
             kernel = kernels.adam_rows
         elif moments:
             kernel = kernels.momentum_rows
+        matrix = self._matrices[k]
+        work = partial(kernel, matrix, *moments, kept, factors)
+        share_rows(work, terms, len(matrix.weights), self.threads)
+
+    def _matrix(self, k: int) -> Matrix:
+        """The weights of a dense connection, and their mirror, as kernels take them: views."""
         weights, columns = weight_rows(self.lowered, k), self.weights[k].shape[1]
         hears = self.network.sends_back(k)
         mirror = mirror_rows(self.lowered, k)[:columns] if hears else weights[:0]
-        matrix = Matrix(weights, columns, mirror, kept.dtype.type(self._gains[k]))
-        work = partial(kernel, matrix, *moments, kept, factors)
-        share_rows(work, terms, len(weights), self.threads)
+        return Matrix(weights, columns, mirror, weights.dtype.type(self._gains[k]))
