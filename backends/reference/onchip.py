@@ -189,8 +189,8 @@ def new_memory(config: Config, network: Network) -> Memory:
         [stick(copy, config, k, which) for which, copy in enumerate(copies)]
         for k, copies in enumerate(stored)
     ]
-    weights = [weight_of(connection) for connection in network.connections]
-    return Memory(stored, exponents, biases, weights, stuck, kernels_apart(config))
+    weight_of_each = [weight_of(connection) for connection in network.connections]
+    return Memory(stored, exponents, biases, weight_of_each, stuck, kernels_apart(config))
 
 
 def kernels_apart(config: Config) -> list[Kernel | None]:

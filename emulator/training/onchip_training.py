@@ -359,8 +359,9 @@ class OnChipTrainer(Trainer):
         for k in (k for k, apart in enumerate(self._apart) if apart is not None):
             for which in COPIES if k > 0 else (FORWARD,):
                 self._average(k, which)
-        for k in range(1, len(self.start.connections)) if tending is not None else ():
-            _TENDED[type(tending)](self, tending, k, rates)
+        if tending is not None:
+            for k in range(1, len(self.start.connections)):
+                _TENDED[type(tending)](self, tending, k, rates)
         hold(self._learner.stuck, self._learner.stored, self._learner.stored_mirror)
         self._read_codes()
 
