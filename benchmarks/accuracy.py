@@ -42,6 +42,11 @@ POOLED = (
 TWELVE_STEPS = (
     "--free-steps", "12", "--nudged-steps", "5", "--skip-right", "0.02",
 )  # fmt: skip
+# What the preset for CIFAR-10 was before.
+FORMER_COLOUR = (
+    "--feedback-shifts", "0,8,4,0", "--nudged-steps", "4", "--average-steps", "3",
+    "--lr", "1e-3,1e-3,1e-3,7e-4",
+)  # fmt: skip
 ON_LOIHI_2 = ("--on-chip", "loihi2")
 ACCUMULATORS = ("--accumulator-bits", "8")
 POOLED_STEPS = ("--free-steps", "24", "--nudged-steps", "10")
@@ -98,11 +103,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "36",
     ),
     "cifar-10-conv": ("--dataset", "cifar-10", "--network", "conv"),
+    "cifar-10-conv-4-steps": ("--dataset", "cifar-10", "--network", "conv", *FORMER_COLOUR),
     "cifar-10-conv-small": (
         "--dataset",
         "cifar-10",
         "--network",
         "32x32x6-16c6s2z2-64c4s2z1-128c4s2z1-10",
+        *FORMER_COLOUR,
         "--epochs",
         "12",
     ),
@@ -115,6 +122,14 @@ STUDIES: dict[str, tuple[str, ...]] = {
         *REAL_CONV,
     ),
     "mnist-on-chip": ("--dataset", "mnist", "--on-chip", "loihi1-davies"),
+    "mnist-on-chip-smaller-steps": (
+        "--dataset",
+        "mnist",
+        "--on-chip",
+        "loihi1-davies",
+        "--step-size",
+        "0.6",
+    ),
     "mnist-on-chip-periodic": (
         "--dataset",
         "mnist",

@@ -110,7 +110,8 @@ def backpropagation(results: Results) -> str:
         ours = next(
             (r for r in results.values()
              if isinstance(r, dict) and r.get("kind") == "training" and r["network"] == network
-             and r["settings"]["dataset"] == result["dataset"] and r["epochs"] == epochs
+             and r["settings"]["dataset"] == result["dataset"]
+             and r["settings"]["descent"] == result["settings"]
              and r["coding"].startswith("sigma-delta") and not r["settings"]["on_chip"]), None,
         )  # fmt: skip
         theirs = [curve[-1] for curve in result["validation_curves"]]
