@@ -27,7 +27,7 @@ import numpy as np
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 HIDDEN, OUTPUTS = 400, 10
@@ -135,7 +135,7 @@ def main() -> None:
         "seed": SEED,
         # A pixel is on above a half, as the code has it, or wherever it is not blank.
         "readings": [train(data, options.epochs, threshold) for threshold in (0.5, 0.0)],
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "anchor-renner.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.hw_reports.studies.anchors import CALIBRATED, anchors
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -26,7 +26,7 @@ def main() -> None:
         "chips": {
             chip: anchors(chip, out=picture if chip == CALIBRATED else None) for chip in CHIPS
         },
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
     (RESULTS / "anchors.json").write_text(json.dumps(found, indent=1) + "\n")
 

@@ -28,7 +28,7 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.description.rules import RULES, Symmetric
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -141,7 +141,7 @@ def main() -> int:
     document = {
         "kind": "beta schedules",
         "command": f"python benchmarks/beta_schedules.py --data DIR --seeds {options.seeds}",
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n")

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.hw_reports.pricing.census import energy_in, settled
 from eqchip.hw_reports.pricing.totals import total
 from eqchip.hw_reports.studies.anchors import CALIBRATED, held_out, rows_of
@@ -142,7 +142,7 @@ def main() -> None:
         "chip": CALIBRATED,
         "visits": None if chip.learning_engine is None else chip.learning_engine.visits,
         "engines": engines,
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
     (RESULTS / "calibration.json").write_text(json.dumps(document, indent=1) + "\n")
 

@@ -41,7 +41,7 @@ from eqchip.emulator.kernels.lowered import Lowered, aligned_zeros
 from eqchip.emulator.problem.needs import check_needs, of_learning, of_network
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, versions
 
 RESULTS = Path(__file__).resolve().parent / "results"
 OTHER = Path(__file__).resolve().parent / "convolution_torch.py"
@@ -196,7 +196,7 @@ def study(path: Path, data: Path, python: str, threads: int, rounds: int) -> dic
         "engine_over_torch": middle([row["torch"] / row["engine"] for row in rows]),
         "torch": {name: torch.found[name] for name in ("version", "form", "batch")},
         "largest_difference_of_summed_potentials": float(differs),
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
 
 

@@ -16,7 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, versions
 from eqchip.hw_reports.make import report
 from eqchip.hw_reports.plots.style import BLUE, GREEN, ORANGE, PURPLE
 
@@ -163,7 +163,7 @@ def main() -> None:
         "seed": run.config.seed,
         "test_error": next(row["test_error"] for row in run.metrics() if "test_error" in row),
         "points": points,
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }  # fmt: skip
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{options.name}.json").write_text(json.dumps(found, indent=1) + "\n")

@@ -25,7 +25,7 @@ import numpy as np
 
 from eqchip.backends.crosscheck import CHECKED, Checkup, crosscheck, engines
 from eqchip.emulator.problem.problem import Problem
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training import runs
 
 HERE = Path(__file__).resolve().parent
 SHOWN_DIFFERENCES = 20
@@ -117,7 +117,7 @@ def add(total: dict[str, Any], checkup: Checkup) -> None:
 
 def versions() -> dict[str, Any]:
     """Of eqchip, Python and all engines."""
-    found = {k: v for k, v in provenance().items() if k not in ("command", "created")}
+    found: dict[str, Any] = runs.versions()
     for package in ("brian2", "lava-nc"):
         try:
             found[package] = version(package)

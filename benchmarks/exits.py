@@ -22,7 +22,7 @@ from typing import Any
 import eqchip as eq
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, versions
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.run import epochs_of
 from eqchip.hw_reports.pricing.accounts import account
@@ -120,7 +120,7 @@ def main() -> None:
         "replayed": SAMPLES,
         "points": points,
         "prices": prices,
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
     (RESULTS / f"{options.name}.json").write_text(json.dumps(document, indent=1) + "\n")
 

@@ -30,7 +30,7 @@ from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.classifier import Classifier
-from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, versions
 from eqchip.hw_reports.studies.learning_curves import BLUE, GREEN, ORANGE
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -137,7 +137,7 @@ def study(runs: list[Path], data: Path) -> dict[str, Any]:
         "seeds": [RunDirectory(path).config.seed for path in runs],
         "distance_samples": DISTANCE_SAMPLES,
         "points": list(points.values()),
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
     }
 
 

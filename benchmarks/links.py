@@ -23,7 +23,7 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -148,7 +148,7 @@ def main() -> None:
         "command": f"python benchmarks/links.py --dataset {options.dataset}{where}"
         f" --network {options.network} --seeds {','.join(map(str, options.seeds))}{more}",
         "network": f"{options.network} on {options.dataset}",
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     name = f"links-{options.dataset}.json"

@@ -33,7 +33,7 @@ import numpy as np
 
 from eqchip.backends.reference.floating import MATRIX_OF
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -250,7 +250,7 @@ def main() -> int:
         "kind": "momentum",
         "command": "python benchmarks/momentum_sketch.py --data DIR",
         "networks": {name: " ".join(of[:2]) for name, of in NETWORKS.items()},
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n")

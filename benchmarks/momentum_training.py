@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 
 FILE = Path(__file__).parent / "results" / "momentum-training.json"
 SIZES, HELD, EPOCHS, MINIBATCH = (64, 64, 64, 64, 64, 10), 350, 10, 20
@@ -154,7 +154,7 @@ def main() -> int:
     document = {
         "kind": "momentum",
         "command": f"python benchmarks/momentum_training.py --seeds {options.seeds}",
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n")

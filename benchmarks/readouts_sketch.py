@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 
 FILE = Path(__file__).parent / "results" / "readouts-sketch.json"
 EQUAL, FALLING, LAST = (0.5,) * 4, (0.5 / 64, 0.5 / 16, 0.5 / 4, 0.5), (0.0, 0.0, 0.0, 0.5)
@@ -228,7 +228,7 @@ def main() -> int:
         "kind": "read-outs",
         "command": f"python benchmarks/readouts_sketch.py --data DIR --seeds {options.seeds}",
         "settings": {name: plan._asdict() for name, plan in SETTINGS.items()},
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n")

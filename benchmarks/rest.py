@@ -28,7 +28,7 @@ import numpy as np
 import eqchip as eq
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import provenance
+from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -132,7 +132,7 @@ def main() -> int:
         "kind": "rest",
         "command": f"python benchmarks/rest.py --data DIR --seeds {options.seeds}",
         "steps": STEPS,
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "points": points,
     }
     FILE.write_text(json.dumps(document, indent=1) + "\n")

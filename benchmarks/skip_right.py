@@ -30,7 +30,7 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.training.fit import end_epoch
-from eqchip.emulator.training.runs import RunDirectory, provenance
+from eqchip.emulator.training.runs import RunDirectory, versions
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.hw_reports.counting.replay import replay
 from eqchip.hw_reports.document.run import epochs_of
@@ -178,7 +178,7 @@ def main() -> None:
         + (f" --test {','.join(f'{d:g}' for d in options.test)}" if options.test else ""),
         "network": f"{config.written} on {options.dataset}",
         "chip": CHIP,
-        "versions": {k: v for k, v in provenance().items() if k not in ("command", "created")},
+        "versions": versions(),
         "rows": summary(points),
         "points": points,
     }

@@ -45,21 +45,21 @@ CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
 METRICS_FORMAT = "eqchip-metrics 1"
 
 
-def provenance(command: str = "") -> dict[str, Any]:
-    """Versions, machine and time, for every file that holds results."""
-    versions = {}
+def versions() -> dict[str, str]:
+    """Of what computed, and on which machine."""
+    found = {}
     for package in ("eqchip", "numpy", "numba"):
         try:
-            versions[package] = version(package)
+            found[package] = version(package)
         except PackageNotFoundError:
-            versions[package] = "not installed"
-    return {
-        **versions,
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": command,
-    }
+            found[package] = "not installed"
+    return {**found, "python": platform.python_version(), "machine": platform.machine()}
+
+
+def provenance(command: str = "") -> dict[str, Any]:
+    """Versions, machine and time, for every file that holds results."""
+    created = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return {**versions(), "created": created, "command": command}
 
 
 Own = TypeVar("Own", bound="RunDirectory")
