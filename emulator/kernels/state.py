@@ -312,4 +312,4 @@ def clamp_input(s, x, b, begin, n):
     """s of the input = the n numbers of x[b] from `begin` on."""
     first = np.uint64(begin)
     for j in span(0, n):
-        s[j] = x[b, first + j]
+        s[j] = x[b, first + np.uint64(j)]

@@ -63,8 +63,8 @@ ASKS = {
     ),
     "threads": ({"threads": 1}, "threads is 1"),
 }  # fmt: skip
-# What `eq.run` cannot ask for; tests/emulator/test_skip_right.py does.
-OF_A_TRAINER = {"skipping of right samples"}
+# What `eq.run` cannot ask for; tests/emulator/test_skip_right.py and test_carried.py do.
+OF_A_TRAINER = {"skipping of right samples", "states that are carried on"}
 # By all alike, the emulator too.
 REFUSED_WITH_ANY_TIMING = {
     ("discrete", "maximum pooling"),

@@ -17,7 +17,6 @@ from eqchip.backends.bptt.operators import operators
 from eqchip.backends.dense import solve as dense
 from eqchip.backends.nir.metadata import to_text
 from eqchip.backends.reference import floating as reference
-from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.connections import Connection, Dense, Sparse
 from eqchip.emulator.description.learning import Learning
@@ -369,10 +368,6 @@ REFUSALS = {
     "matrix products": (
         lambda path: dense.solve(asked()),
         "dense: connection 2 is Sparse; expected Dense",
-    ),
-    "a timing": (
-        lambda path: asked(timing=Asynchronous()),
-        r"connection 2 .* with a timing: .*; expected Dense, or timing=None",
     ),
     "a read-out": (
         lambda path: asked(readout="cross-entropy"),
