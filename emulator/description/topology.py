@@ -70,6 +70,15 @@ class Topology:
         """Units per layer."""
         return tuple(math.prod(shape) for shape in self.layers)
 
+    @cached_property
+    def of_layer(self) -> tuple[tuple[int, ...], ...]:
+        """The connections that join each layer to others or within itself, in ascending order."""
+        found: list[list[int]] = [[] for _ in self.layers]
+        for k, pair in enumerate(self.joined):
+            for layer in sorted(set(pair)):
+                found[layer].append(k)
+        return tuple(map(tuple, found))
+
     @property
     def chain_length(self) -> int:
         """How many connections are the chain's; links are those from there on."""

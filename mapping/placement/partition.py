@@ -318,6 +318,14 @@ def _busiest_units(network: Topology, part: Part) -> set[int]:
     return {part.first + int(fan.argmax()) for fan in both}
 
 
+def _alone(
+    network: Topology, chip: Chip, part: Part, split: Sequence[Sequence[Part]], name: str
+) -> list[int]:
+    """What the busiest units of a part need of a resource, each by itself on a core."""
+    units = _busiest_units(network, part)
+    return [used(network, chip, Part(part.layer, unit, 1), split)[name] for unit in units]
+
+
 def _next_count(shape: tuple[int, ...], parts: Sequence[Part]) -> int:
     """The next number of parts for which the largest part is smaller."""
     together = _together(shape, len(parts))
@@ -333,10 +341,9 @@ def _explain(
     """A limit that even one unit alone on a core breaks, and what it depends on."""
     allowed = limits(chip)[name] or 0
     whole = Part(layer, 0, network.sizes[layer])
-    needed = max(
-        used(network, chip, Part(layer, unit, 1), split)[name]
-        for unit in _busiest_units(network, whole)
-    )
+    needed = max(_alone(network, chip, whole, split, name))
+    if needed <= allowed:  # not the unit with the most synapses: one that reaches more cores
+        needed = max(n for part in split[layer] for n in _alone(network, chip, part, split, name))
     core = sum(len(parts) for parts in split[:layer])
     where = f"layer {layer} (core {core}, even with a single unit on it)"
     sending = name in ("output_axons", "fan_out")

@@ -48,7 +48,8 @@ def outgoing(network: Topology, layer: int) -> dict[int, Wires]:
 
 def _ways(network: Topology, layer: int, arrive: bool) -> list[Way]:
     found = []
-    for k, (below, above) in enumerate(network.joined):
+    for k in network.of_layer[layer]:
+        below, above = network.joined[k]
         for forward, sender, receiver in ((FORWARD, below, above), (FEEDBACK, above, below)):
             here, there = (receiver, sender) if arrive else (sender, receiver)
             if here == layer and (wires := wiring(network, k, forward)) is not None:

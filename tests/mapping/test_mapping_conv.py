@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from small_chips import small_chip
 from small_runs import small_config
@@ -79,7 +79,15 @@ CHIPS = st.builds(
 )
 
 
+# The unit that breaks a limit is not the one with the most synapses: it reaches more cores.
+REACHES_MORE = small_chip(
+    copies=1, units=3, synapse_memory=64, input_axons=1, output_axons=3, fan_in=None, fan_out=None,
+    tiles_x=1, tiles_y=1, cores_per_tile=1,
+)  # fmt: skip
+
+
 @given(convolutions(max_pooling=False), st.integers(1, 9), CHIPS, st.booleans())
+@example(Conv2d((1, 4, 1), 1, 2, padding=1), 1, REACHES_MORE, False)
 def test_every_unit_is_on_one_core_and_no_limit_is_broken(connection, outputs, chip, shares):
     units = int(np.prod(connection.post_shape))
     network = Network.chain([connection, Dense(units, outputs)])
