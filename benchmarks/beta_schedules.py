@@ -15,20 +15,19 @@ Results: ``benchmarks/results/beta-schedules.json``.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import study
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.phases import Free, Nudged, Phase
 from eqchip.emulator.description.rules import RULES, Symmetric
-from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -130,21 +129,12 @@ def main() -> int:
                     continue
                 if seed and (network, case) not in AGAIN:
                     continue
-                asked = json.dumps([network, NETWORKS[network], *case, seed])
-                name = hashlib.sha256(asked.encode()).hexdigest()[:16]
-                done = options.runs / f"{name}.json"
-                if not done.exists():
-                    done.parent.mkdir(parents=True, exist_ok=True)
-                    done.write_text(json.dumps(train(network, case, seed, dataset)))
-                points.append(json.loads(done.read_text()))
+                asked = [network, NETWORKS[network], *case, seed]
+                find = partial(train, network, case, seed, dataset)
+                points.append(study.once(options.runs, asked, find))
                 print(points[-1], flush=True)
-    document = {
-        "kind": "beta schedules",
-        "command": f"python benchmarks/beta_schedules.py --data DIR --seeds {options.seeds}",
-        "versions": versions(),
-        "points": points,
-    }
-    FILE.write_text(json.dumps(document, indent=1) + "\n")
+    command = f"python benchmarks/beta_schedules.py --data DIR --seeds {options.seeds}"
+    study.write(FILE, "beta schedules", command, points)
     return 0
 
 

@@ -23,17 +23,16 @@ read. Results: ``benchmarks/results/momentum-sketch.json``.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import study
 
 from eqchip.backends.reference.floating import MATRIX_OF
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -246,14 +245,9 @@ def main() -> int:
                 points.append({"network": name, "bits": bits, "momentum": momentum, "found": rows})
                 told = {k: v["value"] for k, v in rows.items()}
                 print(name, "bits" if bits else "real", momentum, told, flush=True)
-    document = {
-        "kind": "momentum",
-        "command": "python benchmarks/momentum_sketch.py --data DIR",
-        "networks": {name: " ".join(of[:2]) for name, of in NETWORKS.items()},
-        "versions": versions(),
-        "points": points,
-    }
-    FILE.write_text(json.dumps(document, indent=1) + "\n")
+    networks = {name: " ".join(of[:2]) for name, of in NETWORKS.items()}
+    command = "python benchmarks/momentum_sketch.py --data DIR"
+    study.write(FILE, "momentum", command, points, networks=networks)
     return 0
 
 

@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import study
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import versions
 
 FILE = Path(__file__).parent / "results" / "momentum-training.json"
 SIZES, HELD, EPOCHS, MINIBATCH = (64, 64, 64, 64, 64, 10), 350, 10, 20
@@ -151,13 +150,8 @@ def main() -> int:
     for steps, step_size, mu in itertools.product(STEPS, STEP_SIZES, MOMENTA):
         points.append(train(seeds, steps, step_size, mu))
         print(points[-1], flush=True)
-    document = {
-        "kind": "momentum",
-        "command": f"python benchmarks/momentum_training.py --seeds {options.seeds}",
-        "versions": versions(),
-        "points": points,
-    }
-    FILE.write_text(json.dumps(document, indent=1) + "\n")
+    command = f"python benchmarks/momentum_training.py --seeds {options.seeds}"
+    study.write(FILE, "momentum", command, points)
     return 0
 
 

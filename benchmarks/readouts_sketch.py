@@ -19,15 +19,14 @@ above, as a link's. The test set is not read. Results: ``benchmarks/results/read
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import study
 
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import versions
 
 FILE = Path(__file__).parent / "results" / "readouts-sketch.json"
 EQUAL, FALLING, LAST = (0.5,) * 4, (0.5 / 64, 0.5 / 16, 0.5 / 4, 0.5), (0.0, 0.0, 0.0, 0.5)
@@ -224,14 +223,9 @@ def main() -> int:
         for case in CASES:
             points.append(train(name, options.data, case, seeds))
             print(points[-1], flush=True)
-    document = {
-        "kind": "read-outs",
-        "command": f"python benchmarks/readouts_sketch.py --data DIR --seeds {options.seeds}",
-        "settings": {name: plan._asdict() for name, plan in SETTINGS.items()},
-        "versions": versions(),
-        "points": points,
-    }
-    FILE.write_text(json.dumps(document, indent=1) + "\n")
+    command = f"python benchmarks/readouts_sketch.py --data DIR --seeds {options.seeds}"
+    settings = {name: plan._asdict() for name, plan in SETTINGS.items()}
+    study.write(FILE, "read-outs", command, points, settings=settings)
     return 0
 
 

@@ -16,19 +16,18 @@ Results: ``benchmarks/results/rest.json``.
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import study
 
 import eqchip as eq
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.training.runs import versions
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.settings import configuration
 
@@ -120,22 +119,11 @@ def main() -> int:
     points = []
     for seed in (int(word) for word in options.seeds.split(",")):
         for case in CASES:
-            asked = json.dumps([FEW, EPOCHS, case, seed])
-            done = options.runs / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
-            if not done.exists():
-                found = train(case, seed, dataset)
-                done.parent.mkdir(parents=True, exist_ok=True)
-                done.write_text(json.dumps(found))
-            points.append(json.loads(done.read_text()))
+            asked = [FEW, EPOCHS, case, seed]
+            points.append(study.once(options.runs, asked, partial(train, case, seed, dataset)))
             print(case, points[-1]["epochs"][-1], flush=True)
-    document = {
-        "kind": "rest",
-        "command": f"python benchmarks/rest.py --data DIR --seeds {options.seeds}",
-        "steps": STEPS,
-        "versions": versions(),
-        "points": points,
-    }
-    FILE.write_text(json.dumps(document, indent=1) + "\n")
+    command = f"python benchmarks/rest.py --data DIR --seeds {options.seeds}"
+    study.write(FILE, "rest", command, points, steps=STEPS)
     return 0
 
 
