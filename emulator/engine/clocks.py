@@ -223,8 +223,10 @@ def synapses_met(lowered: Lowered, source: Part, target: Part) -> np.ndarray:
     """
     up = target.layer > source.layer
     k, fan = (source.layer, lowered.forward) if up else (target.layer, lowered.back)
-    ends = fan.to + fan.length
-    held = np.minimum(ends, target.end) - np.maximum(fan.to, target.first)
-    before = np.concatenate([[0], np.cumsum(np.maximum(held, 0))])
     place = fan.places[k] + np.arange(source.first, source.end) // fan.channels[k]
-    return np.asarray(before[fan.first[place + 1]] - before[fan.first[place]])
+    first, last = fan.first[place], fan.first[place + 1]
+    own = slice(first[0], last[-1])  # of all connections' segments those of the part
+    held = np.minimum(fan.to[own] + fan.length[own], target.end)
+    held -= np.maximum(fan.to[own], target.first)
+    before = np.concatenate([[0], np.cumsum(np.maximum(held, 0))])
+    return np.asarray(before[last - own.start] - before[first - own.start])
