@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,14 @@ class Network(Topology):
                     f"expected {wanted}"
                 )
 
-    @property
+    @cached_property
     def back_shifts(self) -> tuple[int, ...]:
         """By how many bits what connection k sends back is shifted, of links, too."""
         chain = self.chain_length
         of_links = (sum(self.feedback_shifts[a:b]) if a else 0 for a, b in self.joined[chain:])
         return (*self.feedback_shifts, *of_links)
 
-    @property
+    @cached_property
     def feedback_gains(self) -> tuple[float, ...]:
         """What the messages that connection k sends back are multiplied by, per connection."""
         return tuple(2.0**-shift for shift in self.back_shifts)
