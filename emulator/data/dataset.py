@@ -246,10 +246,11 @@ class Dataset:
         InputError
         """
         descent = config.descent
-        if (descent.shift or descent.flip) and len(self.shape) < 2:
+        if descent.augments and len(self.shape) < 2:
             raise InputError(
-                f"descent: shift {descent.shift}, flip {descent.flip} with data set {self.name}, "
-                f"whose samples of shape {self.shape} are no images; expected 0 and False"
+                f"descent: shift {descent.shift}, flip {descent.flip}, rotate {descent.rotate:g}, "
+                f"zoom {descent.zoom:g} with data set {self.name}, whose samples of shape "
+                f"{self.shape} are no images; expected 0, False, 0 and 0"
             )
 
     def told(self, steps: int) -> str:

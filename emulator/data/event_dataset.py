@@ -62,6 +62,8 @@ class EventDataset(Dataset):
             ("quantizer", coding.quantizer, coding.sends_bits, "'sigma-delta' or 'bernoulli'"),
             ("shift", descent.shift, not descent.shift, "0"),
             ("flip", descent.flip, not descent.flip, "False"),
+            ("rotate", descent.rotate, not descent.rotate, "0"),
+            ("zoom", descent.zoom, not descent.zoom, "0"),
             ("input_dropout", descent.input_dropout, not descent.input_dropout, "0"),
         ):
             if not fits:

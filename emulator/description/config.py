@@ -103,7 +103,8 @@ class Descent(_Settings):
     input is scaled by 1 - input_dropout instead (Srivastava et al., JMLR 15, 2014).
 
     shift moves every training image by up to so many pixels along each axis, and flip mirrors
-    it left to right half of the time; both are drawn anew every time.
+    it left to right half of the time; rotate turns it by up to so many degrees either way, and zoom
+    makes it larger or smaller by up to that share. All are drawn anew every time.
 
     weight_decay shrinks every weight by that times the rate at every update, beside the
     optimizer (Loshchilov and Hutter, ICLR 2019); a weight needs to know nothing for it but itself.
@@ -120,6 +121,13 @@ class Descent(_Settings):
     input_dropout: float = Field(default=0.0, ge=0, lt=1)
     shift: int = Field(default=0, ge=0, lt=2**15)
     flip: bool = False
+    rotate: float = Field(default=0.0, ge=0, le=180)
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+
+    @property
+    def augments(self) -> bool:
+        """Whether training images are seen a little differently every time."""
+        return bool(self.shift or self.flip or self.rotate or self.zoom)
 
     def rates(self, progress: float) -> list[float]:
         """The learning rates when this share of the run, in [0, 1], is done."""

@@ -324,13 +324,13 @@ class Trainer:
         return x.astype(self.config.precision, copy=False)
 
     def _inputs(self, indices: np.ndarray) -> Any:
-        """The inputs of a minibatch: moved, mirrored, and some of them silenced."""
+        """The inputs of a minibatch: moved, mirrored, turned, and some of them silenced."""
         descent = self.config.descent
         x = self._as_given(self.dataset.train_x[indices])
-        if descent.shift or descent.flip:
+        if descent.augments:
             seed = stream_seed(self.config.seed, "augment", self.epoch)
             rng = np.random.default_rng([seed, self.position])
-            x = augment(x, self.dataset.shape, descent.shift, descent.flip, rng)
+            x = augment(x, self.dataset.shape, descent, rng)
         share = descent.input_dropout
         if share == 0.0:
             return x

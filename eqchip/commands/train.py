@@ -97,6 +97,10 @@ def _usual() -> dict[str, str]:
 @click.option(
     "--flip/--no-flip", default=None, help="Mirror training images left to right, half of the time."
 )
+@click.option("--rotate", type=float, help="Turn training images by up to so many degrees.")
+@click.option(
+    "--zoom", type=float, help="Make training images larger or smaller by up to that share."
+)
 @heading("Rule and phases")
 @click.option(
     "--rule", type=click.Choice((*RULES, *SPIKING_RULES)),
