@@ -105,8 +105,9 @@ def _train(config: Config, data: Dataset, python: str, threads: int) -> dict[str
         ],
         "epochs": descent.epochs,
         "minibatch": descent.minibatch,
-        "shift": descent.shift,
-        "flip": descent.flip,
+        "augmentation": {
+            what: getattr(descent, what) for what in ("shift", "flip", "rotate", "zoom")
+        },
         "weight_decay": descent.weight_decay,
         "rates": [descent.rates(k / 1000) for k in range(1001)],
         "seed": config.seed,

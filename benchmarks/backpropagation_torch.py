@@ -56,8 +56,8 @@ class Images:
         self.y = np.load(folder / f"{part}_y.npy")
         self.shape = shape
 
-    def batch(self, rows, shift=0, flip=False, rng=None):
-        """Some of them as tensors, moved by up to `shift` pixels and mirrored."""
+    def batch(self, rows, shift=0, flip=False, rotate=0.0, zoom=0.0, rng=None):
+        """Some of them as tensors: moved by up to `shift` pixels, mirrored, turned, zoomed."""
         images = self.x[rows].reshape(len(rows), *self.shape)
         if images.ndim == 3:
             images = images[..., None]
@@ -72,7 +72,10 @@ class Images:
                 [p[a : a + height, b : b + width] for p, (a, b) in zip(padded, moves, strict=True)]
             )
         x = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-        return torch.from_numpy(x), torch.from_numpy(self.y[rows])
+        images = torch.from_numpy(x)
+        if rotate or zoom:
+            images = turned(images, rotate, zoom, rng)
+        return images, torch.from_numpy(self.y[rows])
 
     def error(self, layers) -> float:
         """The share of them that is classified wrongly, in percent."""
@@ -82,6 +85,18 @@ class Images:
                 x, y = self.batch(np.arange(first, min(first + AT_ONCE, len(self.y))))
                 wrong += int((layers(x).argmax(1) != y).sum())
         return 100 * wrong / len(self.y)
+
+
+def turned(images, rotate, zoom, rng):
+    """Square images (n, channels, height, width), each turned and zoomed about its centre."""
+    angles = np.deg2rad(rng.uniform(-rotate, rotate, len(images)))
+    sizes = 1 + rng.uniform(-zoom, zoom, len(images))
+    back = np.zeros((len(images), 2, 3), np.float32)
+    back[:, 0, 0] = back[:, 1, 1] = np.cos(angles) / sizes
+    back[:, 0, 1] = np.sin(angles) / sizes
+    back[:, 1, 0] = -back[:, 0, 1]
+    grid = functional.affine_grid(torch.from_numpy(back), images.shape, align_corners=True)
+    return functional.grid_sample(images, grid, align_corners=True)
 
 
 def train(folder: Path) -> dict:
@@ -110,7 +125,7 @@ def train(folder: Path) -> dict:
             for group, rate in zip(descent.param_groups, [*rates, *rates], strict=True):
                 group["lr"] = rate
             rows = np.sort(order[number * size : (number + 1) * size])
-            x, y = parts["train"].batch(rows, problem["shift"], problem["flip"], rng)
+            x, y = parts["train"].batch(rows, **problem["augmentation"], rng=rng)
             outputs = layers(x)
             descent.zero_grad()
             functional.cross_entropy(outputs, y).backward()

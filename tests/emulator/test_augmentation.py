@@ -112,9 +112,18 @@ def _after_moves(n: int) -> np.random.Generator:
     return rng
 
 
-def test_samples_that_are_no_images_cannot_be_moved():
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ({"shift": 1}, "shift 1"),
+        ({"flip": True}, "flip True"),
+        ({"rotate": 5.0}, "rotate 5"),
+        ({"zoom": 0.1}, "zoom 0.1"),
+    ],
+)
+def test_samples_that_are_no_images_cannot_be_moved(what, said):
     x, y = images(6), np.array([0, 1, 0, 1, 0, 1])
     data = Dataset("rows", x, y, x, y, (20,), 2, "drawn")
-    config = make_config(layers=(20, 2), descent={"lr": [0.1], "shift": 1})
-    with pytest.raises(InputError, match=r"shift 1, .* data set rows, .* no images; expected 0"):
+    config = make_config(layers=(20, 2), descent={"lr": [0.1], **what})
+    with pytest.raises(InputError, match=rf"{said}.* data set rows, .* no images; expected 0"):
         Trainer(config, data)
