@@ -1,4 +1,4 @@
-"""Tables of what was tried in and between the phases: momentum, read-outs, betas, and rest."""
+"""Tables of what was tried in and between phases: momentum, read-outs, betas, steps, rest."""
 
 from __future__ import annotations
 
@@ -113,6 +113,25 @@ def beta_schedules(results: Results) -> str:
     )
 
 
+def step_sizes(results: Results) -> str:
+    """Errors by step size under a strong nudge: ``step-sizes.json``."""
+    document = results.get("step-sizes.json")
+    if document is None:
+        return NOTHING
+    sizes = sorted({point["step_size"] for point in document["points"]})
+    errors: dict[tuple[str, ...], dict[float, list[float]]] = {}
+    for point in document["points"]:
+        where = "on the chip" if point["chip"] else ""
+        case = point["data"], point["network"], where, point["readout"]
+        errors.setdefault(case, {}).setdefault(point["step_size"], []).append(point["error"])
+    rows = [
+        [*case, *(spread(of.get(size)) for size in sizes), len(of[sizes[0]])]
+        for case, of in errors.items()
+    ]
+    heads = [f"{size:g}, % >" for size in sizes]
+    return table(["data", "network", "learned", "read-out", *heads, "seeds >"], rows)
+
+
 def rest(results: Results) -> str:
     """Which networks still rest: ``rest.json``."""
     document = results.get("rest.json")
@@ -148,4 +167,5 @@ TABLES: dict[str, Callable[[Results], str]] = {
     "read-outs": read_outs,
     "beta-schedules": beta_schedules,
     "rest": rest,
+    "step-sizes": step_sizes,
 }
