@@ -42,6 +42,7 @@ FAULTS = (
     "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
 )  # fmt: skip
 AVERAGED = 4
+LARGER_STEPS = {"step_size": {"value": 0.8}}  # of dense layers, not the preset's
 EVERY = 500  # samples between two averages, as usual
 
 
@@ -137,7 +138,7 @@ class Study:
             self.name, self.network or None, timing=timing, seed=seed,
             on_chip={"kernels": point.kernels, "every": point.every},
             learning={"average_steps": point.average_steps, "skip_right": 0.0},
-            descent={"epochs": self.epochs},
+            descent={"epochs": self.epochs}, coding={} if self.network else LARGER_STEPS,
         )  # fmt: skip
         return OnChipTrainer(config, self.dataset, 1)
 

@@ -26,6 +26,7 @@ from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LAYERS = {"mnist": (784, 500, 500, 10), "digits": (64, 100, 100, 10)}
+CODING = {"step_size": {"value": 0.8}}  # not the preset's
 # What is compared: the copies, what a core sees, bits of the accumulator.
 WAYS = (
     ("errors", "traces", 0),
@@ -50,8 +51,9 @@ def curve(
     copies, sees, bits = way
     settings = {"copies": copies, "sees": sees, "accumulator_bits": bits}
     config = preset(
-        dataset, LAYERS[dataset], on_chip=settings, descent={"epochs": epochs}, seed=seed
-    )
+        dataset, LAYERS[dataset], on_chip=settings, descent={"epochs": epochs}, seed=seed,
+        coding=CODING,
+    )  # fmt: skip
     trainer = OnChipTrainer(config, load(dataset, data), 1)
     rows = []
     while not trainer.done:

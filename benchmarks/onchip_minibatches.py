@@ -21,6 +21,7 @@ from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LAYERS = (784, 500, 10)
+CODING = {"step_size": {"value": 0.8}}  # not the preset's
 POINTS = ((1, 1), (10, 1), (10, 3), (10, 10), (50, 10), (50, 50))  # minibatch, times the rates
 
 
@@ -32,7 +33,9 @@ def point(minibatch: int, times: float, data: str, epochs: int) -> dict[str, Any
         "minibatch": minibatch,
         "lr": tuple(rate * times for rate in config.descent.lr),
     }
-    config = preset("mnist", LAYERS, on_chip={"accumulator_bits": 8}, descent=descent)
+    config = preset(
+        "mnist", LAYERS, on_chip={"accumulator_bits": 8}, descent=descent, coding=CODING
+    )
     trainer = OnChipTrainer(config, load("mnist", data), 1)
     while not trainer.done:
         for _ in trainer.train_epoch():

@@ -85,6 +85,7 @@ SPREAD = 10  # times the fewest cores, at which both levels were priced
 # What is shown of a training to the end: its file, what a core sees, and of a change.
 TRAINED = (
     ("mnist-on-chip", "traces", "exact"),
+    ("mnist-on-chip-larger-steps", "traces", "exact"),
     ("mnist-on-chip-periodic", "traces, copies `periodic`", "exact"),
     ("mnist-on-chip-change-7", "traces", "7 bits and a sign"),
     ("mnist-on-chip-signed-spikes", "signed-spikes", "up to {change_spikes} spikes"),
@@ -108,12 +109,13 @@ def trained(results: Results) -> str:
         )
         rows.append([
             sees, change.format(**found["settings"]["on_chip"]),
+            found["settings"]["coding"]["step_size"]["value"],
             spread(found["validation_error"]), spread(found["test_error"]),
             len(found["seeds"]), writes, moved,
         ])  # fmt: skip
     shown = table(
-        ["sees", "a change is told", "validation error, % >", "test error, % >", "seeds >",
-         "weights attempted a sample >", "changed >"],
+        ["sees", "a change is told", "step size >", "validation error, % >", "test error, % >",
+         "seeds >", "weights attempted a sample >", "changed >"],
         rows,
     )  # fmt: skip
     return (

@@ -18,7 +18,11 @@ CHIPS = ("loihi1-calibrated", "loihi2")
 # EP, as run on the emulated chip: what is said of it, its errors, and its cost.
 OURS = (
     ("", "mnist-on-chip.json", "onchip-one-model.json"),
-    (", changes in 7 bits", "mnist-on-chip-change-7.json", "onchip-change-7-cost.json"),
+    (
+        ", changes in 7 bits, steps of 0.8",
+        "mnist-on-chip-change-7.json",
+        "onchip-change-7-cost.json",
+    ),
 )
 WHATS = ("energy", "time")
 UNITS = {"energy": "J", "time": "s"}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.notation import parse
 from eqchip.emulator.errors import InputError, check_whole
@@ -136,6 +137,8 @@ def configure(planned: Planned, seed: int) -> Config | Yardstick:
     given: dict[str, Any] = {**planned.settings, "seed": seed}
     if planned.rule != EP:
         given["rule"] = planned.rule
+    elif "step_size" in given:  # a number, in a file
+        given["step_size"] = Polynomial(given["step_size"])
     try:
         if planned.rule in OFF_CHIP:
             layers = [n for n in parse(planned.network) if isinstance(n, int)]

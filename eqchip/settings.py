@@ -105,7 +105,7 @@ def configuration(
     if chip is not None:
         plain["on_chip"] = _on_chip(chip, by_home["on_chip"])
     if by_home["coding"]:
-        plain["coding"] = _coding(**by_home["coding"])
+        plain["coding"] = _coding(by_home["coding"])
     if isinstance(plain.get("links"), str):
         plain["links"] = notation.parse_links(plain["links"])
     if isinstance(plain.get("initial_gain"), (int, float)):
@@ -206,15 +206,19 @@ def _sorted(settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _coding(quantizer: Any = None, step_size: Any = None, prediction: Any = None) -> Coding:
-    base = Coding.real_valued() if quantizer == "none" else Coding()
-    if prediction is None:
-        prediction = base.prediction
-    return Coding(
-        base.quantizer if quantizer is None else quantizer,
-        base.step_size if step_size is None else step_size,
-        None if prediction == "none" else prediction,
-    )
+def _coding(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a coding is given; a prediction by the name of none is switched off.
+
+    Raises
+    ------
+    InputError
+        For what no coding takes.
+    """
+    found = {name: value for name, value in given.items() if value is not None}
+    if found.get("prediction") == "none":
+        found["prediction"] = None
+    replace(Coding.real_valued() if found.get("quantizer") == "none" else Coding(), **found)
+    return found
 
 
 def _chip(on_chip: str | Path | None, given: Mapping[str, Any]) -> Chip | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description import notation
+from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config import Config, Descent, make_config, setting_names
 from eqchip.emulator.description.learning import Learning
 from eqchip.emulator.description.notation import Entry
@@ -49,8 +50,8 @@ def preset(
         Replaced settings of :class:`~eqchip.emulator.description.learning.Learning` and
         :class:`~eqchip.emulator.description.config.Descent`.
     **settings
-        Replaced settings of :class:`~eqchip.emulator.description.config.Config`; ``on_chip`` as a
-        dictionary of what is not as chosen for the data set.
+        Replaced settings of :class:`~eqchip.emulator.description.config.Config`; ``on_chip`` and
+        ``coding`` as a dictionary of what is not as chosen for the data set.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def preset(
         )
     known = tomllib.loads(files(__package__).joinpath("presets.toml").read_text("utf-8"))
     deep = known.pop("deep")
-    deep_online = deep.pop("on-chip")
+    deep_online, by_readout = deep.pop("on-chip"), deep.pop("by-readout")
     own = known.pop("own")
     if isinstance(layers, str) and layers not in KINDS:
         raise InputError(f"network {layers!r} is unknown; expected one of {', '.join(KINDS)}")
@@ -84,8 +85,10 @@ def preset(
         raise InputError(f"data set {name!r} is unknown; expected one of {', '.join(known)}")
     if "as" in base:  # settings of another data set, but for what differs
         other, own_conv = known[base.pop("as")], base.pop("conv")
-        online = {**other["conv"].get("on-chip", {}), **own_conv.pop("on-chip", {})}
-        base = {**other, **base, "conv": {**other["conv"], **own_conv, "on-chip": online}}
+        conv = {**other["conv"], **own_conv}
+        if "on-chip" in other["conv"]:
+            conv["on-chip"] = {**other["conv"]["on-chip"], **own_conv.get("on-chip", {})}
+        base = {**other, **base, "conv": conv}
     if "layers" not in base and layers is None:
         layers = "conv"
     conv = base.pop("conv")
@@ -104,7 +107,9 @@ def preset(
         base = {name: value for name, value in base.items() if name != "skip_right"}
     entries = base["layers"] if layers is None or isinstance(layers, str) else layers
     if len(entries) > len(ONE_HIDDEN_LAYER) and not convolves:
-        base = {**base, **deep, **(deep_online if settings.get("on_chip") is not None else {})}
+        readout = (learning or {}).get("readout", base.get("readout", Learning.readout))
+        base = {**base, **deep, **by_readout.get(readout, {})}
+        base = {**base, **(deep_online if settings.get("on_chip") is not None else {})}
     rates = _rates(base, len(entries) - 1)
     links = settings.get("links", ())
     rates = notation.rates_with_links(rates, entries, links) if links else rates
@@ -112,7 +117,9 @@ def preset(
         ranges = _from_both_ends(base["ranges"], len(entries) - 1)
         kept = {"trace_bits": base["trace_bits"]} if "trace_bits" in base else {}
         settings["on_chip"] = {"weight_range": ranges, **kept, **settings["on_chip"]}
-    plain = {name: base[name] for name in ("validation", "input", "coding") if name in base}
+    plain = {name: base[name] for name in ("validation", "input") if name in base}
+    if isinstance(given := settings.get("coding", {}), dict):
+        settings["coding"] = _coding(base, given)
     if "gains" in base:
         gains = _from_both_ends(base["gains"], len(entries) - 1)
         plain["initial_gain"] = notation.rates_with_links(gains, entries, links) if links else gains
@@ -255,6 +262,17 @@ def _of_own(
         "epochs": epochs,
         "conv": {**conv, "validation": held},
     }
+
+
+def _coding(base: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The coding of a preset, with what is given in its place.
+
+    Without a quantizer messages are exact: what was chosen for bits does not hold then.
+    """
+    if given.get("quantizer") == "none":
+        return {**vars(Coding.real_valued()), **given}
+    step_size = {"step_size": {"value": base["step_size"]}} if "step_size" in base else {}
+    return {**base.get("coding", {}), **step_size, **given}
 
 
 def _rates(base: dict[str, Any], connections: int) -> list[float]:

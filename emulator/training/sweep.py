@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.coding import Coding, Polynomial
 from eqchip.emulator.description.config import setting_names
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.learning import Learning
@@ -36,7 +36,7 @@ FORMAT = "eqchip-sweep 1"
 AXES = (
     "weight_bits", "trace_bits", "copies", "accumulator_bits", "quantizer", "free_steps",
     "nudged_steps", "sees", "seed", "lr_scale", "beta", "average_steps", "threshold",
-    "weight_range", "change_bits", "change_spikes", "skip_right",
+    "weight_range", "change_bits", "change_spikes", "skip_right", "step_size",
 )  # fmt: skip
 PLAIN = ("dataset", "layers", "epochs", "samples")
 # Where an axis belongs, and the type of its values, are those of the descriptions.
@@ -46,10 +46,10 @@ _USUAL: dict[str, Any] = {
     name: getattr(description, name)
     for description in (FixedPoint(), OnChip(), Learning(), Coding())
     for name in setting_names(type(description))
-} | {"seed": 0, "lr_scale": 1.0}
+} | {"seed": 0, "lr_scale": 1.0, "step_size": 0.8}
 # Axes that sweeps of earlier versions did not have.
 LATER: dict[str, Any] = {
-    name: _USUAL[name] for name in ("change_bits", "change_spikes", "skip_right")
+    name: _USUAL[name] for name in ("change_bits", "change_spikes", "skip_right", "step_size")
 }
 # Those of sweeps by a rule of integrate-and-fire units besides: each rule has some of them.
 _OF_RULES = usual_values()
@@ -163,7 +163,7 @@ def _defaults(plain: Settings, rule: type[SpikingRule] | None) -> Settings:
         found = defaults_of_rule(rule, dataset, layers)
         return {**found, **_lengths(plain, found["epochs"])}
     base = preset(dataset, None if layers is None else tuple(layers), on_chip={})
-    assert base.on_chip is not None
+    assert base.on_chip is not None and isinstance(base.coding.step_size, Polynomial)
     usual = OnChip()
     return {
         "dataset": dataset,
@@ -172,7 +172,8 @@ def _defaults(plain: Settings, rule: type[SpikingRule] | None) -> Settings:
         "weight_bits": usual.fixed.weight_bits,
         **{name: getattr(usual, name) for name in ON_CHIP},
         "weight_range": list(base.on_chip.weight_range),
-        "quantizer": Coding().quantizer,
+        "quantizer": base.coding.quantizer,
+        "step_size": base.coding.step_size.value,
         **{name: getattr(base.learning, name) for name in LEARNING},
         "lr_scale": 1.0,
         "seed": 0,

@@ -18,7 +18,7 @@ from eqchip.emulator.activity import Activity
 from eqchip.emulator.compiling import running_clock
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
-from eqchip.emulator.description.coding import Coding
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.fixedpoint import FixedPoint
 from eqchip.emulator.description.network import Network
@@ -80,7 +80,10 @@ def config_of(settings: Settings) -> Config:
             "epochs": settings["epochs"],
             "warm_up": 0.0,
         },
-        coding=Coding(quantizer=settings["quantizer"]),
+        coding={
+            "quantizer": settings["quantizer"],
+            "step_size": Polynomial(settings["step_size"]),
+        },
         on_chip=OnChip(
             fixed=FixedPoint(weight_bits=settings["weight_bits"]),
             weight_range=tuple(settings["weight_range"]),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from small_runs import few_digits, small_config
 
+import eqchip as eq
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.engine.synchronous import Solver
@@ -31,8 +33,10 @@ def test_a_data_set_without_settings_of_a_kind_says_so():
     for layers in ("dense", (6144, 100, 10)):
         with pytest.raises(InputError, match=r"convolutions alone; expected .* e.g. 32x32x6-"):
             preset("cifar-10", layers)
-    with pytest.raises(InputError, match="no settings for learning on a chip"):
-        preset("cifar-10", on_chip={})
+    for name, kind in (("cifar-10", "conv"), ("moving-digits", "conv"), ("n-mnist", "conv"),
+                       ("n-mnist", "dense")):  # fmt: skip
+        with pytest.raises(InputError, match="no settings for learning on a chip"):
+            preset(name, kind, on_chip={})
 
 
 @pytest.mark.parametrize("name", ["digits", "mnist", "fashion-mnist", "mnist-20x20"])
@@ -50,6 +54,65 @@ def test_more_than_one_hidden_layer_is_nudged_harder():
     assert deep.learning.beta > shallow.learning.beta
     first, second, third = deep.descent.lr
     assert first > second > third
+
+
+EVERY = ("digits", "mnist", "fashion-mnist", "mnist-20x20", "moving-digits", "n-mnist", "cifar-10")
+# Smaller steps were tried with their kernels on the chip, and learned no better (docs/settings.md).
+SWINGING = {(name, "conv") for name in ("mnist", "fashion-mnist", "mnist-20x20")}
+
+
+def every_preset():
+    """Of each kind and depth that a data set has settings for, where a chip learns and not."""
+    few = np.random.default_rng(0).random((40, 6))
+    own = [
+        eq.Dataset.from_arrays(few, y, task=task, name=f"own, {task}")
+        for task, y in (("classification", np.arange(40) % 3), ("regression", few[:, 0]))
+    ]
+    for data in (*EVERY, *own):
+        name, sizes = data if isinstance(data, str) else data.name, preset(data).sizes
+        for kind in ("dense", (sizes[0], 20, 20, sizes[-1]), "conv"):
+            for on_chip in ({}, {"on_chip": {}}):
+                try:
+                    yield name, kind, bool(on_chip), preset(data, kind, **on_chip)
+                except InputError as refused:  # for want of settings, and for nothing else
+                    assert re.search("settings for|was chosen for the named", str(refused))
+
+
+def test_no_preset_sets_its_nudged_outputs_swinging():
+    """A step takes a nudged output by 1 - step size (1 + 2 beta) of its distance from rest."""
+    steps, seen = {}, 0
+    for name, kind, on_chip, config in every_preset():
+        seen += 1
+        assert config.coding.step_size.exponent == 0
+        if config.learning.readout == "squared-error":  # or outputs are outside the dynamics
+            steps[name, kind, on_chip] = config.coding.step_size.value * (
+                1 + 2 * config.learning.beta
+            )
+    wide = {where for where, step in steps.items() if step > 2}
+    assert wide == {(name, kind, True) for name, kind in SWINGING}
+    assert seen > 25 and len(steps) > 20
+
+
+def test_a_read_out_that_takes_no_steps_keeps_those_of_its_data_set():
+    deep = (64, 20, 20, 10)
+    within = preset("digits", deep)
+    outside = preset("digits", deep, learning={"readout": "cross-entropy"})
+    assert within.coding.step_size.value < outside.coding.step_size.value
+    assert outside.coding == preset("digits").coding
+    assert within.learning.beta == outside.learning.beta == 1
+
+
+def test_what_is_given_of_a_coding_replaces_that_alone():
+    for kind in ("dense", "conv"):
+        usual = preset("digits", kind, on_chip={}).coding
+        given = preset("digits", kind, on_chip={}, coding={"prediction": None}).coding
+        assert given == replace(usual, prediction=None)
+        found = configuration("digits", network=kind, settings={"prediction": "none"}).coding
+        assert found == replace(preset("digits", kind).coding, prediction=None)
+    whole = eq.Coding(step_size=eq.Polynomial(0.3))
+    assert preset("digits", on_chip={}, coding=whole).coding == whole
+    exact = configuration("digits", network="conv", settings={"quantizer": "none"}).coding
+    assert exact == eq.Coding.real_valued()
 
 
 def test_two_hidden_layers_learn_the_digits():

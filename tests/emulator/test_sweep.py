@@ -13,10 +13,12 @@ from toy_chip import toy_text
 
 from eqchip.__main__ import main
 from eqchip.emulator import compiling
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.training import sweep as module
 from eqchip.emulator.training import sweep_points, sweep_workers
+from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import (
     USUAL,
@@ -85,6 +87,7 @@ def test_a_sweep_of_nothing_is_one_point_of_the_presets():
     config = config_of(point)
     assert config.descent.minibatch == 1 and config.seed == 0
     assert config.descent.lr == (0.1, 0.05)
+    assert config.coding == preset("digits", on_chip={}).coding
 
 
 def test_axes_of_the_command_line_replace_those_of_the_file_and_its_settings():
@@ -99,7 +102,7 @@ def test_settings_reach_the_configuration():
         {
             **TINY, "weight_bits": 4, "trace_bits": 5, "copies": "decay", "accumulator_bits": 3,
             "quantizer": "bernoulli", "sees": "potentials", "seed": 7, "lr_scale": 2, "beta": 0.25,
-            "average_steps": 2, "threshold": 0.125, "weight_range": [0.25, 1],
+            "average_steps": 2, "threshold": 0.125, "weight_range": [0.25, 1], "step_size": 0.25,
         }
     ).points[0]  # fmt: skip
     config = config_of(point)
@@ -110,6 +113,7 @@ def test_settings_reach_the_configuration():
     assert (learning.free_steps, learning.nudged_steps, learning.beta) == (8, 4, 0.25)
     assert learning.average_steps == 2
     assert config.coding.quantizer == "bernoulli" and config.seed == 7
+    assert config.coding.step_size == Polynomial(0.25)
     assert config.descent.lr == (0.2, 0.1)
 
 
@@ -266,6 +270,9 @@ def test_points_of_an_earlier_version_are_taken_up(tmp_path):
     assert point.pop("change_bits") == 0 and point.pop("change_spikes") == 3
     points.append(fake(point))
     assert missing(sweep, points.read()) == sweep.points[1:]
+    del point["step_size"]  # it was 0.8, whatever the data set's is today
+    points.append(fake(point))
+    assert points.read()[1]["settings"]["step_size"] == 0.8
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from eqchip.mapping.chip_file.executable import NEEDS, executable
 from eqchip.rule_study import configure
 from eqchip.rulebench import entry as entries
 from eqchip.rulebench.facts import FACTS
-from eqchip.rulebench.plan import make_plan, read_plan
+from eqchip.rulebench.plan import Planned, make_plan, read_plan
 from eqchip.settings import configuration
 
 ROOT = Path(__file__).parents[2]
@@ -181,6 +181,23 @@ def test_committed_plans_can_be_run_and_committed_entries_pass():
         read_plan(path, configure)
     for path in sorted((ROOT / "benchmarks" / "results" / "rules").glob("*.json")):
         entries.read_entry(path)
+
+
+def test_committed_entries_were_trained_with_what_their_settings_give_today():
+    """Presets change: what an entry was trained with is in its own settings, or in the preset."""
+    seen = 0
+    for path in sorted((ROOT / "benchmarks" / "results" / "rules").glob("*-ep-*.json")):
+        entry = entries.read_entry(path)
+        one = planned(
+            entry.rule, dataset=entry.task.dataset, network=entry.task.network,
+            settings=entry.settings,
+        )  # fmt: skip
+        for seed, made in zip(entry.seeds, entry.made, strict=True):
+            seen += 1
+            assert configure(Planned(**one), seed.seed).digest() == made.digest
+            step_size = f"--step-size {entry.settings['step_size']}"
+            assert step_size in made.command
+    assert seen >= 15
 
 
 PLANS = {
