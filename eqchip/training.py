@@ -15,6 +15,7 @@ from eqchip.emulator.data.datasets import from_file, load
 from eqchip.emulator.data.folders import is_folder
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.asynchronous import Timing, describe
+from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.errors import InputError
@@ -174,6 +175,8 @@ def train(
         # The data first, and what cannot be trained: a directory without either helps nobody.
         make_trainer(config, samples, threads)
         run = RunDirectory.create(Path(out), config, command_line())
+        if progress is not None and (advice := _advice(config, given)):
+            progress.message(advice)
     outcome = fit(
         run, samples, threads=threads, checkpoint_minutes=checkpoint_minutes, progress=progress,
         callbacks=callbacks,
@@ -286,6 +289,27 @@ class Trainer:
     def test(self) -> Tally:
         """Classify the test set with the network of now."""
         return self._trainer.test()
+
+
+def _advice(config: Config, given: Mapping[str, Any]) -> str:
+    """What is to be said of steps or a nudge that somebody chose; empty: nothing.
+
+    Outputs that are nudged swing ever wider where they step too far (docs/model.md). A read-out
+    outside the dynamics takes no steps, and how far units go that adapt theirs is not known before.
+    """
+    learning, step_size = config.learning, config.coding.step_size
+    chosen = config.spiking is None and {"step_size", "beta"} & given.keys()
+    if not chosen or learning.readout != "squared-error" or not isinstance(step_size, Polynomial):
+        return ""
+    size = step_size.table(learning.free_steps + 1)[-1]  # of the first step that is nudged
+    bound = size * (1 + 2 * learning.beta)
+    if bound <= 2:
+        return ""
+    return (
+        f"Steps of {size:.3g} at beta {learning.beta:g} set nudged outputs swinging: "
+        f"{size:.3g} x (1 + 2 x {learning.beta:g}) is {bound:.3g}, above 2; what helps: a smaller "
+        "--step-size or --beta"
+    )
 
 
 def _own(

@@ -434,6 +434,31 @@ def test_usual_settings_learn_the_classes_of_a_table(tmp_path):
     assert found.outcome.test.error < 5.0
 
 
+def test_steps_and_a_nudge_that_set_outputs_swinging_are_told(tmp_path):
+    data = eq.Dataset.from_arrays(*clusters(), name="mine")
+
+    def told(**settings):
+        heard = Hearing()
+        one = {**QUICK, "epochs": 1, "readout": "squared-error", "progress": heard, **settings}
+        eq.train(data, network="6-4-3", out=tmp_path / str(len(list(tmp_path.iterdir()))), **one)
+        return [line for line in heard.heard if "swinging" in line]
+
+    wide = {"beta": 1.0, "step_size": eq.Polynomial(0.8)}
+    assert told(**wide) == [
+        "Steps of 0.8 at beta 1 set nudged outputs swinging: 0.8 x (1 + 2 x 1) is 2.4, above 2; "
+        "what helps: a smaller --step-size or --beta"
+    ]
+    assert told(beta=1.0) and told(**{**wide, "step_size": eq.Polynomial(1.0, 0.05)})
+    for settled in (
+        {"step_size": eq.Polynomial(0.66)},  # 1.98
+        {"step_size": eq.Polynomial(1.0, 0.3)},  # above at the first step, not where it is nudged
+        {"readout": "cross-entropy"},  # the read-out takes no steps
+        {"step_size": eq.OptimalStepSize(0.03), "prediction": "none"},
+    ):
+        assert not told(**{**wide, **settled}), settled
+    assert not told()  # nobody chose anything
+
+
 def test_a_layer_that_falls_silent_is_told(tmp_path):
     x, y = clusters()
     data = eq.Dataset.from_arrays(np.abs(x), y, scaling="grey", name="mine")
