@@ -62,6 +62,7 @@ LATER: dict[tuple[str, ...], Any] = {
     ("on_chip", "change_spikes"): 3,
     ("on_chip", "fixed", "outliers"): 0.0,
     ("on_chip", "kernels"): "keeper",
+    **{("descent", name): 0.0 for name in ("rotate", "zoom")},
     ("links",): [],
     **{("timing", "faults", name): 0.0 for name in OF_SYNAPSES},
     ("spiking",): None,
