@@ -44,7 +44,7 @@ class Case(NamedTuple):
     links: str
     shift: int
     readout: str = "squared-error"
-    step_size: float = 0.8  # the usual one
+    step_size: float = 0.8  # the usual one of one hidden layer
     beta: float = 1.0  # the usual one of deep networks
 
 
