@@ -121,7 +121,8 @@ def step_sizes(results: Results) -> str:
     sizes = sorted({point["step_size"] for point in document["points"]})
     errors: dict[tuple[str, ...], dict[float, list[float]]] = {}
     for point in document["points"]:
-        where = "on the chip" if point["chip"] else ""
+        sees = point["settings"].get("sees")
+        where = f"on the chip{f', `{sees}`' if sees else ''}" if point["chip"] else ""
         case = point["data"], point["network"], where, point["readout"]
         errors.setdefault(case, {}).setdefault(point["step_size"], []).append(point["error"])
     rows = [

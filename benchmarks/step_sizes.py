@@ -35,6 +35,7 @@ FEW = 20_000  # of the large sets, the preset's 5,000 validation samples among t
 CHIP = "loihi1-davies"
 DIGITS = {"epochs": 10, "validation": 350}
 LARGE = {"epochs": 2}
+SIGHTS = ({"sees": "signed-spikes"}, {"sees": "loihi-engine", "copies": "periodic"})
 
 
 class Case(NamedTuple):
@@ -52,6 +53,7 @@ CASES = (
     Case("digits", "64-64-64-64-64-10", None, DIGITS, 5),
     Case("digits", "64-100-50-10", CHIP, DIGITS, 5),
     Case("digits", "64-100-10", CHIP, DIGITS, 5),
+    *(Case("digits", "64-100-10", CHIP, {**DIGITS, **sees}, 3) for sees in SIGHTS),
     Case("moving-digits", "512-100-50-10", None, {"epochs": 5, "validation": 350}, 3),
     *(Case(name, None, CHIP, {}, 3) for name in ("wine", "breast_cancer", "5 classes", "moons")),
     *(Case(name, "40-40", None, {}, 3) for name in ("breast_cancer", "5 classes", "moons")),
@@ -59,6 +61,7 @@ CASES = (
 ON_LARGE = (
     Case("mnist", "784-500-10", CHIP, LARGE, 3),
     Case("fashion-mnist", "784-500-10", CHIP, LARGE, 2),
+    *(Case("mnist", "784-500-10", CHIP, {**LARGE, **sees}, 1) for sees in SIGHTS),
 )
 
 
