@@ -9,7 +9,7 @@
 - ``no_cfunc_wrapper``: nothing written in C calls a kernel.
 - ``forceinline``: a function that takes dozens of arrays passes hundreds of numbers, which
   costs more than a small one does; LLVM's own judgement leaves large functions apart.
-- ``pipeline_class``: what is inlined is optimised in the kernel only (`parts`).
+- ``pipeline_class``: all is optimised once, what is inlined in the kernel only (`parts`).
 - ``cache``: kernels are compiled once per machine. The cache of a kernel does not notice an
   edit in *another* module: run ``make clean-cache`` after changing a kernel. What is compiled for
   types of another package (a kind of unit defined elsewhere) is not kept: the index of a cache
@@ -38,7 +38,7 @@ from llvmlite import ir
 
 from eqchip.emulator.compiling import compiling_begins, compiling_ends
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels.parts import PartCompiler
+from eqchip.emulator.kernels.parts import KernelCompiler, PartCompiler
 
 JIT_DISABLED = os.environ.get("EQCHIP_DISABLE_JIT", "") not in ("", "0")
 ONCE = "Compiling kernels, once per machine ..."
@@ -54,28 +54,44 @@ OPTIONS = {
     "_nrt": False,
     "no_cfunc_wrapper": True,
 }
+CALLED = {**OPTIONS, "pipeline_class": KernelCompiler}
 INLINED = {
     **OPTIONS,
     "no_cpython_wrapper": True,
     "forceinline": True,
     "pipeline_class": PartCompiler,
 }
-MERGED = {**OPTIONS, "no_cpython_wrapper": True, "inline": "always"}
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """A compiled function called from Python."""
     if JIT_DISABLED:
         return function
-    dispatcher = numba.njit(**OPTIONS)(function)
+    dispatcher = numba.njit(**CALLED)(function)
     with contextlib.suppress(RuntimeError):  # typed in, not in a file: nothing to find it by
         dispatcher._cache = _OwnCache(function)
     return dispatcher
 
 
 def inlined(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A compiled function called from kernels only."""
-    return function if JIT_DISABLED else numba.njit(**INLINED)(function)
+    """A compiled function called from kernels only.
+
+    A constant is typed as any other number. By itself numba types it, and what a variable begins
+    with, by its value, and compiles all that is called with it once more.
+    """
+    if JIT_DISABLED:
+        return function
+    dispatcher: Any = numba.njit(**INLINED)(function)
+    of_types = dispatcher.get_call_template
+
+    def of_numbers(args: Any, kws: Any) -> Any:
+        return of_types(
+            tuple(map(numba.types.unliteral, args)),
+            {name: numba.types.unliteral(kind) for name, kind in kws.items()},
+        )
+
+    dispatcher.get_call_template = of_numbers
+    return dispatcher
 
 
 def _prefetch(typing: Any, array: Any, index: Any) -> Any:
@@ -95,15 +111,6 @@ def _prefetch(typing: Any, array: Any, index: Any) -> Any:
 
 READ_SOON = (0, 3, 1)  # to read, into the nearest cache, data
 prefetch = (lambda array, index: None) if JIT_DISABLED else numba.extending.intrinsic(_prefetch)
-
-
-def merged(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function called from one place in one kernel: it is compiled there, and not by itself too.
-
-    What is `inlined` is compiled by itself first, which pays where several call it. The results
-    are the same.
-    """
-    return function if JIT_DISABLED else numba.njit(**MERGED)(function)
 
 
 def by_number(floating: Callable[..., Any], fixed: Callable[..., Any]) -> Callable[..., Any]:

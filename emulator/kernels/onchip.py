@@ -19,7 +19,7 @@ from eqchip.emulator.description.onchip import TRACE_SHIFT
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.kernels.calls import address_of, call_at
 from eqchip.emulator.kernels.gather import gather_values
-from eqchip.emulator.kernels.jit import inlined, kernel, merged
+from eqchip.emulator.kernels.jit import inlined, kernel
 from eqchip.emulator.kernels.onchip_arrays import (
     ACTIVITY,
     APPLIED,
@@ -32,7 +32,9 @@ from eqchip.emulator.kernels.onchip_arrays import (
     TRACE,
     Copy,
     Factor,
+    Layers,
     Rate,
+    Steps,
 )
 from eqchip.emulator.kernels.onchip_shared import MATRIX, Sender, write_shared
 from eqchip.emulator.kernels.random_rounding import (
@@ -274,7 +276,7 @@ def _write_term(net, rules, learner, terms, written, b, sample, follows, term, e
     hold_stuck(net, learner, k, copy, counts)
 
 
-@merged
+@inlined
 def _write_shared_term(net, learner, terms, written, b, sample, term):
     """As `_write_term`, of a connection that is no matrix; codes follow at once."""
     k, layout = terms.connection[term], terms.copy[term]
@@ -304,7 +306,7 @@ def _write_shared_term(net, learner, terms, written, b, sample, term):
     )  # fmt: skip
 
 
-@merged
+@inlined
 def _learn(net, rules, learner, terms, written, b, sample, follows):
     """Write every copy of every connection, term by term, and the biases."""
     for term in range(len(terms.connection)):
@@ -319,7 +321,7 @@ def _learn(net, rules, learner, terms, written, b, sample, follows):
         _learn_biases(net, rules, learner, k, sample)
 
 
-@merged
+@inlined
 def follow_all(net, rules, learner, written, b):
     """Let spikes read what all copies have come to, wherever they lie."""
     bits = learner.accumulator_bits
@@ -344,14 +346,23 @@ def follow_all(net, rules, learner, written, b):
                 )  # fmt: skip
 
 
-@merged
+@inlined
+def _know(layers, steps, learner, ends, bits, plus, minus, written, b, sample):
+    """learner.known = what cores know after sample b. layers: Layers; steps: Steps."""
+    know_potentials(layers, learner, ends, plus, minus, written, b)
+    if len(bits) > 0:
+        know_traces(layers, steps, learner, bits, plus, minus, sample)
+    if learner.largest_factor > 0:
+        know_factors(layers, learner, written, b, sample)
+
+
+@inlined
 def learn_sample(net, rules, record, learner, terms, written, plus, minus, b, sample, follows):
     """What cores know after a sample, and what they write."""
-    know_potentials(net, learner, record.ends, plus, minus, written, b)
-    if len(record.bits) > 0:
-        know_traces(net, rules, learner, record.bits, plus, minus, sample)
-    if learner.largest_factor > 0:
-        know_factors(net, learner, written, b, sample)
+    _know(
+        Layers(net.sizes, net.offsets), Steps(rules.phase_steps), learner, record.ends, record.bits,
+        plus, minus, written, b, sample,
+    )  # fmt: skip
     _learn(net, rules, learner, terms, written, b, sample, follows)
 
 
@@ -424,12 +435,8 @@ def learn_online(
 
 @kernel
 def know_sample(
-    net: Any, rules: Any, learner: Any, ends: Any, bits: Any, plus: int, minus: int, written: Any,
-    number: int,
+    layers: Any, steps: Any, learner: Any, ends: Any, bits: Any, plus: int, minus: int,
+    written: Any, number: int,
 ) -> None:  # fmt: skip
     """learner.known = what cores know after one sample."""
-    know_potentials(net, learner, ends, plus, minus, written, 0)
-    if len(bits) > 0:
-        know_traces(net, rules, learner, bits, plus, minus, number)
-    if learner.largest_factor > 0:
-        know_factors(net, learner, written, 0, number)
+    _know(layers, steps, learner, ends, bits, plus, minus, written, 0, number)

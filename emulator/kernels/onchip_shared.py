@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from eqchip.emulator.kernels.jit import inlined, merged
+from eqchip.emulator.kernels.jit import inlined
 from eqchip.emulator.kernels.random_rounding import round_at_random
 
 # How a connection is written: every pair of units as a matrix has it; synapse after synapse, in
@@ -128,7 +128,7 @@ def _write_sums(copy, rows, sums, numbers, rate, accumulator_bits, highest, coun
     counts[2] += saturated
 
 
-@merged
+@inlined
 def write_shared(
     copy, fan, k, shared, numbers, sender, other, first, rate, accumulator_bits, highest, counts
 ):

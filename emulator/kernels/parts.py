@@ -1,8 +1,11 @@
-"""How numba compiles what only kernels call: to intermediate code, and no further.
+"""How numba compiles kernels, and what only kernels call: everything is optimised once.
 
-Left to itself numba optimises such a function alone, makes machine code of it, and does both again
-in each function that it is inlined into, on every level of calls. Here the code of a part is handed
-on as it is: LLVM inlines and optimises it once, in the kernel.
+Left to itself numba optimises a function that kernels call alone, makes machine code of it, and
+does both again in each function that it is inlined into, on every level of calls. Here the code of
+a part is handed on as it is: LLVM inlines and optimises it once, in the kernel.
+
+A kernel, too, numba optimises three times: before what it calls is linked to it, in whole to bring
+counts of references together, and in whole when these are pruned. A kernel counts none.
 """
 
 from __future__ import annotations
@@ -31,6 +34,30 @@ class _Library(JITCodeLibrary):
         self._finalized = True
 
 
+class _KernelLibrary(JITCodeLibrary):
+    """Machine code of a kernel and of all its parts."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self) -> None:
+        passes, builder = self._codegen._module_pass_manager()
+        passes.run(self._final_module, builder)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _KernelLowering(NativeLowering):
+    """To LLVM's code, in a library of that kind."""
+
+    _name = "kernel_lowering"
+
+    def run_pass(self, state: Any) -> bool:
+        """Lower; what is compiled can be kept."""
+        state.library = _KernelLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return bool(super().run_pass(state))
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
 class _PartLowering(NativeLowering):
     """To LLVM's code, in a library of that kind."""
@@ -52,14 +79,19 @@ class _PartLowering(NativeLowering):
         return True
 
 
-class PartCompiler(CompilerBase):
-    """numba's compiler, but for the last steps."""
+def _with(lowering: type) -> type:
+    """numba's compiler with another way to lower."""
 
-    def define_pipelines(self) -> list[Any]:
-        """numba's passes, with another way to lower."""
-        passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
-        passes.passes = [
-            (_PartLowering if one is NativeLowering else one, said) for one, said in passes.passes
-        ]
-        passes.finalize()
-        return [passes]
+    class Compiler(CompilerBase):
+        def define_pipelines(self) -> list[Any]:
+            passes = DefaultPassBuilder.define_nopython_pipeline(self.state)
+            passes.passes = [
+                (lowering if one is NativeLowering else one, said) for one, said in passes.passes
+            ]
+            passes.finalize()
+            return [passes]
+
+    return Compiler
+
+
+KernelCompiler, PartCompiler = _with(_KernelLowering), _with(_PartLowering)

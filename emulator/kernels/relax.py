@@ -13,7 +13,7 @@ from eqchip.emulator.kernels import fixed, floating
 from eqchip.emulator.kernels.carried import is_carried, leave, take_up
 from eqchip.emulator.kernels.encoder import encode, encode_input, part_active
 from eqchip.emulator.kernels.gather import gather_spikes, gather_values
-from eqchip.emulator.kernels.jit import by_number, inlined, kernel, merged
+from eqchip.emulator.kernels.jit import by_number, inlined, kernel
 from eqchip.emulator.kernels.kinds import advance, advance_at_once, may_fire, read
 from eqchip.emulator.kernels.links import (
     inject_links,
@@ -42,7 +42,7 @@ take_block = by_number(floating.take_block, fixed.take_block_codes)
 turn_over = by_number(floating.turn_over, fixed.turn_over)
 
 
-@merged
+@inlined
 def _list_active(net, rules, state, scratch, x, b):
     """The units of the input that may fire, under any of its inputs; returns how many."""
     s, n = state.unit.s, net.sizes[0]
@@ -59,7 +59,7 @@ def _list_active(net, rules, state, scratch, x, b):
     return n_active
 
 
-@merged
+@inlined
 def _clamp(net, rules, state, scratch, record, x, n_active, b, phase):
     """The input from here on, and what it sends or injects together; returns its active units.
 
@@ -83,7 +83,7 @@ def _clamp(net, rules, state, scratch, record, x, n_active, b, phase):
     return n_active
 
 
-@merged
+@inlined
 def _send_input(
     net, rules, state, scratch, record, given, row, b, sample, t, n_active, k, left, phase
 ):
@@ -112,7 +112,7 @@ def _send_input(
     return scratch.sent[k]
 
 
-@merged
+@inlined
 def _send_again(net, rules, state, scratch, record, b):
     """What the input sent before the state that was taken up: over the weights of now.
 
@@ -136,7 +136,7 @@ def _send_again(net, rules, state, scratch, record, b):
     return n_active
 
 
-@merged
+@inlined
 def _record_step(net, rules, state, scratch, record, row, b, following, n_active, k):
     layers, units = len(net.sizes), len(state.incoming)
     if record.bits.shape[0] > 0 and not rules.real_valued:
@@ -160,7 +160,7 @@ def _block_length(steps):
     return (steps + blocks - 1) // blocks
 
 
-@merged
+@inlined
 def _relax_sample(net, rules, record, given, x, targets, b, sample, state, free, scratch):
     layers = len(net.sizes)
     last = layers - 1

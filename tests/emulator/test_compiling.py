@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.description.phases import Free
 from eqchip.emulator.engine.synchronous import solve
+from eqchip.emulator.kernels import jit
 from eqchip.emulator.kernels.relax import relax
 from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.training.fit import fit
@@ -269,3 +271,32 @@ def test_compiling_is_told_again_where_work_lay_between(monkeypatch):
     finally:
         compiling.tell_compiling(None)
     assert told == ["Compiling ...", compiling.MORE]
+
+
+def test_garbage_is_collected_seldom_while_kernels_compile_and_as_before_afterwards():
+    before = gc.get_threshold()
+    compiling.compiling_begins("")
+    compiling.compiling_begins("")
+    assert gc.get_threshold() == compiling.FEW_COLLECTIONS != before
+    compiling.compiling_ends()
+    assert gc.get_threshold() == compiling.FEW_COLLECTIONS
+    compiling.compiling_ends()
+    assert gc.get_threshold() == before
+
+
+@pytest.mark.skipif(jit.JIT_DISABLED, reason="counts what was compiled")
+def test_what_kernels_call_is_compiled_once_for_constants_and_for_numbers():
+    @jit.inlined
+    def add(numbers, place, more):
+        numbers[place] += 2 if more else 1
+
+    @jit.kernel
+    def add_thrice(numbers, place):
+        add(numbers, 0, False)
+        add(numbers, place, True)
+        add(numbers, place, numbers[0] > 0)
+
+    numbers = np.zeros(2, np.int64)
+    add_thrice(numbers, 1)
+    assert numbers.tolist() == [1, 4]
+    assert len(add.signatures) == 1
