@@ -36,15 +36,19 @@ POOLED = (
     "--readout", "squared-error", "--feedback-shifts", "0", "--initial-gain", "0.7,0.7,0.5",
     "--lr", "1e-3,4e-4,1e-3", "--beta", "0.25",
     "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
-    "--shift", "1",
+    "--shift", "1", "--rotate", "0", "--zoom", "0", "--skip-right", "0",
 )  # fmt: skip
+# What the preset for convolutions on MNIST was before.
+NOT_TURNED = ("--rotate", "0", "--zoom", "0")
+FORMER_MNIST = ("--epochs", "12", *NOT_TURNED, "--skip-right", "0")
 # Half the events of the preset for FashionMNIST, and half as many epochs again.
 TWELVE_STEPS = (
     "--free-steps", "12", "--nudged-steps", "5", "--skip-right", "0.02",
 )  # fmt: skip
-# What the preset for CIFAR-10 was before.
+# What the preset for CIFAR-10 was before, and before that.
+LESS_MOVED = ("--shift", "2")
 FORMER_COLOUR = (
-    "--feedback-shifts", "0,8,4,0", "--nudged-steps", "4", "--average-steps", "3",
+    *LESS_MOVED, "--feedback-shifts", "0,8,4,0", "--nudged-steps", "4", "--average-steps", "3",
     "--lr", "1e-3,1e-3,1e-3,7e-4",
 )  # fmt: skip
 # What the preset for dense layers on the chip had before; those beside it were trained with it.
@@ -67,11 +71,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "20",
     ),
     "mnist-conv": ("--dataset", "mnist", "--network", "conv"),
+    "mnist-conv-12-epochs": ("--dataset", "mnist", "--network", "conv", *FORMER_MNIST),
     "mnist-conv-12-steps": (
         "--dataset",
         "mnist",
         "--network",
         "conv",
+        *NOT_TURNED,
         *TWELVE_STEPS,
         "--epochs",
         "20",
@@ -105,7 +111,24 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "36",
     ),
     "cifar-10-conv": ("--dataset", "cifar-10", "--network", "conv"),
-    "cifar-10-conv-4-steps": ("--dataset", "cifar-10", "--network", "conv", *FORMER_COLOUR),
+    "cifar-10-conv-24-epochs": (
+        "--dataset",
+        "cifar-10",
+        "--network",
+        "conv",
+        *LESS_MOVED,
+        "--epochs",
+        "24",
+    ),
+    "cifar-10-conv-4-steps": (
+        "--dataset",
+        "cifar-10",
+        "--network",
+        "conv",
+        *FORMER_COLOUR,
+        "--epochs",
+        "24",
+    ),
     "cifar-10-conv-small": (
         "--dataset",
         "cifar-10",
@@ -115,7 +138,14 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "--epochs",
         "12",
     ),
-    "mnist-conv-real-valued": ("--dataset", "mnist", "--network", "conv", *REAL_CONV),
+    "mnist-conv-real-valued": (
+        "--dataset",
+        "mnist",
+        "--network",
+        "conv",
+        *FORMER_MNIST,
+        *REAL_CONV,
+    ),
     "fashion-mnist-conv-real-valued": (
         "--dataset",
         "fashion-mnist",
@@ -207,9 +237,17 @@ STUDIES: dict[str, tuple[str, ...]] = {
 }
 # Convolutions on MNIST with less of something, one seed each.
 CONV_FRONTIER: dict[str, tuple[str, ...]] = {
-    "mnist-conv-half": ("--network", "28x28-12c6s2z2-40c4s2z1-64-10"),
-    "mnist-conv-quarter": ("--network", "28x28-6c6s2z2-20c4s2z1-32-10"),
-    "mnist-conv-short": ("--network", "conv", "--free-steps", "12", "--nudged-steps", "5"),
+    "mnist-conv-half": ("--network", "28x28-12c6s2z2-40c4s2z1-64-10", *FORMER_MNIST),
+    "mnist-conv-quarter": ("--network", "28x28-6c6s2z2-20c4s2z1-32-10", *FORMER_MNIST),
+    "mnist-conv-short": (
+        "--network",
+        "conv",
+        *FORMER_MNIST,
+        "--free-steps",
+        "12",
+        "--nudged-steps",
+        "5",
+    ),
     "mnist-conv-pooled-16": ("--network", "28x28-16c5p2-32c5p2-10", *POOLED, *POOLED_STEPS),
     "mnist-conv-pooled-8": ("--network", "28x28-8c5p2-16c5p2-10", *POOLED, *POOLED_STEPS),
 }

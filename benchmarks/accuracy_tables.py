@@ -13,8 +13,8 @@ Result = dict[str, Any]
 Results = dict[str, Any]  # file name -> document
 
 CONVOLUTIONS = (  # studies on MNIST
-    "mnist-conv", "mnist-conv-12-steps", "mnist-conv-real-valued", "mnist-conv-pooled",
-    "mnist-conv-pooled-real-valued",
+    "mnist-conv", "mnist-conv-12-epochs", "mnist-conv-12-steps", "mnist-conv-real-valued",
+    "mnist-conv-pooled", "mnist-conv-pooled-real-valued",
 )  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def conv_frontier(results: Results) -> str:
     if not points:
         return NOTHING
     rows = table(
-        ["network", "messages", "steps", "events per training sample >",
+        ["network", "messages", "steps", "epochs >", "events per training sample >",
          "events per classification >", "spikes per classification >", "test error, % >",
          "validation error, % >", "seeds >"],
         [
@@ -87,6 +87,7 @@ def conv_frontier(results: Results) -> str:
                 point["network"],
                 "real values" if point["coding"].startswith("none") else "bits",
                 _steps(point["steps"]),
+                point["epochs"],
                 thousands(_mean(point["events_per_sample"])),
                 thousands(_mean(point["test_events_per_sample"])),
                 thousands(_mean(point["test_spikes_per_sample"])),
