@@ -88,6 +88,7 @@ def test_a_setting_at_the_edge_is_taken_or_refused_in_a_line(
                 status = main(line)
         except begun:
             taken += 1
+            capfd.readouterr()  # what is said of settings that are taken
             continue
         told = capfd.readouterr().err.splitlines()
         assert status == 2 and len(told) == 1, (value, told)
