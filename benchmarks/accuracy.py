@@ -87,6 +87,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
     ),
     "mnist-conv-real-valued": (*MNIST_CONV, *FORMER_MNIST, *REAL_CONV),
     "fashion-mnist-conv": FASHION_CONV,
+    "fashion-mnist-conv-36-epochs": (*FASHION_CONV, "--epochs", "36", "--skip-right", "0.02"),
     "fashion-mnist-conv-12-steps": (
         *FASHION_CONV,
         "--feedback-shifts",
