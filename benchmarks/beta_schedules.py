@@ -35,12 +35,7 @@ FILE = Path(__file__).parent / "results" / "beta-schedules.json"
 FEW = 20_000  # the preset's 5,000 validation samples among them
 NETWORKS: dict[str, dict[str, Any]] = {
     "784-500-10": {"epochs": 4},
-    "28x28-6c6s2z2-20c4s2z1-32-10": {
-        "epochs": 3,
-        "rotate": 0.0,
-        "zoom": 0.0,
-        "skip_right": 0.0,
-    },
+    "28x28-6c6s2z2-20c4s2z1-32-10": {"epochs": 3, **study.MOVED_ALONE},
 }
 _, CONVOLUTIONS = NETWORKS
 READ_OUT = (CONVOLUTIONS,)  # of which a phase that nudges begins where a free one ends

@@ -41,7 +41,7 @@ FEW = 20_000  # samples, the preset's validation samples among them
 POOLED = {
     "readout": "squared-error", "feedback_shifts": (0, 0, 0), "initial_gain": (0.7, 0.7, 0.5),
     "lr": (1e-3, 4e-4, 1e-3), "beta": 0.25, "minibatch": 10, "weight_decay": 0.1, "shift": 1,
-    "rotate": 0.0, "zoom": 0.0, "skip_right": 0.0,
+    **study.MOVED_ALONE,
     "epochs": 4,
 }  # fmt: skip
 # Name -> data set, network, settings.

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from study import LARGER_STEPS
 
 from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.data.datasets import load
@@ -42,7 +43,6 @@ FAULTS = (
     "synapses_at_0", "synapses_frozen", "synapses_at_limit", "stuck_at_0", "stuck_at_1", "loss",
 )  # fmt: skip
 AVERAGED = 4
-LARGER_STEPS = {"step_size": {"value": 0.8}}  # of dense layers, not the preset's
 EVERY = 500  # samples between two averages, as usual
 
 

@@ -19,6 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from study import LARGER_STEPS
+
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 from eqchip.emulator.training.presets import preset
@@ -26,7 +28,6 @@ from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LAYERS = {"mnist": (784, 500, 500, 10), "digits": (64, 100, 100, 10)}
-CODING = {"step_size": {"value": 0.8}}  # not the preset's
 # What is compared: the copies, what a core sees, bits of the accumulator.
 WAYS = (
     ("errors", "traces", 0),
@@ -52,7 +53,7 @@ def curve(
     settings = {"copies": copies, "sees": sees, "accumulator_bits": bits}
     config = preset(
         dataset, LAYERS[dataset], on_chip=settings, descent={"epochs": epochs}, seed=seed,
-        coding=CODING,
+        coding=LARGER_STEPS,
     )  # fmt: skip
     trainer = OnChipTrainer(config, load(dataset, data), 1)
     rows = []

@@ -14,6 +14,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from study import LARGER_STEPS
+
 from eqchip.emulator.data.datasets import load
 from eqchip.emulator.training.onchip_training import WRITES, OnChipTrainer
 from eqchip.emulator.training.presets import preset
@@ -21,7 +23,6 @@ from eqchip.emulator.training.runs import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 LAYERS = (784, 500, 10)
-CODING = {"step_size": {"value": 0.8}}  # not the preset's
 POINTS = ((1, 1), (10, 1), (10, 3), (10, 10), (50, 10), (50, 50))  # minibatch, times the rates
 
 
@@ -34,7 +35,7 @@ def point(minibatch: int, times: float, data: str, epochs: int) -> dict[str, Any
         "lr": tuple(rate * times for rate in config.descent.lr),
     }
     config = preset(
-        "mnist", LAYERS, on_chip={"accumulator_bits": 8}, descent=descent, coding=CODING
+        "mnist", LAYERS, on_chip={"accumulator_bits": 8}, descent=descent, coding=LARGER_STEPS
     )
     trainer = OnChipTrainer(config, load("mnist", data), 1)
     while not trainer.done:

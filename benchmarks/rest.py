@@ -40,7 +40,7 @@ POOLED: dict[str, Any] = {
     "network": "28x28-8c5p2-16c5p2-10", "readout": "squared-error", "feedback_shifts": (0, 0, 0),
     "initial_gain": (0.7, 0.7, 0.5), "lr": (1e-3, 4e-4, 1e-3), "beta": 0.25, "minibatch": 10,
     "weight_decay": 0.1, "warm_up": 0.02, "shift": 1,
-    "rotate": 0.0, "zoom": 0.0, "skip_right": 0.0,
+    **study.MOVED_ALONE,
 }  # fmt: skip
 EXACT: dict[str, Any] = {
     "quantizer": "none", "step_size": eq.Polynomial(STEP_SIZE), "prediction": None,
