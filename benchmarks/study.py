@@ -10,8 +10,8 @@ from typing import Any
 
 from eqchip.emulator.training.runs import versions
 
-# What was measured before presets turned images, left out what is right, and took smaller steps where
-# the chip learns, is measured without.
+# What was measured before presets turned images, left out what is right, and took smaller steps
+# where the chip learns, is measured without.
 MOVED_ALONE = {"rotate": 0.0, "zoom": 0.0, "skip_right": 0.0}
 LARGER_STEPS = {"step_size": {"value": 0.8}}
 

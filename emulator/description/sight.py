@@ -3,7 +3,8 @@
 A :class:`Sight` is a row of :data:`SIGHTS`: the products that a core writes each copy of a weight
 by, of things known (:class:`Source`). Lowering, the reference, the accounts and the processes of
 Lava read it, and know none by name. What forms a source, whole numbers one per unit, is
-arithmetic: :mod:`eqchip.emulator.kernels.onchip`, and :mod:`eqchip.backends.reference.onchip`.
+arithmetic: :mod:`eqchip.emulator.kernels.onchip_known` and
+:mod:`eqchip.backends.reference.onchip`.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from eqchip.emulator.engine.stuck import no_stuck
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels import onchip_arrays as arrays
 from eqchip.emulator.kernels.lowered import unit_offsets
-from eqchip.emulator.kernels.onchip import know_sample
 from eqchip.emulator.kernels.onchip_arrays import Layers, Steps
+from eqchip.emulator.kernels.onchip_known import know_sample
 from eqchip.emulator.kernels.onchip_shared import Shared
 from eqchip.emulator.learning.onchip_lowering import (
     ROW_OF,
