@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from dataclasses import fields
 from pathlib import Path
@@ -23,7 +21,7 @@ from pydantic import (
 
 from eqchip.emulator.activity import Activity
 from eqchip.emulator.description import notation
-from eqchip.emulator.description.asynchronous import OF_SYNAPSES, Asynchronous
+from eqchip.emulator.description.asynchronous import Asynchronous
 from eqchip.emulator.description.coding import Coding
 from eqchip.emulator.description.config_checks import (
     OF_EP,
@@ -31,6 +29,7 @@ from eqchip.emulator.description.config_checks import (
     check_spiking,
     check_states,
 )
+from eqchip.emulator.description.fingerprint import fingerprint
 from eqchip.emulator.description.learning import (
     Learning,
     Optimizer,
@@ -52,24 +51,6 @@ FORMAT = "eqchip-config 1"
 MOST_UNITS = 2**31 - 1  # of a layer: units are numbered in 32 bits
 ABSENT = "none"  # TOML has no null
 SETTING = "setting"  # what a key of these descriptions is called
-
-# Settings that came after the first runs were kept, and what stands for none: they are no part of a
-# fingerprint, so that a run of an earlier version is gone on with.
-LATER: dict[tuple[str, ...], Any] = {
-    ("learning", "skip_right"): 0.0,
-    ("learning", "states"): "reset",
-    ("on_chip", "change_bits"): 0,
-    ("on_chip", "change_spikes"): 3,
-    ("on_chip", "fixed", "outliers"): 0.0,
-    ("on_chip", "kernels"): "keeper",
-    **{("descent", name): 0.0 for name in ("rotate", "zoom")},
-    ("links",): [],
-    **{("timing", "faults", name): 0.0 for name in OF_SYNAPSES},
-    ("spiking",): None,
-    ("spiking", "feedback_gain"): None,
-    ("spiking", "feedback_decay"): None,
-    ("spiking", "skip_right"): 0.0,
-}
 
 SpikingSetting = Annotated[
     SpikingRule, PlainValidator(spiking_rule), PlainSerializer(lambda rule: rule.settings())
@@ -336,15 +317,7 @@ class Config(_Settings):
 
     def digest(self) -> str:
         """A short fingerprint of all settings; of a run of an earlier version, the one it had."""
-        settings = self.model_dump(mode="json")
-        for (*path, name), usual in LATER.items():
-            table: dict[str, Any] = settings
-            for step in path:
-                table = table.get(step) or {}
-            if name in table and table[name] == usual:
-                del table[name]
-        text = json.dumps(settings, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return fingerprint(self.model_dump(mode="json"))
 
 
 def setting_names(description: Any) -> tuple[str, ...]:
