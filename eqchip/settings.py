@@ -217,6 +217,7 @@ def _coding(given: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name, value in given.items() if value is not None}
     if found.get("prediction") == "none":
         found["prediction"] = None
+    # For its refusals, which say more than those of a table of settings.
     replace(Coding.real_valued() if found.get("quantizer") == "none" else Coding(), **found)
     return found
 
