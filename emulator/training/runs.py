@@ -13,12 +13,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -32,17 +30,21 @@ from eqchip.emulator.arrays import open_arrays
 from eqchip.emulator.description import notation
 from eqchip.emulator.description.config import Config, read_config, to_toml
 from eqchip.emulator.description.network import Network
-from eqchip.emulator.documents import json_lines
-from eqchip.emulator.errors import InputError, is_amount
-from eqchip.emulator.files import leftovers, read_bytes, write_arrays, write_text
+from eqchip.emulator.errors import InputError
+from eqchip.emulator.files import leftovers, write_arrays, write_text
 from eqchip.emulator.locks import LOCK_FILE, claimed
 from eqchip.emulator.progress import Progress
 from eqchip.emulator.text import html_table, shortened
 from eqchip.emulator.training.activity_file import read_firing_rates, write_activity
+from eqchip.emulator.training.metrics_file import (
+    append_metrics,
+    drop_metrics_after,
+    flat_metrics,
+    read_metrics,
+)
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
 
 CHECKPOINT_FORMAT = "eqchip-checkpoint 2"
-METRICS_FORMAT = "eqchip-metrics 1"
 
 
 def versions() -> dict[str, str]:
@@ -136,7 +138,7 @@ class RunDirectory:
         InputError
             As :meth:`metrics`.
         """
-        return [dict(_flat(row)) for row in self.metrics()]
+        return [dict(flat_metrics(row)) for row in self.metrics()]
 
     def _repr_html_(self) -> str:
         """In a notebook: how its training went."""
@@ -192,16 +194,9 @@ class RunDirectory:
                 raise InputError(f"seconds is {shown}; expected a number of at least 0")
             return {name: file.array(name, array) for name, array in like.items()}, seconds
 
-    def append_metrics(self, row: dict[str, Any]) -> None:
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a line to ``metrics.jsonl``."""
-        path = self.path / "metrics.jsonl"
-        try:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(json.dumps({"format": METRICS_FORMAT, **row}) + "\n")
-                file.flush()
-                os.fsync(file.fileno())  # a checkpoint must not outlive the lines that it needs
-        except OSError as error:  # a full disk names no file
-            raise OSError(error.errno, error.strerror, str(path)) from None
+        append_metrics(self.path, row)
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of ``metrics.jsonl``; a line cut short by a kill is left out.
@@ -211,33 +206,7 @@ class RunDirectory:
         InputError
             If a line is not a metrics line, or there are two of an epoch.
         """
-        rows = self._lines()
-        if len(_last_of_each(rows)) < len(rows):
-            raise InputError(
-                f"{self.path / 'metrics.jsonl'}: holds an epoch twice, as of two processes that "
-                "train one run; expected each once: eqchip train --resume keeps the last line of "
-                "each"
-            )
-        return rows
-
-    def _lines(self) -> list[dict[str, Any]]:
-        """All whole lines of ``metrics.jsonl``."""
-        path = self.path / "metrics.jsonl"
-        try:
-            text = read_bytes(path)
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-        rows = []
-        for where, row in json_lines(path, text, "metrics"):
-            if row.get("format") != METRICS_FORMAT:
-                raise InputError(f"{where}: expected format {METRICS_FORMAT!r}")
-            wrong = _wrong_fact(row)
-            if wrong:
-                raise InputError(f"{where}: {wrong} is missing or no fit number")
-            rows.append(row)
-        return rows
+        return read_metrics(self.path)
 
     def drop_metrics_after(self, epoch: int) -> None:
         """Forget lines of epochs that the checkpoint does not hold: they will be run again.
@@ -249,17 +218,7 @@ class RunDirectory:
         InputError
             If a line is not a metrics line, or that of an epoch is missing.
         """
-        path = self.path / "metrics.jsonl"
-        rows = [row for row in _last_of_each(self._lines()) if row["epoch"] <= epoch]
-        trained = [row["epoch"] for row in rows if "train_error" in row]
-        if trained != list(range(1, epoch + 1)):
-            raise InputError(
-                f"{path}: holds lines of {len(trained)} epochs; "
-                f"expected one of each epoch from 1 to {epoch}, as in the checkpoint. What is lost "
-                "cannot be made again; without checkpoint.npz the run begins anew"
-            )
-        if path.exists():
-            write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+        drop_metrics_after(self.path, epoch)
 
     def save_network(self, network: Network, mirror: Sequence[np.ndarray] = ()) -> None:
         """Replace ``network.npz``; `mirror` as for :func:`save_network`."""
@@ -330,17 +289,6 @@ class RunDirectory:
         return read_firing_rates(self.path, self.config)
 
 
-def _flat(row: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and numbers of a line, without its format."""
-    for name, value in row.items():
-        if isinstance(value, list):
-            value = {str(k): one for k, one in enumerate(value)}
-        if isinstance(value, dict):
-            yield from _flat(value, f"{above}{name}.")
-        elif above or name != "format":
-            yield f"{above}{name}", value
-
-
 def _check_new(path: Path) -> None:
     """Refuse a directory that holds anything but what a start that was killed leaves."""
     if path.exists() and not path.is_dir():
@@ -362,45 +310,6 @@ def _begun(folder: Path) -> str:
     """What can be done about a run without settings, if a killed start left it."""
     begun = folder.is_dir() and (folder / LOCK_FILE).exists() and _is_bare(folder)
     return "; killed before its settings were written, it can be begun again there" * begun
-
-
-def metric(row: Mapping[str, Any], name: str) -> float:
-    """A number of a line of metrics, at least 0.
-
-    Raises
-    ------
-    InputError
-        If there is none.
-    """
-    found: Any = row.get(name)
-    if not is_amount(found):
-        raise InputError(
-            f"metrics of epoch {row['epoch']}: {name} is {found!r}; "
-            "expected a number of at least 0, as training on the chip writes it"
-        )
-    return float(found)
-
-
-def _last_of_each(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last line of each epoch, in the order of epochs, and the last of the test."""
-    found = {(row["epoch"], "test_error" in row): row for row in rows}
-    return [found[key] for key in sorted(found)]
-
-
-def _wrong_fact(row: dict[str, Any]) -> str | None:
-    """The first fact of a metrics line, of those that are read again, that cannot be."""
-    epoch = row.get("epoch")
-    if type(epoch) is not int or epoch < 1:
-        return "epoch"
-    names: list[str] = [name for name in ("train_error", "test_error") if name in row]
-    if not names:
-        return "train_error"
-    names += ["spikes_per_sample", "synaptic_events_per_sample"]
-    names += ["validation_error"] if row.get("validation_error") is not None else []
-    for name in names:
-        if not is_amount(row.get(name)):
-            return name
-    return None
 
 
 def free_path(path: Path) -> Path:

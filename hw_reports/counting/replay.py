@@ -25,7 +25,8 @@ from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.learning.contrast import Changes
 from eqchip.emulator.learning.onchip_traffic import check_priced
 from eqchip.emulator.progress import Progress, Silent
-from eqchip.emulator.training.runs import RunDirectory, metric
+from eqchip.emulator.training.metrics_file import metric
+from eqchip.emulator.training.runs import RunDirectory
 from eqchip.hw_reports.counting.samples import (
     Replayed,
     Split,

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.training.runs import metric
+from eqchip.emulator.training.metrics_file import metric
 from eqchip.emulator.training.trainer import NUDGED_SHARE
 from eqchip.hw_reports.pricing.entries import Entry
 from eqchip.hw_reports.pricing.figure import Figure
