@@ -76,6 +76,23 @@ def _new_aside(folder: Path) -> tuple[int, str]:
         os.close(handle)
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, which is made if there is none; it is on the disk when this returns.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:  # a full disk names no file
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove what killed writers left in a directory; what a living one writes stays."""
     with contextlib.suppress(OSError), os.scandir(folder) as found:

@@ -19,10 +19,10 @@ from eqchip.emulator.errors import InputError, check_whole
 from eqchip.emulator.files import check_folder, read_bytes, write_text
 from eqchip.emulator.progress import Progress, Silent
 from eqchip.emulator.source import Code, digest_of, this_code
+from eqchip.emulator.training.points_file import PointKind, Points, check_code
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.emulator.training.sweep import key_of
 from eqchip.emulator.training.sweep_cluster import Call
-from eqchip.emulator.training.sweep_points import PointKind, Points, check_code
 from eqchip.emulator.training.sweep_workers import open_workers
 from eqchip.graph_price import price
 from eqchip.hw_reports.counting.samples import SAMPLES

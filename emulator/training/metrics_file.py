@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from eqchip.emulator.documents import json_lines
 from eqchip.emulator.errors import InputError, is_amount
-from eqchip.emulator.files import read_bytes, write_text
+from eqchip.emulator.files import append_line, read_bytes, write_text
 
 FORMAT = "eqchip-metrics 1"
 NAME = "metrics.jsonl"
@@ -24,14 +23,8 @@ def append_metrics(folder: Path, row: Mapping[str, Any]) -> None:
     OSError
         If it cannot be written.
     """
-    path = folder / NAME
-    try:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps({"format": FORMAT, **row}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # a checkpoint must not outlive the lines that it needs
-    except OSError as error:  # a full disk names no file
-        raise OSError(error.errno, error.strerror, str(path)) from None
+    # On the disk before its checkpoint is, which must not outlive the lines that it needs.
+    append_line(folder / NAME, json.dumps({"format": FORMAT, **row}))
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

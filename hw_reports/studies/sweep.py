@@ -14,6 +14,7 @@ from eqchip.emulator.data.datasets import load
 from eqchip.emulator.errors import InputError, check_whole, is_amount
 from eqchip.emulator.files import replacing, write_text
 from eqchip.emulator.progress import Progress, Silent
+from eqchip.emulator.training.points_file import Points, check_code, missing
 from eqchip.emulator.training.runs import RunDirectory, command_line, provenance
 from eqchip.emulator.training.sweep import (
     USUAL,
@@ -27,12 +28,9 @@ from eqchip.emulator.training.sweep import (
     to_toml,
 )
 from eqchip.emulator.training.sweep_points import (
-    Points,
-    check_code,
     check_data,
     check_points,
     config_of,
-    missing,
 )
 from eqchip.emulator.training.sweep_rules import RULE
 from eqchip.emulator.training.sweep_workers import Workers, open_workers

@@ -22,8 +22,9 @@ from eqchip.emulator.description.phases import Free, Nudged
 from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.errors import InputError, check_number, check_whole
 from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.training.points_file import Points
 from eqchip.emulator.training.sweep import make_sweep
-from eqchip.emulator.training.sweep_points import Points, check_points
+from eqchip.emulator.training.sweep_points import check_points
 from eqchip.emulator.training.trainer import Trainer
 from eqchip.emulator.training.trainers import make_trainer
 

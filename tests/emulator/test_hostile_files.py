@@ -32,9 +32,9 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.files import open_regular, read_bytes
 from eqchip.emulator.studies.convergence_search import read_settings
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
+from eqchip.emulator.training.points_file import POINT_FORMAT, Points
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import read_document
-from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.mapping.chip_file.chip import load_chip
 

@@ -16,8 +16,9 @@ from eqchip.emulator import compiling
 from eqchip.emulator.description.coding import Polynomial
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
+from eqchip.emulator.training import points_file, sweep_points, sweep_workers
 from eqchip.emulator.training import sweep as module
-from eqchip.emulator.training import sweep_points, sweep_workers
+from eqchip.emulator.training.points_file import Points, missing
 from eqchip.emulator.training.presets import preset
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import (
@@ -30,10 +31,8 @@ from eqchip.emulator.training.sweep import (
     to_toml,
 )
 from eqchip.emulator.training.sweep_points import (
-    Points,
     check_points,
     config_of,
-    missing,
     run_point,
 )
 from eqchip.hw_reports.make import report
@@ -242,7 +241,7 @@ def test_another_grid_is_refused_and_the_same_in_another_order_is_not():
 
 def fake(point, error=5.0):
     """A row such as run_point makes, in no time."""
-    counts = dict.fromkeys(sweep_points.COUNTS, 10.0)
+    counts = dict.fromkeys(points_file.COUNTS, 10.0)
     return {"settings": point, "validation_error": error, **counts, "seconds": 0.0}
 
 

@@ -16,14 +16,10 @@ from eqchip.emulator import source
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.progress import Silent
 from eqchip.emulator.source import Code, this_code
-from eqchip.emulator.training import sweep_cluster, sweep_points
+from eqchip.emulator.training import points_file, sweep_cluster, sweep_points
+from eqchip.emulator.training.points_file import POINT_FORMAT, check_code
 from eqchip.emulator.training.sweep import make_sweep
-from eqchip.emulator.training.sweep_points import (
-    POINT_FORMAT,
-    Trained,
-    check_code,
-    run_point_with,
-)
+from eqchip.emulator.training.sweep_points import Trained, run_point_with
 from eqchip.hw_reports.studies.sweep import MODELLED, Pricing, sweep
 from eqchip.mapping.chip_file.chip import load_chip
 
@@ -243,7 +239,7 @@ def test_a_point_whose_code_is_none_is_refused(code, tmp_path):
     path = tmp_path / "points.jsonl"
     row = {"format": POINT_FORMAT, **row_of({"seed": 0}), "eqchip": code}
     path.write_text(json.dumps(row) + "\n")
-    assert "eqchip is missing or no fit value" in refusal(sweep_points.Points(path).read)
+    assert "eqchip is missing or no fit value" in refusal(points_file.Points(path).read)
     assert check_code([], path, going_on=True) == 0
 
 

@@ -48,10 +48,10 @@ from eqchip.emulator.studies.convergence_search import read_settings
 from eqchip.emulator.training.metrics_file import FORMAT as METRICS_FORMAT
 from eqchip.emulator.training.metrics_file import metric
 from eqchip.emulator.training.network_file import load_mirror, load_network, save_network
+from eqchip.emulator.training.points_file import POINT_FORMAT, Points, check_code, missing
 from eqchip.emulator.training.run_data import COPY, RECORD, data_of, keep_data
 from eqchip.emulator.training.runs import RunDirectory
 from eqchip.emulator.training.sweep import make_sweep, parse_axis, read_sweep, to_toml
-from eqchip.emulator.training.sweep_points import POINT_FORMAT, Points, check_code, missing
 from eqchip.emulator.training.trainers import make_trainer
 from eqchip.graph_price import _arrays
 from eqchip.hw_reports.document.read import read_report, whole
