@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from cells import NOTHING, spread, table
+from cost_tables import figure
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DATASETS = ("digits", "digits-conv", "mnist", "mnist-conv")
@@ -138,8 +139,36 @@ def kernels(results: Results) -> str:
     return table(heads, rows)
 
 
+def kernels_cost(results: Results) -> str:
+    """What a training sample takes by what is done about the places of a kernel."""
+    document = results.get("onchip-kernels-cost.json")
+    if document is None:
+        return NOTHING
+    rows = [
+        [
+            point["kernels"],
+            f"{point['validation_error']:.2f}",
+            f"{point['of_kernels']['reads']:,.0f}",
+            f"{point['of_kernels']['writes']:,.0f}",
+            f"{point['of_kernels']['messages']:,.0f}",
+            figure(point["energy"]),
+            figure(point["time"]),
+        ]
+        for point in document["points"]
+    ]
+    heads = ["kernels", "validation error, % >", "read >", "synapses written >", "messages >",
+             "energy >", "time >"]  # fmt: skip
+    return (
+        f"{table(heads, rows)}\n\n{document['network']} on MNIST, {document['samples']:,} training "
+        "samples, one epoch, one seed. Of a training sample at its end, modelled, by "
+        f"`{document['chip']}`, {document['points'][0]['cores']} cores: what kernels take, and "
+        "energy and time of all of it. (low to high); ≥: terms are unknown."
+    )
+
+
 TABLES: dict[str, Callable[[Results], str]] = {
     "onchip-kernels": kernels,
+    "onchip-kernels-cost": kernels_cost,
     "onchip-clocks": clocks,
     "onchip-faults": faults,
 }

@@ -176,11 +176,15 @@ def new_memory(config: Config, network: Network) -> Memory:
     """What the cores hold of a network before they learn: both copies alike."""
     onchip = on_chip(config)
     exponents = onchip.exponents(len(network.connections))
-    stored = []
-    for k, weights in enumerate(network.weights):
+    stored, apart = [], kernels_apart(config)
+    for k, (weights, kernel) in enumerate(zip(network.weights, apart, strict=True)):
         # Rounded up or down at random, at the resolution of what is stored.
         one = 2.0 ** (exponents[k] - onchip.fixed.fraction_bits - onchip.accumulator_bits)
-        drawn = np.random.default_rng([config.seed, k]).random(weights.shape)
+        draws = np.random.default_rng([config.seed, k])
+        if kernel is None:
+            drawn = draws.random(weights.shape)
+        else:  # all places alike
+            drawn = draws.random(kernel.size)[kernel.weight]
         limit = onchip.fixed.highest_code << onchip.accumulator_bits
         first = np.clip(np.floor(weights / one + drawn), -limit, limit).astype(np.int64)
         stored.append([first.copy() for _ in range(1 if k == 0 else 2)])
@@ -190,7 +194,7 @@ def new_memory(config: Config, network: Network) -> Memory:
         for k, copies in enumerate(stored)
     ]
     weight_of_each = [weight_of(connection) for connection in network.connections]
-    return Memory(stored, exponents, biases, weight_of_each, stuck, kernels_apart(config))
+    return Memory(stored, exponents, biases, weight_of_each, stuck, apart)
 
 
 def kernels_apart(config: Config) -> list[Kernel | None]:

@@ -242,7 +242,9 @@ def synapses_of_a_weight(connection: Connection) -> int:
 
 
 def sum_bits(config: Config, k: int, synapses: int) -> int:
-    """Bits, with its sign, of the sum of so many products that connection k is written by.
+    """Bits, with its sign, of a sum over so many synapses of connection k that share a weight.
+
+    Of the products that it is written by; where places are averaged, of what they hold.
 
     Raises
     ------
@@ -252,6 +254,8 @@ def sum_bits(config: Config, k: int, synapses: int) -> int:
     onchip, learning = config.on_chip, config.learning
     if onchip is None:
         raise InputError("on_chip is None; expected the settings of a run that learns on a chip")
+    if onchip.sharing.apart:
+        return onchip.fixed.weight_bits + onchip.accumulator_bits + (synapses - 1).bit_length()
     largest = {
         CHANGE: onchip.fixed.one * learning.average_steps,
         ACTIVITY: 2 * onchip.fixed.one * learning.average_steps,

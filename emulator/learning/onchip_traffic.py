@@ -10,7 +10,6 @@ import numpy as np
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.phases import Nudged
-from eqchip.emulator.description.sharing import SHARINGS
 from eqchip.emulator.description.sight import ACTIVITY, CHANGE, FACTOR
 from eqchip.emulator.description.upkeep import (
     FIRING_BITS,
@@ -39,12 +38,6 @@ def check_priced(config: Config) -> None:
         raise InputError(
             f"copies {onchip.copies!r}: what cores add up for units elsewhere, in every nudged "
             f"step, is not priced; expected one of {able}"
-        )
-    if onchip.sharing.apart and kernels_of(config):
-        able = " or ".join(repr(name) for name, one in SHARINGS.items() if not one.apart)
-        raise InputError(
-            f"kernels {onchip.kernels!r}: the means that cores send of their places are not "
-            f"priced; expected {able}"
         )
 
 

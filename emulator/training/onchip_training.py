@@ -156,8 +156,11 @@ class OnChipTrainer(Trainer):
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
         units = int(lowered.offsets[-1])
         stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
-        for k, weights in enumerate(self.start.weights):
+        for k, weights in enumerate(self.kernels.weights):
             values = initial_store(weights, self.exponents[k], onchip, self.config.seed, k)
+            apart = self._apart[k]
+            if apart is not None:  # all places begin alike
+                values = values.reshape(-1)[apart.weight]
             connection = self.start.connections[k]
             hold_weights(connection, weight_rows(lowered, k, stored), FORWARD, values)
             if k > 0:

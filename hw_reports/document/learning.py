@@ -31,7 +31,12 @@ def section(replay: Replay, accounts: Accounts) -> dict[str, Any] | None:
         "signals": {"messages": told.messages, "hops": told.hops, "rounds": told.rounds},
         "kernels": None
         if learned.kernels is None
-        else {"written": onchip.kernels, "summed": onchip.sharing.summed, **learned.kernels},
+        else {
+            "written": onchip.kernels,
+            "summed": onchip.sharing.summed,
+            "apart": onchip.sharing.apart,
+            **learned.kernels,
+        },
         "mirror_modes": None if modes is None else {"presentations": modes.presentations},
         "forward_copy_alone": not replay.both_copies and not onchip.upkeep.keeps_equal,
     }

@@ -245,6 +245,8 @@ def kernels(document: Document) -> Notes:
         return ["Of a convolution with average pooling, the merged kernel is read and multiplied."]
     found = (document["learning"] or {}).get("kernels")  # reports of older versions have none
     if found is not None:
+        if found.get("apart"):  # reports of older versions have no such thing
+            return [_of_places(found, document["learning"]["every"])]
         return [_of_kernels(found, document["chip"]["shares_kernels"])]
     if document["chip"]["shares_kernels"]:
         return [
@@ -257,6 +259,17 @@ def kernels(document: Document) -> Notes:
         "update, in each of its places. That the changes of all places are summed up before is "
         "not accounted for; without it the places would drift apart."
     ]
+
+
+def _of_places(found: Document, every: int) -> str:
+    """How a chip that learned wrote kernels whose places it averages now and then."""
+    return (
+        f"Every place of a kernel writes a weight of its own. Once in {every:,} samples each core "
+        "sends the sum of what its places hold of each weight to the core that takes the mean, and "
+        "writes what comes back in all of them: spread evenly over the samples, "
+        f"{found['messages']:,.0f} messages for each, and with them {found['writes']:,.0f} writes "
+        "in all. Not priced: drawing random numbers, and dividing."
+    )
 
 
 def _of_kernels(found: Document, shares: bool) -> str:

@@ -213,15 +213,16 @@ def synapses_of(network: Topology, part: Part, shared: bool) -> tuple[int, int]:
 
 
 def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list[Term]:
-    """What is kept of a kernel beside its synapses, where the products of its places are summed.
+    """What is kept of a kernel beside its synapses, where its places are summed.
 
-    A sum for every weight of which a core has a synapse, in each copy that is written by its own
-    products, and the kernel itself once more at its keeper.
+    A sum for every weight of which a core has a synapse, in each copy: of products, where copies
+    that are written by the same ones have it once, and the kernel itself once more at its keeper;
+    or, where places are averaged, of what they hold.
     """
     onchip, found = config.on_chip, []
-    if onchip is None or not onchip.sharing.summed:
+    if onchip is None or not (onchip.sharing.summed or onchip.sharing.apart):
         return []
-    copies = (FORWARD,) if onchip.upkeep.keeps_equal else COPIES
+    copies = (FORWARD,) if onchip.upkeep.keeps_equal and onchip.sharing.summed else COPIES
     first = {part.layer: part for part in reversed(parts)}
     for k, connection in enumerate(network.connections):
         if not connection.shares_weights:
@@ -230,8 +231,11 @@ def _sum_terms(config: Config, network: Topology, parts: Sequence[Part]) -> list
         for copy in copies if k > 0 else (FORWARD,):
             layer = k + 1 if copy == FORWARD else k
             held = [synapses_of(network, part, True)[copy] for part in parts if part.layer == layer]
-            why = "each core adds up the products of its places"
+            what = "products" if onchip.sharing.summed else "weights"
+            why = f"each core adds up the {what} of its places"
             found.append(Term("ep", "sums of a kernel", bits, sum(held), False, why))
+            if onchip.sharing.apart:
+                continue
             kept = held and parts and first[layer].first == 0
             weights = math.prod(connection.weight_shape) if kept else 0
             stored = onchip.fixed.weight_bits + onchip.accumulator_bits

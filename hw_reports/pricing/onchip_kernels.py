@@ -13,6 +13,16 @@ What is assumed of a kernel whose sums are kept (``OnChip.kernels`` "keeper"):
 
 Written in place, a kernel stands once on the one core of its layer, and the product of every
 synapse is a write: that takes a chip that shares kernels, and layers that stand on one core each.
+
+Where places are averaged, every synapse has a weight of its own, and its product is a write there:
+that takes a chip that does not share kernels. Once in `OnChip.every` samples, in either copy,
+
+- every core adds up what its synapses of each weight hold, a read each, and sends the sums to the
+  first core of the layer, one graded message each;
+- that core takes the means and sends each to all cores that have the weight, which write it in
+  every synapse that has it.
+
+These come spread evenly over the samples.
 """
 
 from __future__ import annotations
@@ -24,7 +34,7 @@ import numpy as np
 
 from eqchip.emulator.description.config import Config
 from eqchip.emulator.description.parts import Part
-from eqchip.emulator.description.upkeep import FORWARD, MIRROR
+from eqchip.emulator.description.upkeep import COPIES, FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.onchip_known import Known, kernels_of, onchip_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, Term, terms_of
@@ -79,7 +89,9 @@ class Kernels:
     def __init__(self, config: Config, mapped: MappedNetwork, changed: float) -> None:
         self.config, self.mapped, self.changed = config, mapped, changed
         self.connections = kernels_of(config)
-        if self.connections and not onchip_of(config).sharing.summed:
+        if self.connections and onchip_of(config).sharing.apart:
+            _check_apart(config, mapped)
+        elif self.connections and not onchip_of(config).sharing.summed:
             _check_in_place(config, mapped, self.connections)
 
     def after(self, known: Known) -> KernelWrites:
@@ -92,6 +104,8 @@ class Kernels:
                 attempted += self._write(term, known, found)
         told = float(found.messages.sum())
         for k in self.connections:
+            for copy in COPIES[: 1 + (k > 0)] if onchip.sharing.apart else ():
+                attempted += self._average(k, copy, found, 1.0 / onchip.every)
             if k > 0 and sends_copies(onchip):
                 attempted += self._send(k, found, 1.0 / onchip.every)
         return found._replace(attempted=attempted, always=float(found.messages.sum()) - told)
@@ -140,6 +154,22 @@ class Kernels:
             share * wires.stored(flags[None], parts, mapped.chip.shares_kernels)[0]
         )
 
+    def _average(self, k: int, copy: int, found: KernelWrites, share: float) -> float:
+        """Add a sample's share of the mean over all places; returns the weights so attempted."""
+        mapped = self.mapped
+        wires = wiring(mapped.network, k, copy == FORWARD)
+        assert wires is not None
+        cores = mapped.cores_of(k + 1 if copy == FORWARD else k)
+        parts = [mapped.parts[core] for core in cores]
+        everything = np.ones((1, *mapped.network.connections[k].synapse_weight_shape), bool)
+        told = share * wires.stored(everything, parts, True)[0]
+        synapses = share * wires.stored(everything, parts, False)[0]
+        found.messages[cores[1:], cores[0]] += told[1:]
+        found.messages[cores[0], cores[1:]] += told[1:]
+        found.reads[cores] += synapses
+        found.writes[cores] += synapses
+        return float(synapses.sum())
+
     def _send(self, k: int, found: KernelWrites, share: float) -> float:
         """The forward copy to the mirrored ones, a weight a message; weights so attempted."""
         everything = np.ones(self.mapped.network.connections[k].synapse_weight_shape, bool)
@@ -161,6 +191,15 @@ def _only(values: np.ndarray, part: Part) -> np.ndarray:
     found = np.zeros_like(values)
     found[part.first : part.end] = values[part.first : part.end]
     return found
+
+
+def _check_apart(config: Config, mapped: MappedNetwork) -> None:
+    if mapped.chip.shares_kernels:
+        raise InputError(
+            f"report: kernels {onchip_of(config).kernels!r} on chip {mapped.chip.name}, whose "
+            "cores have each weight of a kernel once ([cores.shared_kernels]); expected a chip "
+            "where every place has its own, or a run with kernels 'keeper'"
+        )
 
 
 def _check_in_place(config: Config, mapped: MappedNetwork, connections: Sequence[int]) -> None:

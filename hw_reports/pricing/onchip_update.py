@@ -100,15 +100,17 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
-    keeping = any(one.messages.any() for one in kernels)
+    apart = config.on_chip.sharing.apart and bool(kernels_of(config))
+    averaging = 1.0 / config.on_chip.every if apart else 0.0
+    keeping = not apart and any(one.messages.any() for one in kernels)
     exchanges = copying if source in (None, "spikes") and not keeping else 1.0
-    if exchanges:
-        sent, exchanging = _exchanged(replay, mapped, known, kernels, exchanges)
+    if exchanges or averaging:
+        sent, exchanging = _exchanged(replay, mapped, known, kernels, exchanges or averaging)
         counts |= sent
         time = together([time, exchanging], 1.0)
-    # The codes that a keeper sends are told in a step after that of the sums.
-    barriers, mirroring = exchanges + window_steps(config) + keeping, 0.0
-    steady = copying  # barriers that come once in so many samples, whatever these are
+    # The codes that a keeper sends are told in a step after that of the sums, as means are.
+    barriers, mirroring = exchanges + window_steps(config) + keeping + 2 * averaging, 0.0
+    steady = copying + 2 * averaging  # that come once in so many samples, whatever these are
     if source == "spikes":
         found, lasting = _windows(replay, mapped, known)
         counts |= {kind: count + counts.get(kind, 0.0) for kind, count in found.items()}

@@ -174,14 +174,16 @@ def _of_phases(config: Config) -> Iterator[Need]:
 
 
 def _of_kernels(config: Config) -> Iterator[Need]:
-    """Sums of a kernel of many places, on their way to the core that keeps it."""
+    """Sums of a kernel of many places, on their way to the core that keeps it or averages it."""
     onchip = config.on_chip
     assert onchip is not None
     connections = notation.connections(config.layers)
     shared = [k for k, one in enumerate(connections) if one.shares_weights]
-    if shared and onchip.sharing.summed:
+    sharing = onchip.sharing
+    if shared and (sharing.summed or sharing.apart):
         bits = max(sum_bits(config, k, synapses_of_a_weight(connections[k])) for k in shared)
-        yield Need("graded_payload", bits, "sums of a kernel are sent to the core that keeps it")
+        does = "keeps it" if sharing.summed else "takes the mean of its places"
+        yield Need("graded_payload", bits, f"sums of a kernel are sent to the core that {does}")
 
 
 LEARNING = Need("learning", 1, "weights are written there")

@@ -198,6 +198,17 @@ def test_places_that_are_averaged_are_one_kernel_again_and_copies_stay_alike(tmp
     assert set(again.tolist()) <= set(read.weights.tolist())
 
 
+def test_places_begin_as_the_kernel_that_a_keeper_begins_with():
+    begun = [
+        OnChipTrainer(apart(kernels=kept), made_up(70, 2, 4), 1) for kept in ("averaged", "keeper")
+    ]
+    for k, places in enumerate(begun[0]._apart):
+        held, kernel = (one.copy(k, kernels.FORWARD).codes.reshape(-1) for one in begun)
+        expected = kernel if places is None else kernel[places.weight]
+        np.testing.assert_array_equal(held, expected)
+    assert all((one._apart[0] is None) == (one is begun[1]) for one in begun)
+
+
 @pytest.mark.parametrize("copies", ["periodic", "independent"])
 def test_places_that_are_averaged_equal_the_reference_whatever_keeps_copies(copies):
     twinned = Twinned(apart(copies=copies, sees="potentials"), made_up(70, 2, 4))

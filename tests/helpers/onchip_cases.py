@@ -11,8 +11,13 @@ from eqchip.emulator.data.dataset import Dataset
 from eqchip.emulator.description.config import Config, make_config
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.sight import SIGHTS
+from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.description.upkeep import UPKEEPS
+from eqchip.emulator.engine.lowering import lower_fixed
+from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
+from eqchip.emulator.problem.pose import pose
+from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training.onchip_training import OnChipTrainer
 
 
@@ -62,6 +67,20 @@ def small(
             **more,
         }
     )
+
+
+def run_of(config: Config, network: Any, x: np.ndarray, labels: np.ndarray) -> Run:
+    """The phases of training in the integers that learn."""
+    exponents = config.on_chip.exponents(len(config.layers) - 1)
+    problem = pose(
+        network, x, phases=config.learning.phases(one_hot(labels, config.sizes[-1])),
+        coding=config.coding, input=config.input, precision="chip", fixed=config.on_chip.fixed,
+        record=("bits",),
+    )  # fmt: skip
+    return solve(
+        problem, threads=1, average_steps=config.learning.average_steps,
+        lowered=lower_fixed(network, config.on_chip.fixed, exponents=exponents),
+    )  # fmt: skip
 
 
 def train(trainer: OnChipTrainer, watch: Callable[[], None] = lambda: None) -> None:

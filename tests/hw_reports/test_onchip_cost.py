@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onchip_cases import levels_of
+from onchip_cases import levels_of, run_of
 from small_chips import small_chip
 from small_runs import FEW, few_digits, small_config
 from toy_chip import BARRIER, ENERGY, TIME, toy_chip
@@ -20,9 +20,7 @@ from eqchip.emulator.description.fixedpoint import real_weights
 from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.parts import whole_layers
 from eqchip.emulator.description.sight import SIGHTS
-from eqchip.emulator.description.task import one_hot
 from eqchip.emulator.description.upkeep import UPKEEPS, MirrorMode
-from eqchip.emulator.engine.lowering import lower_fixed
 from eqchip.emulator.engine.synchronous import solve
 from eqchip.emulator.errors import InputError
 from eqchip.emulator.kernels.onchip import FORWARD, MIRROR
@@ -36,7 +34,6 @@ from eqchip.emulator.learning.onchip_traffic import (
     window_activity,
     window_steps,
 )
-from eqchip.emulator.problem.pose import pose
 from eqchip.emulator.problem.run import Run
 from eqchip.emulator.training import onchip_training
 from eqchip.emulator.training.fit import fit
@@ -180,19 +177,6 @@ def test_the_spikes_of_a_sample_are_those_that_the_trainer_wrote_by(copies):
     spikes = {one.sender: one.each.sum() for one in sent_in(config, run, 0)}
     assert trainer.spikes_told.tolist() == [0, *(spikes[layer] for layer in (1, 2, 3))]
     assert trainer.spikes_told.sum() > trainer.told[0].sum() > 0  # some fire more than once
-
-
-def run_of(config: Config, network: Any, x: np.ndarray, labels: np.ndarray) -> Run:
-    """The phases of training in the integers that learn."""
-    exponents = config.on_chip.exponents(len(config.layers) - 1)
-    problem = pose(
-        network, x, phases=config.learning.phases(one_hot(labels, config.sizes[-1])),
-        coding=config.coding, precision="chip", fixed=config.on_chip.fixed, record=("bits",),
-    )  # fmt: skip
-    return solve(
-        problem, threads=1, average_steps=config.learning.average_steps,
-        lowered=lower_fixed(network, config.on_chip.fixed, exponents=exponents),
-    )  # fmt: skip
 
 
 # --- by hand ------------------------------------------------------------------------------

@@ -6,21 +6,30 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onchip_cases import small
+from onchip_cases import run_of, small
+from small_runs import few_digits, small_config
 
 from eqchip.backends.reference.onchip import weight_of
 from eqchip.emulator.description.config import Config
+from eqchip.emulator.description.onchip import OnChip
 from eqchip.emulator.description.upkeep import FORWARD, MIRROR
 from eqchip.emulator.errors import InputError
-from eqchip.emulator.kernels.onchip_arrays import SOURCES
-from eqchip.emulator.learning.onchip_known import Known, writes_of
+from eqchip.emulator.kernels.onchip_arrays import ATTEMPTED, SOURCES
+from eqchip.emulator.learning.onchip_known import Known, known_of, writes_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, terms_of
 from eqchip.emulator.learning.onchip_traffic import copies_sent, reach_of
+from eqchip.emulator.training.fit import end_epoch
+from eqchip.emulator.training.onchip_training import OnChipTrainer
+from eqchip.emulator.training.runs import RunDirectory
+from eqchip.hw_reports.counting.replay import replay
+from eqchip.hw_reports.document.report import report
+from eqchip.hw_reports.pricing.accounts import account
 from eqchip.hw_reports.pricing.learning_memory import on_chip_terms
 from eqchip.hw_reports.pricing.onchip_kernels import Kernels
 from eqchip.mapping.chip_file.chip import Chip, load_chip
 from eqchip.mapping.chip_file.cores import Feature
 from eqchip.mapping.placement.mapped import MappedNetwork, map_network
+from eqchip.settings import configuration
 
 LAYERS = ("6x5", "2c3s1z1", "3c2s1", 4)
 CHANGED = 0.25  # of the weights that are attempted
@@ -131,6 +140,45 @@ def test_what_is_written_in_place_is_a_write_for_every_product():
         Kernels(config, map_network(config.network(), chip(True), spread=2), CHANGED)
 
 
+@pytest.mark.parametrize("copies", ["errors", "independent", "periodic"])
+def test_places_that_are_averaged_are_written_one_by_one_and_all_of_them_now_and_then(copies):
+    every = 50
+    config = small(LAYERS, onchip={"kernels": "averaged", "copies": copies, "every": every})
+    mapped = map_network(config.network(), chip(False), spread=2)
+    what = known(config)
+    found = Kernels(config, mapped, CHANGED).after(what)
+    counted = by_synapse(config, mapped, what)
+    cores = mapped.cores
+    reads, messages = np.zeros(cores), np.zeros((cores, cores))
+    for (_, _, core), products in counted["reads"].items():
+        reads[core] += products
+    for (k, copy), held in counted["holds"].items():
+        first = int(mapped.cores_of(k + 1 if copy == FORWARD else k)[0])
+        for core in {core for core, _ in held}:
+            here = [weight for at, weight in held if at == core]
+            reads[core] += len(here) / every
+            if core != first:
+                messages[core, first] += len(set(here)) / every
+                messages[first, core] += len(set(here)) / every
+    writes, attempted = reads.copy(), reads.sum()
+    told = messages.sum()
+    if copies == "periodic":  # the forward copy goes to the mirrored one, whole
+        keeper, held = int(mapped.cores_of(2)[0]), counted["holds"][1, MIRROR]
+        attempted += len({weight for _, weight in held}) / every
+        for core in {core for core, _ in held}:
+            here = [weight for at, weight in held if at == core]
+            writes[core] += len(here) / every
+            messages[keeper, core] += len(set(here)) / every
+    np.testing.assert_allclose(found.reads, reads)
+    np.testing.assert_allclose(found.writes, writes)
+    np.testing.assert_allclose(found.messages, messages)
+    assert found.attempted == pytest.approx(attempted)
+    assert found.always == pytest.approx(messages.sum())  # whatever the sample wrote
+    assert told > 0 and len(mapped.parts) > 5
+    with pytest.raises(InputError, match=r"'averaged' on chip loihi2, whose cores have each"):
+        Kernels(config, map_network(config.network(), chip(True)), CHANGED)
+
+
 def test_kernels_are_no_matrices_and_their_keeper_spares_messages_of_changes():
     config = small(LAYERS)
     assert {k for k, _ in writes_of(config, known(config))} == {2}
@@ -156,3 +204,60 @@ def test_memory_of_learning_counts_axons_and_sums_of_a_kernel():
     assert found["traces of input axons from below"] == below
     assert found["sums of a kernel"] == 2 * (9 * 1 * 2) + 2 * (4 * 2 * 3)  # two cores a layer
     assert found["kernel of a keeper"] == 9 * 1 * 2 + 4 * 2 * 3
+    averaged = small(LAYERS, onchip={"kernels": "averaged", "accumulator_bits": 4})
+    sums = [t for t in on_chip_terms(averaged, mapped.parts) if t.name == "sums of a kernel"]
+    # Codes of 8 + 4 bits: of 6 x 5 places, of 5 x 4 places, and what feeds these back.
+    assert [(t.bits, t.units) for t in sums] == [(17, 36), (17, 48), (17, 48)]
+
+
+@pytest.mark.parametrize("copies", ["errors", "independent"])
+def test_what_a_sample_of_averaged_kernels_attempts_is_what_the_trainer_counts(copies):
+    """With a rate of 0 no weight moves: the samples of a run write what they wrote in training."""
+    config = small_config(
+        dataset="digits",
+        input="current",
+        layers=("8x8", "3c4s2z1", "4c3s1", 10),
+        learning={"beta": 1.0},
+        descent={"lr": (0.0,) * 3, "minibatch": 1, "epochs": 1},
+        on_chip=OnChip(kernels="averaged", copies=copies, every=25),
+    )
+    data = few_digits()
+    trainer = OnChipTrainer(config, data, 1)
+    network = trainer.network
+    for _ in trainer.train_epoch():
+        pass
+    order = np.random.default_rng([config.seed, 0]).permutation(trainer.train_indices)
+    run = run_of(config, network, data.train_x[order], data.train_y[order])
+    kernels = Kernels(config, map_network(network, chip(False)), CHANGED)
+    found = [kernels.after(known_of(config, run, sample)) for sample in range(len(order))]
+    assert len(order) % 25 == 0
+    whole = sum(one.attempted for one in found)
+    assert whole == pytest.approx(trainer.written[:2, :, ATTEMPTED].sum())
+    assert whole > len(order) / 25 * 3 * 16 * 16  # more than its means alone
+
+
+def test_a_report_has_two_more_barriers_where_places_are_averaged(tmp_path):
+    every = 10
+    given = {"kernels": "averaged", "copies": "independent", "every": every, "epochs": 1}
+    config = configuration("digits", network="conv", on_chip="loihi2", settings=given)
+    data = few_digits()
+    config = config.model_copy(update={"validation": 10})
+    run, trainer = RunDirectory.create(tmp_path / "run", config), OnChipTrainer(config, data, 1)
+    for _ in trainer.train_epoch():
+        pass
+    tally, row = end_epoch(trainer, trainer.validate(), 1.0, 1.0)
+    run.append_metrics(row)
+    run.save_network(trainer.network, trainer.mirror())
+    run.save_activity(tally.activity)
+    found = replay(run, chip(False), data, samples=3, threads=1, spread=2)
+    accounts = account(found)
+    update = {entry.kind: entry for entry in accounts.entries if entry.phase == "update"}
+    # Nobody is told of changes: sums come and means go, once in so many samples.
+    assert update["barrier"].count == pytest.approx(1 + 2 / every)
+    assert accounts.learned.steady == pytest.approx((2 / every) / (1 + 2 / every))
+    held = found.mapped.network.connections[0].synapse_weight_shape
+    others = len(found.mapped.cores_of(1)) - 1
+    assert others > 0
+    assert update["message"].count == pytest.approx(2 * others * np.prod(held) / every)
+    told = report(found, accounts, run, "loihi2", {})
+    assert any(f"Once in {every} samples each core sends the sum" in note for note in told["notes"])
