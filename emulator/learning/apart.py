@@ -15,6 +15,7 @@ import numpy as np
 from eqchip.emulator.description.connections import Connection, Sparse
 from eqchip.emulator.description.network import Network
 from eqchip.emulator.engine.lowering import synapses_of
+from eqchip.emulator.learning.onchip_lowering import synapses_of_a_weight
 
 
 class Apart(NamedTuple):
@@ -48,20 +49,6 @@ def apart_of(connection: Connection) -> Apart | None:
     return Apart(Sparse.from_edges(n_pre, n_post, found.pre, found.post), weight, counts)
 
 
-def network_apart(network: Network, kernels: list[Apart | None]) -> Network:
-    """The network with every synapse of these kernels for itself."""
-    connections, weights = [], []
-    for connection, own, apart in zip(network.connections, network.weights, kernels, strict=True):
-        connections.append(connection if apart is None else apart.connection)
-        weights.append(own if apart is None else own.reshape(-1)[apart.weight])
-    return Network.chain(
-        connections,
-        weights=weights,
-        biases=[biases.reshape(-1) for biases in network.biases],
-        feedback_shifts=network.feedback_shifts,
-    )
-
-
 def averaged(stored: np.ndarray, apart: Apart, draws: np.random.Generator) -> np.ndarray:
     """What the synapses of a kernel hold, each the mean of those that share its weight.
 
@@ -74,8 +61,63 @@ def averaged(stored: np.ndarray, apart: Apart, draws: np.random.Generator) -> np
     return np.asarray(means[apart.weight])
 
 
-def folded(values: np.ndarray, apart: Apart, kernel: np.ndarray) -> np.ndarray:
-    """The kernel that all places hold; what none has stays as in `kernel`."""
-    found = kernel.reshape(-1).copy()
-    found[apart.weight] = values
-    return found.reshape(kernel.shape)
+class Places:
+    """The kernels of a network whose places keep weights of their own while they learn, or none.
+
+    Parameters
+    ----------
+    kernels : Network
+        As files have it: each kernel once.
+    apart : bool
+        Whether the places of its kernels learn apart; if not, it learns as it is.
+
+    Attributes
+    ----------
+    kernels : Network
+    apart : list of Apart or None
+        Of each connection; None: it learns as it is.
+    counts : list of int
+        The most places that have a weight of each connection in common and learn apart; else 1.
+    network : Network
+        As it learns: every synapse of a kernel that is apart for itself.
+    """
+
+    def __init__(self, kernels: Network, apart: bool) -> None:
+        connections = kernels.connections
+        self.kernels = kernels
+        self.apart = [apart_of(connection) if apart else None for connection in connections]
+        self.counts = [
+            1 if one is None else synapses_of_a_weight(connection)
+            for one, connection in zip(self.apart, connections, strict=True)
+        ]
+        self.network = self._spread() if any(self.apart) else kernels
+
+    def spread(self, k: int, values: np.ndarray) -> np.ndarray:
+        """Values of the weights of connection k as the network that learns has them."""
+        apart = self.apart[k]
+        return values if apart is None else values.reshape(-1)[apart.weight]
+
+    def folded(self, k: int, values: np.ndarray) -> np.ndarray:
+        """Weights of connection k as files have them, if all places hold the same.
+
+        What no place has stays as in the kernels that it began with.
+        """
+        apart = self.apart[k]
+        if apart is None:
+            return values
+        kernel = self.kernels.weights[k]
+        found = kernel.reshape(-1).copy()
+        found[apart.weight] = values
+        return found.reshape(kernel.shape)
+
+    def _spread(self) -> Network:
+        kernels = self.kernels
+        return Network.chain(
+            [
+                connection if apart is None else apart.connection
+                for connection, apart in zip(kernels.connections, self.apart, strict=True)
+            ],
+            weights=[self.spread(k, weights) for k, weights in enumerate(kernels.weights)],
+            biases=[biases.reshape(-1) for biases in kernels.biases],
+            feedback_shifts=kernels.feedback_shifts,
+        )

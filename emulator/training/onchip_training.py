@@ -38,7 +38,7 @@ from eqchip.emulator.kernels.lowered import Lowered, layer_units, mirror_rows, w
 from eqchip.emulator.kernels.onchip_arrays import ATTEMPTED, SOURCES, Learner, Written
 from eqchip.emulator.kernels.onchip_upkeep import shrink
 from eqchip.emulator.kernels.random_rounding import DECAY_STREAM
-from eqchip.emulator.learning.apart import apart_of, averaged, folded, network_apart
+from eqchip.emulator.learning.apart import Apart, Places, averaged
 from eqchip.emulator.learning.copies import (
     Copy,
     copy_of,
@@ -101,18 +101,9 @@ class OnChipTrainer(Trainer):
     def _lower(self) -> None:
         config, onchip = self.config, self.onchip
         connections = len(config.layers) - 1
+        self.places = Places(self.start, onchip.sharing.apart)
+        self.start = self.places.network
         synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
-        self.kernels = self.start  # as files have it
-        self._apart = [
-            apart_of(connection) if onchip.sharing.apart else None
-            for connection in self.start.connections
-        ]
-        self._places = [
-            1 if apart is None else n for apart, n in zip(self._apart, synapses, strict=True)
-        ]
-        if any(self._apart):
-            self.start = network_apart(self.start, self._apart)
-            synapses = [synapses_of_a_weight(connection) for connection in self.start.connections]
         rates = self._of_a_synapse(config.descent.lr)
         check_rates(onchip, config.learning, rates, config.input, synapses)
         check_stuck(config.timing, self.start.connections)
@@ -150,17 +141,15 @@ class OnChipTrainer(Trainer):
     def _of_a_synapse(self, rates: Sequence[float]) -> list[float]:
         """The rates of a product: where places are averaged, of their mean as of their sum."""
         of_a_sample = self._of_a_sample(rates)
-        return [rate * places for rate, places in zip(of_a_sample, self._places, strict=True)]
+        return [rate * places for rate, places in zip(of_a_sample, self.places.counts, strict=True)]
 
     def _new_learner(self) -> Learner:
         onchip, learning, lowered = self.onchip, self.config.learning, self.lowered
         units = int(lowered.offsets[-1])
         stored, mirror = (np.zeros(c.shape, np.int16) for c in (lowered.weights, lowered.mirror))
-        for k, weights in enumerate(self.kernels.weights):
+        for k, weights in enumerate(self.places.kernels.weights):
             values = initial_store(weights, self.exponents[k], onchip, self.config.seed, k)
-            apart = self._apart[k]
-            if apart is not None:  # all places begin alike
-                values = values.reshape(-1)[apart.weight]
+            values = self.places.spread(k, values)  # all places begin alike
             connection = self.start.connections[k]
             hold_weights(connection, weight_rows(lowered, k, stored), FORWARD, values)
             if k > 0:
@@ -206,24 +195,19 @@ class OnChipTrainer(Trainer):
     def mirror(self) -> tuple[np.ndarray, ...]:
         """The weights that feedback spikes read: copies of their own."""
         found = mirrored_weights(self.lowered, self.start, self.onchip.fixed)
-        return tuple(self._folded(k, weights) for k, weights in enumerate(found, start=1))
-
-    def _folded(self, k: int, weights: np.ndarray) -> np.ndarray:
-        """Weights of connection k as files have them: those of a kernel once."""
-        apart = self._apart[k]
-        return weights if apart is None else folded(weights, apart, self.kernels.weights[k])
+        return tuple(self.places.folded(k, weights) for k, weights in enumerate(found, start=1))
 
     @property
     def network(self) -> Network:
         """The network as trained so far: the copy of each weight that feed-forward spikes read."""
-        weights, biases = [], []
+        kernels, weights, biases = self.places.kernels, [], []
         for k, connection in enumerate(self.start.connections):
             codes = held_weights(connection, weight_rows(self.lowered, k), FORWARD)
             found = QuantizedWeights(codes, self.exponents[k], 0)
-            weights.append(self._folded(k, real_weights(found, self.onchip.fixed)))
+            weights.append(self.places.folded(k, real_weights(found, self.onchip.fixed)))
             units = layer_units(self.lowered, self.lowered.biases, k + 1)
-            biases.append(self.onchip.fixed.reals(units).reshape(self.kernels.layers[k + 1]))
-        return replace(self.kernels, weights=tuple(weights), biases=tuple(biases))
+            biases.append(self.onchip.fixed.reals(units).reshape(kernels.layers[k + 1]))
+        return replace(kernels, weights=tuple(weights), biases=tuple(biases))
 
     def copy(self, k: int, which: int) -> Copy:
         """A copy of the weights of connection k, `which` FORWARD or MIRROR: of a matrix, views."""
@@ -357,21 +341,21 @@ class OnChipTrainer(Trainer):
     def _tend_copies(self, rates: Sequence[float]) -> None:
         """What is done to the two copies now and then; every weight is a write."""
         tending = self.onchip.upkeep.tending
-        if tending is None and not any(self._apart):
+        if tending is None and not any(self.places.apart):
             return
-        for k in (k for k, apart in enumerate(self._apart) if apart is not None):
-            for which in COPIES if k > 0 else (FORWARD,):
-                self._average(k, which)
+        for k, apart in enumerate(self.places.apart):
+            if apart is not None:
+                for which in COPIES if k > 0 else (FORWARD,):
+                    self._average(k, which, apart)
         if tending is not None:
             for k in range(1, len(self.start.connections)):
                 _TENDED[type(tending)](self, tending, k, rates)
         hold(self._learner.stuck, self._learner.stored, self._learner.stored_mirror)
         self._read_codes()
 
-    def _average(self, k: int, which: int) -> None:
+    def _average(self, k: int, which: int, apart: Apart) -> None:
         """All places of a kernel take their mean; copies that round alike round it alike."""
-        apart, stream = self._apart[k], FORWARD if self.onchip.upkeep.one_noise else which
-        assert apart is not None
+        stream = FORWARD if self.onchip.upkeep.one_noise else which
         draws = np.random.default_rng([self.config.seed, int(self.learned_from[0]), k, stream])
         found = averaged(self.copy(k, which).stored, apart, draws)
         store_copy(self.start, self.lowered, self._learner, k, which, found.astype(np.int16))

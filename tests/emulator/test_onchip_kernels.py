@@ -183,13 +183,13 @@ def test_places_that_are_averaged_are_one_kernel_again_and_copies_stay_alike(tmp
     assert twinned.drift() == [0.0] * 3
     kernel = twinned.network.weights[0]
     assert kernel.shape == (3, 3, 2, 3)
-    places = twinned._apart[0]
+    places = twinned.places.apart[0]
     held = twinned.copy(0, kernels.FORWARD).codes
     for weight in range(kernel.size):
         assert len(set(held[places.weight == weight])) == 1
     save_network(tmp_path / "network.npz", twinned.network, twinned.mirror())
     network = load_network(tmp_path / "network.npz")
-    assert [w.shape for w in network.weights] == [w.shape for w in twinned.kernels.weights]
+    assert [w.shape for w in network.weights] == [w.shape for w in twinned.places.kernels.weights]
     read = lower_fixed(
         network, twinned.onchip.fixed, exponents=twinned.exponents,
         mirror=load_mirror(tmp_path / "network.npz", network),
@@ -202,11 +202,11 @@ def test_places_begin_as_the_kernel_that_a_keeper_begins_with():
     begun = [
         OnChipTrainer(apart(kernels=kept), made_up(70, 2, 4), 1) for kept in ("averaged", "keeper")
     ]
-    for k, places in enumerate(begun[0]._apart):
+    for k, places in enumerate(begun[0].places.apart):
         held, kernel = (one.copy(k, kernels.FORWARD).codes.reshape(-1) for one in begun)
         expected = kernel if places is None else kernel[places.weight]
         np.testing.assert_array_equal(held, expected)
-    assert all((one._apart[0] is None) == (one is begun[1]) for one in begun)
+    assert all((one.places.apart[0] is None) == (one is begun[1]) for one in begun)
 
 
 @pytest.mark.parametrize("copies", ["periodic", "independent"])
