@@ -38,6 +38,7 @@ POOLED = (
     "--minibatch", "10", "--weight-decay", "0.1", "--warm-up", "0.02", "--epochs", "10",
     "--shift", "1", "--rotate", "0", "--zoom", "0", "--skip-right", "0",
 )  # fmt: skip
+WEAKER = (*POOLED[:2], "--feedback-shifts", "0,4,4", *POOLED[4:])
 # What the preset for convolutions on MNIST was before.
 NOT_TURNED = ("--rotate", "0", "--zoom", "0")
 FORMER_MNIST = ("--epochs", "12", *NOT_TURNED, "--skip-right", "0")
@@ -84,6 +85,13 @@ STUDIES: dict[str, tuple[str, ...]] = {
         "mnist",
         *POOLED_NETWORK,
         *POOLED,
+        *REAL_VALUED,
+    ),
+    "mnist-conv-pooled-real-valued-weak-feedback": (
+        "--dataset",
+        "mnist",
+        *POOLED_NETWORK,
+        *WEAKER,
         *REAL_VALUED,
     ),
     "mnist-conv-real-valued": (*MNIST_CONV, *FORMER_MNIST, *REAL_CONV),
