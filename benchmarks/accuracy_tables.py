@@ -15,6 +15,7 @@ Results = dict[str, Any]  # file name -> document
 CONVOLUTIONS = (  # studies on MNIST
     "mnist-conv", "mnist-conv-12-epochs", "mnist-conv-12-steps", "mnist-conv-real-valued",
     "mnist-conv-pooled", "mnist-conv-pooled-real-valued",
+    "mnist-conv-pooled-real-valued-weak-feedback",
 )  # fmt: skip
 
 
