@@ -86,7 +86,7 @@ def conv_frontier(results: Results) -> str:
         [
             [
                 point["network"],
-                "real values" if point["coding"].startswith("none") else "bits",
+                messages(point),
                 _steps(point["steps"]),
                 point["epochs"],
                 thousands(_mean(point["events_per_sample"])),
@@ -100,6 +100,15 @@ def conv_frontier(results: Results) -> str:
         ],
     )  # fmt: skip
     return f"{rows}\n\nErrors: mean ± sample standard deviation over seeds."
+
+
+def messages(point: Result) -> str:
+    """Bits or real values, and what weakens them on their way back within the dynamics."""
+    settings = point["settings"]
+    within = settings["learning"]["readout"] == "squared-error"
+    weak = max(settings["feedback_shifts"]) if within else 0
+    kind = "real values" if point["coding"].startswith("none") else "bits"
+    return f"{kind}, feedback 1/{2**weak}" if weak else kind
 
 
 def backpropagation(results: Results) -> str:

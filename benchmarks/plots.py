@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from accuracy_tables import CONVOLUTIONS
+from accuracy_tables import CONVOLUTIONS, messages
 from exits_table import between
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -114,7 +114,8 @@ def _of_fashion(results: dict[str, Any]) -> list[_Ends]:
 
 
 def _told(point: dict[str, Any]) -> str:
-    return f"{point['steps']['free']} steps, {point['epochs']} epochs"
+    weaker = messages(point).partition(",")[2]
+    return f"{point['steps']['free']} steps, {point['epochs']} epochs" + f",{weaker}" * bool(weaker)
 
 
 def _by(chip: str, cost: dict[str, Any]) -> float:
