@@ -156,6 +156,12 @@ def sends_copies(onchip: OnChip) -> bool:
     return isinstance(onchip.upkeep.tending, Send)
 
 
+def averages(config: Config) -> float:
+    """How often the places of kernels are averaged, per sample; 0: they have no weights apart."""
+    onchip = onchip_of(config)
+    return 1.0 / onchip.every if onchip.sharing.apart and kernels_of(config) else 0.0
+
+
 def window_steps(config: Config) -> int:
     """The time steps in which spikes tell of changes, each a learning epoch of its own; or 0.
 

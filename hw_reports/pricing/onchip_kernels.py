@@ -39,7 +39,7 @@ from eqchip.emulator.errors import InputError
 from eqchip.emulator.learning.onchip_known import Known, kernels_of, onchip_of
 from eqchip.emulator.learning.onchip_lowering import ROW_OF, Term, terms_of
 from eqchip.emulator.learning.onchip_sums import weight_sums
-from eqchip.emulator.learning.onchip_traffic import sends_copies
+from eqchip.emulator.learning.onchip_traffic import averages, sends_copies
 from eqchip.mapping.placement.mapped import MappedNetwork
 from eqchip.mapping.placement.ways import wiring
 
@@ -89,7 +89,7 @@ class Kernels:
     def __init__(self, config: Config, mapped: MappedNetwork, changed: float) -> None:
         self.config, self.mapped, self.changed = config, mapped, changed
         self.connections = kernels_of(config)
-        if self.connections and onchip_of(config).sharing.apart:
+        if averages(config):
             _check_apart(config, mapped)
         elif self.connections and not onchip_of(config).sharing.summed:
             _check_in_place(config, mapped, self.connections)
@@ -103,9 +103,10 @@ class Kernels:
             if term.connection in self.connections:
                 attempted += self._write(term, known, found)
         told = float(found.messages.sum())
+        averaging = averages(self.config)
         for k in self.connections:
-            for copy in COPIES[: 1 + (k > 0)] if onchip.sharing.apart else ():
-                attempted += self._average(k, copy, found, 1.0 / onchip.every)
+            for copy in COPIES[: 1 + (k > 0)] if averaging else ():
+                attempted += self._average(k, copy, found, averaging)
             if k > 0 and sends_copies(onchip):
                 attempted += self._send(k, found, 1.0 / onchip.every)
         return found._replace(attempted=attempted, always=float(found.messages.sum()) - told)

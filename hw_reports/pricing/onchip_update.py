@@ -15,6 +15,7 @@ from eqchip.emulator.learning.onchip_known import Known, kernels_of, known_of, w
 from eqchip.emulator.learning.onchip_lowering import ROW_OF
 from eqchip.emulator.learning.onchip_traffic import (
     MirrorModes,
+    averages,
     copies_sent,
     learning_epochs,
     messages_of,
@@ -100,9 +101,8 @@ def learning_of(replay: Replay, mapped: MappedNetwork) -> _Update:
     source, ways = reach_of(config)
     # How often a sample exchanges messages: every one, or those when the codes of a copy travel.
     copying = 1.0 / config.on_chip.every if sends_copies(config.on_chip) else 0.0
-    apart = config.on_chip.sharing.apart and bool(kernels_of(config))
-    averaging = 1.0 / config.on_chip.every if apart else 0.0
-    keeping = not apart and any(one.messages.any() for one in kernels)
+    averaging = averages(config)
+    keeping = not averaging and any(one.messages.any() for one in kernels)
     exchanges = copying if source in (None, "spikes") and not keeping else 1.0
     if exchanges or averaging:
         sent, exchanging = _exchanged(replay, mapped, known, kernels, exchanges or averaging)
